@@ -1,0 +1,8 @@
+//! Gives the shared object a name of its own, so that perl/Mesos.xs links to `libmesos_perl.so` and not to a path.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libmesos_perl.so");
+    }
+}

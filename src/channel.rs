@@ -1,0 +1,202 @@
+//! The queue between the threads of drivers and Perl: first in, first out, unbounded, any thread to any thread.
+
+use crate::event::{DriverId, Event};
+use crate::notify::Notify;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// A handle on a queue; clones share it.
+#[derive(Clone, Default)]
+pub struct Channel {
+    shared: Arc<Mutex<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    notifiers: Vec<Arc<dyn Notify>>,
+    taken: u64,
+    high_water: usize,
+}
+
+impl Channel {
+    pub fn new() -> Self {
+        Channel::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // A panic elsewhere must not lose events: the queue is consistent after every statement below.
+        self.shared.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Queues an event and wakes Perl.
+    pub fn send(&self, event: Event) {
+        let mut queue = self.lock();
+        let was_empty = queue.events.is_empty();
+        queue.events.push_back(event);
+        queue.high_water = queue.high_water.max(queue.events.len());
+        for notifier in &queue.notifiers {
+            notifier.raise(was_empty);
+        }
+    }
+
+    /// Takes the oldest event. The caller settles its [`Event::origin`].
+    pub fn take(&self) -> Option<Event> {
+        let mut queue = self.lock();
+        let event = queue.events.pop_front()?;
+        queue.taken += 1;
+        queue.lower_if_empty();
+        Some(event)
+    }
+
+    /// Drops what `driver` has queued: after stop or abort none of its callbacks is made any more.
+    pub fn purge(&self, driver: DriverId) {
+        let mut queue = self.lock();
+        if queue.events.is_empty() {
+            return;
+        }
+        queue
+            .events
+            .retain(|event| event.origin.as_ref().map(|o| o.driver) != Some(driver));
+        queue.lower_if_empty();
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().events.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lock().events.is_empty()
+    }
+
+    /// How many events were ever taken: tells a dispatch loop whether a callback took one.
+    pub fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// The longest that the queue ever was.
+    pub fn high_water(&self) -> usize {
+        self.lock().high_water
+    }
+
+    /// Adds a way to be woken. It is raised at once if events are waiting.
+    pub fn attach(&self, notifier: Arc<dyn Notify>) {
+        let mut queue = self.lock();
+        if !queue.events.is_empty() {
+            notifier.raise(true);
+        }
+        queue.notifiers.push(notifier);
+    }
+
+    /// Removes a way to be woken. When this returns it is not called any more.
+    pub fn detach(&self, notifier: &Arc<dyn Notify>) {
+        self.lock().notifiers.retain(|n| !Arc::ptr_eq(n, notifier));
+    }
+
+    /// Wakes Perl again if events are waiting: for notifiers that coalesce.
+    pub fn renotify(&self) {
+        let queue = self.lock();
+        if !queue.events.is_empty() {
+            for notifier in &queue.notifiers {
+                notifier.raise(false);
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn lower_if_empty(&self) {
+        if self.events.is_empty() {
+            for notifier in &self.notifiers {
+                notifier.lower();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Arg;
+    use crate::notify::Pipe;
+    use rustix::event::{poll, PollFd, PollFlags};
+
+    fn readable(pipe: &Pipe) -> bool {
+        let fd = pipe.fd();
+        let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+        poll(&mut fds, 0).expect("poll") == 1
+    }
+
+    #[test]
+    fn descriptor_is_readable_exactly_while_events_wait() {
+        let channel = Channel::new();
+        let pipe = Arc::new(Pipe::new().expect("pipe"));
+        channel.send(Event::new("early", vec![]));
+        channel.attach(pipe.clone());
+        assert!(readable(&pipe), "raised when attached to a queue that is not empty");
+        for i in 0..200_000 {
+            channel.send(Event::new(i.to_string(), vec![Arg::string("x")]));
+        }
+        assert_eq!(channel.len(), 200_001);
+        for _ in 0..200_000 {
+            assert!(channel.take().is_some());
+        }
+        assert!(readable(&pipe), "one event is left");
+        assert_eq!(channel.take().map(|e| e.name), Some("199999".to_string()));
+        assert!(!readable(&pipe));
+        assert!(channel.take().is_none());
+        assert_eq!(channel.taken(), 200_001);
+        assert_eq!(channel.high_water(), 200_001);
+    }
+
+    #[test]
+    fn purge_takes_one_drivers_events_only() {
+        struct Nobody;
+        impl crate::event::EventOwner for Nobody {
+            fn acknowledge(&self, _: crate::event::Acknowledgement) {}
+            fn end_delivered(&self) {}
+        }
+        let owner: Arc<dyn crate::event::EventOwner> = Arc::new(Nobody);
+        let channel = Channel::new();
+        let pipe = Arc::new(Pipe::new().expect("pipe"));
+        channel.attach(pipe.clone());
+        for driver in [1, 2, 1] {
+            channel.send(Event {
+                origin: Some(crate::event::Origin {
+                    driver,
+                    owner: Arc::downgrade(&owner),
+                    acknowledgement: None,
+                    ends_driver: false,
+                }),
+                ..Event::new(driver.to_string(), vec![])
+            });
+        }
+        channel.purge(1);
+        assert_eq!(channel.len(), 1);
+        assert!(readable(&pipe));
+        channel.purge(2);
+        assert!(!readable(&pipe));
+    }
+
+    #[test]
+    fn threads_lose_nothing() {
+        let channel = Channel::new();
+        let pipe = Arc::new(Pipe::new().expect("pipe"));
+        channel.attach(pipe.clone());
+        let senders: Vec<_> = (0..4)
+            .map(|_| {
+                let channel = channel.clone();
+                std::thread::spawn(move || (0..25_000).for_each(|_| channel.send(Event::new("e", vec![]))))
+            })
+            .collect();
+        let mut got = 0;
+        while got < 100_000 {
+            let fd = pipe.fd();
+            let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+            assert_eq!(poll(&mut fds, 10_000).expect("poll"), 1, "a wake-up was lost after {got}");
+            got += usize::from(channel.take().is_some());
+        }
+        senders.into_iter().for_each(|t| t.join().expect("sender"));
+        assert!(!readable(&pipe));
+    }
+}

@@ -1,0 +1,36 @@
+//! What every driver shares, whatever speaks to Mesos beneath: the states, the calls, and the choice of a backend.
+//!
+//! Calls take encoded messages (the bytes that Perl's objects encode to), never block on the network, and return the driver's
+//! [`Status`]. What becomes of a call is told by later events.
+
+pub mod executor;
+pub mod lifecycle;
+pub mod master;
+pub mod scheduler;
+pub mod status;
+
+pub use executor::{ExecutorCall, ExecutorDriver};
+pub use scheduler::{SchedulerCall, SchedulerDriver, SchedulerOptions};
+pub use status::Status;
+
+use std::fmt;
+
+/// Why a driver could not be made, or a call not be accepted. Nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DriverError {
+    /// An argument is wrong: its name as in the Perl API, and what was expected and what came.
+    Argument { name: &'static str, problem: String },
+    /// The machine refused something that the driver needs (threads, sockets, files, processes).
+    System(String),
+}
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DriverError::Argument { name, problem } => write!(f, "{name}: {problem}"),
+            DriverError::System(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for DriverError {}

@@ -1,0 +1,93 @@
+//! The scheduler driver's trait and calls, and the choice of its backend.
+
+use super::{DriverError, Status};
+use crate::event::DriverId;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything but the channel that a scheduler driver is made from.
+#[derive(Clone, Default)]
+pub struct SchedulerOptions {
+    /// As the Perl program gave it: `host:port`, `http://host:port`, `local`.
+    pub master: String,
+    /// Encoded mesos.FrameworkInfo.
+    pub framework: Vec<u8>,
+    /// Encoded mesos.Credential.
+    pub credential: Option<Vec<u8>>,
+    /// Acknowledge updates when their callback has returned; else only by [`SchedulerCall::Acknowledge`].
+    pub implicit_acknowledgements: bool,
+    /// Fail with an `error` event after this long without a master. `None`: keep trying.
+    pub master_timeout: Option<Duration>,
+    /// For `local`: the helper executable (parent of all tasks).
+    pub helper: PathBuf,
+    /// For `local`: added to the environment of executors, below what the framework sets.
+    pub executor_environment: BTreeMap<String, String>,
+}
+
+/// A call on a running driver. Byte vectors are encoded v0 messages of the type that the comment names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SchedulerCall {
+    /// Request[]
+    RequestResources {
+        requests: Vec<Vec<u8>>,
+    },
+    /// OfferID[], TaskInfo[], Filters
+    LaunchTasks {
+        offer_ids: Vec<Vec<u8>>,
+        tasks: Vec<Vec<u8>>,
+        filters: Option<Vec<u8>>,
+    },
+    /// OfferID[], Offer.Operation[], Filters
+    AcceptOffers {
+        offer_ids: Vec<Vec<u8>>,
+        operations: Vec<Vec<u8>>,
+        filters: Option<Vec<u8>>,
+    },
+    /// OfferID, Filters
+    DeclineOffer {
+        offer_id: Vec<u8>,
+        filters: Option<Vec<u8>>,
+    },
+    /// `None`: all roles. An empty list does nothing, as in libmesos.
+    ReviveOffers {
+        roles: Option<Vec<String>>,
+    },
+    SuppressOffers {
+        roles: Option<Vec<String>>,
+    },
+    /// TaskID
+    KillTask {
+        task_id: Vec<u8>,
+    },
+    /// TaskStatus. An update without uuid needs no acknowledgement and is let pass.
+    Acknowledge {
+        status: Vec<u8>,
+    },
+    /// ExecutorID, SlaveID, any bytes
+    SendFrameworkMessage {
+        executor_id: Vec<u8>,
+        slave_id: Vec<u8>,
+        data: Vec<u8>,
+    },
+    /// TaskStatus[]; empty: implicit reconciliation
+    ReconcileTasks {
+        statuses: Vec<Vec<u8>>,
+    },
+}
+
+/// A framework's connection to Mesos. All methods may be called from any thread and return at once, except [`close`](Self::close).
+pub trait SchedulerDriver: Send + Sync {
+    /// The id in the [`Origin`](crate::event::Origin) of this driver's events.
+    fn id(&self) -> DriverId;
+    fn status(&self) -> Status;
+    fn start(&self) -> Result<Status, DriverError>;
+    /// With `failover` the framework stays registered, else it is torn down if a master is connected.
+    fn stop(&self, failover: bool) -> Status;
+    fn abort(&self) -> Status;
+    /// Carries `call` out if the driver runs; returns the status in any case.
+    fn call(&self, call: SchedulerCall) -> Result<Status, DriverError>;
+    /// Ends the driver: sends what is queued (bounded in time), closes connections and joins threads. No TEARDOWN unless stopped.
+    /// No event is queued afterwards. Idempotent. Dropping a driver closes it.
+    fn close(&self);
+}

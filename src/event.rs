@@ -1,0 +1,93 @@
+//! What crosses from a driver to Perl: the name of a callback and its arguments.
+
+use crate::message::ClassId;
+use std::sync::Weak;
+
+/// Identifies the driver that an event belongs to; unique in the process, never 0.
+pub type DriverId = u64;
+
+/// What an argument's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArgType {
+    /// A plain byte string.
+    String,
+    /// An encoded Mesos message of this class.
+    Message(ClassId),
+    /// An object of a Perl class that this crate does not know, encoded by its own `encode`.
+    Foreign(String),
+}
+
+/// One argument of a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arg {
+    Scalar(ArgType, Vec<u8>),
+    /// All items have the one type, as in the original module.
+    List(ArgType, Vec<Vec<u8>>),
+}
+
+impl Arg {
+    pub fn string(bytes: impl Into<Vec<u8>>) -> Self {
+        Arg::Scalar(ArgType::String, bytes.into())
+    }
+
+    pub fn message(class: ClassId, bytes: impl Into<Vec<u8>>) -> Self {
+        Arg::Scalar(ArgType::Message(class), bytes.into())
+    }
+}
+
+/// What names one status update to Mesos: encoded SlaveID and TaskID, and the 16 bytes of the uuid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledgement {
+    pub agent_id: Vec<u8>,
+    pub task_id: Vec<u8>,
+    pub uuid: Vec<u8>,
+}
+
+/// What a driver wants to hear about the events that it queued.
+pub trait EventOwner: Send + Sync {
+    /// Perl's callback for the update returned normally. The driver sends the acknowledgement if it still runs.
+    fn acknowledge(&self, update: Acknowledgement);
+
+    /// The event that reports the driver's end (`error`) was taken from the queue: from now on its status is DRIVER_ABORTED.
+    fn end_delivered(&self);
+}
+
+/// Ties a queued event to its driver. Weak: an event does not keep a driver alive.
+#[derive(Clone)]
+pub struct Origin {
+    pub driver: DriverId,
+    pub owner: Weak<dyn EventOwner>,
+    /// Set for updates that are acknowledged when their callback has returned.
+    pub acknowledgement: Option<Acknowledgement>,
+    /// Set for the `error` event after which the driver is aborted.
+    pub ends_driver: bool,
+}
+
+/// One callback to make.
+#[derive(Clone)]
+pub struct Event {
+    pub name: String,
+    pub args: Vec<Arg>,
+    /// `None` for events that a Perl program sent itself.
+    pub origin: Option<Origin>,
+}
+
+impl Event {
+    pub fn new(name: impl Into<String>, args: Vec<Arg>) -> Self {
+        Event {
+            name: name.into(),
+            args,
+            origin: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Event")
+            .field("name", &self.name)
+            .field("args", &self.args)
+            .field("driver", &self.origin.as_ref().map(|o| o.driver))
+            .finish()
+    }
+}

@@ -1,0 +1,27 @@
+//! The core of the Perl module `Mesos`: everything below `perl/Mesos.xs`.
+//!
+//! The path of an event, one module a step:
+//!
+//! | step | module |
+//! |---|---|
+//! | socket, HTTP, RecordIO, the Mesos v1 API | [`native`] |
+//! | which callback, what to remember, what to answer | [`driver`], [`native`] |
+//! | the queue between the driver's thread and Perl | [`channel`] holding [`event`]s |
+//! | waking Perl | [`notify`] |
+//! | the C ABI that `perl/Mesos.xs` calls | [`ffi`] |
+//! | Mesos messages from and to Perl's hashes | [`message`] |
+//!
+//! [`local`] is a server: the embedded master and agent. It shares nothing with [`native`] but the messages in [`proto`];
+//! the two meet on a socket. Dependencies point one way: `ffi -> driver -> {native, local} -> {message, event, channel, notify}`.
+
+pub mod channel;
+pub mod driver;
+pub mod event;
+pub mod ffi;
+pub mod local;
+pub mod logging;
+pub mod message;
+pub mod native;
+pub mod notify;
+pub mod proto;
+pub mod thread;

@@ -1,0 +1,1 @@
+//! PERL_MESOS_TRACE: sinks for the `log` facade.

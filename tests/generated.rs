@@ -1,0 +1,47 @@
+//! Files that are made by tools, committed, and compared here, so that users need neither protoc nor cbindgen.
+//!
+//! `MESOS_REGENERATE=1 cargo test --test generated` writes them anew.
+
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+const PROTOS: [&str; 4] = ["mesos.proto", "scheduler.proto", "executor.proto", "compat.proto"];
+
+fn descriptors() -> prost_types_reexport::FileDescriptorSet {
+    protox::compile(PROTOS, [root().join("proto")]).expect("proto/*.proto compile")
+}
+
+/// protox answers in prost-types' messages; prost-build takes the same.
+use protox::prost_reflect::prost_types as prost_types_reexport;
+
+/// Compares a generated text with the committed file, or writes it when asked to.
+fn check(path: &Path, made: &[u8]) {
+    if std::env::var_os("MESOS_REGENERATE").is_some() {
+        std::fs::write(path, made).expect("write generated file");
+        return;
+    }
+    let committed = std::fs::read(path).unwrap_or_default();
+    assert!(
+        committed == made,
+        "{} is stale: run MESOS_REGENERATE=1 cargo test --test generated",
+        path.display()
+    );
+}
+
+#[test]
+fn prost_messages_are_fresh() {
+    let out = std::env::temp_dir().join(format!("mesos-perl-generated-{}", std::process::id()));
+    std::fs::create_dir_all(&out).expect("scratch directory");
+    let mut config = prost_build::Config::new();
+    config.out_dir(&out).bytes(["."]).btree_map(["."]);
+    config.compile_fds(descriptors()).expect("prost-build");
+    for name in ["mesos", "mesos.scheduler", "mesos.executor"] {
+        let file = format!("{name}.rs");
+        let made = std::fs::read(out.join(&file)).expect("generated module");
+        check(&root().join("src/proto").join(&file), &made);
+    }
+    std::fs::remove_dir_all(&out).expect("remove scratch directory");
+}
