@@ -1,7 +1,10 @@
 //! The executor driver's trait and calls.
 
 use super::{DriverError, Status};
+use crate::channel::Channel;
 use crate::event::DriverId;
+use crate::native;
+use std::sync::Arc;
 
 /// A call on a running driver. Byte vectors are encoded v0 messages of the type that the comment names.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,4 +30,9 @@ pub trait ExecutorDriver: Send + Sync {
     /// Ends the driver: sends what is queued and waits, bounded in time, until the agent has recorded the updates; joins threads.
     /// Idempotent. Dropping a driver closes it.
     fn close(&self);
+}
+
+/// Makes an executor's driver, which finds its agent by the environment variables that `environment` gives.
+pub fn new(environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static, channel: Channel) -> Arc<dyn ExecutorDriver> {
+    Arc::new(native::ExecutorDriver::new(environment, channel))
 }

@@ -1,9 +1,13 @@
 //! The scheduler driver's trait and calls, and the choice of its backend.
 
+use super::master::Master;
 use super::{DriverError, Status};
+use crate::channel::Channel;
 use crate::event::DriverId;
+use crate::native;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything but the channel that a scheduler driver is made from.
@@ -90,4 +94,15 @@ pub trait SchedulerDriver: Send + Sync {
     /// Ends the driver: sends what is queued (bounded in time), closes connections and joins threads. No TEARDOWN unless stopped.
     /// No event is queued afterwards. Idempotent. Dropping a driver closes it.
     fn close(&self);
+}
+
+/// Makes the driver that `options.master` asks for. Its events go into `channel`.
+pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
+    match Master::parse(&options.master)? {
+        Master::Address { host, port } => {
+            let endpoint = native::Endpoint::master(host, port);
+            Ok(Arc::new(native::SchedulerDriver::new(endpoint, options, channel)?))
+        }
+        Master::Local => Err(DriverError::System("the embedded cluster is not built in yet".to_string())),
+    }
 }
