@@ -1,0 +1,234 @@
+//! The scheduler driver against a real Apache Mesos 1.11: MESOS_TEST_MASTER=host:port names a master that has an agent.
+
+mod support;
+
+use mesos_perl::channel::Channel;
+use mesos_perl::driver::{scheduler, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::event::Event;
+use mesos_perl::proto::{self, TaskState};
+use prost::Message;
+use std::collections::HashMap;
+use std::sync::Arc;
+use support::{bytes, expect, list, message, next_event};
+
+fn master() -> Option<String> {
+    let master = std::env::var("MESOS_TEST_MASTER").ok();
+    if master.is_none() {
+        eprintln!("SKIPPED: MESOS_TEST_MASTER is not set");
+    }
+    master
+}
+
+struct Framework {
+    driver: Arc<dyn SchedulerDriver>,
+    channel: Channel,
+    /// States of tasks in the order of their first sight.
+    states: HashMap<String, Vec<TaskState>>,
+    offers: Vec<proto::Offer>,
+}
+
+impl Framework {
+    fn start(master: &str, info: proto::FrameworkInfo) -> Self {
+        let channel = Channel::new();
+        let options = SchedulerOptions {
+            master: master.to_string(),
+            framework: info.encode_to_vec(),
+            implicit_acknowledgements: true,
+            ..Default::default()
+        };
+        let driver = scheduler::new(options, channel.clone()).expect("driver");
+        assert_eq!(driver.start(), Ok(Status::Running));
+        Framework {
+            driver,
+            channel,
+            states: HashMap::new(),
+            offers: Vec::new(),
+        }
+    }
+
+    /// Takes one event and does what a dispatcher does after the callback.
+    fn step(&mut self) -> Event {
+        let event = next_event(&self.channel);
+        match event.name.as_str() {
+            "statusUpdate" => {
+                let status: proto::TaskStatus = message(&event, 0);
+                let state = status.state();
+                self.states.entry(status.task_id.value).or_default().push(state);
+                let origin = event.origin.clone().expect("origin");
+                if let (Some(update), Some(owner)) = (origin.acknowledgement, origin.owner.upgrade()) {
+                    owner.acknowledge(update);
+                }
+            }
+            "resourceOffers" => {
+                let offers = list(&event, 0);
+                self.offers
+                    .extend(offers.iter().map(|o| proto::Offer::decode(&o[..]).expect("offer")));
+            }
+            _ => (),
+        }
+        event
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        for _ in 0..1000 {
+            if done(self) {
+                return;
+            }
+            self.step();
+        }
+        panic!("{what}: {:?}", self.states);
+    }
+
+    fn reached(&self, task: &str, state: TaskState) -> bool {
+        self.states.get(task).is_some_and(|s| s.contains(&state))
+    }
+
+    fn launch(&mut self, name: &str, command: &str) -> proto::SlaveId {
+        self.offers.clear();
+        assert_eq!(
+            self.driver.call(SchedulerCall::ReviveOffers { roles: None }),
+            Ok(Status::Running)
+        );
+        self.until("an offer", |f| !f.offers.is_empty());
+        let offer = self.offers.remove(0);
+        let resource = |name: &str, value: f64| proto::Resource {
+            name: name.to_string(),
+            r#type: proto::value::Type::Scalar as i32,
+            scalar: Some(proto::value::Scalar { value }),
+            ..Default::default()
+        };
+        let task = proto::TaskInfo {
+            name: name.to_string(),
+            task_id: proto::TaskId { value: name.to_string() },
+            slave_id: offer.slave_id.clone(),
+            resources: vec![resource("cpus", 0.1), resource("mem", 32.0)],
+            command: Some(proto::CommandInfo {
+                value: Some(command.to_string()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let call = SchedulerCall::LaunchTasks {
+            offer_ids: vec![offer.id.encode_to_vec()],
+            tasks: vec![task.encode_to_vec()],
+            filters: None,
+        };
+        assert_eq!(self.driver.call(call), Ok(Status::Running));
+        offer.slave_id
+    }
+}
+
+fn info(name: &str) -> proto::FrameworkInfo {
+    proto::FrameworkInfo {
+        name: name.to_string(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn tasks_run_are_killed_and_reconciled() {
+    let Some(master) = master() else { return };
+    let mut framework = Framework::start(&master, info("native driver test"));
+    let registered = expect(&framework.channel, "registered");
+    let id: proto::FrameworkId = message(&registered, 0);
+    let master_info: proto::MasterInfo = message(&registered, 1);
+    assert!(!id.value.is_empty());
+    assert_eq!(
+        u16::try_from(master_info.port).ok(),
+        master.rsplit(':').next().and_then(|p| p.parse().ok())
+    );
+
+    framework.launch("quick", "sleep 0.1; exit 0");
+    framework.until("quick finishes", |f| f.reached("quick", TaskState::TaskFinished));
+    assert!(framework.reached("quick", TaskState::TaskRunning));
+    let agent = framework.launch("slow", "sleep 1000");
+    framework.until("slow runs", |f| f.reached("slow", TaskState::TaskRunning));
+
+    // Explicit reconciliation tells the state again, without anything to acknowledge.
+    framework.states.clear();
+    let status = proto::TaskStatus {
+        task_id: proto::TaskId { value: "slow".into() },
+        state: TaskState::TaskStaging as i32,
+        slave_id: Some(agent),
+        ..Default::default()
+    };
+    let unknown = proto::TaskStatus {
+        task_id: proto::TaskId { value: "unknown".into() },
+        slave_id: None,
+        ..status.clone()
+    };
+    let statuses = vec![status.encode_to_vec(), unknown.encode_to_vec()];
+    assert_eq!(
+        framework.driver.call(SchedulerCall::ReconcileTasks { statuses }),
+        Ok(Status::Running)
+    );
+    framework.until("slow is reconciled", |f| f.reached("slow", TaskState::TaskRunning));
+    framework.until("unknown is lost", |f| f.reached("unknown", TaskState::TaskLost));
+
+    let task_id = proto::TaskId { value: "slow".into() }.encode_to_vec();
+    assert_eq!(
+        framework.driver.call(SchedulerCall::KillTask { task_id }),
+        Ok(Status::Running)
+    );
+    framework.until("slow is killed", |f| f.reached("slow", TaskState::TaskKilled));
+
+    // A task on an offer that is not ours is lost by the master's word.
+    let offer_ids = vec![proto::OfferId {
+        value: "no such offer".into(),
+    }
+    .encode_to_vec()];
+    let call = SchedulerCall::DeclineOffer {
+        offer_id: offer_ids[0].clone(),
+        filters: None,
+    };
+    assert_eq!(framework.driver.call(call), Ok(Status::Running));
+
+    assert_eq!(framework.driver.stop(false), Status::Stopped);
+    framework.driver.close();
+    assert!(framework.channel.is_empty(), "nothing is delivered after stop");
+
+    // TEARDOWN arrived: the id is of no use any more.
+    let again = Framework::start(
+        &master,
+        proto::FrameworkInfo {
+            id: Some(id),
+            ..info("native driver test")
+        },
+    );
+    let error = expect(&again.channel, "error");
+    assert_eq!(bytes(&error, 0), b"Framework has been removed");
+    error.origin.expect("origin").owner.upgrade().expect("owner").end_delivered();
+    assert_eq!(again.driver.status(), Status::Aborted);
+    assert_eq!(again.driver.stop(false), Status::Aborted);
+    assert_eq!(again.driver.stop(false), Status::Stopped);
+}
+
+#[test]
+fn a_second_driver_takes_the_framework_over() {
+    let Some(master) = master() else { return };
+    let lasting = proto::FrameworkInfo {
+        failover_timeout: Some(60.0),
+        ..info("native driver failover test")
+    };
+    let first = Framework::start(&master, lasting.clone());
+    let id: proto::FrameworkId = message(&expect(&first.channel, "registered"), 0);
+    let with_id = proto::FrameworkInfo {
+        id: Some(id.clone()),
+        ..lasting
+    };
+    let second = Framework::start(&master, with_id.clone());
+    assert_eq!(message::<proto::FrameworkId>(&expect(&second.channel, "registered"), 0), id);
+    loop {
+        let event = next_event(&first.channel);
+        if event.name == "error" {
+            assert_eq!(bytes(&event, 0), b"Framework failed over");
+            break;
+        }
+    }
+    assert_eq!(second.driver.stop(true), Status::Stopped);
+    second.driver.close();
+    // Stopped for failover: still there.
+    let third = Framework::start(&master, with_id);
+    expect(&third.channel, "registered");
+    third.driver.stop(false);
+}
