@@ -3,7 +3,7 @@
 mod support;
 
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{scheduler, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{executor, scheduler, ExecutorCall, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::proto::{self, TaskState};
 use prost::Message;
@@ -84,6 +84,19 @@ impl Framework {
     }
 
     fn launch(&mut self, name: &str, command: &str) -> proto::SlaveId {
+        let command = proto::CommandInfo {
+            value: Some(command.to_string()),
+            ..Default::default()
+        };
+        let task = proto::TaskInfo {
+            command: Some(command),
+            ..Default::default()
+        };
+        self.launch_task(name, task)
+    }
+
+    /// Launches `task`, completed by name, agent and resources, on the next offer.
+    fn launch_task(&mut self, name: &str, task: proto::TaskInfo) -> proto::SlaveId {
         self.offers.clear();
         assert_eq!(
             self.driver.call(SchedulerCall::ReviveOffers { roles: None }),
@@ -102,11 +115,7 @@ impl Framework {
             task_id: proto::TaskId { value: name.to_string() },
             slave_id: offer.slave_id.clone(),
             resources: vec![resource("cpus", 0.1), resource("mem", 32.0)],
-            command: Some(proto::CommandInfo {
-                value: Some(command.to_string()),
-                ..Default::default()
-            }),
-            ..Default::default()
+            ..task
         };
         let call = SchedulerCall::LaunchTasks {
             offer_ids: vec![offer.id.encode_to_vec()],
@@ -231,4 +240,117 @@ fn a_second_driver_takes_the_framework_over() {
     let third = Framework::start(&master, with_id);
     expect(&third.channel, "registered");
     third.driver.stop(false);
+}
+
+/// Set for the process that [`executor_process`] runs in.
+const ROLE: &str = "MESOS_TEST_EXECUTOR";
+
+/// Not a test by itself: the test below has a real agent start this program once more, with this function as an executor. It
+/// echoes messages, runs tasks until they are killed, and finishes tasks called `short` at once.
+#[test]
+fn executor_process() {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    let channel = Channel::new();
+    let driver = executor::new(|name| std::env::var(name).ok(), channel.clone());
+    assert_eq!(driver.start(), Ok(Status::Running));
+    let update = |task_id: Vec<u8>, state: TaskState| {
+        let status = proto::TaskStatus {
+            task_id: proto::TaskId::decode(&task_id[..]).expect("TaskID"),
+            state: state as i32,
+            message: Some("from the executor".into()),
+            ..Default::default()
+        };
+        let status = status.encode_to_vec();
+        assert_eq!(driver.call(ExecutorCall::SendStatusUpdate { status }), Ok(Status::Running));
+    };
+    let registered = expect(&channel, "registered");
+    assert!(!message::<proto::SlaveInfo>(&registered, 2).hostname.is_empty());
+    assert_eq!(message::<proto::FrameworkInfo>(&registered, 1).name, "native executor test");
+    loop {
+        let event = next_event(&channel);
+        match event.name.as_str() {
+            "launchTask" => {
+                let task: proto::TaskInfo = message(&event, 0);
+                update(task.task_id.encode_to_vec(), TaskState::TaskRunning);
+                if task.name == "short" {
+                    update(task.task_id.encode_to_vec(), TaskState::TaskFinished);
+                }
+            }
+            "killTask" => {
+                update(bytes(&event, 0), TaskState::TaskKilled);
+                // No waiting: close sees to it that the agent has the update.
+                assert_eq!(driver.stop(), Status::Stopped);
+                driver.close();
+                return;
+            }
+            "frameworkMessage" => {
+                let data = [b"echo:", &bytes(&event, 0)[..]].concat();
+                assert_eq!(driver.call(ExecutorCall::SendFrameworkMessage { data }), Ok(Status::Running));
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn an_executor_of_ours_runs_under_a_real_agent() {
+    let Some(master) = master() else { return };
+    let mut framework = Framework::start(&master, info("native executor test"));
+    expect(&framework.channel, "registered");
+    let program = std::env::current_exe().expect("this program");
+    let executor = proto::ExecutorInfo {
+        executor_id: proto::ExecutorId { value: "ours".into() },
+        command: Some(proto::CommandInfo {
+            value: Some(format!("exec '{}' --exact executor_process --nocapture", program.display())),
+            environment: Some(proto::Environment {
+                variables: vec![proto::environment::Variable {
+                    name: ROLE.into(),
+                    value: Some("1".into()),
+                    ..Default::default()
+                }],
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let task = proto::TaskInfo {
+        executor: Some(executor.clone()),
+        ..Default::default()
+    };
+    framework.launch_task("short", task.clone());
+    framework.until("short finishes", |f| f.reached("short", TaskState::TaskFinished));
+    assert_eq!(framework.states["short"], [TaskState::TaskRunning, TaskState::TaskFinished]);
+    let agent = framework.launch_task("long", task);
+    framework.until("long runs", |f| f.reached("long", TaskState::TaskRunning));
+
+    let call = SchedulerCall::SendFrameworkMessage {
+        executor_id: executor.executor_id.encode_to_vec(),
+        slave_id: agent.encode_to_vec(),
+        data: b"\0ping\xff".to_vec(),
+    };
+    assert_eq!(framework.driver.call(call), Ok(Status::Running));
+    let echo = loop {
+        let event = framework.step();
+        if event.name == "frameworkMessage" {
+            break bytes(&event, 2);
+        }
+    };
+    assert_eq!(echo, b"echo:\0ping\xff");
+
+    let task_id = proto::TaskId { value: "long".into() }.encode_to_vec();
+    assert_eq!(
+        framework.driver.call(SchedulerCall::KillTask { task_id }),
+        Ok(Status::Running)
+    );
+    framework.until("long is killed", |f| f.reached("long", TaskState::TaskKilled));
+    let lost = loop {
+        let event = framework.step();
+        if event.name == "executorLost" {
+            break event;
+        }
+    };
+    assert_eq!(bytes(&lost, 2), b"0", "the executor ended without a failed assertion");
+    framework.driver.stop(false);
 }
