@@ -182,15 +182,22 @@ fn tasks_run_are_killed_and_reconciled() {
     framework.until("slow is killed", |f| f.reached("slow", TaskState::TaskKilled));
 
     // A task on an offer that is not ours is lost by the master's word.
-    let offer_ids = vec![proto::OfferId {
+    let task = proto::TaskInfo {
+        name: "stale".into(),
+        task_id: proto::TaskId { value: "stale".into() },
+        slave_id: proto::SlaveId { value: "S".into() },
+        ..Default::default()
+    };
+    let offer_id = proto::OfferId {
         value: "no such offer".into(),
-    }
-    .encode_to_vec()];
-    let call = SchedulerCall::DeclineOffer {
-        offer_id: offer_ids[0].clone(),
-        filters: None,
+    };
+    let call = SchedulerCall::LaunchTasks {
+        offer_ids: vec![offer_id.encode_to_vec()],
+        tasks: vec![task.encode_to_vec()],
+        filters: Some(proto::Filters::default().encode_to_vec()),
     };
     assert_eq!(framework.driver.call(call), Ok(Status::Running));
+    framework.until("stale is lost", |f| f.reached("stale", TaskState::TaskLost));
 
     assert_eq!(framework.driver.stop(false), Status::Stopped);
     framework.driver.close();

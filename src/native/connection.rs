@@ -14,6 +14,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Bytes that one read takes.
 const READ_SIZE: usize = 64 << 10;
+/// Commands that are taken in a row: a program that calls without end must not keep events from being read.
+const BURST: usize = 1024;
 
 /// A connected byte stream.
 trait Transport: AsyncRead + AsyncWrite + Unpin {}
@@ -115,7 +117,7 @@ fn poll_open(
 pub fn run<M: Machine>(
     machine: M,
     commands: UnboundedReceiver<M::Command>,
-    emit: impl FnMut(Emission),
+    emit: &mut impl FnMut(Emission),
     kill: impl FnMut(),
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -128,7 +130,7 @@ pub fn run<M: Machine>(
 async fn drive<M: Machine>(
     mut machine: M,
     mut commands: UnboundedReceiver<M::Command>,
-    mut emit: impl FnMut(Emission),
+    emit: &mut impl FnMut(Emission),
     mut kill: impl FnMut(),
 ) {
     let start = Instant::now();
@@ -168,9 +170,12 @@ async fn drive<M: Machine>(
             command = commands.recv(), if commanded => match command {
                 Some(command) => {
                     machine.command(command, now());
-                    // Commands come in bursts: take all before looking at the sockets again, so that they leave in one write.
-                    while let Ok(command) = commands.try_recv() {
-                        machine.command(command, now());
+                    // Commands come in bursts: take many before looking at the sockets again, so that they leave in one write.
+                    for _ in 0..BURST {
+                        match commands.try_recv() {
+                            Ok(command) => machine.command(command, now()),
+                            Err(_) => break,
+                        }
                     }
                 }
                 None => commanded = false,

@@ -130,6 +130,8 @@ impl ExecutorMachine {
                 SessionEvent::Answered(answer) => self.answered(&answer),
                 SessionEvent::Refused { head, body } => match head.status {
                     401 => self.fail("Agent refused authentication"),
+                    // An agent that does not know this executor (any more) wants it gone.
+                    400 if body.contains("cannot be found") => self.give_up(&body, now),
                     404 | 408 | 429 | 500..=599 => self.not_yet(format!("{} {}: {body}", head.status, head.reason), now),
                     status => self.fail(&format!(
                         "Received unexpected '{status} {}' ({body}) for SUBSCRIBE",
@@ -482,3 +484,6 @@ impl Machine for ExecutorMachine {
         std::mem::take(&mut self.actions)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use crate::channel::Channel;
 use crate::driver::lifecycle::Lifecycle;
 use crate::driver::DriverError;
 use crate::event::{DriverId, Event, EventOwner, Origin};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
@@ -53,8 +54,13 @@ impl<C: Send + 'static> Handle<C> {
         let (sender, receiver) = unbounded_channel();
         let mut thread = lock(&self.thread);
         let started = crate::thread::spawn(name, move || {
-            if let Err(why) = connection::run(machine, receiver, emit, kill) {
-                log::error!("a driver's thread cannot run: {why}");
+            let mut emit = emit;
+            let run = AssertUnwindSafe(|| connection::run(machine, receiver, &mut emit, kill));
+            // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
+            match std::panic::catch_unwind(run) {
+                Ok(Ok(())) => (),
+                Ok(Err(why)) => emit(Emission::fatal(&format!("the driver cannot run: {why}"))),
+                Err(_) => emit(Emission::fatal("the driver's thread has panicked: a bug of this module")),
             }
         });
         *thread = Some(started.map_err(|e| DriverError::System(format!("cannot start a thread: {e}")))?);
@@ -111,13 +117,9 @@ impl<C: Send + 'static> Handle<C> {
         }
         self.send(command);
         let thread = lock(&self.thread).take();
-        match thread {
-            Some(thread) if thread.thread().id() != std::thread::current().id() => {
-                if thread.join().is_err() {
-                    log::error!("a driver's thread has panicked");
-                }
-            }
-            _ => (),
+        // A panic is caught and told in the thread. A thread does not wait for itself.
+        if let Some(thread) = thread.filter(|t| t.thread().id() != std::thread::current().id()) {
+            let _ = thread.join();
         }
         *lock(&self.commands) = None;
     }

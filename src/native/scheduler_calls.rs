@@ -11,7 +11,7 @@ use prost::Message;
 pub enum Prepared {
     Send {
         name: &'static str,
-        call: Call,
+        call: Box<Call>,
         /// Encoded TaskIDs of what is launched.
         tasks: Vec<Vec<u8>>,
         /// Encoded OfferIDs that the call uses up.
@@ -27,10 +27,10 @@ impl Prepared {
     fn send((kind, name): (i32, &'static str), call: Call) -> Self {
         Prepared::Send {
             name,
-            call: Call {
+            call: Box::new(Call {
                 kind: Some(kind),
                 ..call
-            },
+            }),
             tasks: Vec::new(),
             offers: Vec::new(),
         }
@@ -166,14 +166,14 @@ pub fn decline(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Prepared {
     let (kind, name) = wire::DECLINE;
     Prepared::Send {
         name,
-        call: Call {
+        call: Box::new(Call {
             kind: Some(kind),
             decline: Some(wire::Decline {
                 offer_ids: offer_ids.clone(),
                 filters,
             }),
             ..Default::default()
-        },
+        }),
         tasks: Vec::new(),
         offers: offer_ids,
     }
@@ -226,7 +226,7 @@ fn accept(
     let (kind, call_name) = wire::ACCEPT;
     Ok(Prepared::Send {
         name: call_name,
-        call: Call {
+        call: Box::new(Call {
             kind: Some(kind),
             accept: Some(wire::Accept {
                 offer_ids: offer_ids.clone(),
@@ -234,7 +234,7 @@ fn accept(
                 filters: optional("filters", "Filters", filters)?,
             }),
             ..Default::default()
-        },
+        }),
         tasks,
         offers: offer_ids,
     })

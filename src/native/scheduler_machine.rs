@@ -564,3 +564,6 @@ fn master_info(endpoint: &Endpoint) -> Vec<u8> {
     }
     .encode_to_vec()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 use mesos_perl::channel::Channel;
 use mesos_perl::event::{Arg, Event};
 use prost::Message;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -153,7 +153,7 @@ impl Connection {
             match self.stream.read(&mut portion) {
                 Ok(0) => return None,
                 Ok(length) => self.buffer.extend_from_slice(&portion[..length]),
-                Err(why) if why.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(why) if why.kind() == ErrorKind::ConnectionReset => return None,
                 Err(why) => panic!("no request: {why}"),
             }
         }
@@ -161,6 +161,15 @@ impl Connection {
 
     pub fn request(&mut self) -> Request {
         self.try_request().expect("a request, not the end of the connection")
+    }
+
+    /// Whether the client sends nothing for that long.
+    pub fn is_quiet(&mut self, time: Duration) -> bool {
+        self.stream.set_read_timeout(Some(time)).expect("timeout");
+        let silent =
+            self.buffer.is_empty() && matches!(self.stream.peek(&mut [0]), Err(why) if why.kind() == ErrorKind::WouldBlock);
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
+        silent
     }
 
     pub fn send(&mut self, data: &[u8]) {
