@@ -298,3 +298,31 @@ fn closing_is_bounded_and_never_waits_for_nothing() {
     driver.close();
     assert!((1..4).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
 }
+
+#[test]
+fn nothing_passes_a_stop_or_an_abort() {
+    for round in 0..20 {
+        let server = Server::new();
+        let (driver, channel) = start(options(&server));
+        let (mut stream, _) = subscribe(&server);
+        expect(&channel, "registered");
+        let flood = std::thread::spawn(move || {
+            let record = update("t", None).encode_to_vec();
+            let record = [format!("{}\n", record.len()).as_bytes(), &record].concat();
+            let chunk = [format!("{:x}\r\n", record.len() * 50).as_bytes(), &record.repeat(50), b"\r\n"].concat();
+            // Until the driver closes the connection.
+            while std::io::Write::write_all(&mut stream.stream, &chunk).is_ok() {}
+        });
+        wait_for("the flood", || (channel.len() > 100).then_some(()));
+        match round {
+            // Once: its SUPPRESS is not answered, so that the close below takes its two seconds.
+            0 => assert_eq!(driver.abort(), Status::Aborted),
+            1..=10 => assert_eq!(driver.stop(true), Status::Stopped),
+            _ => driver.close(),
+        }
+        assert!(channel.is_empty(), "round {round}");
+        driver.close();
+        flood.join().expect("flood");
+        assert!(channel.is_empty(), "round {round}");
+    }
+}

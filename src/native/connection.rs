@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Bytes that one read takes.
@@ -40,6 +40,9 @@ enum Happened {
 }
 
 async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
+    if let Some(path) = &endpoint.socket {
+        return Ok(Box::new(UnixStream::connect(path).await?));
+    }
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     stream.set_nodelay(true)?;
     Ok(Box::new(stream))
