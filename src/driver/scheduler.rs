@@ -1,9 +1,11 @@
 //! The scheduler driver's trait and calls, and the choice of its backend.
 
 use super::{DriverError, Status};
+use crate::channel::Channel;
 use crate::event::DriverId;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything but the channel that a scheduler driver is made from.
@@ -90,4 +92,10 @@ pub trait SchedulerDriver: Send + Sync {
     /// Ends the driver: sends what is queued (bounded in time), closes connections and joins threads. No TEARDOWN unless stopped.
     /// No event is queued afterwards. Idempotent. Dropping a driver closes it.
     fn close(&self);
+}
+
+/// A driver for `options.master`, which queues its events in `channel`.
+pub fn new(options: SchedulerOptions, _channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
+    super::master::Master::parse(&options.master)?;
+    Err(DriverError::System("no backend is built in yet".to_string()))
 }
