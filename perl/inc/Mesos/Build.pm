@@ -8,7 +8,6 @@ use strict;
 use warnings;
 use parent 'Module::Build';
 use ExtUtils::ParseXS ();
-use File::Copy ();
 use File::Path ();
 use File::Spec;
 use Module::Metadata ();
@@ -111,6 +110,21 @@ sub _compile_c {
         );
     }
     return @objects;
+}
+
+# --- the distribution ------------------------------------------------------------------------------------------------
+
+# MANIFEST is not kept in the repository: MANIFEST.SKIP says what belongs to the distribution.
+sub ACTION_distdir {
+    my ($self) = @_;
+    $self->depends_on('manifest');
+    $self->SUPER::ACTION_distdir;
+}
+
+sub ACTION_distcheck {
+    my ($self) = @_;
+    $self->depends_on('manifest');
+    $self->SUPER::ACTION_distcheck;
 }
 
 # --- cleaning --------------------------------------------------------------------------------------------------------
