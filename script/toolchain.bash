@@ -10,7 +10,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; 
 # The version of the rustc that a cargo in this folder would use; nothing when there is none that works.
 rust_version_in() {
     [ -x "$1/cargo" ] && [ -x "$1/rustc" ] || return 0
-    (cd / && PATH="$1:$PATH" "$1/rustc" --version 2>/dev/null) | sed -n 's/^rustc \([0-9.]*\).*/\1/p'
+    PATH="$1:$PATH" "$1/rustc" --version 2>/dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p' || true
 }
 
 # PATH first, then where rustup installs, for shells that have not read its `env` file. Answers 1 when none will do.

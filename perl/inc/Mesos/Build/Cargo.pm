@@ -42,7 +42,7 @@ sub advice {
     return <<"END";
 Mesos needs Rust $wanted or newer to build its core: $why.
   Debian 12:                 apt-get install rustc-web cargo-web
-  Debian 13, Ubuntu 24.10:   apt-get install rustc cargo
+  Debian 13, Ubuntu 24.04:   apt-get install rustc cargo
   everywhere else:           https://rustup.rs
 Set CARGO (and RUSTC) for a toolchain that is not in PATH, then run perl Build.PL again.
 END
