@@ -2,6 +2,8 @@
 //!
 //! `MESOS_REGENERATE=1 cargo test --test generated` writes them anew.
 
+mod codegen;
+
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -47,14 +49,23 @@ fn prost_messages_are_fresh() {
 }
 
 #[test]
+fn message_tables_are_fresh() {
+    let set = descriptors();
+    let message = root().join("src/message");
+    check(&message.join("schema_tables.rs"), codegen::tables(&set).as_bytes());
+    check(&message.join("class.rs"), codegen::class_constants(&set).as_bytes());
+}
+
+#[test]
 fn header_is_fresh() {
     let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
-    // Only src/ffi: what the other modules export is Rust's business.
+    // Only src/ffi and the codec's tapes: what the other modules export is Rust's business.
     let mut builder = cbindgen::Builder::new().with_config(config);
     let mut files: Vec<_> = std::fs::read_dir(root().join("src/ffi"))
         .expect("src/ffi")
         .map(|entry| entry.expect("directory entry").path())
         .collect();
+    files.push(root().join("src/message/tape.rs"));
     files.sort();
     for file in files {
         builder = builder.with_src(file);
