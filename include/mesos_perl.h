@@ -150,7 +150,10 @@ typedef struct MesosReceipt MesosReceipt;
  */
 typedef struct MesosSchedulerDriver MesosSchedulerDriver;
 
-typedef struct Option_MesosSignalFunction Option_MesosSignalFunction;
+/*
+ Called with its own `argument` and 1 (the prototype of Async::Interrupt's signal functions).
+ */
+typedef void (*MesosSignalFunction)(void *argument, int value);
 
 /*
  Bytes with a length. Where `len` is 0, `data` is not looked at and may be NULL.
@@ -359,7 +362,7 @@ MesosCode mesos_channel_new(struct MesosChannel **result);
 void mesos_channel_free(struct MesosChannel *channel);
 
 /*
- Queues an event and wakes the dispatchers of this channel. Consumes the event, unless it fails.
+ Queues an event and wakes the dispatchers of this channel. Consumes the event, also if it fails.
  */
 MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEvent *event);
 
@@ -387,13 +390,13 @@ MesosCode mesos_dispatcher_new_pipe(const struct MesosChannel *channel,
                                     struct MesosDispatcher **result);
 
 /*
- A dispatcher that calls `function(argument, 0)` for every event that is queued, from whatever thread queues it. Owned by
+ A dispatcher that calls `function(argument, 1)` for every event that is queued, from whatever thread queues it. Owned by
  the caller, who keeps `argument` valid until `mesos_dispatcher_free` has returned: it is not called afterwards.
 
  The function must be safe to call from any thread, quick, and must not call this library.
  */
 MesosCode mesos_dispatcher_new_interrupt(const struct MesosChannel *channel,
-                                         struct Option_MesosSignalFunction function,
+                                         MesosSignalFunction function,
                                          void *argument,
                                          struct MesosDispatcher **result);
 
@@ -620,7 +623,7 @@ MesosCode mesos_channel_new(struct MesosChannel **result);
 void mesos_channel_free(struct MesosChannel *channel);
 
 /*
- Queues an event and wakes the dispatchers of this channel. Consumes the event, unless it fails.
+ Queues an event and wakes the dispatchers of this channel. Consumes the event, also if it fails.
  */
 MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEvent *event);
 
@@ -648,13 +651,13 @@ MesosCode mesos_dispatcher_new_pipe(const struct MesosChannel *channel,
                                     struct MesosDispatcher **result);
 
 /*
- A dispatcher that calls `function(argument, 0)` for every event that is queued, from whatever thread queues it. Owned by
+ A dispatcher that calls `function(argument, 1)` for every event that is queued, from whatever thread queues it. Owned by
  the caller, who keeps `argument` valid until `mesos_dispatcher_free` has returned: it is not called afterwards.
 
  The function must be safe to call from any thread, quick, and must not call this library.
  */
 MesosCode mesos_dispatcher_new_interrupt(const struct MesosChannel *channel,
-                                         struct Option_MesosSignalFunction function,
+                                         MesosSignalFunction function,
                                          void *argument,
                                          struct MesosDispatcher **result);
 

@@ -58,7 +58,7 @@ static void prepare(pTHX)
     Perl_call_atexit(aTHX_ release, NULL);
 }
 
-void mesos_message_boot(pTHX)
+void mesos_boot_messages(pTHX)
 {
     MY_CXT_INIT;
     PERL_UNUSED_VAR(MY_CXT);
@@ -200,23 +200,23 @@ SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN l
     return mesos_message_decode_into(aTHX_ class_id, NULL, bytes, length);
 }
 
-static uint32_t class_by_name(pTHX_ const char *name, STRLEN length)
+static uint32_t class_by_name(pTHX_ const char *name)
 {
     MesosBytes text;
     uint32_t class_id;
     text.data = (const uint8_t *)name;
-    text.len = length;
+    text.len = strlen(name);
     if (mesos_class_by_perl_name(text, &class_id) != MESOS_OK)
         mesos_message_croak_last(aTHX);
     return class_id;
 }
 
-SV *mesos_message_decode_by_name(pTHX_ const char *name, STRLEN name_length, const char *bytes, STRLEN length)
+SV *mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length)
 {
-    return mesos_message_decode_sv(aTHX_ class_by_name(aTHX_ name, name_length), bytes, length);
+    return mesos_message_decode_sv(aTHX_ class_by_name(aTHX_ class_name), bytes, length);
 }
 
-SV *mesos_message_encode_by_name(pTHX_ const char *name, STRLEN name_length, SV *value)
+SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value)
 {
-    return mesos_message_encode_sv(aTHX_ class_by_name(aTHX_ name, name_length), value);
+    return mesos_message_encode_sv(aTHX_ class_by_name(aTHX_ class_name), value);
 }

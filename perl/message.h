@@ -17,8 +17,8 @@ SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN l
 SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value);
 
 /* The same by the class's Perl name, "Mesos::TaskInfo". Dies if there is no such class. */
-SV *mesos_message_decode_by_name(pTHX_ const char *name, STRLEN name_length, const char *bytes, STRLEN length);
-SV *mesos_message_encode_by_name(pTHX_ const char *name, STRLEN name_length, SV *value);
+SV *mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length);
+SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value);
 
 /* Dies with this text (a mortal, or an SV that somebody owns) and the user's file and line. Does not return. */
 void mesos_message_croak(pTHX_ SV *text);
@@ -27,7 +27,7 @@ void mesos_message_croak(pTHX_ SV *text);
 void mesos_message_croak_last(pTHX);
 
 /* For each interpreter, once: at boot, and from CLONE in a new thread. */
-void mesos_message_boot(pTHX);
+void mesos_boot_messages(pTHX);
 void mesos_message_clone(pTHX);
 
 /* Makes the Perl classes of all messages and enums, except those that exist already. */

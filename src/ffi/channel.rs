@@ -45,15 +45,18 @@ pub extern "C" fn mesos_channel_free(channel: *mut MesosChannel) {
     });
 }
 
-/// Queues an event and wakes the dispatchers of this channel. Consumes the event, unless it fails.
+/// Queues an event and wakes the dispatchers of this channel. Consumes the event, also if it fails.
 #[no_mangle]
 pub extern "C" fn mesos_channel_send(channel: *const MesosChannel, event: *mut MesosEvent) -> MesosCode {
     guard(|| {
-        // SAFETY: live handles of the caller's, the event used by one thread.
-        let (channel, sent) = unsafe { (handle::get(channel)?, handle::out(event)?) };
-        let sent = std::mem::replace(&mut sent.event, Event::new("", Vec::new()));
-        // SAFETY: the caller gives the event up.
-        unsafe { handle::free(event) };
+        // SAFETY: a live handle of the caller's, used by one thread.
+        let given = unsafe { handle::out(event) }?;
+        let sent = std::mem::replace(&mut given.event, Event::new("", Vec::new()));
+        // SAFETY: the caller gives the event up, and the channel is a live handle of the caller's.
+        let channel = unsafe {
+            handle::free(event);
+            handle::get(channel)?
+        };
         channel.channel.send(sent);
         Ok(())
     })

@@ -31,12 +31,12 @@ impl Drop for MesosDispatcher {
     }
 }
 
-/// Called with its own `argument` and 0 (the prototype of Async::Interrupt's signal functions).
-pub type MesosSignalFunction = extern "C" fn(argument: *mut c_void, value: c_int);
+/// Called with its own `argument` and 1 (the prototype of Async::Interrupt's signal functions).
+pub type MesosSignalFunction = Option<extern "C" fn(argument: *mut c_void, value: c_int)>;
 
 /// A C function and its argument, callable from any thread.
 struct Signal {
-    function: MesosSignalFunction,
+    function: extern "C" fn(*mut c_void, c_int),
     argument: *mut c_void,
 }
 
@@ -47,7 +47,7 @@ unsafe impl Sync for Signal {}
 
 impl Signal {
     fn call(&self) {
-        (self.function)(self.argument, 0);
+        (self.function)(self.argument, 1);
     }
 }
 
@@ -75,14 +75,14 @@ pub extern "C" fn mesos_dispatcher_new_pipe(channel: *const MesosChannel, result
     })
 }
 
-/// A dispatcher that calls `function(argument, 0)` for every event that is queued, from whatever thread queues it. Owned by
+/// A dispatcher that calls `function(argument, 1)` for every event that is queued, from whatever thread queues it. Owned by
 /// the caller, who keeps `argument` valid until `mesos_dispatcher_free` has returned: it is not called afterwards.
 ///
 /// The function must be safe to call from any thread, quick, and must not call this library.
 #[no_mangle]
 pub extern "C" fn mesos_dispatcher_new_interrupt(
     channel: *const MesosChannel,
-    function: Option<MesosSignalFunction>,
+    function: MesosSignalFunction,
     argument: *mut c_void,
     result: *mut *mut MesosDispatcher,
 ) -> MesosCode {

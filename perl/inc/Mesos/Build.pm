@@ -73,14 +73,26 @@ sub _build_crate {
     my ($self, $arch) = @_;
     my %to = map { ($_->[0] => File::Spec->catfile($arch, $_->[1])) }
         [ library => 'libmesos_perl.so' ], [ helper => 'mesos-perl-helper' ];
-    my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{ $self->rscan_dir($_, sub {-f}) } } grep {-d} qw(src proto));
+    my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{ $self->rscan_dir($_, sub {-f}) } } grep {-d} 'src');
     return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [ values %to ]);
     my $had_target = -e 'target';
     my $made = Mesos::Build::Cargo::build($self->notes('cargo'));
     $self->notes(made_target => 1) if !$had_target && -d 'target';
-    for my $what (sort keys %to) {
-        $self->copy_if_modified(from => $made->{$what}, to => $to{$what});
-    }
+    $self->_copy_exactly($made->{$_}, $to{$_}) for sort keys %to;
+}
+
+# Copies when time or size differ, and keeps the time: with other RUSTFLAGS cargo brings back a file older than blib's.
+# The old copy is removed first, since a running program may have it mapped.
+sub _copy_exactly {
+    my ($self, $from, $to) = @_;
+    my @wanted = stat $from or die "Cannot find $from: $!\n";
+    my @there = stat $to;
+    return if @there && $there[7] == $wanted[7] && $there[9] == $wanted[9];
+    unlink $to;
+    $self->log_verbose("Copying $from -> $to\n");
+    File::Copy::copy($from, $to) or die "Cannot copy $from to $to: $!\n";
+    chmod 0555, $to or die "Cannot change the mode of $to: $!\n";
+    utime @wanted[9, 9], $to or die "Cannot change the time of $to: $!\n";
 }
 
 # perl/Mesos.xs and every other perl/*.c, to object files. Any header counts for all: they are few and quick to compile.
@@ -111,6 +123,21 @@ sub _compile_c {
         );
     }
     return @objects;
+}
+
+# --- the distribution ------------------------------------------------------------------------------------------------
+
+# MANIFEST is not kept in the repository: MANIFEST.SKIP says what belongs to the distribution.
+sub ACTION_distdir {
+    my ($self) = @_;
+    $self->depends_on('manifest');
+    $self->SUPER::ACTION_distdir;
+}
+
+sub ACTION_distcheck {
+    my ($self) = @_;
+    $self->depends_on('manifest');
+    $self->SUPER::ACTION_distcheck;
 }
 
 # --- cleaning --------------------------------------------------------------------------------------------------------

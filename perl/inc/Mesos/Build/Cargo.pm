@@ -17,21 +17,22 @@ sub wanted_version {
 }
 
 # (path of cargo, undef) or (undef, why there is none that will do).
-# Looked for in $CARGO, PATH, and where rustup puts it, for shells that have not read its `env` file.
+# Looked for in $CARGO, PATH, and where rustup puts it, for shells that have not read its `env` file; the first good one counts.
 sub find {
     my $wanted = wanted_version();
-    my $exe = $^O eq 'MSWin32' ? '.exe' : '';
-    my @homes = grep { defined && length } $ENV{CARGO_HOME}, (defined $ENV{HOME} ? "$ENV{HOME}/.cargo" : ());
-    my @candidates = $ENV{CARGO} ? _in_path($ENV{CARGO}) : (_in_path("cargo$exe"), grep { -x } map {"$_/bin/cargo$exe"} @homes);
-    return (undef, 'cargo was not found') unless @candidates;
-    my $cargo = File::Spec->rel2abs($candidates[0]);
-    local $ENV{PATH} = path_with($cargo);
-    defined _version($cargo) or return (undef, "$cargo does not work");
-    my $rustc = $ENV{RUSTC} || 'rustc';
-    my $version = _version($rustc);
-    defined $version or return (undef, "$rustc was not found");
-    return (undef, "$rustc is version $version") if _number($version) < _number($wanted);
-    return ($cargo, undef);
+    my @homes = map {"$_/bin"} grep { defined && length } $ENV{CARGO_HOME}, (defined $ENV{HOME} ? "$ENV{HOME}/.cargo" : ());
+    my @candidates = $ENV{CARGO} ? _in($ENV{CARGO}, File::Spec->path) : _in('cargo', File::Spec->path, @homes);
+    my $why = $ENV{CARGO} ? "$ENV{CARGO} was not found" : 'cargo was not found';
+    for my $cargo (map { File::Spec->rel2abs($_) } @candidates) {
+        local $ENV{PATH} = path_with($cargo);
+        my $rustc = $ENV{RUSTC} || 'rustc';
+        my $version = _version($rustc);
+        if    (!defined _version($cargo)) { $why = "$cargo does not work" }
+        elsif (!defined $version)         { $why = "$rustc was not found or does not work" }
+        elsif (_number($version) < _number($wanted)) { $why = "$rustc for $cargo is version $version" }
+        else                              { return ($cargo, undef) }
+    }
+    return (undef, $why);
 }
 
 # What a person without a toolchain is told. `$why` comes from find().
@@ -41,7 +42,7 @@ sub advice {
     return <<"END";
 Mesos needs Rust $wanted or newer to build its core: $why.
   Debian 12:                 apt-get install rustc-web cargo-web
-  Debian 13, Ubuntu 24.10:   apt-get install rustc cargo
+  Debian 13, Ubuntu 24.04:   apt-get install rustc cargo
   everywhere else:           https://rustup.rs
 Set CARGO (and RUSTC) for a toolchain that is not in PATH, then run perl Build.PL again.
 END
@@ -77,13 +78,13 @@ sub build {
 # PATH in which cargo finds the rustc beside it.
 sub path_with {
     my ($cargo) = @_;
-    return join ':', (defined $ENV{PATH} ? $ENV{PATH} : ()), File::Basename::dirname($cargo);
+    return join ':', File::Basename::dirname($cargo), (defined $ENV{PATH} ? $ENV{PATH} : ());
 }
 
-sub _in_path {
-    my ($name) = @_;
-    return -x $name ? $name : () if $name =~ m{/};
-    return grep { -x && !-d } map { File::Spec->catfile($_, $name) } File::Spec->path;
+# The executables of this name in these folders, or the one that the name is the path of.
+sub _in {
+    my ($name, @folders) = @_;
+    return grep { -x && !-d } $name =~ m{/} ? $name : map { File::Spec->catfile($_, $name) } @folders;
 }
 
 sub _version {
