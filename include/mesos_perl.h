@@ -105,6 +105,108 @@ typedef int32_t MesosDefaultKind;
 #endif // __cplusplus
 
 /*
+ What a [`MesosPerlToken`] is.
+ */
+enum MesosPerlOp
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /*
+   A message begins. The outermost has its class in `value` and `MESOS_NO_FIELD` in `field`.
+   */
+  MESOS_PERL_MESSAGE = 1,
+  /*
+   The items of a repeated field begin.
+   */
+  MESOS_PERL_LIST = 2,
+  /*
+   Ends the innermost message or list.
+   */
+  MESOS_PERL_END = 3,
+  /*
+   A number that is an integer: `value` is an int64. Also a boolean, 0 or 1.
+   */
+  MESOS_PERL_INT = 4,
+  /*
+   A number that is an integer: `value` is an uint64.
+   */
+  MESOS_PERL_UINT = 5,
+  /*
+   A number: `value` holds the bits of a double.
+   */
+  MESOS_PERL_DOUBLE = 6,
+  /*
+   A string for a numeric field: `length` bytes at offset `value` of the arena.
+   */
+  MESOS_PERL_TEXT = 7,
+  /*
+   A string for a field of strings or bytes: `length` bytes at offset `value` of the arena.
+   */
+  MESOS_PERL_BYTES = 8,
+  /*
+   A required field is not there.
+   */
+  MESOS_PERL_MISSING = 9,
+  /*
+   Something that the field cannot be: `length` bytes at offset `value` of the arena describe it. The tape ends here.
+   */
+  MESOS_PERL_WRONG = 10,
+  /*
+   Messages are nested too deep, or in a circle. The tape ends here.
+   */
+  MESOS_PERL_TOO_DEEP = 11,
+  /*
+   Made by the check, not by C: the field's declared default.
+   */
+  MESOS_PERL_DEFAULT = 12,
+};
+#ifndef __cplusplus
+typedef uint32_t MesosPerlOp;
+#endif // __cplusplus
+
+/*
+ What a [`MesosToken`] of a decoded message is.
+ */
+enum MesosTokenOp
+#ifdef __cplusplus
+  : uint16_t
+#endif // __cplusplus
+ {
+  /*
+   A message begins: `value` is its class, `count` how many different fields follow.
+   */
+  MESOS_TOKEN_MESSAGE = 1,
+  /*
+   A repeated field begins: `count` items follow, each with key 0.
+   */
+  MESOS_TOKEN_LIST = 2,
+  /*
+   Ends the innermost message or list.
+   */
+  MESOS_TOKEN_END = 3,
+  /*
+   `value` is an int64.
+   */
+  MESOS_TOKEN_INT = 4,
+  /*
+   `value` is an uint64, greater than any int64.
+   */
+  MESOS_TOKEN_UINT = 5,
+  /*
+   `value` holds the bits of a double.
+   */
+  MESOS_TOKEN_DOUBLE = 6,
+  /*
+   `count` bytes at offset `value` of the decoded bytes.
+   */
+  MESOS_TOKEN_BYTES = 7,
+};
+#ifndef __cplusplus
+typedef uint16_t MesosTokenOp;
+#endif // __cplusplus
+
+/*
  A queue of events, first in, first out. Functions: `mesos_channel_*`.
 
  Dispatchers and drivers made from it share the queue and may outlive this handle. For any number of threads.

@@ -28,23 +28,27 @@ typedef struct {
 
 /* --- tokens -------------------------------------------------------------------------------------------------------------------- */
 
-static MesosPerlToken *grow_tape(pTHX_ MessageState *state)
+static void grow_tape(pTHX_ MessageState *state)
 {
     IV size = state->tape_size ? state->tape_size * 2 : 256;
     Renew(state->tape, size, MesosPerlToken);
     state->tape_size = size;
-    return state->tape;
 }
 
-#define PUSH(op_, field_, value_, length_)                                                                                           \
-    STMT_START {                                                                                                                     \
-        MessageState *const s_ = walk->state;                                                                                        \
-        MesosPerlToken *t_ = (s_->tape_top < s_->tape_size ? s_->tape : grow_tape(aTHX_ s_)) + s_->tape_top++;                       \
-        t_->op = (op_);                                                                                                              \
-        t_->field = (field_);                                                                                                        \
-        t_->value = (value_);                                                                                                        \
-        t_->length = (length_);                                                                                                      \
-    } STMT_END
+PERL_STATIC_INLINE void push_token(pTHX_ Walk *walk, uint32_t op, uint32_t field, uint64_t value, uint64_t length)
+{
+    MessageState *const state = walk->state;
+    MesosPerlToken *token;
+    if (state->tape_top == state->tape_size)
+        grow_tape(aTHX_ state);
+    token = state->tape + state->tape_top++;
+    token->op = op;
+    token->field = field;
+    token->value = value;
+    token->length = length;
+}
+
+#define PUSH(op, field, value, length) push_token(aTHX_ walk, (op), (field), (value), (length))
 
 /* A token with a copy of the bytes. */
 static void push_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char *bytes, STRLEN length)
