@@ -8,6 +8,16 @@
 #include <stdint.h>
 
 /*
+ How deep messages may be nested, on a tape of either direction.
+ */
+#define MESOS_MAX_DEPTH 100
+
+/*
+ The `field` of the outermost message.
+ */
+#define MESOS_NO_FIELD 4294967295
+
+/*
  The type of an event's argument.
  */
 enum MesosArgKind
@@ -75,11 +85,138 @@ typedef int32_t MesosCode;
 #endif // __cplusplus
 
 /*
+ What a field's default is. The value itself is in the member of the same name.
+ */
+enum MesosDefaultKind
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+  MESOS_DEFAULT_NONE = 0,
+  /*
+   Integers, enums, and booleans as 0 or 1.
+   */
+  MESOS_DEFAULT_INT = 1,
+  MESOS_DEFAULT_DOUBLE = 2,
+  MESOS_DEFAULT_TEXT = 3,
+};
+#ifndef __cplusplus
+typedef int32_t MesosDefaultKind;
+#endif // __cplusplus
+
+/*
+ What a [`MesosPerlToken`] is.
+ */
+enum MesosPerlOp
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /*
+   A message begins. The outermost has its class in `value` and `MESOS_NO_FIELD` in `field`.
+   */
+  MESOS_PERL_MESSAGE = 1,
+  /*
+   The items of a repeated field begin.
+   */
+  MESOS_PERL_LIST = 2,
+  /*
+   Ends the innermost message or list.
+   */
+  MESOS_PERL_END = 3,
+  /*
+   A number that is an integer: `value` is an int64. Also a boolean, 0 or 1.
+   */
+  MESOS_PERL_INT = 4,
+  /*
+   A number that is an integer: `value` is an uint64.
+   */
+  MESOS_PERL_UINT = 5,
+  /*
+   A number: `value` holds the bits of a double.
+   */
+  MESOS_PERL_DOUBLE = 6,
+  /*
+   A string for a numeric field: `length` bytes at offset `value` of the arena.
+   */
+  MESOS_PERL_TEXT = 7,
+  /*
+   A string for a field of strings or bytes: `length` bytes at offset `value` of the arena.
+   */
+  MESOS_PERL_BYTES = 8,
+  /*
+   A required field is not there.
+   */
+  MESOS_PERL_MISSING = 9,
+  /*
+   Something that the field cannot be: `length` bytes at offset `value` of the arena describe it. The tape ends here.
+   */
+  MESOS_PERL_WRONG = 10,
+  /*
+   Messages are nested too deep, or in a circle. The tape ends here.
+   */
+  MESOS_PERL_TOO_DEEP = 11,
+  /*
+   Made by the check, not by C: the field's declared default.
+   */
+  MESOS_PERL_DEFAULT = 12,
+};
+#ifndef __cplusplus
+typedef uint32_t MesosPerlOp;
+#endif // __cplusplus
+
+/*
+ What a [`MesosToken`] of a decoded message is.
+ */
+enum MesosTokenOp
+#ifdef __cplusplus
+  : uint16_t
+#endif // __cplusplus
+ {
+  /*
+   A message begins: `value` is its class, `count` how many different fields follow.
+   */
+  MESOS_TOKEN_MESSAGE = 1,
+  /*
+   A repeated field begins: `count` items follow, each with key 0.
+   */
+  MESOS_TOKEN_LIST = 2,
+  /*
+   Ends the innermost message or list.
+   */
+  MESOS_TOKEN_END = 3,
+  /*
+   `value` is an int64.
+   */
+  MESOS_TOKEN_INT = 4,
+  /*
+   `value` is an uint64, greater than any int64.
+   */
+  MESOS_TOKEN_UINT = 5,
+  /*
+   `value` holds the bits of a double.
+   */
+  MESOS_TOKEN_DOUBLE = 6,
+  /*
+   `count` bytes at offset `value` of the decoded bytes.
+   */
+  MESOS_TOKEN_BYTES = 7,
+};
+#ifndef __cplusplus
+typedef uint16_t MesosTokenOp;
+#endif // __cplusplus
+
+/*
  A queue of events, first in, first out. Functions: `mesos_channel_*`.
 
  Dispatchers and drivers made from it share the queue and may outlive this handle. For any number of threads.
  */
 typedef struct MesosChannel MesosChannel;
+
+/*
+ The buffers of one decoder. May be used by one thread at a time, and after a fork in parent and child.
+ */
+typedef struct MesosDecoder MesosDecoder;
 
 /*
  Wakes Perl while a channel holds events. Functions: `mesos_dispatcher_*`. For one thread at a time.
@@ -146,6 +283,129 @@ typedef struct MesosArg {
    */
   struct MesosBytes type_name;
 } MesosArg;
+
+/*
+ A message class; its index in the schema is its class id.
+ */
+typedef struct MesosSchemaClass {
+  /*
+   `mesos.Offer.Operation`
+   */
+  struct MesosBytes proto;
+  /*
+   `Mesos::Offer::Operation`
+   */
+  struct MesosBytes perl;
+  /*
+   Index of its first field; its fields stand by ascending number.
+   */
+  uint32_t first_field;
+  uint32_t field_count;
+  const struct MesosBytes *oneofs;
+  size_t oneof_count;
+  /*
+   Whether it is the entry of a map field.
+   */
+  bool map_entry;
+} MesosSchemaClass;
+
+/*
+ One field of a message class.
+ */
+typedef struct MesosSchemaField {
+  /*
+   Index into the schema's keys: its name.
+   */
+  uint32_t key;
+  uint32_t number;
+  /*
+   1 optional, 2 required, 3 repeated: descriptor.proto's numbers.
+   */
+  uint8_t label;
+  /*
+   descriptor.proto's number of the type: 1 double ... 18 sint64, 11 for messages, 14 for enums.
+   */
+  uint8_t kind;
+  /*
+   The class of a message field, or the index of an enum field's enum.
+   */
+  uint16_t of;
+  /*
+   0, or 1 + the index into the class's oneofs.
+   */
+  uint32_t oneof;
+  MesosDefaultKind default_kind;
+  int64_t default_int;
+  double default_double;
+  struct MesosBytes default_text;
+} MesosSchemaField;
+
+/*
+ One value of an enum.
+ */
+typedef struct MesosSchemaValue {
+  struct MesosBytes name;
+  int32_t number;
+} MesosSchemaValue;
+
+/*
+ An enum, its values in the order of their declaration.
+ */
+typedef struct MesosSchemaEnum {
+  struct MesosBytes proto;
+  struct MesosBytes perl;
+  const struct MesosSchemaValue *values;
+  size_t value_count;
+} MesosSchemaEnum;
+
+/*
+ All that is known of messages. Everything in it lives as long as the library is loaded.
+ */
+typedef struct MesosSchema {
+  /*
+   Names of fields; the one at 0 is empty and no field's.
+   */
+  const struct MesosBytes *keys;
+  size_t key_count;
+  const struct MesosSchemaClass *classes;
+  size_t class_count;
+  const struct MesosSchemaField *fields;
+  size_t field_count;
+  const struct MesosSchemaEnum *enums;
+  size_t enum_count;
+} MesosSchema;
+
+/*
+ One step of a decoded message.
+ */
+typedef struct MesosToken {
+  /*
+   A `MesosTokenOp`.
+   */
+  uint16_t op;
+  /*
+   Index into the schema's keys: which field of the open message this is. 0 in a list, and for the outermost message.
+   */
+  uint16_t key;
+  uint32_t count;
+  uint64_t value;
+} MesosToken;
+
+/*
+ One step of a Perl value that is to be encoded.
+ */
+typedef struct MesosPerlToken {
+  /*
+   A `MesosPerlOp`.
+   */
+  uint32_t op;
+  /*
+   Index into the schema's fields; items of a list have the list's.
+   */
+  uint32_t field;
+  uint64_t value;
+  uint64_t length;
+} MesosPerlToken;
 
 /*
  An array of byte strings. Where `len` is 0, `items` is not looked at and may be NULL.
@@ -385,6 +645,74 @@ MesosCode mesos_executor_driver_send_framework_message(const struct MesosExecuto
  call in a process decides; later ones do nothing. `program` becomes part of the names of log files.
  */
 MesosCode mesos_log_init(struct MesosBytes program);
+
+/*
+ The schema. Never freed; the same pointer for every caller. NULL only after an internal error.
+ */
+const struct MesosSchema *mesos_schema(void);
+
+/*
+ The class that Perl calls `name`, as `Mesos::TaskInfo`; `MESOS_BAD_ARGUMENT` if there is none.
+
+ # Safety
+ `name` is readable; `out_class` points to a writable integer.
+ */
+MesosCode mesos_class_by_perl_name(struct MesosBytes name, uint32_t *out_class);
+
+/*
+ A new decoder, to be given back to `mesos_decoder_free`. NULL only after an internal error.
+ */
+struct MesosDecoder *mesos_decoder_new(void);
+
+/*
+ Ends a decoder and its tape. NULL is nothing to do.
+
+ # Safety
+ `decoder` is NULL or came from `mesos_decoder_new`, and is not used after this.
+ */
+void mesos_decoder_free(struct MesosDecoder *decoder);
+
+/*
+ Decodes `bytes` as a message of class `class_id`: the tape is at `out_tape`, of `out_length` tokens, well-formed, and of fields
+ that its classes have. `MESOS_DECODE` if the bytes are not a message, `MESOS_BAD_ARGUMENT` if the class does not exist.
+
+ The tape is borrowed from the decoder, until its next call. Offsets in it are offsets in `bytes`.
+
+ # Safety
+ `decoder` came from `mesos_decoder_new`; `bytes` is readable; the out pointers are writable.
+ */
+MesosCode mesos_decoder_decode(struct MesosDecoder *decoder,
+                               uint32_t class_id,
+                               struct MesosBytes bytes,
+                               const struct MesosToken **out_tape,
+                               size_t *out_length);
+
+/*
+ Checks a tape of Perl values, which starts with a message of class `class_id`, and makes it ready for `mesos_tape_write`.
+ `out_size` gets the size of the encoded message. `MESOS_ENCODE` if a value is not what its field holds: the text starts with the
+ path of the value. The tape is of no use then.
+
+ # Safety
+ `tape` points to `length` tokens that may be written, `arena` is readable, `out_size` writable.
+ */
+MesosCode mesos_tape_check(uint32_t class_id,
+                           struct MesosPerlToken *tape,
+                           size_t length,
+                           struct MesosBytes arena,
+                           size_t *out_size);
+
+/*
+ Writes a tape that `mesos_tape_check` accepted, and that nobody changed since, into `buffer`, which has exactly the size that it
+ returned.
+
+ # Safety
+ `tape` points to `length` tokens, `arena` is readable, `buffer` has `size` bytes that may be written.
+ */
+MesosCode mesos_tape_write(const struct MesosPerlToken *tape,
+                           size_t length,
+                           struct MesosBytes arena,
+                           uint8_t *buffer,
+                           size_t size);
 
 /*
  A driver whose events are queued in `channel`. Owned by the caller. For `local` the cluster starts here.

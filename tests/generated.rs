@@ -2,6 +2,8 @@
 //!
 //! `MESOS_REGENERATE=1 cargo test --test generated` writes them anew.
 
+mod codegen;
+
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -47,12 +49,21 @@ fn prost_messages_are_fresh() {
 }
 
 #[test]
+fn message_tables_are_fresh() {
+    let set = descriptors();
+    let message = root().join("src/message");
+    check(&message.join("schema_tables.rs"), codegen::tables(&set).as_bytes());
+    check(&message.join("class.rs"), codegen::class_constants(&set).as_bytes());
+}
+
+#[test]
 fn header_is_fresh() {
     let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
-    // Only src/ffi, which its mod.rs leads to: what the other modules export is Rust's business.
+    // Only src/ffi, which its mod.rs leads to, and the codec's tapes: what the other modules export is Rust's business.
     let builder = cbindgen::Builder::new()
         .with_config(config)
-        .with_src(root().join("src/ffi/mod.rs"));
+        .with_src(root().join("src/ffi/mod.rs"))
+        .with_src(root().join("src/message/tape.rs"));
     let bindings = builder.generate().expect("cbindgen");
     let mut made = Vec::new();
     bindings.write(&mut made);

@@ -24,4 +24,5 @@ pub mod executor_driver;
 pub mod guard;
 pub mod handle;
 pub mod log;
+pub mod message;
 pub mod scheduler_driver;
