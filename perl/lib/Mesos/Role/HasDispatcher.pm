@@ -35,7 +35,8 @@ after BUILD => sub {
 
 after start => sub { $_[0]->running($_[0]->_is_alive ? 1 : 0) };
 
-after [qw(stop abort)] => sub { $_[0]->running(0) };
+after stop => sub { $_[0]->running(0) };
+after abort => sub { $_[0]->running(0) };
 
 sub run {
     my ($self) = @_;
