@@ -1,1 +1,3 @@
 //! The C ABI.
+
+pub mod signals;
