@@ -1,5 +1,6 @@
 use strict;
 use warnings;
+use Mesos::ExecutorDriver;
 
 # The custom executor of the tests. A task ends when a message for it came, or as its data says.
 
@@ -33,6 +34,5 @@ sub killTask {
 sub shutdown { my ($self, $driver) = @_; $driver->stop }
 
 package main;
-use Mesos::ExecutorDriver;
 
 exit(Mesos::ExecutorDriver->new(executor => TestExecutor->new)->run == Mesos::Status::DRIVER_STOPPED ? 0 : 1);
