@@ -1,1 +1,245 @@
-//! PERL_MESOS_TRACE: sinks for the `log` facade.
+//! PERL_MESOS_TRACE: the sinks behind the `log` facade, in glog's format and with glog's files, as libmesos has them.
+//!
+//! `Mesos::trace` writes MESOS_quiet, MESOS_logging_level and MESOS_log_dir into the environment; this reads them, once, when
+//! the first driver is made. Rules: what the level lets pass goes to stderr unless quiet, and to files if there is a directory.
+
+use chrono::{DateTime, Datelike, Local, Timelike};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use once_cell::sync::OnceCell;
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// What the environment asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub quiet: bool,
+    pub level: LevelFilter,
+    pub dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads MESOS_QUIET, MESOS_LOGGING_LEVEL and MESOS_LOG_DIR. What follows `MESOS_` may be in any case; of two spellings
+    /// the bytewise later one counts (lower case), as in libmesos. The error says what was expected.
+    pub fn from_environment(environment: impl Iterator<Item = (OsString, OsString)>) -> Result<Self, String> {
+        let mut found: Vec<(String, String)> = environment
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .filter(|(name, _)| name.starts_with("MESOS_"))
+            .collect();
+        found.sort();
+        let get = |flag: &str| {
+            found
+                .iter()
+                .rev()
+                .find(|(name, _)| name.get(6..).is_some_and(|n| n.eq_ignore_ascii_case(flag)))
+                .map(|(_, value)| value.as_str())
+        };
+        let quiet = match get("quiet") {
+            None | Some("0" | "false") => false,
+            Some("1" | "true" | "") => true,
+            Some(other) => return Err(format!("MESOS_quiet: expected true, false, 1 or 0, got {other:?}")),
+        };
+        let level = match get("logging_level") {
+            None | Some("INFO") => LevelFilter::Info,
+            Some("WARNING") => LevelFilter::Warn,
+            Some("ERROR") => LevelFilter::Error,
+            Some(other) => {
+                return Err(format!(
+                    "PERL_MESOS_TRACE (MESOS_logging_level): expected QUIET, ERROR, WARNING or INFO, got {other:?}"
+                ))
+            }
+        };
+        let dir = get("log_dir").filter(|d| !d.is_empty()).map(PathBuf::from);
+        Ok(Settings { quiet, level, dir })
+    }
+}
+
+/// The severities that have files of their own, worst first; a line goes into its own file and into those after it.
+const SEVERITIES: [(Level, char, &str); 3] = [
+    (Level::Error, 'E', "ERROR"),
+    (Level::Warn, 'W', "WARNING"),
+    (Level::Info, 'I', "INFO"),
+];
+
+struct Sink {
+    settings: Settings,
+    program: String,
+    /// One for each of SEVERITIES, opened with its first line.
+    files: Mutex<[Option<File>; 3]>,
+}
+
+static SINK: OnceCell<Result<(), String>> = OnceCell::new();
+
+/// Sets logging up from the environment; the first call in a process decides. `program` names the files.
+pub fn init(program: &str, environment: impl Iterator<Item = (OsString, OsString)>) -> Result<(), String> {
+    SINK.get_or_init(|| {
+        let settings = Settings::from_environment(environment)?;
+        install(program, settings)
+    })
+    .clone()
+}
+
+fn install(program: &str, settings: Settings) -> Result<(), String> {
+    if let Some(dir) = &settings.dir {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(dir)
+            .map_err(|e| format!("PERL_MESOS_TRACE: cannot make the log directory {}: {e}", dir.display()))?;
+    }
+    let level = match (settings.quiet, &settings.dir) {
+        (true, None) => LevelFilter::Off,
+        _ => settings.level,
+    };
+    let first_line = settings.dir.is_some().then_some(settings.level).and_then(|l| l.to_level());
+    let sink = Sink {
+        settings,
+        program: program.rsplit('/').next().unwrap_or(program).to_string(),
+        files: Mutex::new([None, None, None]),
+    };
+    // Another logger in the process (a Rust test's, say) keeps its place.
+    if log::set_boxed_logger(Box::new(sink)).is_ok() {
+        log::set_max_level(level);
+        if let Some(level) = first_line {
+            let name = SEVERITIES.iter().find(|s| s.0 == level).map_or("INFO", |s| s.2);
+            log::log!(level, "{name} level logging started!");
+        }
+    }
+    Ok(())
+}
+
+impl Log for Sink {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        metadata.level() <= self.settings.level && metadata.target().starts_with("mesos_perl")
+    }
+
+    fn log(&self, record: &Record) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let line = line(record, &Local::now());
+        if !self.settings.quiet {
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+        if let Some(dir) = &self.settings.dir {
+            let mut files = self.files.lock().unwrap_or_else(|e| e.into_inner());
+            for ((level, _, name), file) in SEVERITIES.iter().zip(files.iter_mut()) {
+                if record.level() <= *level {
+                    if file.is_none() {
+                        *file = open(dir, &self.program, name).ok();
+                    }
+                    if let Some(file) = file {
+                        let _ = file.write_all(line.as_bytes());
+                    }
+                }
+            }
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// `Lmmdd hh:mm:ss.uuuuuu ttttt file.rs:NNN] message`
+fn line(record: &Record, now: &DateTime<Local>) -> String {
+    let letter = SEVERITIES.iter().find(|s| s.0 == record.level()).map_or('I', |s| s.1);
+    let file = record.file().unwrap_or("?");
+    format!(
+        "{letter}{:02}{:02} {:02}:{:02}:{:02}.{:06} {:>5} {}:{}] {}\n",
+        now.month(),
+        now.day(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        now.nanosecond() / 1000 % 1_000_000,
+        rustix::thread::gettid().as_raw_nonzero(),
+        file.rsplit('/').next().unwrap_or(file),
+        record.line().unwrap_or(0),
+        record.args()
+    )
+}
+
+/// Makes `program.host.user.log.SEVERITY.date-time.pid` with its header lines, and the link `program.SEVERITY` to it.
+fn open(dir: &Path, program: &str, severity: &str) -> std::io::Result<File> {
+    let now = Local::now();
+    let host = nix::unistd::gethostname()?.to_string_lossy().into_owned();
+    let user = std::env::var("USER").ok().or_else(|| {
+        let uid = nix::unistd::geteuid();
+        nix::unistd::User::from_uid(uid).ok()?.map(|u| u.name)
+    });
+    let name = format!(
+        "{program}.{host}.{}.log.{severity}.{}.{}",
+        user.unwrap_or_else(|| "invalid-user".to_string()),
+        now.format("%Y%m%d-%H%M%S"),
+        std::process::id()
+    );
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .append(true)
+        .mode(0o664)
+        .open(dir.join(&name))?;
+    write!(
+        file,
+        "Log file created at: {}\nRunning on machine: {host}\nLog line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n",
+        now.format("%Y/%m/%d %H:%M:%S")
+    )?;
+    let link = dir.join(format!("{program}.{severity}"));
+    let _ = std::fs::remove_file(&link);
+    let _ = std::os::unix::fs::symlink(&name, &link);
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Result<Settings, String> {
+        Settings::from_environment(pairs.iter().map(|(n, v)| (n.into(), v.into())))
+    }
+
+    #[test]
+    fn environment() {
+        let plain = Settings {
+            quiet: false,
+            level: LevelFilter::Info,
+            dir: None,
+        };
+        assert_eq!(settings(&[]), Ok(plain.clone()));
+        assert!(settings(&[("MESOS_QUIET", "0"), ("MESOS_quiet", "1")]).expect("valid").quiet);
+        let set = settings(&[
+            ("MESOS_logging_level", "ERROR"),
+            ("MESOS_log_dir", "/d"),
+            ("MESOS_quiet", "true"),
+        ]);
+        let expected = Settings {
+            quiet: true,
+            level: LevelFilter::Error,
+            dir: Some("/d".into()),
+        };
+        assert_eq!(set, Ok(expected));
+        for (name, value) in [
+            ("MESOS_logging_level", "info"),
+            ("MESOS_logging_level", ""),
+            ("MESOS_quiet", "maybe"),
+        ] {
+            let error = settings(&[(name, value)]).expect_err("invalid");
+            assert!(error.contains(name) && error.contains(&format!("{value:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn format_is_glogs() {
+        let now = Local::now();
+        let record = Record::builder()
+            .args(format_args!("hello"))
+            .level(Level::Warn)
+            .file(Some("src/a/b.rs"))
+            .line(Some(7))
+            .build();
+        let line = line(&record, &now);
+        assert!(line.starts_with(&now.format("W%m%d %H:%M:%S.").to_string()), "{line}");
+        assert!(line.ends_with(" b.rs:7] hello\n"), "{line}");
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! `MESOS_REGENERATE=1 cargo test --test generated` writes them anew.
 
+mod codegen;
+
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -44,4 +46,26 @@ fn prost_messages_are_fresh() {
         check(&root().join("src/proto").join(&file), &made);
     }
     std::fs::remove_dir_all(&out).expect("remove scratch directory");
+}
+
+#[test]
+fn message_tables_are_fresh() {
+    let set = descriptors();
+    let message = root().join("src/message");
+    check(&message.join("schema_tables.rs"), codegen::tables(&set).as_bytes());
+    check(&message.join("class.rs"), codegen::class_constants(&set).as_bytes());
+}
+
+#[test]
+fn header_is_fresh() {
+    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
+    // Only src/ffi, which its mod.rs leads to, and the codec's tapes: what the other modules export is Rust's business.
+    let builder = cbindgen::Builder::new()
+        .with_config(config)
+        .with_src(root().join("src/ffi/mod.rs"))
+        .with_src(root().join("src/message/tape.rs"));
+    let bindings = builder.generate().expect("cbindgen");
+    let mut made = Vec::new();
+    bindings.write(&mut made);
+    check(&root().join("include/mesos_perl.h"), &made);
 }

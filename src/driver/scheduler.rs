@@ -1,5 +1,6 @@
 //! The scheduler driver's trait and calls, and the choice of its backend.
 
+use super::embedded::EmbeddedSchedulerDriver;
 use super::master::Master;
 use super::{DriverError, Status};
 use crate::channel::Channel;
@@ -103,6 +104,9 @@ pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Arc<dyn Schedu
             let endpoint = native::Endpoint::master(host, port);
             Ok(Arc::new(native::SchedulerDriver::new(endpoint, options, channel)?))
         }
-        Master::Local => Err(DriverError::System("the embedded cluster is not built in yet".to_string())),
+        Master::Local => {
+            let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+            Ok(Arc::new(EmbeddedSchedulerDriver::new(options, channel, environment)?))
+        }
     }
 }

@@ -1,7 +1,33 @@
-//! The message codec.
+//! The message codec: Mesos messages from and to the flat tapes that `perl/message.c` turns into Perl's hashes and makes of them.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`schema`] | the messages, fields and enums of proto/*.proto, and their Perl names |
+//! | [`wire`] | varints, tags and lengths of untrusted bytes |
+//! | [`decode`] | bytes to a tape: everything is checked here |
+//! | [`encode`] | a tape to bytes: everything is checked here |
+//! | [`number`] | what Perl may give for a numeric field |
+//! | [`path`] | which part of a message an error is about |
+//! | [`tape`] | the tokens, as C sees them |
+//!
+//! Nothing here knows of Perl, and nothing calls back: both directions are one call with a complete tape, so that a Perl exception
+//! never has a Rust frame below it.
+
+pub mod class;
+pub mod decode;
+pub mod encode;
+pub mod number;
+pub mod path;
+pub mod schema;
+mod schema_tables;
+pub mod tape;
+pub mod wire;
+
+pub use schema::class_by_perl_name;
 
 /// Index of a message class in the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClassId(pub u32);
 
-pub mod class;
+/// How deep messages may be nested, the outermost included. Mesos' own recursive message, ContainerID, needs a handful.
+pub const MAX_DEPTH: usize = 100;

@@ -1,0 +1,836 @@
+#ifndef MESOS_PERL_H
+#define MESOS_PERL_H
+
+/* Made by cbindgen from src/ffi; do not edit. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ How deep messages may be nested, on a tape of either direction.
+ */
+#define MESOS_MAX_DEPTH 100
+
+/*
+ The `field` of the outermost message.
+ */
+#define MESOS_NO_FIELD 4294967295
+
+/*
+ The type of an event's argument.
+ */
+enum MesosArgKind
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+  /*
+   Plain bytes.
+   */
+  MESOS_ARG_STRING = 0,
+  /*
+   A Mesos message: `class_id` says which.
+   */
+  MESOS_ARG_MESSAGE = 1,
+  /*
+   An object of another Perl class: `type_name` is that class.
+   */
+  MESOS_ARG_FOREIGN = 2,
+};
+#ifndef __cplusplus
+typedef int32_t MesosArgKind;
+#endif // __cplusplus
+
+/*
+ What a function of this ABI answers. Numbers are never used again for something else.
+ */
+enum MesosCode
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+  MESOS_OK = 0,
+  /*
+   A pointer that must not be NULL was.
+   */
+  MESOS_NULL_POINTER = 1,
+  /*
+   A bug in this library: a panic was caught.
+   */
+  MESOS_PANIC = 2,
+  /*
+   The handle was made before a fork and is used in the child.
+   */
+  MESOS_FORKED = 3,
+  /*
+   An argument is wrong; the text names it.
+   */
+  MESOS_BAD_ARGUMENT = 4,
+  /*
+   The system refused something (descriptors, threads, processes, files).
+   */
+  MESOS_SYSTEM = 5,
+  /*
+   Bytes are not a valid message of the class.
+   */
+  MESOS_DECODE = 6,
+  /*
+   A Perl value cannot be encoded as a message of the class.
+   */
+  MESOS_ENCODE = 7,
+};
+#ifndef __cplusplus
+typedef int32_t MesosCode;
+#endif // __cplusplus
+
+/*
+ What a field's default is. The value itself is in the member of the same name.
+ */
+enum MesosDefaultKind
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+  MESOS_DEFAULT_NONE = 0,
+  /*
+   Integers, enums, and booleans as 0 or 1.
+   */
+  MESOS_DEFAULT_INT = 1,
+  MESOS_DEFAULT_DOUBLE = 2,
+  MESOS_DEFAULT_TEXT = 3,
+};
+#ifndef __cplusplus
+typedef int32_t MesosDefaultKind;
+#endif // __cplusplus
+
+/*
+ What a [`MesosPerlToken`] is.
+ */
+enum MesosPerlOp
+#ifdef __cplusplus
+  : uint32_t
+#endif // __cplusplus
+ {
+  /*
+   A message begins. The outermost has its class in `value` and `MESOS_NO_FIELD` in `field`.
+   */
+  MESOS_PERL_MESSAGE = 1,
+  /*
+   The items of a repeated field begin.
+   */
+  MESOS_PERL_LIST = 2,
+  /*
+   Ends the innermost message or list.
+   */
+  MESOS_PERL_END = 3,
+  /*
+   A number that is an integer: `value` is an int64. Also a boolean, 0 or 1.
+   */
+  MESOS_PERL_INT = 4,
+  /*
+   A number that is an integer: `value` is an uint64.
+   */
+  MESOS_PERL_UINT = 5,
+  /*
+   A number: `value` holds the bits of a double.
+   */
+  MESOS_PERL_DOUBLE = 6,
+  /*
+   A string for a numeric field: `length` bytes at offset `value` of the arena.
+   */
+  MESOS_PERL_TEXT = 7,
+  /*
+   A string for a field of strings or bytes: `length` bytes at offset `value` of the arena.
+   */
+  MESOS_PERL_BYTES = 8,
+  /*
+   A required field is not there.
+   */
+  MESOS_PERL_MISSING = 9,
+  /*
+   Something that the field cannot be: `length` bytes at offset `value` of the arena describe it. The tape ends here.
+   */
+  MESOS_PERL_WRONG = 10,
+  /*
+   Messages are nested too deep, or in a circle. The tape ends here.
+   */
+  MESOS_PERL_TOO_DEEP = 11,
+  /*
+   Made by the check, not by C: the field's declared default.
+   */
+  MESOS_PERL_DEFAULT = 12,
+};
+#ifndef __cplusplus
+typedef uint32_t MesosPerlOp;
+#endif // __cplusplus
+
+/*
+ What a [`MesosToken`] of a decoded message is.
+ */
+enum MesosTokenOp
+#ifdef __cplusplus
+  : uint16_t
+#endif // __cplusplus
+ {
+  /*
+   A message begins: `value` is its class, `count` how many different fields follow.
+   */
+  MESOS_TOKEN_MESSAGE = 1,
+  /*
+   A repeated field begins: `count` items follow, each with key 0.
+   */
+  MESOS_TOKEN_LIST = 2,
+  /*
+   Ends the innermost message or list.
+   */
+  MESOS_TOKEN_END = 3,
+  /*
+   `value` is an int64.
+   */
+  MESOS_TOKEN_INT = 4,
+  /*
+   `value` is an uint64, greater than any int64.
+   */
+  MESOS_TOKEN_UINT = 5,
+  /*
+   `value` holds the bits of a double.
+   */
+  MESOS_TOKEN_DOUBLE = 6,
+  /*
+   `count` bytes at offset `value` of the decoded bytes.
+   */
+  MESOS_TOKEN_BYTES = 7,
+};
+#ifndef __cplusplus
+typedef uint16_t MesosTokenOp;
+#endif // __cplusplus
+
+/*
+ A queue of events, first in, first out. Functions: `mesos_channel_*`.
+
+ Dispatchers and drivers made from it share the queue and may outlive this handle. For any number of threads.
+ */
+typedef struct MesosChannel MesosChannel;
+
+/*
+ The buffers of one decoder. May be used by one thread at a time, and after a fork in parent and child.
+ */
+typedef struct MesosDecoder MesosDecoder;
+
+/*
+ Wakes Perl while a channel holds events. Functions: `mesos_dispatcher_*`. For one thread at a time.
+ */
+typedef struct MesosDispatcher MesosDispatcher;
+
+/*
+ An event: the name of a callback and its arguments. Functions: `mesos_event_*`.
+
+ Made by `mesos_event_new` and consumed by `mesos_channel_send`, or made by `mesos_channel_take`; else given to
+ `mesos_event_free`. For one thread at a time.
+ */
+typedef struct MesosEvent MesosEvent;
+
+/*
+ An executor's connection to its agent. Functions: `mesos_executor_driver_*`. For any number of threads.
+
+ Calls never wait for the network, but `mesos_executor_driver_free` does, for a bounded time.
+ */
+typedef struct MesosExecutorDriver MesosExecutorDriver;
+
+/*
+ Owed for a status update that was taken: `mesos_receipt_acknowledge` when its callback has returned normally, else
+ `mesos_receipt_free`. For one thread at a time.
+ */
+typedef struct MesosReceipt MesosReceipt;
+
+/*
+ A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. For any number of threads.
+
+ Calls never wait for the network, but `mesos_scheduler_driver_free` does, for a bounded time: do not call it from a thread
+ that Mesos' answers need.
+ */
+typedef struct MesosSchedulerDriver MesosSchedulerDriver;
+
+/*
+ Called with its own `argument` and 1 (the prototype of Async::Interrupt's signal functions).
+ */
+typedef void (*MesosSignalFunction)(void *argument, int value);
+
+/*
+ Bytes with a length. Where `len` is 0, `data` is not looked at and may be NULL.
+
+ As an argument: looked at only during the call. As a result: borrowed from the handle that the function's comment names.
+ */
+typedef struct MesosBytes {
+  const uint8_t *data;
+  size_t len;
+} MesosBytes;
+
+/*
+ Describes one argument of an event.
+ */
+typedef struct MesosArg {
+  MesosArgKind kind;
+  /*
+   A list of `count` items; else one item.
+   */
+  bool is_list;
+  uint32_t class_id;
+  size_t count;
+  /*
+   Borrowed from the event.
+   */
+  struct MesosBytes type_name;
+} MesosArg;
+
+/*
+ A message class; its index in the schema is its class id.
+ */
+typedef struct MesosSchemaClass {
+  /*
+   `mesos.Offer.Operation`
+   */
+  struct MesosBytes proto;
+  /*
+   `Mesos::Offer::Operation`
+   */
+  struct MesosBytes perl;
+  /*
+   Index of its first field; its fields stand by ascending number.
+   */
+  uint32_t first_field;
+  uint32_t field_count;
+  const struct MesosBytes *oneofs;
+  size_t oneof_count;
+  /*
+   Whether it is the entry of a map field.
+   */
+  bool map_entry;
+} MesosSchemaClass;
+
+/*
+ One field of a message class.
+ */
+typedef struct MesosSchemaField {
+  /*
+   Index into the schema's keys: its name.
+   */
+  uint32_t key;
+  uint32_t number;
+  /*
+   1 optional, 2 required, 3 repeated: descriptor.proto's numbers.
+   */
+  uint8_t label;
+  /*
+   descriptor.proto's number of the type: 1 double ... 18 sint64, 11 for messages, 14 for enums.
+   */
+  uint8_t kind;
+  /*
+   The class of a message field, or the index of an enum field's enum.
+   */
+  uint16_t of;
+  /*
+   0, or 1 + the index into the class's oneofs.
+   */
+  uint32_t oneof;
+  MesosDefaultKind default_kind;
+  int64_t default_int;
+  double default_double;
+  struct MesosBytes default_text;
+} MesosSchemaField;
+
+/*
+ One value of an enum.
+ */
+typedef struct MesosSchemaValue {
+  struct MesosBytes name;
+  int32_t number;
+} MesosSchemaValue;
+
+/*
+ An enum, its values in the order of their declaration.
+ */
+typedef struct MesosSchemaEnum {
+  struct MesosBytes proto;
+  struct MesosBytes perl;
+  const struct MesosSchemaValue *values;
+  size_t value_count;
+} MesosSchemaEnum;
+
+/*
+ All that is known of messages. Everything in it lives as long as the library is loaded.
+ */
+typedef struct MesosSchema {
+  /*
+   Names of fields; the one at 0 is empty and no field's.
+   */
+  const struct MesosBytes *keys;
+  size_t key_count;
+  const struct MesosSchemaClass *classes;
+  size_t class_count;
+  const struct MesosSchemaField *fields;
+  size_t field_count;
+  const struct MesosSchemaEnum *enums;
+  size_t enum_count;
+} MesosSchema;
+
+/*
+ One step of a decoded message.
+ */
+typedef struct MesosToken {
+  /*
+   A `MesosTokenOp`.
+   */
+  uint16_t op;
+  /*
+   Index into the schema's keys: which field of the open message this is. 0 in a list, and for the outermost message.
+   */
+  uint16_t key;
+  uint32_t count;
+  uint64_t value;
+} MesosToken;
+
+/*
+ One step of a Perl value that is to be encoded.
+ */
+typedef struct MesosPerlToken {
+  /*
+   A `MesosPerlOp`.
+   */
+  uint32_t op;
+  /*
+   Index into the schema's fields; items of a list have the list's.
+   */
+  uint32_t field;
+  uint64_t value;
+  uint64_t length;
+} MesosPerlToken;
+
+/*
+ An array of byte strings. Where `len` is 0, `items` is not looked at and may be NULL.
+ */
+typedef struct MesosBytesList {
+  const struct MesosBytes *items;
+  size_t len;
+} MesosBytesList;
+
+/*
+ What a scheduler driver is made from. All bytes are lent for the call.
+ */
+typedef struct MesosSchedulerOptions {
+  /*
+   `host:port`, `http://host:port`, `local`.
+   */
+  struct MesosBytes master;
+  /*
+   Encoded mesos.FrameworkInfo.
+   */
+  struct MesosBytes framework;
+  /*
+   Encoded mesos.Credential; empty for none.
+   */
+  struct MesosBytes credential;
+  /*
+   Acknowledge a status update when its receipt says so; else only by `mesos_scheduler_driver_acknowledge`.
+   */
+  bool implicit_acknowledgements;
+  /*
+   Seconds without a master after which the driver fails; 0 or less: never.
+   */
+  double master_timeout;
+  /*
+   For `local`: path of the helper executable.
+   */
+  struct MesosBytes helper;
+  /*
+   For `local`: `NAME=VALUE` strings for the environment of executors.
+   */
+  struct MesosBytesList executor_environment;
+} MesosSchedulerOptions;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/*
+ An empty channel. Owned by the caller: `mesos_channel_free`.
+ */
+MesosCode mesos_channel_new(struct MesosChannel **result);
+
+/*
+ Gives the handle back.
+ */
+void mesos_channel_free(struct MesosChannel *channel);
+
+/*
+ Queues an event and wakes the dispatchers of this channel. Consumes the event, also if it fails.
+ */
+MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEvent *event);
+
+/*
+ Takes the oldest event, or NULL if there is none. Owned by the caller: `mesos_event_free`.
+
+ If it is the event with which its driver ends, the driver's status is DRIVER_ABORTED from here on.
+ */
+MesosCode mesos_channel_take(const struct MesosChannel *channel, struct MesosEvent **result);
+
+/*
+ How many events are queued.
+ */
+size_t mesos_channel_size(const struct MesosChannel *channel);
+
+/*
+ How many events were ever taken from the channel.
+ */
+uint64_t mesos_channel_taken(const struct MesosChannel *channel);
+
+/*
+ A dispatcher with a descriptor that is readable exactly while the channel holds events. Owned by the caller.
+ */
+MesosCode mesos_dispatcher_new_pipe(const struct MesosChannel *channel,
+                                    struct MesosDispatcher **result);
+
+/*
+ A dispatcher that calls `function(argument, 1)` for every event that is queued, from whatever thread queues it. Owned by
+ the caller, who keeps `argument` valid until `mesos_dispatcher_free` has returned: it is not called afterwards.
+
+ The function must be safe to call from any thread, quick, and must not call this library.
+ */
+MesosCode mesos_dispatcher_new_interrupt(const struct MesosChannel *channel,
+                                         MesosSignalFunction function,
+                                         void *argument,
+                                         struct MesosDispatcher **result);
+
+/*
+ Detaches from the channel and closes the descriptor.
+ */
+void mesos_dispatcher_free(struct MesosDispatcher *dispatcher);
+
+/*
+ The descriptor to watch for reading, -1 if there is none. It stays the dispatcher's: watch a duplicate.
+ */
+int mesos_dispatcher_fd(const struct MesosDispatcher *dispatcher);
+
+/*
+ Wakes Perl again if the channel holds events; does nothing otherwise.
+ */
+MesosCode mesos_dispatcher_notify(const struct MesosDispatcher *dispatcher);
+
+/*
+ The text (UTF-8) of the last failure in this thread, empty if there was none.
+
+ Borrowed: valid until the next call of any function of this library in this thread.
+ */
+struct MesosBytes mesos_error_message(void);
+
+/*
+ An event called `name`, without arguments. Owned by the caller.
+ */
+MesosCode mesos_event_new(struct MesosBytes name, struct MesosEvent **result);
+
+/*
+ Appends an argument: a list without items if `is_list`, else `data`. `type_name` is "String" or a Perl class.
+ */
+MesosCode mesos_event_push(struct MesosEvent *event,
+                           struct MesosBytes type_name,
+                           bool is_list,
+                           struct MesosBytes data);
+
+/*
+ Appends an item to the list that was pushed last.
+ */
+MesosCode mesos_event_push_item(struct MesosEvent *event, struct MesosBytes data);
+
+/*
+ Frees an event. An acknowledgement that it carries is not sent.
+ */
+void mesos_event_free(struct MesosEvent *event);
+
+/*
+ The name of the callback, borrowed from the event.
+ */
+struct MesosBytes mesos_event_name(const struct MesosEvent *event);
+
+/*
+ The driver that queued the event, 0 for an event that the program sent itself.
+ */
+uint64_t mesos_event_driver(const struct MesosEvent *event);
+
+/*
+ How many arguments the event has.
+ */
+size_t mesos_event_arg_count(const struct MesosEvent *event);
+
+/*
+ Describes argument `index` (from 0).
+ */
+MesosCode mesos_event_arg(const struct MesosEvent *event, size_t index, struct MesosArg *result);
+
+/*
+ Item `item` of argument `index`: the argument's own bytes if it is not a list. Borrowed from the event.
+ */
+struct MesosBytes mesos_event_item(const struct MesosEvent *event,
+                                   size_t index,
+                                   size_t item);
+
+/*
+ Takes over what is owed for the event: a receipt that the caller owns, or NULL if nothing is.
+ */
+MesosCode mesos_event_receipt(struct MesosEvent *event, struct MesosReceipt **result);
+
+/*
+ Acknowledges the update to Mesos, if its driver still lives and runs. Consumes the receipt.
+ */
+MesosCode mesos_receipt_acknowledge(struct MesosReceipt *receipt);
+
+/*
+ Gives a receipt up without an acknowledgement: Mesos sends the update again.
+ */
+void mesos_receipt_free(struct MesosReceipt *receipt);
+
+/*
+ A driver whose events are queued in `channel`. Owned by the caller.
+ */
+MesosCode mesos_executor_driver_new(const struct MesosChannel *channel,
+                                    struct MesosExecutorDriver **result);
+
+/*
+ Ends the driver: sends what is queued and waits, for a few seconds at most, until the agent has recorded the updates.
+ */
+void mesos_executor_driver_free(struct MesosExecutorDriver *driver);
+
+/*
+ The number that `mesos_event_driver` gives for this driver's events.
+ */
+uint64_t mesos_executor_driver_id(const struct MesosExecutorDriver *driver);
+
+/*
+ Writes the status (a number of mesos.Status), as do all functions below.
+ */
+MesosCode mesos_executor_driver_status(const struct MesosExecutorDriver *driver, int *status);
+
+/*
+ Connects to the agent that the environment names. A missing variable is MESOS_BAD_ARGUMENT and named.
+ */
+MesosCode mesos_executor_driver_start(const struct MesosExecutorDriver *driver,
+                                      int *status);
+
+/*
+ Ends the driver after what is queued was sent. The agent notices when the process ends.
+ */
+MesosCode mesos_executor_driver_stop(const struct MesosExecutorDriver *driver, int *status);
+
+/*
+ Makes no callback any more.
+ */
+MesosCode mesos_executor_driver_abort(const struct MesosExecutorDriver *driver, int *status);
+
+/*
+ `update`: an encoded mesos.TaskStatus.
+ */
+MesosCode mesos_executor_driver_send_status_update(const struct MesosExecutorDriver *driver,
+                                                   struct MesosBytes update,
+                                                   int *status);
+
+/*
+ `data`: any bytes for the scheduler.
+ */
+MesosCode mesos_executor_driver_send_framework_message(const struct MesosExecutorDriver *driver,
+                                                       struct MesosBytes data,
+                                                       int *status);
+
+/*
+ Sets logging up as the environment says (MESOS_quiet, MESOS_logging_level, MESOS_log_dir; spelled in any case). The first
+ call in a process decides; later ones do nothing. `program` becomes part of the names of log files.
+ */
+MesosCode mesos_log_init(struct MesosBytes program);
+
+/*
+ The schema. Never freed; the same pointer for every caller. NULL only after an internal error.
+ */
+const struct MesosSchema *mesos_schema(void);
+
+/*
+ The class that Perl calls `name`, as `Mesos::TaskInfo`; `MESOS_BAD_ARGUMENT` if there is none.
+
+ # Safety
+ `name` is readable; `out_class` points to a writable integer.
+ */
+MesosCode mesos_class_by_perl_name(struct MesosBytes name, uint32_t *out_class);
+
+/*
+ A new decoder, to be given back to `mesos_decoder_free`. NULL only after an internal error.
+ */
+struct MesosDecoder *mesos_decoder_new(void);
+
+/*
+ Ends a decoder and its tape. NULL is nothing to do.
+
+ # Safety
+ `decoder` is NULL or came from `mesos_decoder_new`, and is not used after this.
+ */
+void mesos_decoder_free(struct MesosDecoder *decoder);
+
+/*
+ Decodes `bytes` as a message of class `class_id`: the tape is at `out_tape`, of `out_length` tokens, well-formed, and of fields
+ that its classes have. `MESOS_DECODE` if the bytes are not a message, `MESOS_BAD_ARGUMENT` if the class does not exist.
+
+ The tape is borrowed from the decoder, until its next call. Offsets in it are offsets in `bytes`.
+
+ # Safety
+ `decoder` came from `mesos_decoder_new`; `bytes` is readable; the out pointers are writable.
+ */
+MesosCode mesos_decoder_decode(struct MesosDecoder *decoder,
+                               uint32_t class_id,
+                               struct MesosBytes bytes,
+                               const struct MesosToken **out_tape,
+                               size_t *out_length);
+
+/*
+ Checks a tape of Perl values, which starts with a message of class `class_id`, and makes it ready for `mesos_tape_write`.
+ `out_size` gets the size of the encoded message. `MESOS_ENCODE` if a value is not what its field holds: the text starts with the
+ path of the value. The tape is of no use then.
+
+ # Safety
+ `tape` points to `length` tokens that may be written, `arena` is readable, `out_size` writable.
+ */
+MesosCode mesos_tape_check(uint32_t class_id,
+                           struct MesosPerlToken *tape,
+                           size_t length,
+                           struct MesosBytes arena,
+                           size_t *out_size);
+
+/*
+ Writes a tape that `mesos_tape_check` accepted, and that nobody changed since, into `buffer`, which has exactly the size that it
+ returned.
+
+ # Safety
+ `tape` points to `length` tokens, `arena` is readable, `buffer` has `size` bytes that may be written.
+ */
+MesosCode mesos_tape_write(const struct MesosPerlToken *tape,
+                           size_t length,
+                           struct MesosBytes arena,
+                           uint8_t *buffer,
+                           size_t size);
+
+/*
+ A driver whose events are queued in `channel`. Owned by the caller. For `local` the cluster starts here.
+ */
+MesosCode mesos_scheduler_driver_new(const struct MesosChannel *channel,
+                                     const struct MesosSchedulerOptions *options,
+                                     struct MesosSchedulerDriver **result);
+
+/*
+ Ends the driver: sends what is queued and closes its connections, within a few seconds; a `local` cluster ends with it.
+ Without an earlier stop the framework stays registered for its failover_timeout.
+ */
+void mesos_scheduler_driver_free(struct MesosSchedulerDriver *driver);
+
+/*
+ The number that `mesos_event_driver` gives for this driver's events.
+ */
+uint64_t mesos_scheduler_driver_id(const struct MesosSchedulerDriver *driver);
+
+/*
+ Writes the status (a number of mesos.Status), as do all functions below.
+ */
+MesosCode mesos_scheduler_driver_status(const struct MesosSchedulerDriver *driver, int *status);
+
+/*
+ Connects to the master.
+ */
+MesosCode mesos_scheduler_driver_start(const struct MesosSchedulerDriver *driver, int *status);
+
+/*
+ Ends the framework (TEARDOWN), or with `failover` only this driver's connection.
+ */
+MesosCode mesos_scheduler_driver_stop(const struct MesosSchedulerDriver *driver,
+                                      bool failover,
+                                      int *status);
+
+/*
+ Makes no callback any more and takes no offers; the framework and its tasks stay.
+ */
+MesosCode mesos_scheduler_driver_abort(const struct MesosSchedulerDriver *driver, int *status);
+
+/*
+ `requests`: encoded mesos.Request messages.
+ */
+MesosCode mesos_scheduler_driver_request_resources(const struct MesosSchedulerDriver *driver,
+                                                   struct MesosBytesList requests,
+                                                   int *status);
+
+/*
+ `offer_ids`, `tasks`, `filters`: encoded mesos.OfferID, mesos.TaskInfo, mesos.Filters.
+ */
+MesosCode mesos_scheduler_driver_launch_tasks(const struct MesosSchedulerDriver *driver,
+                                              struct MesosBytesList offer_ids,
+                                              struct MesosBytesList tasks,
+                                              struct MesosBytes filters,
+                                              int *status);
+
+/*
+ `offer_ids`, `operations`, `filters`: encoded mesos.OfferID, mesos.Offer.Operation, mesos.Filters.
+ */
+MesosCode mesos_scheduler_driver_accept_offers(const struct MesosSchedulerDriver *driver,
+                                               struct MesosBytesList offer_ids,
+                                               struct MesosBytesList operations,
+                                               struct MesosBytes filters,
+                                               int *status);
+
+/*
+ `offer_id`, `filters`: encoded mesos.OfferID, mesos.Filters.
+ */
+MesosCode mesos_scheduler_driver_decline_offer(const struct MesosSchedulerDriver *driver,
+                                               struct MesosBytes offer_id,
+                                               struct MesosBytes filters,
+                                               int *status);
+
+/*
+ Takes all filters and the suppression back.
+ */
+MesosCode mesos_scheduler_driver_revive_offers(const struct MesosSchedulerDriver *driver,
+                                               int *status);
+
+/*
+ Asks for no more offers until revived.
+ */
+MesosCode mesos_scheduler_driver_suppress_offers(const struct MesosSchedulerDriver *driver,
+                                                 int *status);
+
+/*
+ `task_id`: encoded mesos.TaskID.
+ */
+MesosCode mesos_scheduler_driver_kill_task(const struct MesosSchedulerDriver *driver,
+                                           struct MesosBytes task_id,
+                                           int *status);
+
+/*
+ `update`: the encoded mesos.TaskStatus that is acknowledged explicitly.
+ */
+MesosCode mesos_scheduler_driver_acknowledge(const struct MesosSchedulerDriver *driver,
+                                             struct MesosBytes update,
+                                             int *status);
+
+/*
+ `executor_id`, `slave_id`: encoded mesos.ExecutorID, mesos.SlaveID. `data`: any bytes.
+ */
+MesosCode mesos_scheduler_driver_send_framework_message(const struct MesosSchedulerDriver *driver,
+                                                        struct MesosBytes executor_id,
+                                                        struct MesosBytes slave_id,
+                                                        struct MesosBytes data,
+                                                        int *status);
+
+/*
+ `statuses`: encoded mesos.TaskStatus messages; none for implicit reconciliation.
+ */
+MesosCode mesos_scheduler_driver_reconcile_tasks(const struct MesosSchedulerDriver *driver,
+                                                 struct MesosBytesList statuses,
+                                                 int *status);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MESOS_PERL_H */

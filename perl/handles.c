@@ -1,0 +1,247 @@
+/* Opaque handles of include/mesos_perl.h inside Perl objects, and the conversions that every XSUB uses. */
+
+#define PERL_NO_GET_CONTEXT
+#include "EXTERN.h"
+#include "perl.h"
+#include "XSUB.h"
+
+#include "handles.h"
+#include "message.h"
+
+static int
+free_magic(pTHX_ SV *sv, MAGIC *mg)
+{
+    mesos_type *type = (mesos_type *)mg->mg_virtual;
+    void *handle = mg->mg_ptr;
+    PERL_UNUSED_ARG(sv);
+    mg->mg_ptr = NULL;
+    if (handle)
+        type->free(handle);
+    return 0;
+}
+
+#ifdef USE_ITHREADS
+/* A handle belongs to the thread that made it: the copy in a new thread has none. */
+static int
+dup_magic(pTHX_ MAGIC *mg, CLONE_PARAMS *params)
+{
+    PERL_UNUSED_CONTEXT;
+    PERL_UNUSED_ARG(params);
+    mg->mg_ptr = NULL;
+    return 0;
+}
+#define DUP_MAGIC dup_magic
+#else
+#define DUP_MAGIC NULL
+#endif
+
+#define TYPE(variable, name, c_name)                                                              \
+    static void free_##variable(void *handle) { mesos_##variable##_free((c_name *)handle); }     \
+    mesos_type mesos_##variable##_type = {                                                        \
+        { NULL, NULL, NULL, NULL, free_magic, NULL, DUP_MAGIC, NULL }, name, free_##variable      \
+    };
+
+TYPE(channel, "Mesos::Channel", MesosChannel)
+TYPE(dispatcher, "Mesos::Dispatcher", MesosDispatcher)
+TYPE(event, "Mesos::Channel::Event", MesosEvent)
+TYPE(receipt, "Mesos::Channel::Receipt", MesosReceipt)
+TYPE(scheduler_driver, "Mesos::SchedulerDriver", MesosSchedulerDriver)
+TYPE(executor_driver, "Mesos::ExecutorDriver", MesosExecutorDriver)
+
+void
+mesos_check(pTHX_ MesosCode code)
+{
+    if (code != MESOS_OK)
+        mesos_message_croak_last(aTHX);
+}
+
+static MAGIC *
+find(pTHX_ SV *self, mesos_type *type)
+{
+    return SvROK(self) ? mg_findext(SvRV(self), PERL_MAGIC_ext, &type->magic) : NULL;
+}
+
+void
+mesos_attach(pTHX_ SV *self, mesos_type *type, void *handle)
+{
+    MAGIC *mg;
+    if (!SvROK(self)) {
+        type->free(handle);
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an object of %s", type->name)));
+    }
+    mesos_detach(aTHX_ self, type);
+    mg = find(aTHX_ self, type);
+    if (!mg) {
+        mg = sv_magicext(SvRV(self), NULL, PERL_MAGIC_ext, &type->magic, NULL, 0);
+        mg->mg_flags |= MGf_DUP;
+    }
+    mg->mg_ptr = (char *)handle;
+}
+
+void *
+mesos_handle(pTHX_ SV *self, mesos_type *type)
+{
+    MAGIC *mg = find(aTHX_ self, type);
+    if (!mg)
+        mesos_message_croak(aTHX_ sv_2mortal(SvOK(self)
+            ? newSVpvf("expected an object of %s, got %" SVf, type->name, SVfARG(self))
+            : newSVpvf("expected an object of %s, got undef", type->name)));
+    if (!mg->mg_ptr)
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("this %s is closed, or belongs to another thread", type->name)));
+    return mg->mg_ptr;
+}
+
+void *
+mesos_take_handle(pTHX_ SV *self, mesos_type *type)
+{
+    void *handle = mesos_handle(aTHX_ self, type);
+    find(aTHX_ self, type)->mg_ptr = NULL;
+    return handle;
+}
+
+void
+mesos_detach(pTHX_ SV *self, mesos_type *type)
+{
+    MAGIC *mg = find(aTHX_ self, type);
+    if (mg)
+        free_magic(aTHX_ SvRV(self), mg);
+}
+
+SV *
+mesos_new_object(pTHX_ const char *class, mesos_type *type, void *handle)
+{
+    SV *object = sv_2mortal(newRV_noinc((SV *)newHV()));
+    mesos_attach(aTHX_ object, type, handle);
+    return sv_bless(object, gv_stashpv(class, GV_ADD));
+}
+
+static void
+free_scoped_event(pTHX_ void *event)
+{
+    PERL_UNUSED_CONTEXT;
+    mesos_event_free((MesosEvent *)event);
+}
+
+void
+mesos_scope_event(pTHX_ MesosEvent *event)
+{
+    SAVEDESTRUCTOR_X(free_scoped_event, event);
+}
+
+MesosBytes
+mesos_bytes(pTHX_ SV *sv)
+{
+    MesosBytes bytes = { NULL, 0 };
+    SvGETMAGIC(sv);
+    if (SvOK(sv)) {
+        STRLEN len;
+        bytes.data = (const uint8_t *)SvPV_nomg_const(sv, len);
+        bytes.len = len;
+    }
+    return bytes;
+}
+
+SV *
+mesos_sv(pTHX_ MesosBytes bytes)
+{
+    return newSVpvn_flags((const char *)bytes.data, bytes.len, SVs_TEMP);
+}
+
+/* Room for the bytes of an array's elements until the statement ends. */
+static MesosBytes *
+room(pTHX_ SV *array, MesosBytesList *list)
+{
+    MesosBytes *items;
+    if (!SvROK(array) || SvTYPE(SvRV(array)) != SVt_PVAV)
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an array reference, got %" SVf, SVfARG(array))));
+    list->len = av_len((AV *)SvRV(array)) + 1;
+    items = (MesosBytes *)SvPVX(sv_2mortal(newSV(list->len * sizeof(MesosBytes) + 1)));
+    list->items = items;
+    return items;
+}
+
+static SV *
+element(pTHX_ SV *array, size_t index)
+{
+    SV **sv = av_fetch((AV *)SvRV(array), index, 0);
+    return sv ? *sv : &PL_sv_undef;
+}
+
+MesosBytesList
+mesos_bytes_list(pTHX_ SV *array)
+{
+    MesosBytesList list;
+    MesosBytes *items = room(aTHX_ array, &list);
+    size_t i;
+    for (i = 0; i < list.len; i++)
+        items[i] = mesos_bytes(aTHX_ element(aTHX_ array, i));
+    return list;
+}
+
+MesosBytes
+mesos_encode(pTHX_ const char *class, SV *value)
+{
+    MesosBytes none = { NULL, 0 };
+    SvGETMAGIC(value);
+    return SvOK(value) ? mesos_bytes(aTHX_ mesos_message_encode_named(aTHX_ class, value)) : none;
+}
+
+MesosBytesList
+mesos_encode_list(pTHX_ const char *class, SV *array)
+{
+    MesosBytesList list;
+    MesosBytes *items = room(aTHX_ array, &list);
+    size_t i;
+    for (i = 0; i < list.len; i++)
+        items[i] = mesos_bytes(aTHX_ mesos_message_encode_named(aTHX_ class, element(aTHX_ array, i)));
+    return list;
+}
+
+/* One item, by the kind that its argument has. */
+static SV *
+item_sv(pTHX_ const MesosArg *arg, MesosBytes bytes)
+{
+    if (arg->kind == MESOS_ARG_MESSAGE)
+        return sv_2mortal(mesos_message_decode_sv(aTHX_ arg->class_id, (const char *)bytes.data, bytes.len));
+    if (arg->kind == MESOS_ARG_FOREIGN) {
+        SV *object;
+        dSP;
+        PUSHMARK(SP);
+        EXTEND(SP, 2);
+        PUSHs(mesos_sv(aTHX_ arg->type_name));
+        PUSHs(mesos_sv(aTHX_ bytes));
+        PUTBACK;
+        call_method("decode", G_SCALAR);
+        SPAGAIN;
+        object = POPs;
+        PUTBACK;
+        return object;
+    }
+    return mesos_sv(aTHX_ bytes);
+}
+
+SV *
+mesos_event_arg_sv(pTHX_ MesosEvent *event, size_t index)
+{
+    MesosArg arg;
+    AV *list;
+    SV *reference;
+    size_t i;
+    mesos_check(aTHX_ mesos_event_arg(event, index, &arg));
+    if (!arg.is_list)
+        return item_sv(aTHX_ &arg, mesos_event_item(event, index, 0));
+    list = newAV();
+    reference = sv_2mortal(newRV_noinc((SV *)list));
+    if (arg.count)
+        av_extend(list, arg.count - 1);
+    for (i = 0; i < arg.count; i++)
+        av_push(list, SvREFCNT_inc(item_sv(aTHX_ &arg, mesos_event_item(event, index, i))));
+    return reference;
+}
+
+SV *
+mesos_option(pTHX_ HV *options, const char *name)
+{
+    SV **value = hv_fetch(options, name, strlen(name), 0);
+    return value ? *value : &PL_sv_undef;
+}

@@ -1,0 +1,48 @@
+/* Opaque handles of include/mesos_perl.h inside Perl objects, and the conversions that every XSUB uses. */
+
+#ifndef MESOS_HANDLES_H
+#define MESOS_HANDLES_H
+
+#include "mesos_perl.h"
+
+/* A kind of handle: its magic tells it from others, `free` gives it back. `magic` is first: perl hands back its address. */
+typedef struct {
+    MGVTBL magic;
+    const char *name;
+    void (*free)(void *);
+} mesos_type;
+
+extern mesos_type mesos_channel_type, mesos_dispatcher_type, mesos_event_type, mesos_receipt_type;
+extern mesos_type mesos_scheduler_driver_type, mesos_executor_driver_type;
+
+/* Throws mesos_error_message() at the user's line if `code` is not MESOS_OK. */
+void mesos_check(pTHX_ MesosCode code);
+
+/* Ties a handle to an object, which owns it from now on; also when this throws. An older handle of that type is freed. */
+void mesos_attach(pTHX_ SV *self, mesos_type *type, void *handle);
+/* The handle of an object; throws if it has none of that type. */
+void *mesos_handle(pTHX_ SV *self, mesos_type *type);
+/* As mesos_handle, and the caller owns the handle. */
+void *mesos_take_handle(pTHX_ SV *self, mesos_type *type);
+/* Frees the handle of an object; it may have none. */
+void mesos_detach(pTHX_ SV *self, mesos_type *type);
+/* A new mortal object of `class` that owns a handle. */
+SV *mesos_new_object(pTHX_ const char *class, mesos_type *type, void *handle);
+/* Frees the event when the scope (ENTER, LEAVE) ends, normally or not. */
+void mesos_scope_event(pTHX_ MesosEvent *event);
+
+/* The bytes of a scalar: UTF-8 if it is flagged so. Lent as long as the scalar lives unchanged. undef: none. */
+MesosBytes mesos_bytes(pTHX_ SV *sv);
+/* A mortal copy. */
+SV *mesos_sv(pTHX_ MesosBytes bytes);
+/* The bytes of an array's elements; the array itself lives until the statement ends. */
+MesosBytesList mesos_bytes_list(pTHX_ SV *array);
+/* A value, or an array of them, encoded as messages of a class; undef: no bytes. Lent until the statement ends. */
+MesosBytes mesos_encode(pTHX_ const char *class, SV *value);
+MesosBytesList mesos_encode_list(pTHX_ const char *class, SV *array);
+/* An event's argument: a byte string, an object, or an array reference of them. Mortal. */
+SV *mesos_event_arg_sv(pTHX_ MesosEvent *event, size_t index);
+/* A value of a hash of options, undef if there is none. */
+SV *mesos_option(pTHX_ HV *options, const char *name);
+
+#endif

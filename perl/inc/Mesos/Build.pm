@@ -1,0 +1,153 @@
+package Mesos::Build;
+
+# Module::Build for this distribution's layout: Perl under perl/lib, C under perl, a Rust crate at the top.
+# Everything that Perl loads lies in auto/Mesos/: Mesos.so, libmesos_perl.so (found through the rpath $ORIGIN) and
+# mesos-perl-helper, so that they find each other wherever they are installed.
+
+use strict;
+use warnings;
+use parent 'Module::Build';
+use ExtUtils::ParseXS ();
+use File::Copy ();
+use File::Path ();
+use File::Spec;
+use Module::Metadata ();
+use Mesos::Build::Cargo;
+
+my $XS = 'perl/Mesos.xs';
+
+# --- where things are ------------------------------------------------------------------------------------------------
+
+sub find_pm_files { $_[0]->_below_perl_lib('pm') }
+sub find_pod_files { $_[0]->_below_perl_lib('pod') }
+sub find_xs_files { {} }
+
+# "2.0.0", as Mesos.pm and the crate have it: Module::Build writes "v2.0.0" of the same version.
+sub dist_version {
+    my ($self, @set) = @_;
+    my $version = $self->SUPER::dist_version(@set);
+    $version =~ s/^v// if defined $version;
+    return $version;
+}
+
+# { perl/lib/X => lib/X }: from the source tree to the place in blib.
+sub _below_perl_lib {
+    my ($self, $extension) = @_;
+    my %files;
+    for my $file (@{ $self->rscan_dir('perl/lib', qr/(?<!\.)\.$extension$/) }) {
+        ($files{$file} = $file) =~ s{^perl/}{};
+    }
+    return \%files;
+}
+
+# `provides` of META: Module::Build's own looks below lib/.
+sub find_dist_packages {
+    my ($self) = @_;
+    return Module::Metadata->provides(version => 2, dir => 'perl/lib', prefix => 'perl/lib');
+}
+
+# --- the build -------------------------------------------------------------------------------------------------------
+
+# Module::Build calls this for the build element `xs`; cargo comes first, since Mesos.so is linked to what it makes.
+sub process_xs_files {
+    my ($self) = @_;
+    my $arch = File::Spec->catdir($self->blib, 'arch', 'auto', 'Mesos');
+    File::Path::mkpath($arch);
+    $self->_build_crate($arch);
+    my @objects = $self->_compile_c;
+    my $shared = File::Spec->catfile($arch, 'Mesos.' . $self->config('dlext'));
+    my $library = File::Spec->catfile($arch, 'libmesos_perl.so');
+    $self->add_to_cleanup($shared);
+    return if $self->up_to_date([ @objects, $library ], $shared);
+    $self->cbuilder->link(
+        module_name        => 'Mesos',
+        objects            => \@objects,
+        lib_file           => $shared,
+        extra_linker_flags => [ @{ $self->extra_linker_flags }, "-L$arch", '-lmesos_perl', '-Wl,-rpath,$ORIGIN' ],
+    );
+}
+
+# Runs cargo and puts what it made into `$arch`.
+# `./Build install` as another user (sudo) leaves cargo alone when nothing has changed since: root often has no Rust.
+sub _build_crate {
+    my ($self, $arch) = @_;
+    my %to = map { ($_->[0] => File::Spec->catfile($arch, $_->[1])) }
+        [ library => 'libmesos_perl.so' ], [ helper => 'mesos-perl-helper' ];
+    my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{ $self->rscan_dir($_, sub {-f}) } } grep {-d} 'src');
+    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [ values %to ]);
+    my $had_target = -e 'target';
+    my $made = Mesos::Build::Cargo::build($self->notes('cargo'));
+    $self->notes(made_target => 1) if !$had_target && -d 'target';
+    $self->_copy_exactly($made->{$_}, $to{$_}) for sort keys %to;
+}
+
+# Copies when time or size differ, and keeps the time: with other RUSTFLAGS cargo brings back a file older than blib's.
+# The old copy is removed first, since a running program may have it mapped.
+sub _copy_exactly {
+    my ($self, $from, $to) = @_;
+    my @wanted = stat $from or die "Cannot find $from: $!\n";
+    my @there = stat $to;
+    return if @there && $there[7] == $wanted[7] && $there[9] == $wanted[9];
+    unlink $to;
+    $self->log_verbose("Copying $from -> $to\n");
+    File::Copy::copy($from, $to) or die "Cannot copy $from to $to: $!\n";
+    chmod 0555, $to or die "Cannot change the mode of $to: $!\n";
+    utime @wanted[9, 9], $to or die "Cannot change the time of $to: $!\n";
+}
+
+# perl/Mesos.xs and every other perl/*.c, to object files. Any header counts for all: they are few and quick to compile.
+sub _compile_c {
+    my ($self) = @_;
+    (my $generated = $XS) =~ s/\.xs$/.c/;
+    my @headers = map { glob } qw(perl/*.h include/*.h);
+    $self->add_to_cleanup($generated);
+    unless ($self->up_to_date([ grep {-e} glob('perl/*.xs perl/*.xsi perl/typemap') ], $generated)) {
+        $self->log_info("$XS -> $generated\n");
+        my $parser = ExtUtils::ParseXS->new;
+        $parser->process_file(filename => $XS, output => $generated, prototypes => 0);
+        die "$XS has errors\n" if $parser->report_error_count;
+    }
+    my $version = $self->dist_version;
+    my @objects;
+    for my $source ($generated, grep { $_ ne $generated } sort(glob 'perl/*.c')) {
+        my $object = $self->cbuilder->object_file($source);
+        $self->add_to_cleanup($object);
+        push @objects, $object;
+        next if $self->up_to_date([ $source, @headers ], $object);
+        $self->cbuilder->compile(
+            source               => $source,
+            object_file          => $object,
+            include_dirs         => [ 'perl', 'include' ],
+            defines              => { VERSION => qq{"$version"}, XS_VERSION => qq{"$version"} },
+            extra_compiler_flags => [ @{ $self->extra_compiler_flags }, '-Wall' ],
+        );
+    }
+    return @objects;
+}
+
+# --- the distribution ------------------------------------------------------------------------------------------------
+
+# MANIFEST is not kept in the repository: MANIFEST.SKIP says what belongs to the distribution.
+sub ACTION_distdir {
+    my ($self) = @_;
+    $self->depends_on('manifest');
+    $self->SUPER::ACTION_distdir;
+}
+
+sub ACTION_distcheck {
+    my ($self) = @_;
+    $self->depends_on('manifest');
+    $self->SUPER::ACTION_distcheck;
+}
+
+# --- cleaning --------------------------------------------------------------------------------------------------------
+
+# `clean` keeps cargo's target directory: it is what makes the next build quick. `realclean` removes ./target, if `./Build` made it.
+sub ACTION_realclean {
+    my ($self) = @_;
+    my $made_target = $self->notes('made_target');
+    $self->SUPER::ACTION_realclean;
+    $self->delete_filetree('target') if $made_target;
+}
+
+1;

@@ -1,0 +1,125 @@
+package Mesos;
+use 5.10.1;
+use strict;
+use warnings;
+use parent 'Exporter';
+
+our $VERSION = '2.0.0';
+our @EXPORT_OK = qw(trace);
+our @_log_levels = qw(QUIET ERROR WARNING INFO);
+
+sub trace {
+    my ($level, $dir) = @_;
+    $level = 'QUIET' unless defined $level and length $level;
+    if ($level =~ /\A\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?\s*\z/) {
+        my $number = $level >= $#_log_levels ? $#_log_levels : int $level;
+        my $name = $number >= -@_log_levels ? $_log_levels[$number] : undef;
+        $level = defined $name ? $name : 'QUIET';
+    }
+    if ($level eq 'QUIET') {
+        $ENV{MESOS_quiet} = 1;
+        return;
+    }
+    $ENV{MESOS_logging_level} = $level;
+    if ($dir) {
+        $ENV{MESOS_quiet}   = 1;
+        $ENV{MESOS_log_dir} = $dir;
+    }
+    else {
+        $ENV{MESOS_quiet} = 0;
+        delete $ENV{MESOS_log_dir};
+    }
+    return;
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos - write Apache Mesos frameworks and executors in Perl
+
+=head1 SYNOPSIS
+
+    package MyScheduler;
+    use Moo;
+    extends 'Mesos::Scheduler';
+
+    sub resourceOffers {
+        my ($self, $driver, $offers) = @_;
+        for my $offer (@$offers) {
+            $driver->launchTasks([$offer->{id}], [{
+                task_id   => {value => 'task-' . $self->{n}++},
+                slave_id  => $offer->{slave_id},
+                name      => 'hello',
+                command   => {value => 'echo hello'},
+                resources => [{name => 'cpus', type => 0, scalar => {value => 0.1}}],
+            }]);
+        }
+    }
+
+    sub statusUpdate {
+        my ($self, $driver, $status) = @_;
+        printf "%s is in state %d\n", $status->{task_id}{value}, $status->{state};
+        $driver->stop if $status->{state} == Mesos::TaskState::TASK_FINISHED;
+    }
+
+    package main;
+    use Mesos::SchedulerDriver;
+
+    Mesos::SchedulerDriver->new(
+        master    => 'local',
+        framework => {user => '', name => 'example'},
+        scheduler => MyScheduler->new,
+    )->run;
+
+=head1 DESCRIPTION
+
+A framework is a L<Mesos::Scheduler>, which is run by a L<Mesos::SchedulerDriver>. If its tasks are Perl too, they are run by
+a L<Mesos::Executor> with a L<Mesos::ExecutorDriver>. Messages (offers, tasks, updates) are described in L<Mesos::Messages>,
+event loops in L<Mesos::Dispatcher>.
+
+The drivers speak Mesos' v1 HTTP API: libmesos is not needed. With C<< master => 'local' >> a master and an agent run inside
+the program, so that a framework can be tried on a laptop where no Mesos is installed.
+
+Loading this module alone loads no shared object.
+
+=head1 FUNCTIONS
+
+=head2 trace
+
+    use Mesos qw(trace);
+    trace($level);
+    trace($level, $dir);
+
+Chooses what is logged; returns nothing. To have an effect it must be called before the first driver is made. C<$level> is
+C<QUIET> (0), C<ERROR> (1), C<WARNING> (2) or C<INFO> (3); larger numbers mean INFO, and a level that is missing or empty
+means QUIET. Lines go to standard error, or, with C<$dir>, to files in that directory, which is created if need be. Any other
+word is accepted here and refused, with an error that names it, when the first driver is made.
+
+It is called once when L<Mesos::XS> is loaded, with what the environment variable C<PERL_MESOS_TRACE> says: C<INFO>,
+C<WARNING=/var/log/mesos>, ... Default: QUIET.
+
+Levels and directory are kept in the environment variables C<MESOS_quiet>, C<MESOS_logging_level> and C<MESOS_log_dir>, which
+programs started from here (executors) inherit.
+
+=head1 ENVIRONMENT
+
+=over
+
+=item PERL_MESOS_TRACE
+
+C<LEVEL> or C<LEVEL=DIR>: see L</trace>.
+
+=back
+
+=head1 SEE ALSO
+
+L<Mesos::SchedulerDriver>, L<Mesos::ExecutorDriver>, L<Mesos::Scheduler>, L<Mesos::Executor>, L<Mesos::Messages>,
+L<Mesos::Dispatcher>, and F<docs/compatibility.md> in the distribution for the differences from Mesos 1.07.1.
+
+=head1 LICENSE
+
+The same terms as Perl itself.
+
+=cut

@@ -1,0 +1,74 @@
+package Mesos::Arguments;
+use 5.10.1;
+use strict;
+use warnings;
+use Carp qw(croak);
+use Exporter qw(import);
+use Scalar::Util qw(blessed);
+
+our @EXPORT_OK = qw(check_arguments);
+
+# Dies at the user's line unless @$args fit the signature: [name => Type], [name => [Type]] for an array reference of them, each
+# with a true third element if it may be missing or undef. Returns one value for each, undef for what is missing.
+# A message may be a plain hash: it is encoded as it is, so that nothing is copied here.
+sub check_arguments {
+    my ($method, $args, @signature) = @_;
+    my $required = grep { !$_->[2] } @signature;
+    if (@$args < $required || @$args > @signature) {
+        croak sprintf '%s(%s): Wrong number of parameters; got %d; expected %s', $method,
+            join(', ', map { $_->[2] ? "$_->[0]?" : $_->[0] } @signature), scalar @$args,
+            $required == @signature ? $required : "$required to " . @signature;
+    }
+    for my $i (0 .. $#signature) {
+        my ($name, $type, $optional) = @{ $signature[$i] };
+        next if $optional && !defined $args->[$i];
+        if (ref $type ne 'ARRAY') {
+            _check("$method: $name", $type, $args->[$i]);
+            next;
+        }
+        croak "$method: $name: expected an array reference of $type->[0], got " . _describe($args->[$i])
+            if ref $args->[$i] ne 'ARRAY';
+        _check("$method: $name\->[$_]", $type->[0], $args->[$i][$_]) for 0 .. $#{ $args->[$i] };
+    }
+    return @$args[0 .. $#signature];
+}
+
+sub _check {
+    my ($what, $type, $value) = @_;
+    return if ref $value eq 'HASH' && $type->has_coercion || $type->check($value);
+    my $expected = $type->isa('Type::Tiny::Class') ? $type->class . ($type->has_coercion ? ' or a hash reference' : '') : 'a string';
+    croak "$what: expected $expected, got " . _describe($value) . ' (' . $type->get_message($value) . ')';
+}
+
+sub _describe {
+    my ($value) = @_;
+    return !defined $value ? 'undef' : blessed $value ? 'an object of ' . ref $value : ref $value ? "a reference to \L@{[ref $value]}" : qq("$value");
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Arguments - checks the arguments of the drivers' methods
+
+=head1 SYNOPSIS
+
+    use Mesos::Arguments qw(check_arguments);
+    my ($id, $filters) = check_arguments('declineOffer', \@_, [offerId => OfferID], [filters => Filters, 1]);
+
+=head1 DESCRIPTION
+
+Internal to this distribution.
+
+=head1 FUNCTIONS
+
+=head2 check_arguments
+
+    my @values = check_arguments($method, \@arguments, [$name, $type, $optional], ...);
+
+C<$type> is a type of L<Mesos::Types> or L<Types::Standard>, or an array reference with one for an array of such values.
+Returns one value for each described argument. Dies at the line of the user's call, naming method and argument, and saying
+what was expected and what came.
+
+=cut

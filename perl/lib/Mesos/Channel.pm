@@ -1,0 +1,122 @@
+package Mesos::Channel;
+use 5.10.1;
+use Carp qw(croak);
+use Scalar::Util qw(blessed);
+use overload ();
+use Mesos::XS;
+use Moo;
+use namespace::autoclean;
+
+sub BUILD { $_[0]->_xs_init }
+
+sub send {
+    my ($self, $name, @args) = @_;
+    croak 'Mesos::Channel::send: expected the name of an event (a string), got ' . _describe($name)
+        if !defined $name || ref $name;
+    my $position = 0;
+    $self->_xs_send($name, map { _typed(++$position, $_) } @args);
+    return;
+}
+
+sub recv {
+    my ($self) = @_;
+    my (undef, $receipt, @event) = $self->_take;
+    # Whoever takes an event off the queue has it: nobody else could acknowledge it later.
+    $receipt->acknowledge if $receipt;
+    return wantarray ? @event : @event ? $#event : undef;
+}
+
+# One argument of an event as (type, bytes) or (type, [bytes, ...]).
+sub _typed {
+    my ($position, $arg) = @_;
+    return _item($position, $arg) unless ref $arg eq 'ARRAY';
+    my ($type, @bytes) = 'String';
+    for my $i (0 .. $#$arg) {
+        my ($item_type, $item) = _item("$position, element $i", $arg->[$i]);
+        $type = $item_type unless $i;
+        croak "Mesos::Channel::send: argument $position: expected elements of one type, got $type and $item_type"
+            if $item_type ne $type;
+        push @bytes, $item;
+    }
+    return ($type, \@bytes);
+}
+
+sub _item {
+    my ($position, $arg) = @_;
+    return (_decoding_class($arg), scalar $arg->encode) if blessed $arg && $arg->can('encode');
+    return ('String', $arg) if defined $arg && (!ref $arg || overload::Method($arg, '""'));
+    croak "Mesos::Channel::send: argument $position: expected a string, a message or an array reference of them, got "
+        . _describe($arg);
+}
+
+# As in Mesos 1.07.1, names of message classes may lack their first part.
+sub _decoding_class {
+    my $class = ref $_[0];
+    return $class =~ /\AMesos::/ || $class->can('decode') ? $class : "Mesos::$class";
+}
+
+sub _describe { defined $_[0] ? ref $_[0] ? "a reference ($_[0])" : qq("$_[0]") : 'undef' }
+
+sub DEMOLISH { $_[0]->_xs_free }
+
+sub CLONE_SKIP {1}
+
+package Mesos::Channel::Receipt;
+sub CLONE_SKIP {1}
+
+package Mesos::Channel::Event;
+sub CLONE_SKIP {1}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Channel - the queue of events between a driver and a program
+
+=head1 SYNOPSIS
+
+    my $channel = Mesos::Channel->new;
+    $channel->send('greeting', 'hello', [1, 2]);
+    my ($name, @args) = $channel->recv;    # 'greeting', 'hello', ['1', '2']
+
+=head1 DESCRIPTION
+
+First in, first out, unbounded, safe to be written by the drivers' threads. Programs rarely use it: a L<Mesos::Dispatcher>
+has one, and gives its events to the handler.
+
+=head1 METHODS
+
+=head2 new
+
+    my $channel = Mesos::Channel->new;
+
+=head2 send
+
+    $channel->send($name, @args);
+
+Queues an event and wakes the dispatchers of this channel. Returns nothing. C<$name> is a string. Each argument is a string or
+number, an object with a method C<encode> whose class has C<decode> (all messages have both), or an array reference of
+strings, or of objects of one class. Dies if an argument is undef, another reference, or an array of mixed types; nothing is
+queued then.
+
+=head2 recv
+
+    my ($name, @args) = $channel->recv;
+
+Takes the oldest event off the queue, without waiting: an empty list if there is none. Strings are byte strings: one with the
+UTF-8 flag arrives as its UTF-8 bytes. A status update that a driver queued counts as delivered, and is acknowledged to Mesos,
+when it is taken this way; events that a driver dispatches are acknowledged when their callback has returned.
+Call it in list context; in scalar context it returns undef if there is no event. Dies if a message cannot be decoded.
+
+=head2 size
+
+    my $n = $channel->size;
+
+The number of queued events.
+
+=head1 THREADS AND PROCESSES
+
+A channel is not copied into new threads, and is of no use in a forked child: C<send> and C<recv> die there.
+
+=cut

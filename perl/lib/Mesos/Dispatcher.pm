@@ -1,0 +1,235 @@
+package Mesos::Dispatcher;
+use 5.10.1;
+use Carp qw(croak);
+use Mesos::Channel;
+use Mesos::XS;
+use Moo;
+use namespace::autoclean;
+
+# At most this many events are dispatched for one wake-up, so that the loop's other watchers get their turn.
+use constant BATCH => 64;
+
+has channel => (is => 'ro', default => sub { Mesos::Channel->new });
+has cb => (is => 'ro', writer => 'set_cb', default => sub { sub { } });
+
+# Threads and watchers do not survive a fork: the child must not serve its parent's events.
+has _pid => (is => 'ro', init_arg => undef, default => sub {$$});
+
+sub BUILD {
+    my ($self) = @_;
+    croak 'Mesos::Dispatcher cannot be used itself: take Mesos::Dispatcher::AnyEvent or another subclass'
+        unless $self->can('xs_init');
+    $self->xs_init;
+}
+
+sub send { shift->channel->send(@_) }
+
+sub recv { $_[0]->channel->recv }
+
+sub call {
+    my ($self) = @_;
+    my $wait = $self->{_wait};
+    # A loop that a callback runs itself is no business of the wait that this callback answers.
+    return $self->cb->() if !$wait || $wait->{busy} || $wait->{serve};
+    return if $wait->{done};
+    local $wait->{busy} = 1;
+    my @result = $self->cb->();
+    $wait->{result} = \@result;
+    $self->_finish($wait);
+    return @result;
+}
+
+sub ready {
+    my ($self) = @_;
+    return $self->unwatch if $self->_pid != $$;
+    my $channel = $self->channel;
+    return unless $channel->size;
+    my $wait = $self->{_wait};
+    return $self->call if $wait && !$wait->{busy} && !$wait->{serve};
+    local $self->{_end_batch} = 0;
+    for (1 .. BATCH) {
+        my $taken = $channel->_taken;
+        $self->call;
+        last if $channel->_taken == $taken || $self->{_end_batch} || !$channel->size;
+    }
+    return;
+}
+
+sub wait {
+    my ($self, $time) = @_;
+    my $wait = {};
+    local $self->{_wait} = $wait;
+    if ($time) {
+        no warnings 'numeric';
+        $self->run_until($wait, $time > 0 ? $time + 0 : 0);
+    }
+    else {
+        $self->run_until($wait);
+    }
+    return @{ $wait->{result} || [] };
+}
+
+sub serve {
+    my ($self) = @_;
+    my $wait = {serve => 1};
+    local $self->{_wait} = $wait;
+    $self->run_until($wait);
+    return;
+}
+
+# stop and abort of a driver: no further event of this batch, and a wait that has none yet ends without one.
+sub interrupt_wait {
+    my ($self) = @_;
+    $self->{_end_batch} = 1;
+    $self->_finish($self->{_wait}) if $self->{_wait};
+    return;
+}
+
+sub _finish {
+    my ($self, $wait) = @_;
+    return if $wait->{done};
+    $wait->{done} = 1;
+    $wait->{finish}->() if $wait->{finish};
+    return;
+}
+
+sub run_until { croak ref($_[0]) . ' has no run_until: wait is not possible with it' }
+
+sub unwatch { }
+
+sub DEMOLISH {
+    my ($self, $in_global_destruction) = @_;
+    $self->unwatch unless $in_global_destruction;
+    $self->_xs_free;
+}
+
+sub CLONE_SKIP {1}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Dispatcher - gives events to a callback when an event loop runs
+
+=head1 SYNOPSIS
+
+    use Mesos::Dispatcher::AnyEvent;
+
+    my $dispatcher = Mesos::Dispatcher::AnyEvent->new;
+    $dispatcher->set_cb(sub { my ($event, @args) = $dispatcher->recv; ... });
+    $dispatcher->send('greeting', 'hello');
+    $dispatcher->wait;       # runs the loop until the callback ran once
+    $dispatcher->wait(0.5);  # for at most half a second
+
+=head1 DESCRIPTION
+
+A dispatcher ties a L<Mesos::Channel>, into which a driver's threads write, to an event loop. There is one class for each loop:
+L<Mesos::Dispatcher::AnyEvent> (the default of the drivers), L<Mesos::Dispatcher::IOAsync>, L<Mesos::Dispatcher::Mojo>,
+L<Mesos::Dispatcher::POE>, and L<Mesos::Dispatcher::Interrupt>, which works without a loop. L<Mesos::Dispatcher::Pipe> is the
+base for others. This class itself cannot be instantiated.
+
+A driver sets the callback; if the loop runs anyway, nothing else is needed. C<run> and C<run_once> of the driver, and
+C<wait>, run the loop.
+
+Events wake a dispatcher by level, not by count: it is woken while events are queued, so that none can be left behind. For one
+wake-up up to 64 events are dispatched; fewer if a callback dies, stops or aborts its driver, or takes nothing from the channel.
+C<wait> dispatches exactly one.
+
+An exception that leaves the callback goes where the event loop lets it go: out of C<wait>, and so out of C<run>, with AnyEvent's
+own loop, IO::Async and POE; EV and Mojo print it and go on.
+
+=head1 ATTRIBUTES
+
+=head2 channel
+
+The L<Mesos::Channel>; a new one by default. Read-only.
+
+=head2 cb
+
+The code reference that is called, without arguments, when there is an event; it takes the event with C<recv>. What it returns
+is what C<wait> returns. Read-only; see C<set_cb>. The default does nothing.
+
+=head1 METHODS
+
+=head2 new
+
+    my $dispatcher = Mesos::Dispatcher::AnyEvent->new(channel => $channel, cb => sub { ... });
+
+=head2 set_cb
+
+    $dispatcher->set_cb(sub { ... });
+
+Replaces the callback. A driver that is made with this dispatcher sets its own.
+
+=head2 send
+
+    $dispatcher->send($name, @args);
+
+L<Mesos::Channel/send>.
+
+=head2 recv
+
+    my ($name, @args) = $dispatcher->recv;
+
+L<Mesos::Channel/recv>.
+
+=head2 notify
+
+    $dispatcher->notify;
+
+Wakes the dispatcher again if its channel holds events; does nothing otherwise. Returns nothing.
+
+=head2 call
+
+    my @result = $dispatcher->call;
+
+Calls the callback and returns what it returned.
+
+=head2 wait
+
+    my @result = $dispatcher->wait;
+    my @result = $dispatcher->wait($seconds);
+
+Runs the event loop until the callback was called for one event, and returns what it returned. With a number of seconds, which
+may have a fraction, an empty list after that time. Without a time, or with 0, it waits as long as it takes. If
+a driver is stopped or aborted meanwhile, it returns an empty list at once.
+
+=head2 serve
+
+    $dispatcher->serve;
+
+Runs the event loop, and calls the callback for each event, until C<interrupt_wait> is called. Returns nothing.
+
+=head1 WRITING A DISPATCHER
+
+Extend L<Mesos::Dispatcher::Pipe>, watch a duplicate of C<fd> for reading, and call C<ready> when it is readable.
+
+=head2 ready
+
+    $dispatcher->ready;
+
+To be called when the loop finds the descriptor readable: dispatches what C<wait>, or one wake-up, has a right to. Calling
+C<call> instead works too, one event at a time. In a process that was forked off, it removes the watcher.
+
+=head2 run_until
+
+    sub run_until { my ($self, $wait, $seconds) = @_; ... }
+
+Runs the loop until C<< $wait->{done} >> is true, for at most C<$seconds> if given. C<< $wait->{finish} >> may be set to a code
+reference that makes the loop return; it is called once, when C<done> becomes true.
+
+=head2 unwatch
+
+    sub unwatch { my ($self) = @_; ... }
+
+Removes the watchers from the loop. Called when the dispatcher goes away, and in a forked child.
+
+=head2 interrupt_wait
+
+    $dispatcher->interrupt_wait;
+
+Ends the running batch, makes a running C<wait> return an empty list, and a running C<serve> return. The drivers call it when they
+are stopped or aborted. It may be called from a signal handler.
+
+=cut

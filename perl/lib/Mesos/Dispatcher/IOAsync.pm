@@ -1,0 +1,97 @@
+package Mesos::Dispatcher::IOAsync;
+use 5.10.1;
+use IO::Async::Handle;
+use IO::Async::Loop;
+use IO::Async::OS;
+use Scalar::Util qw(weaken);
+use Moo;
+use namespace::autoclean;
+extends 'Mesos::Dispatcher::Pipe';
+
+has loop => (is => 'ro', default => sub { IO::Async::Loop->new });
+has notifier => (is => 'lazy', init_arg => undef, predicate => '_has_notifier', clearer => '_clear_notifier');
+
+sub _build_notifier {
+    my ($self) = @_;
+    weaken $self;
+    return IO::Async::Handle->new(read_handle => $self->fh, on_read_ready => sub { $self->ready });
+}
+
+sub BUILD { $_[0]->loop->add($_[0]->notifier) }
+
+# A signal handler may end a wait, but the loop polls on after a signal: a pipe tells it.
+has _wake => (is => 'lazy', init_arg => undef);
+
+sub _build__wake {
+    my ($read, $write) = IO::Async::OS->pipepair or die "cannot make a pipe: $!";
+    $_->blocking(0) for $read, $write;
+    return [$read, $write];
+}
+
+sub run_until {
+    my ($self, $wait, $seconds) = @_;
+    my $loop = $self->loop;
+    my ($read, $write) = @{ $self->_wake };
+    my $expired;
+    $wait->{finish} = sub { syswrite $write, "\0" };
+    $loop->watch_io(handle => $read, on_read_ready => sub { sysread $read, my $bytes, 64 });
+    my $timer = defined $seconds ? $loop->watch_time(after => $seconds, code => sub { $expired = 1 }) : undef;
+    # The watchers must not outlive a wait that an exception ends.
+    my $ok = eval { $loop->loop_once until $wait->{done} || $expired; 1 };
+    my $error = $@;
+    $loop->unwatch_io(handle => $read, on_read_ready => 1);
+    $loop->unwatch_time($timer) if defined $timer && !$expired;
+    die $error unless $ok;
+    return;
+}
+
+sub run {
+    my ($self) = @_;
+    return $self->loop->run;
+}
+
+sub unwatch {
+    my ($self) = @_;
+    return unless $self->_has_notifier;
+    $self->loop->remove($self->notifier) if $self->notifier->loop;
+    $self->_clear_notifier;
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Dispatcher::IOAsync - events through IO::Async
+
+=head1 SYNOPSIS
+
+    my $loop = IO::Async::Loop->new;
+    my $driver = Mesos::SchedulerDriver->new(
+        ..., dispatcher => Mesos::Dispatcher::IOAsync->new(loop => $loop));
+    $driver->start;
+    $loop->run;
+
+=head1 DESCRIPTION
+
+Extends L<Mesos::Dispatcher::Pipe>. Needs L<IO::Async>.
+
+=head1 ATTRIBUTES
+
+=head2 loop
+
+The L<IO::Async::Loop>. Default: C<< IO::Async::Loop->new >>, which is the one loop of the process. Read-only.
+
+=head2 notifier
+
+The L<IO::Async::Handle> that was added to the loop.
+
+=head1 METHODS
+
+=head2 run
+
+    $dispatcher->run;
+
+Runs the loop until somebody calls its C<stop>; returns what C<stop> was given.
+
+=cut

@@ -1,0 +1,122 @@
+package Mesos::Dispatcher::Interrupt;
+use 5.10.1;
+use AnyEvent;
+use Async::Interrupt;
+use Scalar::Util qw(refaddr weaken);
+use Moo;
+use namespace::autoclean;
+extends 'Mesos::Dispatcher';
+
+has interrupt => (is => 'ro', init_arg => undef, builder => '_build_interrupt');
+
+# The drivers' threads call into Async::Interrupt: they must have stopped before global destruction frees it.
+my %live;
+END { $_ && $_->_xs_free for values %live }
+
+sub _build_interrupt {
+    my ($self) = @_;
+    weaken $self;
+    return Async::Interrupt->new(cb => sub { $self->_interrupted if $self });
+}
+
+sub xs_init {
+    my ($self) = @_;
+    $self->_xs_init_interrupt($self->channel, $self->interrupt->signal_func);
+    weaken($live{ refaddr $self } = $self);
+}
+
+# Perl may be interrupted within a callback of ours again: its own round looks after what comes meanwhile.
+sub _interrupted {
+    my ($self) = @_;
+    return if $self->{_interrupted};
+    local $self->{_interrupted} = 1;
+    my $ok = eval { $self->ready; 1 };
+    my $error = $@;
+    # One interrupt may stand for many events.
+    $self->notify if $self->_pid == $$ && $self->channel->size;
+    die $error unless $ok;
+}
+
+sub ticker {
+    my ($self, $tick) = @_;
+    return AnyEvent->timer(after => 0, interval => $tick || 0.1, cb => sub { });
+}
+
+sub run_until {
+    my ($self, $wait, $seconds) = @_;
+    my $interrupt = $self->interrupt;
+    # While this waits, events come in the loop's turn and not in between.
+    $interrupt->block;
+    my $ok = eval { local $self->{_interrupted} = 1; $self->_run_until($wait, $seconds); 1 };
+    my $error = $@;
+    $interrupt->pipe_disable;
+    $interrupt->unblock;
+    die $error unless $ok;
+    return;
+}
+
+sub _run_until {
+    my ($self, $wait, $seconds) = @_;
+    my $interrupt = $self->interrupt;
+    my $done = AnyEvent->condvar;
+    $wait->{finish} = sub { $done->send };
+    # Loops remember the time of their last turn, which may be long ago.
+    AnyEvent->now_update;
+    my $timer = defined $seconds ? AnyEvent->timer(after => $seconds, cb => sub { $done->send }) : undef;
+    my $watcher = AnyEvent->io(fh => $interrupt->pipe_fileno, poll => 'r', cb => sub {
+        # Takes the mark away; _interrupted does nothing meanwhile.
+        $interrupt->handle;
+        # Also if ready dies: what it leaves makes a new mark in the pipe.
+        my $ok = eval { $self->ready; 1 };
+        my $error = $@;
+        $self->notify;
+        die $error unless $ok;
+    });
+    $interrupt->pipe_enable;
+    $interrupt->handle;
+    # What came before the watcher made no mark in the pipe.
+    $self->notify;
+    $done->recv;
+    return;
+}
+
+sub DEMOLISH { delete $live{ refaddr $_[0] } }
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Dispatcher::Interrupt - events in the middle of whatever the program does
+
+=head1 SYNOPSIS
+
+    my $driver = Mesos::SchedulerDriver->new(..., dispatcher => 'Interrupt');
+    $driver->start;
+    compute_for_hours();    # callbacks run in between
+
+=head1 DESCRIPTION
+
+Extends L<Mesos::Dispatcher>. Needs L<Async::Interrupt>. No loop is needed: Perl is interrupted between two of its operations,
+and the callback runs there. It must be prepared for that: it may find the program's data in any state. While Perl waits in a system
+call, or in an event loop written in C, there are no operations, and events wait too; C<ticker> helps there.
+
+An exception in a callback goes to C<$Async::Interrupt::DIED>, which warns by default; one in C<wait> goes out of C<wait>.
+C<wait> uses L<AnyEvent>.
+
+=head1 ATTRIBUTES
+
+=head2 interrupt
+
+The L<Async::Interrupt>. Use its C<block> and C<unblock> around what must not be interrupted. Read-only.
+
+=head1 METHODS
+
+=head2 ticker
+
+    my $timer = $dispatcher->ticker;
+    my $timer = $dispatcher->ticker($seconds);
+
+An AnyEvent timer that lets a blocking loop return to Perl regularly, each 0.1 seconds by default, as long as the caller keeps it.
+
+=cut

@@ -1,0 +1,60 @@
+package Mesos::Dispatcher::Mojo;
+use 5.10.1;
+use Mojo::IOLoop;
+use Scalar::Util qw(weaken);
+use Moo;
+use namespace::autoclean;
+extends 'Mesos::Dispatcher::Pipe';
+
+has loop => (is => 'ro', lazy => 1, default => sub { Mojo::IOLoop->singleton });
+
+sub BUILD {
+    my ($self) = @_;
+    weaken $self;
+    $self->loop->reactor->io($self->fh, sub { $self->ready })->watch($self->fh, 1, 0);
+}
+
+sub run_until {
+    my ($self, $wait, $seconds) = @_;
+    my $reactor = $self->loop->reactor;
+    my $expired;
+    my @timers;
+    push @timers, $reactor->timer($seconds => sub { $expired = 1 }) if defined $seconds;
+    # A tick ends with a watcher or a timer: what ends the wait outside of both (a signal handler) needs one.
+    $wait->{finish} = sub { push @timers, $reactor->timer(0 => sub { }) };
+    $reactor->one_tick until $wait->{done} || $expired;
+    $reactor->remove($_) for @timers;
+    return;
+}
+
+sub unwatch {
+    my ($self) = @_;
+    $self->loop->reactor->remove($self->fh);
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Dispatcher::Mojo - events through Mojo::IOLoop
+
+=head1 SYNOPSIS
+
+    use Mojolicious::Lite;
+    my $driver = Mesos::SchedulerDriver->new(..., dispatcher => 'Mojo');
+    $driver->start;
+    app->start;
+
+=head1 DESCRIPTION
+
+Extends L<Mesos::Dispatcher::Pipe>. Needs L<Mojolicious>. The reactor reports an exception in a callback through its C<error>
+event (by default it warns) and goes on, and so does C<wait>.
+
+=head1 ATTRIBUTES
+
+=head2 loop
+
+The L<Mojo::IOLoop>. Default: C<< Mojo::IOLoop->singleton >>. Read-only.
+
+=cut

@@ -1,0 +1,120 @@
+package Mesos::Dispatcher::POE;
+use 5.10.1;
+use POE::Kernel;
+use POE::Session;
+use Scalar::Util qw(weaken);
+use Moo;
+use namespace::autoclean;
+extends 'Mesos::Dispatcher::Pipe';
+
+has session => (is => 'ro', init_arg => undef, writer => 'set_session', clearer => 'clear_session');
+
+sub BUILD {
+    my ($self) = @_;
+    # Else POE warns at exit that its kernel never ran. With no session but the kernel's own this returns at once.
+    POE::Kernel->run if $poe_kernel->_data_ses_count <= 1;
+    weaken $self;
+    my $session = POE::Session->create(inline_states => {
+        _start   => sub { $poe_kernel->select_read($self->fh, 'ready') },
+        ready    => sub { $self->_ready },
+        arm      => sub { my ($seconds, $expired) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
+                          $poe_kernel->delay_set('expire', $seconds, $expired) },
+        disarm   => sub { $poe_kernel->alarm_remove($_[POE::Session::ARG0()]) },
+        expire   => sub { ${ $_[POE::Session::ARG0()] } = 1 },
+        wake     => sub { },
+        shutdown => sub {
+            my $fh = $_[POE::Session::ARG0()];
+            $poe_kernel->select_read($fh);
+            $poe_kernel->alarm_remove_all;
+        },
+    });
+    $self->set_session($session);
+}
+
+# POE ends a session whose handler dies, and with it the delivery of events.
+sub _ready {
+    my ($self) = @_;
+    return if eval { $self->ready; 1 };
+    my $error = $@;
+    if   ($self->{_rethrow}) { push @{ $self->{_errors} }, $error }
+    else                     { warn $error }
+}
+
+sub _rethrow {
+    my ($self) = @_;
+    my $error = shift @{ $self->{_errors} || [] };
+    die $error if defined $error;
+}
+
+sub run_until {
+    my ($self, $wait, $seconds) = @_;
+    my $expired;
+    my $id = $self->session->ID;
+    local $self->{_rethrow} = 1;
+    local $self->{_errors} = [];
+    $wait->{finish} = sub { $poe_kernel->post($id, 'wake') };
+    my $alarm = defined $seconds ? $poe_kernel->call($id, 'arm', $seconds, \$expired) : undef;
+    until ($wait->{done} || $expired || @{ $self->{_errors} }) {
+        last unless $poe_kernel->run_one_timeslice;
+    }
+    $poe_kernel->call($id, 'disarm', $alarm) if defined $alarm && !$expired;
+    $self->_rethrow;
+    return;
+}
+
+sub run {
+    my ($self) = @_;
+    local $self->{_rethrow} = 1;
+    local $self->{_errors} = [];
+    POE::Kernel->run;
+    $self->_rethrow;
+    return;
+}
+
+sub unwatch {
+    my ($self) = @_;
+    my $session = $self->session or return;
+    $self->clear_session;
+    $poe_kernel->call($session->ID, 'shutdown', $self->fh);
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Dispatcher::POE - events through POE
+
+=head1 SYNOPSIS
+
+    my $driver = Mesos::SchedulerDriver->new(..., dispatcher => 'POE');
+    $driver->start;
+    POE::Kernel->run;
+
+=head1 DESCRIPTION
+
+Extends L<Mesos::Dispatcher::Pipe>. Needs L<POE>. It has a session of its own, which lives until the dispatcher goes away: until
+then C<< POE::Kernel->run >> does not return.
+
+An exception in a callback does not end that session. C<wait> and C<run>, and so C<run> and C<run_once> of a driver, throw it
+again. When the program runs POE's kernel itself, it is printed as a warning.
+
+=head1 ATTRIBUTES
+
+=head2 session
+
+The L<POE::Session>. Read-only.
+
+=head1 METHODS
+
+=head2 run
+
+    $dispatcher->run;
+
+C<< POE::Kernel->run >>; throws the first exception that a callback threw meanwhile, when it has returned.
+
+=head2 set_session, clear_session
+
+Used by the class itself.
+
+=cut

@@ -1,0 +1,76 @@
+package Mesos::Dispatcher::Pipe;
+use 5.10.1;
+use Carp qw(croak);
+use Moo;
+use namespace::autoclean;
+extends 'Mesos::Dispatcher';
+
+sub xs_init { $_[0]->_xs_init_pipe($_[0]->channel) }
+
+sub fd { $_[0]->_xs_fd }
+
+# The number belongs to the shared object, and loops close what they watch: watch a duplicate.
+has fh => (is => 'lazy', init_arg => undef, clearer => '_close_fh');
+
+sub _build_fh {
+    my ($self) = @_;
+    open my $fh, '<&', $self->fd or croak "cannot duplicate the dispatcher's descriptor: $!";
+    return $fh;
+}
+
+sub read_pipe { $_[0]->channel->size ? 1 : -1 }
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Dispatcher::Pipe - base of the dispatchers that watch a descriptor
+
+=head1 SYNOPSIS
+
+    package My::Dispatcher;
+    use Moo;
+    extends 'Mesos::Dispatcher::Pipe';
+
+    sub BUILD {
+        my ($self) = @_;
+        Scalar::Util::weaken($self);
+        My::Loop->watch_readable($self->fh, sub { $self->ready });
+    }
+
+    sub unwatch { my ($self) = @_; My::Loop->unwatch($self->fh) }
+
+    sub run_until {
+        my ($self, $wait, $seconds) = @_;
+        my $end = defined $seconds ? time + $seconds : undef;
+        My::Loop->turn($end) until $wait->{done} || defined $end && time >= $end;
+    }
+
+=head1 DESCRIPTION
+
+Extends L<Mesos::Dispatcher>. The descriptor is readable exactly while the channel holds events. It is close-on-exec, and
+closed with the dispatcher.
+
+=head1 METHODS
+
+=head2 fd
+
+    my $number = $dispatcher->fd;
+
+The number of the descriptor. It stays the dispatcher's: do not close it, and do not read from it.
+
+=head2 fh
+
+    my $handle = $dispatcher->fh;
+
+A file handle on a duplicate of the descriptor, for loops that want one. Always the same one. Dies if the process has no
+descriptor left.
+
+=head2 read_pipe
+
+    my $n = $dispatcher->read_pipe;
+
+Kept from Mesos 1.07.1, where each event was a byte that had to be read: 1 if there are events, else -1. Reads nothing.
+
+=cut

@@ -1,0 +1,146 @@
+package Mesos::ExecutorDriver;
+use 5.10.1;
+use IO::Handle ();
+use Mesos::Arguments qw(check_arguments);
+use Mesos::Types ();
+use Mesos::XS;
+use Types::Standard qw(Str);
+use Moo;
+use namespace::autoclean;
+
+my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(Executor TaskStatus);
+
+has executor => (is => 'ro', isa => $type{Executor}, required => 1);
+has autoflush => (is => 'ro', default => 1);
+
+sub BUILD {
+    my ($self) = @_;
+    Mesos::_log_init('mesos');
+    $self->_xs_init($self->dispatcher->channel);
+}
+
+sub event_handler { $_[0]->executor }
+
+sub start {
+    my ($self) = @_;
+    my $status = $self->_xs_start;
+    if ($self->autoflush && !$self->{_flushed}) {
+        my $handle = select;
+        no strict 'refs';
+        $self->{_flushed} = [ref $handle ? $handle : \*{$handle}, $|];
+        $| = 1;
+    }
+    return $status;
+}
+
+sub stop { $_[0]->_restore_autoflush; $_[0]->_xs_stop }
+
+sub abort { $_[0]->_restore_autoflush; $_[0]->_xs_abort }
+
+sub _restore_autoflush {
+    my ($self) = @_;
+    my ($handle, $before) = @{ delete $self->{_flushed} || return };
+    $handle->autoflush($before);
+}
+
+# After the methods that it modifies and requires.
+with 'Mesos::Role::HasDispatcher';
+
+sub _is_alive { $_[0]->status == Mesos::Status::DRIVER_RUNNING() }
+
+sub sendStatusUpdate {
+    my $self = shift;
+    return $self->_xs_send_status_update(check_arguments('sendStatusUpdate', \@_, [status => $type{TaskStatus}]));
+}
+
+sub sendFrameworkMessage {
+    my $self = shift;
+    return $self->_xs_send_framework_message(check_arguments('sendFrameworkMessage', \@_, [data => Str]));
+}
+
+sub DEMOLISH { $_[0]->_xs_free }
+
+sub CLONE_SKIP {1}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::ExecutorDriver - connects an executor to its Mesos agent
+
+=head1 SYNOPSIS
+
+    use Mesos::ExecutorDriver;
+
+    my $status = Mesos::ExecutorDriver->new(executor => My::Executor->new)->run;
+    exit($status == Mesos::Status::DRIVER_STOPPED ? 0 : 1);
+
+=head1 DESCRIPTION
+
+Registers an executor with the agent that started it, gives the agent's events to a L<Mesos::Executor>, and takes its calls.
+Composes L<Mesos::Role::HasDispatcher>: C<run>, C<run_once>, C<join>, C<dispatcher> and C<running> are described there.
+
+All calls return at once and give the driver's status, a number of C<Mesos::Status>, as those of L<Mesos::SchedulerDriver>.
+
+Updates that were sent before the driver goes away reach the agent: its destruction waits for that, for some seconds at most.
+
+=head1 ATTRIBUTES
+
+All are arguments of C<new> and read-only.
+
+=head2 executor
+
+Required. The L<Mesos::Executor>, whose methods are called.
+
+=head2 autoflush
+
+True (default): the handle that is selected at C<start> is unbuffered until C<stop> or C<abort>, which put it back as it was.
+
+=head1 METHODS
+
+=head2 new
+
+    my $driver = Mesos::ExecutorDriver->new(executor => $executor);
+
+=head2 start
+
+    my $status = $driver->start;
+
+Connects to the agent. Dies if the environment variables that an agent sets for its executors (C<MESOS_SLAVE_PID>,
+C<MESOS_FRAMEWORK_ID>, ...) are missing or wrong, with the variable's name.
+
+=head2 stop
+
+    my $status = $driver->stop;
+
+Ends the driver. The executor should exit then: the agent takes notice of that only.
+
+=head2 abort
+
+    my $status = $driver->abort;
+
+No more callbacks are made.
+
+=head2 status
+
+    my $status = $driver->status;
+
+=head2 sendStatusUpdate
+
+    my $status = $driver->sendStatusUpdate($taskStatus);
+
+Sends the state of a task (C<Mesos::TaskStatus> or a hash reference, with C<task_id> and C<state>). It is kept, and sent again if
+the agent restarts, until the agent has recorded it.
+
+=head2 sendFrameworkMessage
+
+    my $status = $driver->sendFrameworkMessage($data);
+
+Sends bytes to the scheduler. Not reliable.
+
+=head2 event_handler
+
+The executor.
+
+=cut

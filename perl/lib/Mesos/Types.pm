@@ -1,0 +1,91 @@
+package Mesos::Types;
+use 5.10.1;
+use strict;
+use warnings;
+use Mesos::Messages ();
+use Module::Runtime qw(require_module);
+use Type::Library -base;
+use Type::Tiny::Class;
+use Types::Standard qw(HashRef Str);
+
+for my $name (qw(
+    CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID OfferOperation Request SlaveID TaskID TaskInfo TaskStatus
+)) {
+    my $class = $name eq 'OfferOperation' ? 'Mesos::Offer::Operation' : "Mesos::$name";
+    my $type = Type::Tiny::Class->new(name => $name, class => $class, library => __PACKAGE__);
+    $type->coercion->add_type_coercions(HashRef, sub { $class->new($_) });
+    __PACKAGE__->add_type($type);
+}
+
+for my $name (qw(Channel Dispatcher Executor ExecutorDriver Scheduler SchedulerDriver)) {
+    my $type = Type::Tiny::Class->new(name => $name, class => "Mesos::$name", library => __PACKAGE__);
+    $type->coercion->add_type_coercions(Str, \&_dispatcher) if $name eq 'Dispatcher';
+    __PACKAGE__->add_type($type);
+}
+
+__PACKAGE__->add_type(
+    Type::Tiny::Class->new(name => 'AsyncInterrupt', class => 'Async::Interrupt', library => __PACKAGE__));
+
+# 'Name' is Mesos::Dispatcher::Name, '+Full::Name' is Full::Name.
+sub _dispatcher {
+    my ($name) = @_;
+    my $class = $name =~ s/\A\+// ? $name : "Mesos::Dispatcher::$name";
+    return $class->new if eval { require_module($class); 1 };
+    (my $problem = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+    # The user's line is behind the frames of Moo and Type::Tiny, which Carp does not look past.
+    my $level = 0;
+    $level++ while caller($level) =~ /\A(?:Mesos|Moo|Type|Eval::TypeTiny|Method::Generate|Module::Runtime)\b/;
+    my (undef, $file, $line) = caller $level;
+    die "$problem at $file line $line.\n";
+}
+
+__PACKAGE__->make_immutable;
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Types - type constraints for Mesos' messages and classes
+
+=head1 SYNOPSIS
+
+    use Moo;
+    use Mesos::Types qw(TaskInfo Dispatcher);
+
+    has task       => (is => 'ro', isa => TaskInfo,   coerce => TaskInfo->coercion);
+    has dispatcher => (is => 'ro', isa => Dispatcher, coerce => Dispatcher->coercion);
+
+    is_TaskInfo($value);            # with use Mesos::Types qw(:all)
+    TaskInfo->new({name => 'x'});   # a Mesos::TaskInfo
+
+=head1 DESCRIPTION
+
+A L<Type::Library>: it exports C<X>, C<is_X>, C<to_X> and C<assert_X> for each type on request, and all with C<:all>.
+
+=head1 TYPES
+
+=over
+
+=item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, OfferID, Request, SlaveID, TaskID, TaskInfo,
+TaskStatus
+
+Objects of C<Mesos::CommandInfo> and so on (L<Mesos::Messages>). Coerced from hash references by the class's C<new>.
+
+=item OfferOperation
+
+Objects of C<Mesos::Offer::Operation>. Coerced from hash references.
+
+=item Channel, Dispatcher, Executor, ExecutorDriver, Scheduler, SchedulerDriver
+
+Objects of C<Mesos::Channel> and so on. C<Dispatcher> is coerced from a string: C<'AnyEvent'> loads and makes a
+C<Mesos::Dispatcher::AnyEvent>, C<'+My::Dispatcher'> a C<My::Dispatcher>, without arguments. It dies if there is no such
+module.
+
+=item AsyncInterrupt
+
+Objects of C<Async::Interrupt>.
+
+=back
+
+=cut

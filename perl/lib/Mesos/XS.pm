@@ -1,0 +1,57 @@
+package Mesos::XS;
+use 5.10.1;
+use strict;
+use warnings;
+use parent 'Exporter';
+use Carp ();
+use File::Basename ();
+use File::Spec ();
+use Mesos ();
+use XSLoader ();
+
+# Errors are the caller's: Carp looks past the frames of these.
+$Carp::Internal{$_} = 1 for qw(
+    Mesos Mesos::XS Mesos::Arguments Mesos::Channel Mesos::Dispatcher Mesos::Dispatcher::Pipe Mesos::Dispatcher::AnyEvent
+    Mesos::Dispatcher::Interrupt Mesos::Dispatcher::IOAsync Mesos::Dispatcher::Mojo Mesos::Dispatcher::POE
+    Mesos::Role::HasDispatcher Mesos::SchedulerDriver Mesos::ExecutorDriver
+);
+
+Mesos::trace(split /=/, defined $ENV{PERL_MESOS_TRACE} ? $ENV{PERL_MESOS_TRACE} : 'QUIET', 2);
+XSLoader::load('Mesos', $Mesos::VERSION);
+
+# How the shared object throws: Carp looks for the caller of the package that called it, and C has none.
+sub _croak { Carp::croak($_[0]) }
+
+# mesos-perl-helper lies beside the shared object, wherever that was found.
+sub helper_path {
+    my @objects = grep { m{(?:\A|/)auto/Mesos/Mesos\.[^/]+\z} } reverse @DynaLoader::dl_shared_objects;
+    Carp::croak('the shared object of Mesos is not in DynaLoader\'s list: cannot find mesos-perl-helper') unless @objects;
+    return File::Spec->rel2abs(File::Spec->catfile(File::Basename::dirname($objects[0]), 'mesos-perl-helper'));
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::XS - loads the shared object
+
+=head1 SYNOPSIS
+
+    use Mesos::XS;
+
+=head1 DESCRIPTION
+
+Calls L<Mesos/trace> with what C<PERL_MESOS_TRACE> says, and loads F<auto/Mesos/Mesos.so>, whose version must be that of
+L<Mesos>. Every module that needs the shared object loads this one; programs need not.
+
+=head1 FUNCTIONS
+
+=head2 helper_path
+
+    my $path = Mesos::XS::helper_path();
+
+The absolute path of F<mesos-perl-helper>, the parent of all tasks of the embedded cluster. Dies if the shared object was
+not loaded by DynaLoader.
+
+=cut

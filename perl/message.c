@@ -1,0 +1,222 @@
+/* The codec's state in each interpreter, and the replay of a decoded message's tape. */
+
+#define PERL_NO_GET_CONTEXT
+#include "EXTERN.h"
+#include "perl.h"
+#include "XSUB.h"
+#include "message.h"
+
+#define MY_CXT_KEY "Mesos::Message::_state" XS_VERSION
+typedef MessageState my_cxt_t;
+START_MY_CXT
+
+/* --- the state ----------------------------------------------------------------------------------------------------------------- */
+
+MessageState *mesos_message_state(pTHX)
+{
+    dMY_CXT;
+    return &MY_CXT;
+}
+
+static void release(pTHX_ void *unused)
+{
+    MessageState *state = mesos_message_state(aTHX);
+    size_t i;
+    PERL_UNUSED_ARG(unused);
+    for (i = 0; i < state->schema->key_count; i++)
+        SvREFCNT_dec(state->keys[i]);
+    for (i = 0; i < state->schema->class_count; i++) {
+        SvREFCNT_dec((SV *)state->stashes[i]);
+        SvREFCNT_dec((SV *)state->introspection[i]);
+    }
+    Safefree(state->keys);
+    Safefree(state->stashes);
+    Safefree(state->introspection);
+    Safefree(state->tape);
+    Safefree(state->arena);
+    mesos_decoder_free(state->decoder);
+}
+
+/* Makes the state of this interpreter, whatever was in it before: nothing, or a bitwise copy of the parent thread's, whose things
+ * are the parent's. */
+static void prepare(pTHX)
+{
+    MessageState *state = mesos_message_state(aTHX);
+    const MesosSchema *schema = mesos_schema();
+    MesosDecoder *decoder = mesos_decoder_new();
+    size_t i;
+    if (!schema || !decoder)
+        Perl_croak(aTHX_ "Mesos: the message codec does not start");
+    Zero(state, 1, MessageState);
+    state->schema = schema;
+    state->decoder = decoder;
+    Newxz(state->keys, schema->key_count, SV *);
+    Newxz(state->stashes, schema->class_count, HV *);
+    Newxz(state->introspection, schema->class_count, AV *);
+    for (i = 0; i < schema->key_count; i++)
+        state->keys[i] = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
+    Perl_call_atexit(aTHX_ release, NULL);
+}
+
+void mesos_boot_messages(pTHX)
+{
+    MY_CXT_INIT;
+    PERL_UNUSED_VAR(MY_CXT);
+    prepare(aTHX);
+}
+
+void mesos_message_clone(pTHX)
+{
+#ifdef USE_ITHREADS
+    MY_CXT_CLONE;
+    PERL_UNUSED_VAR(MY_CXT);
+    prepare(aTHX);
+#endif
+}
+
+HV *mesos_message_stash(pTHX_ MessageState *state, uint32_t class_id)
+{
+    HV *stash = state->stashes[class_id];
+    if (!stash) {
+        MesosBytes name = state->schema->classes[class_id].perl;
+        stash = gv_stashpvn((const char *)name.data, (U32)name.len, GV_ADD);
+        state->stashes[class_id] = (HV *)SvREFCNT_inc_simple_NN((SV *)stash);
+    }
+    return stash;
+}
+
+/* --- errors -------------------------------------------------------------------------------------------------------------------- */
+
+SV *mesos_message_text(pTHX_ MesosBytes bytes)
+{
+    SV *text = newSVpvn_flags((const char *)bytes.data, bytes.len, SVs_TEMP);
+    sv_utf8_decode(text);
+    return text;
+}
+
+void mesos_message_croak(pTHX_ SV *text)
+{
+    dSP;
+    PUSHMARK(SP);
+    XPUSHs(text);
+    PUTBACK;
+    /* A Perl sub of our own below Carp's croak: Carp looks for the caller of the package that called it. */
+    call_pv("Mesos::XS::_croak", G_VOID | G_DISCARD);
+    Perl_croak(aTHX_ "%" SVf, SVfARG(text));
+}
+
+void mesos_message_croak_last(pTHX)
+{
+    mesos_message_croak(aTHX_ mesos_message_text(aTHX_ mesos_error_message()));
+}
+
+/* --- decoding ------------------------------------------------------------------------------------------------------------------ */
+
+/* Puts a new value into the open message under the token's key, or at the end of the open list, which has room for it. */
+#define PLACE(value)                                                                                                                 \
+    STMT_START {                                                                                                                     \
+        if (token->key) {                                                                                                            \
+            SV *const key_ = state->keys[token->key];                                                                                \
+            (void)hv_store_ent((HV *)open, key_, (value), SvSHARED_HASH(key_));                                                      \
+        } else {                                                                                                                     \
+            AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = (value);                                                                    \
+        }                                                                                                                            \
+    } STMT_END
+
+/* Makes the object that a tape describes. Nothing here can fail, or run Perl code. */
+static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes)
+{
+    SV *around[2 * MESOS_MAX_DEPTH + 2];
+    int depth = 0;
+    HV *root = newHV();
+    SV *open = (SV *)root;
+    SV *result = newRV_noinc((SV *)root);
+
+    sv_bless(result, stash);
+    if (token->count > 8)
+        hv_ksplit(root, token->count);
+    for (token++;; token++) {
+        switch ((MesosTokenOp)token->op) {
+        case MESOS_TOKEN_MESSAGE: {
+            HV *const hash = newHV();
+            SV *const reference = newRV_noinc((SV *)hash);
+            sv_bless(reference, mesos_message_stash(aTHX_ state, (uint32_t)token->value));
+            if (token->count > 8)
+                hv_ksplit(hash, token->count);
+            PLACE(reference);
+            around[depth++] = open;
+            open = (SV *)hash;
+            break;
+        }
+        case MESOS_TOKEN_LIST: {
+            AV *const list = newAV();
+            SV *const reference = newRV_noinc((SV *)list);
+            if (token->count)
+                av_extend(list, (SSize_t)token->count - 1);
+            PLACE(reference);
+            around[depth++] = open;
+            open = (SV *)list;
+            break;
+        }
+        case MESOS_TOKEN_END:
+            if (!depth)
+                return result;
+            open = around[--depth];
+            break;
+        case MESOS_TOKEN_INT:
+            PLACE(newSViv((IV)token->value));
+            break;
+        case MESOS_TOKEN_UINT:
+            PLACE(newSVuv((UV)token->value));
+            break;
+        case MESOS_TOKEN_DOUBLE: {
+            double value;
+            Copy(&token->value, &value, 1, double);
+            PLACE(newSVnv(value));
+            break;
+        }
+        case MESOS_TOKEN_BYTES:
+            PLACE(newSVpvn(bytes + token->value, token->count));
+            break;
+        }
+    }
+}
+
+SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length)
+{
+    MessageState *state = mesos_message_state(aTHX);
+    MesosBytes input;
+    const MesosToken *tape;
+    size_t tokens;
+    input.data = (const uint8_t *)bytes;
+    input.len = length;
+    if (mesos_decoder_decode(state->decoder, class_id, input, &tape, &tokens) != MESOS_OK)
+        mesos_message_croak_last(aTHX);
+    return replay(aTHX_ state, stash ? stash : mesos_message_stash(aTHX_ state, class_id), tape, bytes);
+}
+
+SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN length)
+{
+    return mesos_message_decode_into(aTHX_ class_id, NULL, bytes, length);
+}
+
+static uint32_t class_by_name(pTHX_ const char *name)
+{
+    MesosBytes text;
+    uint32_t class_id;
+    text.data = (const uint8_t *)name;
+    text.len = strlen(name);
+    if (mesos_class_by_perl_name(text, &class_id) != MESOS_OK)
+        mesos_message_croak_last(aTHX);
+    return class_id;
+}
+
+SV *mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length)
+{
+    return mesos_message_decode_sv(aTHX_ class_by_name(aTHX_ class_name), bytes, length);
+}
+
+SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value)
+{
+    return mesos_message_encode_sv(aTHX_ class_by_name(aTHX_ class_name), value);
+}

@@ -1,0 +1,74 @@
+/* Mesos messages for XS code: blessed hashes from bytes, and bytes from hashes. Implementation: message.c, message_encode.c,
+ * message_class.c. Include after perl.h.
+ *
+ * Errors are Perl exceptions, "... at FILE line N." of the code that called into our packages. They are thrown from C, after Rust
+ * has returned: a caller must not hold anything that an exception would leak. */
+
+#ifndef MESOS_MESSAGE_H
+#define MESOS_MESSAGE_H
+
+#include "mesos_perl.h"
+
+/* A new object of the class (reference count 1) from its encoding. `bytes` is only looked at during the call. */
+SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN length);
+
+/* The encoding of a hash or object as a message of the class, as a mortal byte string. undef is a message without fields.
+ * Runs Perl code where the value holds tied or overloaded things. */
+SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value);
+
+/* The same by the class's Perl name, "Mesos::TaskInfo". Dies if there is no such class. */
+SV *mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length);
+SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value);
+
+/* Dies with this text (a mortal, or an SV that somebody owns) and the user's file and line. Does not return. */
+void mesos_message_croak(pTHX_ SV *text);
+
+/* Dies with the text of the Rust call that just failed. Does not return. */
+void mesos_message_croak_last(pTHX);
+
+/* For each interpreter, once: at boot, and from CLONE in a new thread. */
+void mesos_boot_messages(pTHX);
+void mesos_message_clone(pTHX);
+
+/* Makes the Perl classes of all messages and enums, except those that exist already. */
+void mesos_message_define_classes(pTHX);
+
+/* --- between the files of the codec ------------------------------------------------------------------------------------------ */
+
+/* One interpreter's part of the codec. */
+typedef struct {
+    const MesosSchema *schema;
+    SV **keys;           /* field names as shared strings, one for each key of the schema */
+    HV **stashes;        /* of the message classes; NULL until first used */
+    AV **introspection;  /* of the message classes: what _pb_fields_list and its like return; NULL until first used */
+    MesosDecoder *decoder;
+    /* What is being encoded. Encodings inside one another, by tied or overloaded values, stand one behind the other; the tops are
+     * restored by Perl's savestack, also when an exception ends them. */
+    MesosPerlToken *tape;
+    IV tape_top, tape_size;
+    char *arena;
+    IV arena_top, arena_size;
+} MessageState;
+
+MessageState *mesos_message_state(pTHX);
+
+/* The stash of a class. */
+HV *mesos_message_stash(pTHX_ MessageState *state, uint32_t class_id);
+
+/* As mesos_message_decode_sv, for an object of another class (a subclass). */
+SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length);
+
+/* A mortal with the bytes. */
+SV *mesos_message_text(pTHX_ MesosBytes bytes);
+
+#define MESOS_LABEL_REQUIRED 2
+#define MESOS_LABEL_REPEATED 3
+#define MESOS_KIND_DOUBLE 1
+#define MESOS_KIND_FLOAT 2
+#define MESOS_KIND_BOOL 8
+#define MESOS_KIND_STRING 9
+#define MESOS_KIND_MESSAGE 11
+#define MESOS_KIND_BYTES 12
+#define MESOS_KIND_ENUM 14
+
+#endif

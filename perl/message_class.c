@@ -1,0 +1,351 @@
+/* The Perl classes of the messages and enums: their @ISA, and the methods that differ from class to class. What they share is in
+ * Mesos::Message and Mesos::Enum. */
+
+#define PERL_NO_GET_CONTEXT
+#include "EXTERN.h"
+#include "perl.h"
+#include "XSUB.h"
+#include "message.h"
+
+static SV *name_sv(pTHX_ MesosBytes name)
+{
+    return newSVpvn((const char *)name.data, name.len);
+}
+
+/* --- the methods; XSANY says which class, or which field of all classes ---------------------------------------------------------- */
+
+/* Class->decode($bytes) */
+XS(mesos_xs_decode)
+{
+    dXSARGS;
+    const uint32_t class_id = (uint32_t)XSANY.any_i32;
+    MessageState *state = mesos_message_state(aTHX);
+    HV *stash;
+    HV *const own = mesos_message_stash(aTHX_ state, class_id);
+    const char *name, *bytes;
+    STRLEN name_length, length;
+    SV *input;
+    if (items != 2)
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("Usage: %s->decode($bytes)", HvNAME(own))));
+    if (SvROK(ST(0)) && SvOBJECT(SvRV(ST(0)))) {
+        stash = SvSTASH(SvRV(ST(0)));
+    } else {
+        name = SvPV(ST(0), name_length);
+        stash = name_length == (STRLEN)HvNAMELEN_get(own) && memEQ(name, HvNAME(own), name_length) ? own : gv_stashsv(ST(0), GV_ADD);
+    }
+    input = ST(1);
+    bytes = SvPV(input, length);
+    if (SvUTF8(input))
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf(
+            "%s->decode: input is a wide-character string (utf8-flagged): a message is bytes", HvNAME(own))));
+    ST(0) = sv_2mortal(mesos_message_decode_into(aTHX_ class_id, stash, bytes, length));
+    XSRETURN(1);
+}
+
+/* $message->encode, Class->encode($hash) */
+XS(mesos_xs_encode)
+{
+    dXSARGS;
+    const uint32_t class_id = (uint32_t)XSANY.any_i32;
+    SV *value = &PL_sv_undef;
+    SV *bytes;
+    if (items > 0 && SvROK(ST(0)))
+        value = ST(0);
+    else if (items > 1)
+        value = ST(1);
+    /* The walk may run Perl code, which may move the stack. */
+    PUTBACK;
+    bytes = mesos_message_encode_sv(aTHX_ class_id, value);
+    SPAGAIN;
+    ax = (I32)(MARK - PL_stack_base + 1);
+    ST(0) = bytes;
+    XSRETURN(1);
+}
+
+static const MesosSchemaField *field_of(MessageState *state, I32 index)
+{
+    return state->schema->fields + index;
+}
+
+static const MesosSchemaClass *class_of(MessageState *state, I32 index)
+{
+    const MesosSchemaClass *of = state->schema->classes;
+    while ((uint32_t)index >= of->first_field + of->field_count || (uint32_t)index < of->first_field)
+        of++;
+    return of;
+}
+
+/* A new SV with the field's declared default, or NULL. */
+static SV *default_of(pTHX_ const MesosSchemaField *field)
+{
+    switch (field->default_kind) {
+    case MESOS_DEFAULT_INT:
+        return newSViv((IV)field->default_int);
+    case MESOS_DEFAULT_DOUBLE:
+        return newSVnv(field->default_double);
+    case MESOS_DEFAULT_TEXT:
+        return name_sv(aTHX_ field->default_text);
+    }
+    return NULL;
+}
+
+static SV *get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *field)
+{
+    SV *const key = state->keys[field->key];
+    HE *entry = hv_fetch_ent(hash, key, 0, SvSHARED_HASH(key));
+    SV *value = entry ? HeVAL(entry) : NULL;
+    if (value) {
+        SvGETMAGIC(value);
+        if (SvOK(value))
+            return sv_mortalcopy(value);
+    }
+    value = default_of(aTHX_ field);
+    return value ? sv_2mortal(value) : &PL_sv_undef;
+}
+
+static void set(pTHX_ MessageState *state, HV *hash, I32 index, SV *value)
+{
+    const MesosSchemaField *field = field_of(state, index);
+    SV *const key = state->keys[field->key];
+    if (value) {
+        if (!hv_store_ent(hash, key, value, SvSHARED_HASH(key))) {
+            SvSETMAGIC(value);
+            SvREFCNT_dec(value);
+        }
+    } else {
+        (void)hv_delete_ent(hash, key, G_DISCARD, SvSHARED_HASH(key));
+    }
+    if (field->oneof) {
+        const MesosSchemaClass *of = class_of(state, index);
+        uint32_t i;
+        for (i = of->first_field; i < of->first_field + of->field_count; i++) {
+            const MesosSchemaField *other = state->schema->fields + i;
+            if (other != field && other->oneof == field->oneof)
+                (void)hv_delete_ent(hash, state->keys[other->key], G_DISCARD, SvSHARED_HASH(state->keys[other->key]));
+        }
+    }
+}
+
+/* $message->field, ->field($value), ->field(undef), ->field(@values) */
+XS(mesos_xs_accessor)
+{
+    dXSARGS;
+    MessageState *state = mesos_message_state(aTHX);
+    const I32 index = XSANY.any_i32;
+    HV *hash;
+    if (items < 1 || !SvROK(ST(0)) || SvTYPE(SvRV(ST(0))) != SVt_PVHV) {
+        SV *name = state->keys[field_of(state, index)->key];
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%" SVf " is a method of a message object", SVfARG(name))));
+    }
+    hash = (HV *)SvRV(ST(0));
+    if (items == 1) {
+        SV *value;
+        PUTBACK;
+        value = get(aTHX_ state, hash, field_of(state, index));
+        SPAGAIN;
+        ax = (I32)(MARK - PL_stack_base + 1);
+        ST(0) = value;
+        XSRETURN(1);
+    }
+    if (items == 2) {
+        SV *value = ST(1);
+        SvGETMAGIC(value);
+        set(aTHX_ state, hash, index, SvOK(value) ? newSVsv(value) : NULL);
+    } else {
+        AV *list = newAV();
+        I32 i;
+        av_extend(list, items - 2);
+        for (i = 1; i < items; i++)
+            av_push(list, newSVsv(ST(i)));
+        set(aTHX_ state, hash, index, newRV_noinc((SV *)list));
+    }
+    XSRETURN_EMPTY;
+}
+
+/* --- introspection --------------------------------------------------------------------------------------------------------------- */
+
+enum { FIELDS_LIST, FIELDS_BY_NAME, FIELDS_BY_NUMBER, ONEOFS, ONEOFS_REVERSE, INTROSPECTION };
+
+/* [ label, type, name, number, default ], as Google::ProtocolBuffers has it: the type is a number, or a class. */
+static SV *field_description(pTHX_ MessageState *state, const MesosSchemaField *field)
+{
+    AV *of = newAV();
+    SV *fallback = default_of(aTHX_ field);
+    av_push(of, newSViv(field->label));
+    if (field->kind == MESOS_KIND_MESSAGE)
+        av_push(of, name_sv(aTHX_ state->schema->classes[field->of].perl));
+    else if (field->kind == MESOS_KIND_ENUM)
+        av_push(of, name_sv(aTHX_ state->schema->enums[field->of].perl));
+    else
+        av_push(of, newSViv(field->kind));
+    av_push(of, name_sv(aTHX_ state->schema->keys[field->key]));
+    av_push(of, newSViv(field->number));
+    av_push(of, fallback ? fallback : newSV(0));
+    return newRV_noinc((SV *)of);
+}
+
+/* What the introspecting methods of a class return, made when one is first called. */
+static AV *introspection(pTHX_ MessageState *state, uint32_t class_id)
+{
+    const MesosSchemaClass *const of = state->schema->classes + class_id;
+    AV *made = state->introspection[class_id];
+    AV *list;
+    HV *by_name, *by_number, *oneofs, *reverse;
+    uint32_t i;
+    if (made)
+        return made;
+    list = newAV();
+    by_name = newHV();
+    by_number = newHV();
+    oneofs = newHV();
+    reverse = newHV();
+    for (i = of->first_field; i < of->first_field + of->field_count; i++) {
+        const MesosSchemaField *field = state->schema->fields + i;
+        SV *description = field_description(aTHX_ state, field);
+        SV *number = newSViv(field->number);
+        av_push(list, description);
+        (void)hv_store_ent(by_name, state->keys[field->key], SvREFCNT_inc(description), 0);
+        (void)hv_store_ent(by_number, number, SvREFCNT_inc(description), 0);
+        SvREFCNT_dec(number);
+        if (field->oneof) {
+            MesosBytes name = of->oneofs[field->oneof - 1];
+            SV **members = hv_fetch(oneofs, (const char *)name.data, (I32)name.len, 1);
+            if (!SvROK(*members))
+                sv_setsv(*members, sv_2mortal(newRV_noinc((SV *)newAV())));
+            av_push((AV *)SvRV(*members), newSVsv(state->keys[field->key]));
+            (void)hv_store_ent(reverse, state->keys[field->key], name_sv(aTHX_ name), 0);
+        }
+    }
+    made = newAV();
+    av_extend(made, INTROSPECTION - 1);
+    av_store(made, FIELDS_LIST, newRV_noinc((SV *)list));
+    av_store(made, FIELDS_BY_NAME, newRV_noinc((SV *)by_name));
+    av_store(made, FIELDS_BY_NUMBER, newRV_noinc((SV *)by_number));
+    av_store(made, ONEOFS, newRV_noinc((SV *)oneofs));
+    av_store(made, ONEOFS_REVERSE, newRV_noinc((SV *)reverse));
+    state->introspection[class_id] = made;
+    return made;
+}
+
+/* Class->_pb_fields_list and the others: XSANY is the class and which of them. */
+XS(mesos_xs_introspection)
+{
+    dXSARGS;
+    const I32 what = XSANY.any_i32;
+    AV *made = introspection(aTHX_ mesos_message_state(aTHX), (uint32_t)(what / INTROSPECTION));
+    PERL_UNUSED_VAR(items);
+    EXTEND(SP, 1);
+    ST(0) = sv_mortalcopy(*av_fetch(made, what % INTROSPECTION, 0));
+    XSRETURN(1);
+}
+
+/* --- defining ---------------------------------------------------------------------------------------------------------------------- */
+
+/* A name below a class, in a buffer of ours. */
+static const char *qualified(pTHX_ SV *buffer, MesosBytes class_name, const char *prefix, const char *name, const char *suffix)
+{
+    sv_setpvn(buffer, (const char *)class_name.data, class_name.len);
+    sv_catpvf(buffer, "::%s%s%s", prefix, name, suffix);
+    return SvPVX(buffer);
+}
+
+/* Whether somebody else has made the class. */
+static bool is_defined(pTHX_ MesosBytes class_name)
+{
+    HV *stash = gv_stashpvn((const char *)class_name.data, (U32)class_name.len, 0);
+    return stash && gv_fetchmethod_autoload(stash, "_pb_fields_list", FALSE);
+}
+
+static void inherit(pTHX_ SV *buffer, MesosBytes class_name, const char *const *bases)
+{
+    AV *isa = get_av(qualified(aTHX_ buffer, class_name, "", "ISA", ""), GV_ADD | GV_ADDMULTI);
+    av_clear(isa);
+    for (; *bases; bases++)
+        av_push(isa, newSVpv(*bases, 0));
+    SvSETMAGIC((SV *)isa);
+}
+
+static void method(pTHX_ SV *buffer, MesosBytes class_name, const char *name, XSUBADDR_t body, I32 any)
+{
+    CV *code = newXS((char *)qualified(aTHX_ buffer, class_name, "", name, ""), body, __FILE__);
+    CvXSUBANY(code).any_i32 = any;
+}
+
+/* The accessor, by the field's name and as _NAME_accessor. get and set are methods of all messages: those fields have the second
+ * only, as with Class::Accessor. */
+static void accessor(pTHX_ SV *buffer, MesosBytes class_name, const char *name, I32 field)
+{
+    GV *alias;
+    CV *code = newXS((char *)qualified(aTHX_ buffer, class_name, "_", name, "_accessor"), mesos_xs_accessor, __FILE__);
+    CvXSUBANY(code).any_i32 = field;
+    if (strEQ(name, "get") || strEQ(name, "set"))
+        return;
+    qualified(aTHX_ buffer, class_name, "", name, "");
+    if (get_cv(SvPVX(buffer), 0))
+        return;
+    alias = gv_fetchpv(SvPVX(buffer), GV_ADD | GV_ADDMULTI, SVt_PVCV);
+    GvCV_set(alias, (CV *)SvREFCNT_inc((SV *)code));
+    GvMULTI_on(alias);
+    mro_method_changed_in(GvSTASH(alias));
+}
+
+static void define_message(pTHX_ MessageState *state, uint32_t class_id, SV *buffer)
+{
+    static const char *const bases[] = { "Mesos::Message", "Google::ProtocolBuffers::Message", "Class::Accessor", NULL };
+    const MesosSchemaClass *const of = state->schema->classes + class_id;
+    const I32 any = (I32)class_id * INTROSPECTION;
+    uint32_t i;
+    if (is_defined(aTHX_ of->perl))
+        return;
+    inherit(aTHX_ buffer, of->perl, bases);
+    method(aTHX_ buffer, of->perl, "decode", mesos_xs_decode, (I32)class_id);
+    method(aTHX_ buffer, of->perl, "encode", mesos_xs_encode, (I32)class_id);
+    method(aTHX_ buffer, of->perl, "_pb_fields_list", mesos_xs_introspection, any + FIELDS_LIST);
+    method(aTHX_ buffer, of->perl, "_pb_fields_by_name", mesos_xs_introspection, any + FIELDS_BY_NAME);
+    method(aTHX_ buffer, of->perl, "_pb_fields_by_number", mesos_xs_introspection, any + FIELDS_BY_NUMBER);
+    if (of->oneof_count) {
+        method(aTHX_ buffer, of->perl, "_pb_oneofs", mesos_xs_introspection, any + ONEOFS);
+        method(aTHX_ buffer, of->perl, "_pb_oneofs_rev", mesos_xs_introspection, any + ONEOFS_REVERSE);
+    }
+    for (i = of->first_field; i < of->first_field + of->field_count; i++)
+        accessor(aTHX_ buffer, of->perl, SvPVX(state->keys[state->schema->fields[i].key]), (I32)i);
+}
+
+static void define_enum(pTHX_ const MesosSchemaEnum *of, SV *buffer)
+{
+    static const char *const bases[] = { "Mesos::Enum", "Google::ProtocolBuffers::Enum", NULL };
+    HV *stash, *tags;
+    AV *names, *exported, *fields;
+    size_t i;
+    if (is_defined(aTHX_ of->perl))
+        return;
+    inherit(aTHX_ buffer, of->perl, bases);
+    stash = gv_stashpvn((const char *)of->perl.data, (U32)of->perl.len, GV_ADD);
+    exported = get_av(qualified(aTHX_ buffer, of->perl, "", "EXPORT_OK", ""), GV_ADD | GV_ADDMULTI);
+    tags = get_hv(qualified(aTHX_ buffer, of->perl, "", "EXPORT_TAGS", ""), GV_ADD | GV_ADDMULTI);
+    names = newAV();
+    fields = newAV();
+    for (i = 0; i < of->value_count; i++) {
+        SV *name = name_sv(aTHX_ of->values[i].name);
+        AV *pair = newAV();
+        newCONSTSUB(stash, SvPVX(name), newSViv(of->values[i].number));
+        av_push(exported, newSVsv(name));
+        av_push(names, newSVsv(name));
+        av_push(pair, name);
+        av_push(pair, newSViv(of->values[i].number));
+        av_push(fields, newRV_noinc((SV *)pair));
+    }
+    (void)hv_stores(tags, "constants", newRV_noinc((SV *)names));
+    newCONSTSUB(stash, "_pb_fields_list", newRV_noinc((SV *)fields));
+}
+
+void mesos_message_define_classes(pTHX)
+{
+    MessageState *state = mesos_message_state(aTHX);
+    SV *buffer = newSVpvn_flags("", 0, SVs_TEMP);
+    size_t i;
+    for (i = 0; i < state->schema->enum_count; i++)
+        define_enum(aTHX_ state->schema->enums + i, buffer);
+    for (i = 0; i < state->schema->class_count; i++)
+        define_message(aTHX_ state, (uint32_t)i, buffer);
+}

@@ -1,0 +1,109 @@
+//! The channel: the queue of events between drivers and Perl.
+
+use super::error::MesosCode;
+use super::event::MesosEvent;
+use super::guard::{guard, guard_value};
+use super::handle::{self, Creator, Handle};
+use crate::channel::Channel;
+use crate::event::Event;
+
+/// A queue of events, first in, first out. Functions: `mesos_channel_*`.
+///
+/// Dispatchers and drivers made from it share the queue and may outlive this handle. For any number of threads.
+pub struct MesosChannel {
+    pub(super) channel: Channel,
+    creator: Creator,
+}
+
+impl Handle for MesosChannel {
+    const NAME: &'static str = "channel";
+    fn creator(&self) -> Creator {
+        self.creator
+    }
+}
+
+/// An empty channel. Owned by the caller: `mesos_channel_free`.
+#[no_mangle]
+pub extern "C" fn mesos_channel_new(result: *mut *mut MesosChannel) -> MesosCode {
+    guard(|| {
+        // SAFETY: the caller lends a place for the result.
+        *unsafe { handle::out(result) }? = handle::give(MesosChannel {
+            channel: Channel::new(),
+            creator: Creator::this_process(),
+        });
+        Ok(())
+    })
+}
+
+/// Gives the handle back.
+#[no_mangle]
+pub extern "C" fn mesos_channel_free(channel: *mut MesosChannel) {
+    guard(|| {
+        // SAFETY: the caller gives the handle up.
+        unsafe { handle::free(channel) };
+        Ok(())
+    });
+}
+
+/// Queues an event and wakes the dispatchers of this channel. Consumes the event, also if it fails.
+#[no_mangle]
+pub extern "C" fn mesos_channel_send(channel: *const MesosChannel, event: *mut MesosEvent) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle of the caller's, used by one thread.
+        let given = unsafe { handle::out(event) }?;
+        let sent = std::mem::replace(&mut given.event, Event::new("", Vec::new()));
+        // SAFETY: the caller gives the event up, and the channel is a live handle of the caller's.
+        let channel = unsafe {
+            handle::free(event);
+            handle::get(channel)?
+        };
+        channel.channel.send(sent);
+        Ok(())
+    })
+}
+
+/// Takes the oldest event, or NULL if there is none. Owned by the caller: `mesos_event_free`.
+///
+/// If it is the event with which its driver ends, the driver's status is DRIVER_ABORTED from here on.
+#[no_mangle]
+pub extern "C" fn mesos_channel_take(channel: *const MesosChannel, result: *mut *mut MesosEvent) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (channel, result) = unsafe { (handle::get(channel)?, handle::out(result)?) };
+        let Some(event) = channel.channel.take() else {
+            *result = std::ptr::null_mut();
+            return Ok(());
+        };
+        if let Some(owner) = event
+            .origin
+            .as_ref()
+            .filter(|o| o.ends_driver)
+            .and_then(|o| o.owner.upgrade())
+        {
+            owner.end_delivered();
+        }
+        *result = handle::give(MesosEvent {
+            event,
+            creator: Creator::this_process(),
+        });
+        Ok(())
+    })
+}
+
+/// How many events are queued.
+#[no_mangle]
+pub extern "C" fn mesos_channel_size(channel: *const MesosChannel) -> usize {
+    guard_value(0, || {
+        // SAFETY: a live handle of the caller's.
+        Ok(unsafe { handle::get(channel) }?.channel.len())
+    })
+}
+
+/// How many events were ever taken from the channel.
+#[no_mangle]
+pub extern "C" fn mesos_channel_taken(channel: *const MesosChannel) -> u64 {
+    guard_value(0, || {
+        // SAFETY: a live handle of the caller's.
+        Ok(unsafe { handle::get(channel) }?.channel.taken())
+    })
+}

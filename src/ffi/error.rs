@@ -1,0 +1,71 @@
+//! Error codes, and the text that goes with the last one.
+
+use super::bytes::MesosBytes;
+use crate::driver::DriverError;
+use std::cell::RefCell;
+
+/// What a function of this ABI answers. Numbers are never used again for something else.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MesosCode {
+    MesosOk = 0,
+    /// A pointer that must not be NULL was.
+    MesosNullPointer = 1,
+    /// A bug in this library: a panic was caught.
+    MesosPanic = 2,
+    /// The handle was made before a fork and is used in the child.
+    MesosForked = 3,
+    /// An argument is wrong; the text names it.
+    MesosBadArgument = 4,
+    /// The system refused something (descriptors, threads, processes, files).
+    MesosSystem = 5,
+    /// Bytes are not a valid message of the class.
+    MesosDecode = 6,
+    /// A Perl value cannot be encoded as a message of the class.
+    MesosEncode = 7,
+}
+
+/// A code with its text, as the safe side of this folder passes it around.
+#[derive(Debug)]
+pub struct FfiError {
+    pub code: MesosCode,
+    pub message: String,
+}
+
+impl FfiError {
+    pub fn new(code: MesosCode, message: impl Into<String>) -> Self {
+        FfiError {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<DriverError> for FfiError {
+    fn from(error: DriverError) -> Self {
+        let code = match error {
+            DriverError::Argument { .. } => MesosCode::MesosBadArgument,
+            DriverError::System(_) => MesosCode::MesosSystem,
+        };
+        FfiError::new(code, error.to_string())
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Remembers the text of a failure for `mesos_error_message`.
+pub(super) fn remember(message: String) {
+    // During thread exit the text has nobody left to read it.
+    let _ = LAST.try_with(|last| *last.borrow_mut() = message);
+}
+
+/// The text (UTF-8) of the last failure in this thread, empty if there was none.
+///
+/// Borrowed: valid until the next call of any function of this library in this thread.
+#[no_mangle]
+pub extern "C" fn mesos_error_message() -> MesosBytes {
+    LAST.try_with(|last| MesosBytes::borrowed(last.borrow().as_bytes()))
+        .unwrap_or_default()
+}

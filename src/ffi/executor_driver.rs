@@ -1,0 +1,130 @@
+//! The executor driver: an executor's connection to its agent.
+
+use super::bytes::MesosBytes;
+use super::channel::MesosChannel;
+use super::error::MesosCode;
+use super::guard::{guard, guard_value};
+use super::handle::{self, Creator, Handle};
+use crate::driver::{self, ExecutorCall, ExecutorDriver, Status};
+use std::ffi::c_int;
+use std::sync::Arc;
+
+/// An executor's connection to its agent. Functions: `mesos_executor_driver_*`. For any number of threads.
+///
+/// Calls never wait for the network, but `mesos_executor_driver_free` does, for a bounded time.
+pub struct MesosExecutorDriver {
+    driver: Arc<dyn ExecutorDriver>,
+    creator: Creator,
+}
+
+impl Handle for MesosExecutorDriver {
+    const NAME: &'static str = "executor driver";
+    fn creator(&self) -> Creator {
+        self.creator
+    }
+}
+
+impl Drop for MesosExecutorDriver {
+    fn drop(&mut self) {
+        self.driver.close();
+    }
+}
+
+fn act(
+    driver: *const MesosExecutorDriver,
+    status: *mut c_int,
+    action: impl FnOnce(&dyn ExecutorDriver) -> Result<Status, driver::DriverError>,
+) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (driver, status) = unsafe { (handle::get(driver)?, handle::out(status)?) };
+        *status = action(driver.driver.as_ref())? as c_int;
+        Ok(())
+    })
+}
+
+/// A driver whose events are queued in `channel`. Owned by the caller.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_new(channel: *const MesosChannel, result: *mut *mut MesosExecutorDriver) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (channel, result) = unsafe { (handle::get(channel)?, handle::out(result)?) };
+        let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+        *result = handle::give(MesosExecutorDriver {
+            driver: driver::executor::new(environment, channel.channel.clone()),
+            creator: Creator::this_process(),
+        });
+        Ok(())
+    })
+}
+
+/// Ends the driver: sends what is queued and waits, for a few seconds at most, until the agent has recorded the updates.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_free(driver: *mut MesosExecutorDriver) {
+    guard(|| {
+        // SAFETY: the caller gives the handle up.
+        unsafe { handle::free(driver) };
+        Ok(())
+    });
+}
+
+/// The number that `mesos_event_driver` gives for this driver's events.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_id(driver: *const MesosExecutorDriver) -> u64 {
+    guard_value(0, || {
+        // SAFETY: a live handle of the caller's.
+        Ok(unsafe { handle::get(driver) }?.driver.id())
+    })
+}
+
+/// Writes the status (a number of mesos.Status), as do all functions below.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_status(driver: *const MesosExecutorDriver, status: *mut c_int) -> MesosCode {
+    act(driver, status, |d| Ok(d.status()))
+}
+
+/// Connects to the agent that the environment names. A missing variable is MESOS_BAD_ARGUMENT and named.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_start(driver: *const MesosExecutorDriver, status: *mut c_int) -> MesosCode {
+    act(driver, status, |d| d.start())
+}
+
+/// Ends the driver after what is queued was sent. The agent notices when the process ends.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_stop(driver: *const MesosExecutorDriver, status: *mut c_int) -> MesosCode {
+    act(driver, status, |d| Ok(d.stop()))
+}
+
+/// Makes no callback any more.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_abort(driver: *const MesosExecutorDriver, status: *mut c_int) -> MesosCode {
+    act(driver, status, |d| Ok(d.abort()))
+}
+
+/// `update`: an encoded mesos.TaskStatus.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_send_status_update(
+    driver: *const MesosExecutorDriver,
+    update: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    act(driver, status, |d| {
+        // SAFETY: the caller lends the bytes for the call.
+        let status = unsafe { update.to_vec() };
+        d.call(ExecutorCall::SendStatusUpdate { status })
+    })
+}
+
+/// `data`: any bytes for the scheduler.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_send_framework_message(
+    driver: *const MesosExecutorDriver,
+    data: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    act(driver, status, |d| {
+        // SAFETY: the caller lends the bytes for the call.
+        let data = unsafe { data.to_vec() };
+        d.call(ExecutorCall::SendFrameworkMessage { data })
+    })
+}

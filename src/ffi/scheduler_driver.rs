@@ -1,0 +1,303 @@
+//! The scheduler driver: a framework's connection to Mesos.
+
+use super::bytes::{MesosBytes, MesosBytesList};
+use super::channel::MesosChannel;
+use super::error::MesosCode;
+use super::guard::{guard, guard_value};
+use super::handle::{self, Creator, Handle};
+use crate::driver::{self, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use std::ffi::{c_int, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. For any number of threads.
+///
+/// Calls never wait for the network, but `mesos_scheduler_driver_free` does, for a bounded time: do not call it from a thread
+/// that Mesos' answers need.
+pub struct MesosSchedulerDriver {
+    driver: Arc<dyn SchedulerDriver>,
+    creator: Creator,
+}
+
+impl Handle for MesosSchedulerDriver {
+    const NAME: &'static str = "scheduler driver";
+    fn creator(&self) -> Creator {
+        self.creator
+    }
+}
+
+impl Drop for MesosSchedulerDriver {
+    fn drop(&mut self) {
+        self.driver.close();
+    }
+}
+
+/// What a scheduler driver is made from. All bytes are lent for the call.
+#[repr(C)]
+pub struct MesosSchedulerOptions {
+    /// `host:port`, `http://host:port`, `local`.
+    pub master: MesosBytes,
+    /// Encoded mesos.FrameworkInfo.
+    pub framework: MesosBytes,
+    /// Encoded mesos.Credential; empty for none.
+    pub credential: MesosBytes,
+    /// Acknowledge a status update when its receipt says so; else only by `mesos_scheduler_driver_acknowledge`.
+    pub implicit_acknowledgements: bool,
+    /// Seconds without a master after which the driver fails; 0 or less: never.
+    pub master_timeout: f64,
+    /// For `local`: path of the helper executable.
+    pub helper: MesosBytes,
+    /// For `local`: `NAME=VALUE` strings for the environment of executors.
+    pub executor_environment: MesosBytesList,
+}
+
+/// Carries `call` out on a driver and writes the driver's status.
+fn call(driver: *const MesosSchedulerDriver, status: *mut c_int, call: impl FnOnce() -> SchedulerCall) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (driver, status) = unsafe { (handle::get(driver)?, handle::out(status)?) };
+        *status = driver.driver.call(call())? as c_int;
+        Ok(())
+    })
+}
+
+/// A driver whose events are queued in `channel`. Owned by the caller. For `local` the cluster starts here.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_new(
+    channel: *const MesosChannel,
+    options: *const MesosSchedulerOptions,
+    result: *mut *mut MesosSchedulerDriver,
+) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle, options and a place for the result, all the caller's, with bytes lent for the call.
+        let (channel, result, options) = unsafe {
+            let given = &*handle::out(options.cast_mut())?;
+            let credential = given.credential.to_vec();
+            let options = SchedulerOptions {
+                master: given.master.to_text(),
+                framework: given.framework.to_vec(),
+                credential: (!credential.is_empty()).then_some(credential),
+                implicit_acknowledgements: given.implicit_acknowledgements,
+                master_timeout: Duration::try_from_secs_f64(given.master_timeout)
+                    .ok()
+                    .filter(|t| !t.is_zero()),
+                helper: OsString::from_vec(given.helper.to_vec()).into(),
+                executor_environment: given
+                    .executor_environment
+                    .to_vecs()
+                    .iter()
+                    .filter_map(|pair| {
+                        let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
+                        Some((name.to_string(), value.to_string()))
+                    })
+                    .collect(),
+            };
+            (handle::get(channel)?, handle::out(result)?, options)
+        };
+        *result = handle::give(MesosSchedulerDriver {
+            driver: driver::scheduler::new(options, channel.channel.clone())?,
+            creator: Creator::this_process(),
+        });
+        Ok(())
+    })
+}
+
+/// Ends the driver: sends what is queued and closes its connections, within a few seconds; a `local` cluster ends with it.
+/// Without an earlier stop the framework stays registered for its failover_timeout.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_free(driver: *mut MesosSchedulerDriver) {
+    guard(|| {
+        // SAFETY: the caller gives the handle up.
+        unsafe { handle::free(driver) };
+        Ok(())
+    });
+}
+
+/// The number that `mesos_event_driver` gives for this driver's events.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_id(driver: *const MesosSchedulerDriver) -> u64 {
+    guard_value(0, || {
+        // SAFETY: a live handle of the caller's.
+        Ok(unsafe { handle::get(driver) }?.driver.id())
+    })
+}
+
+/// Writes the status (a number of mesos.Status), as do all functions below.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_status(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
+    act(driver, status, |d| Ok(d.status()))
+}
+
+/// Connects to the master.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_start(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
+    act(driver, status, |d| d.start())
+}
+
+/// Ends the framework (TEARDOWN), or with `failover` only this driver's connection.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_stop(
+    driver: *const MesosSchedulerDriver,
+    failover: bool,
+    status: *mut c_int,
+) -> MesosCode {
+    act(driver, status, |d| Ok(d.stop(failover)))
+}
+
+/// Makes no callback any more and takes no offers; the framework and its tasks stay.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_abort(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
+    act(driver, status, |d| Ok(d.abort()))
+}
+
+fn act(
+    driver: *const MesosSchedulerDriver,
+    status: *mut c_int,
+    action: impl FnOnce(&dyn SchedulerDriver) -> Result<Status, driver::DriverError>,
+) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (driver, status) = unsafe { (handle::get(driver)?, handle::out(status)?) };
+        *status = action(driver.driver.as_ref())? as c_int;
+        Ok(())
+    })
+}
+
+/// `requests`: encoded mesos.Request messages.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_request_resources(
+    driver: *const MesosSchedulerDriver,
+    requests: MesosBytesList,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::RequestResources {
+        // SAFETY: the caller lends the bytes for the call.
+        requests: unsafe { requests.to_vecs() },
+    })
+}
+
+/// `offer_ids`, `tasks`, `filters`: encoded mesos.OfferID, mesos.TaskInfo, mesos.Filters.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_launch_tasks(
+    driver: *const MesosSchedulerDriver,
+    offer_ids: MesosBytesList,
+    tasks: MesosBytesList,
+    filters: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::LaunchTasks {
+            offer_ids: offer_ids.to_vecs(),
+            tasks: tasks.to_vecs(),
+            filters: Some(filters.to_vec()),
+        }
+    })
+}
+
+/// `offer_ids`, `operations`, `filters`: encoded mesos.OfferID, mesos.Offer.Operation, mesos.Filters.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_accept_offers(
+    driver: *const MesosSchedulerDriver,
+    offer_ids: MesosBytesList,
+    operations: MesosBytesList,
+    filters: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::AcceptOffers {
+            offer_ids: offer_ids.to_vecs(),
+            operations: operations.to_vecs(),
+            filters: Some(filters.to_vec()),
+        }
+    })
+}
+
+/// `offer_id`, `filters`: encoded mesos.OfferID, mesos.Filters.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_decline_offer(
+    driver: *const MesosSchedulerDriver,
+    offer_id: MesosBytes,
+    filters: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::DeclineOffer {
+            offer_id: offer_id.to_vec(),
+            filters: Some(filters.to_vec()),
+        }
+    })
+}
+
+/// Takes all filters and the suppression back.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_revive_offers(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
+    call(driver, status, || SchedulerCall::ReviveOffers { roles: None })
+}
+
+/// Asks for no more offers until revived.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_suppress_offers(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
+    call(driver, status, || SchedulerCall::SuppressOffers { roles: None })
+}
+
+/// `task_id`: encoded mesos.TaskID.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_kill_task(
+    driver: *const MesosSchedulerDriver,
+    task_id: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::KillTask {
+        // SAFETY: the caller lends the bytes for the call.
+        task_id: unsafe { task_id.to_vec() },
+    })
+}
+
+/// `update`: the encoded mesos.TaskStatus that is acknowledged explicitly.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_acknowledge(
+    driver: *const MesosSchedulerDriver,
+    update: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::Acknowledge {
+        // SAFETY: the caller lends the bytes for the call.
+        status: unsafe { update.to_vec() },
+    })
+}
+
+/// `executor_id`, `slave_id`: encoded mesos.ExecutorID, mesos.SlaveID. `data`: any bytes.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_send_framework_message(
+    driver: *const MesosSchedulerDriver,
+    executor_id: MesosBytes,
+    slave_id: MesosBytes,
+    data: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::SendFrameworkMessage {
+            executor_id: executor_id.to_vec(),
+            slave_id: slave_id.to_vec(),
+            data: data.to_vec(),
+        }
+    })
+}
+
+/// `statuses`: encoded mesos.TaskStatus messages; none for implicit reconciliation.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_reconcile_tasks(
+    driver: *const MesosSchedulerDriver,
+    statuses: MesosBytesList,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::ReconcileTasks {
+        // SAFETY: the caller lends the bytes for the call.
+        statuses: unsafe { statuses.to_vecs() },
+    })
+}

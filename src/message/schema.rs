@@ -1,0 +1,176 @@
+//! The messages, fields and enums of proto/*.proto, as tables that `tests/generated.rs` makes from the descriptors.
+
+use super::schema_tables;
+use super::ClassId;
+use once_cell::sync::Lazy;
+use std::collections::HashMap;
+
+/// How often a field occurs. The numbers are those of descriptor.proto, which Perl's introspection shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    Optional = 1,
+    Required = 2,
+    Repeated = 3,
+}
+
+/// The type of a field. The numbers are those of descriptor.proto; groups do not occur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Double = 1,
+    Float = 2,
+    Int64 = 3,
+    Uint64 = 4,
+    Int32 = 5,
+    Fixed64 = 6,
+    Fixed32 = 7,
+    Bool = 8,
+    String = 9,
+    Message = 11,
+    Bytes = 12,
+    Uint32 = 13,
+    Enum = 14,
+    Sfixed32 = 15,
+    Sfixed64 = 16,
+    Sint32 = 17,
+    Sint64 = 18,
+}
+
+/// What a field is when it is not set. `None`: nothing was declared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DefaultValue {
+    None,
+    /// Integers of all widths, and enums.
+    Int(i64),
+    Double(f64),
+    Bool(bool),
+    /// Strings and bytes.
+    Text(&'static str),
+}
+
+/// One field of a message.
+#[derive(Debug)]
+pub struct Field {
+    pub number: u32,
+    /// Index into the key table, never 0.
+    pub key: u16,
+    pub label: Label,
+    pub kind: Kind,
+    /// Of a message field: its class. Of an enum field: its index among the enums.
+    pub of: u16,
+    /// 0, or 1 + the index into the class's `oneofs`.
+    pub oneof: u8,
+    pub default: DefaultValue,
+}
+
+/// One message.
+#[derive(Debug)]
+pub struct Class {
+    /// `mesos.Offer.Operation`
+    pub proto: &'static str,
+    /// `Mesos::Offer::Operation`
+    pub perl: &'static str,
+    /// Where its fields start in the field table.
+    pub first_field: u16,
+    pub field_count: u16,
+    /// Whether protoc made the message for a map field.
+    pub map_entry: bool,
+    pub oneofs: &'static [&'static str],
+    /// At index n: 0, or 1 + the index among the fields of the field with number n.
+    lookup: &'static [u8],
+}
+
+/// One enum, its values in the order of their declaration.
+#[derive(Debug)]
+pub struct Enum {
+    pub proto: &'static str,
+    pub perl: &'static str,
+    pub values: &'static [(&'static str, i32)],
+}
+
+pub(super) const fn f(number: u32, key: u16, label: Label, kind: Kind, of: u16, oneof: u8, default: DefaultValue) -> Field {
+    Field {
+        number,
+        key,
+        label,
+        kind,
+        of,
+        oneof,
+        default,
+    }
+}
+
+pub(super) const fn c(
+    proto: &'static str,
+    perl: &'static str,
+    first_field: u16,
+    field_count: u16,
+    map_entry: bool,
+    oneofs: &'static [&'static str],
+    lookup: &'static [u8],
+) -> Class {
+    Class {
+        proto,
+        perl,
+        first_field,
+        field_count,
+        map_entry,
+        oneofs,
+        lookup,
+    }
+}
+
+impl Field {
+    pub fn name(&self) -> &'static str {
+        schema_tables::KEYS[usize::from(self.key)]
+    }
+
+    pub fn is_repeated(&self) -> bool {
+        self.label == Label::Repeated
+    }
+}
+
+impl Class {
+    /// The fields, by ascending number.
+    pub fn fields(&self) -> &'static [Field] {
+        let first = usize::from(self.first_field);
+        &schema_tables::FIELDS[first..first + usize::from(self.field_count)]
+    }
+
+    /// The index among [`fields`](Self::fields) of the field with this number.
+    pub fn index_by_number(&self, number: u32) -> Option<usize> {
+        let entry = *self.lookup.get(number as usize)?;
+        usize::from(entry).checked_sub(1)
+    }
+}
+
+/// Names of fields; index 0 is the empty string, which no field has.
+pub fn keys() -> &'static [&'static str] {
+    &schema_tables::KEYS
+}
+
+pub fn classes() -> &'static [Class] {
+    &schema_tables::CLASSES
+}
+
+/// The fields of all classes; a class has the `field_count` from `first_field` on.
+pub fn fields() -> &'static [Field] {
+    &schema_tables::FIELDS
+}
+
+pub fn enums() -> &'static [Enum] {
+    &schema_tables::ENUMS
+}
+
+/// The class with this id. `None` for a number that came from outside and is no class.
+pub fn class(id: ClassId) -> Option<&'static Class> {
+    schema_tables::CLASSES.get(id.0 as usize)
+}
+
+/// The class that Perl calls `name`, as `Mesos::TaskInfo`.
+pub fn class_by_perl_name(name: &str) -> Option<ClassId> {
+    static BY_NAME: Lazy<HashMap<&'static str, ClassId>> = Lazy::new(|| {
+        let ids = (0..).map(ClassId);
+        schema_tables::CLASSES.iter().map(|class| class.perl).zip(ids).collect()
+    });
+    BY_NAME.get(name).copied()
+}

@@ -1,0 +1,215 @@
+use strict;
+use warnings;
+use lib 't/lib';
+use POSIX ();
+use Scalar::Util qw(weaken);
+use Test::Dispatchers qw(each_dispatcher open_descriptors);
+use Test::More;
+use Time::HiRes qw(time);
+
+sub dispatcher { "Mesos::Dispatcher::$_[0]"->new(@_[1 .. $#_]) }
+
+# Runs the loop until $done->() is true; fails the test after a generous time.
+sub loop_until {
+    my ($dispatcher, $done) = @_;
+    my $end = time + 30;
+    $dispatcher->wait(0.01) until $done->() || time > $end;
+    ok $done->(), 'came in time';
+}
+
+each_dispatcher(sub {
+    my ($name) = @_;
+
+    subtest 'send, callback, recv' => sub {
+        my $dispatcher = dispatcher($name);
+        isa_ok $dispatcher, 'Mesos::Dispatcher';
+        my @got;
+        $dispatcher->set_cb(sub { push @got, [$dispatcher->recv]; 'returned', scalar @got });
+        # Interrupted Perl would not wait for the wait.
+        $dispatcher->interrupt->block if $name eq 'Interrupt';
+        $dispatcher->send('first', 1, [2, 3]);
+        is_deeply [$dispatcher->wait], ['returned', 1], 'wait returns what the callback returned';
+        is_deeply \@got, [['first', 1, [2, 3]]];
+        is_deeply [$dispatcher->recv], [], 'nothing left';
+        if ($name eq 'Interrupt') {
+            $dispatcher->interrupt->unblock;
+            @got = ();
+            $dispatcher->send('second');
+            is_deeply \@got, [['second']], 'without any loop';
+        }
+        $dispatcher->set_cb(sub { });
+    };
+
+    subtest 'wait delivers exactly one event' => sub {
+        my @got;
+        my $dispatcher = dispatcher($name);
+        $dispatcher->set_cb(sub { push @got, [$dispatcher->recv] });
+        $dispatcher->interrupt->block if $name eq 'Interrupt';
+        $dispatcher->send("n$_") for 1 .. 5;
+        for my $n (1 .. 5) {
+            $dispatcher->wait(20);
+            is scalar @got, $n;
+        }
+        is_deeply [map { $_->[0] } @got], [map {"n$_"} 1 .. 5];
+        $dispatcher->interrupt->unblock if $name eq 'Interrupt';
+        $dispatcher->set_cb(sub { });
+    };
+
+    subtest 'wait times out' => sub {
+        my $dispatcher = dispatcher($name);
+        my $start = time;
+        is_deeply [$dispatcher->wait(0.15)], [];
+        my $took = time - $start;
+        cmp_ok $took, '>=', 0.1, 'after the time';
+        cmp_ok $took, '<', 10, 'and not much later';
+        is_deeply [$dispatcher->wait(-1)], [], 'a negative time is over';
+        # Without a time it waits: here until the alarm's handler dies.
+        ok !eval { local $SIG{ALRM} = sub { die "alarm\n" }; alarm 1; $dispatcher->wait; 1 };
+        is $@, "alarm\n";
+        alarm 0;
+    };
+
+    subtest 'wait can be ended from a signal handler' => sub {
+        my $dispatcher = dispatcher($name);
+        local $SIG{ALRM} = sub { $dispatcher->interrupt_wait };
+        Time::HiRes::ualarm(100_000);
+        is_deeply [$dispatcher->wait(30)], [];
+    };
+
+    subtest 'an exception of the callback' => sub {
+        my $dispatcher = dispatcher($name);
+        my (@got, @warnings);
+        local $SIG{__WARN__} = sub { push @warnings, @_ };
+        $dispatcher->set_cb(sub { my ($event) = $dispatcher->recv; push @got, $event; die "no\n" if $event eq 'bad'; 'fine' });
+        $dispatcher->interrupt->block if $name eq 'Interrupt';
+        $dispatcher->send($_) for qw(bad good);
+        my $died = !eval { is_deeply [$dispatcher->wait(20)], ['fine'], 'wait went on'; 1 };
+        # Mojo's reactor and EV catch it, and wait goes on; the others let it through. Either way delivery goes on.
+        my $catches = $name eq 'Mojo' || $name =~ /AnyEvent|Interrupt/ && AnyEvent::detect() eq 'AnyEvent::Impl::EV';
+        is $died ? 'died' : 'went on', $catches ? 'went on' : 'died';
+        is $@, "no\n" if $died;
+        like "@warnings", qr/no/ unless $died;
+        is_deeply [$dispatcher->wait(20)], ['fine'] if $died;
+        is_deeply \@got, [qw(bad good)];
+        $dispatcher->interrupt->unblock if $name eq 'Interrupt';
+    };
+
+    subtest 'batches' => sub {
+        my $dispatcher = dispatcher($name);
+        my $got = 0;
+        $dispatcher->set_cb(sub { $dispatcher->recv; $got++ });
+        $dispatcher->channel->send('e') for 1 .. 1000;
+        loop_until($dispatcher, sub { $got >= 1000 });
+        is $got, 1000;
+        is $dispatcher->channel->size, 0;
+
+        # ready is what a loop calls for one wake-up.
+        if ($name ne 'Interrupt') {
+            $got = 0;
+            $dispatcher->send('e') for 1 .. 1000;
+            $dispatcher->ready;
+            cmp_ok $got, '>', 1, 'one wake-up dispatches several';
+            cmp_ok $got, '<', 1000, 'but lets others have their turn';
+            my $calls = 0;
+            $dispatcher->set_cb(sub { $calls++ });
+            $dispatcher->ready;
+            is $calls, 1, 'a callback that takes nothing ends the batch';
+            $dispatcher->set_cb(sub { $calls++; $dispatcher->recv; $dispatcher->interrupt_wait });
+            $dispatcher->ready;
+            is $calls, 2, 'so does a stop';
+            $dispatcher->set_cb(sub { $calls++; $dispatcher->recv; die "x\n" });
+            eval { $dispatcher->ready };
+            is $@, "x\n";
+            is $calls, 3, 'and an exception';
+        }
+        $dispatcher->set_cb(sub { });
+    };
+
+    subtest 'nothing leaks' => sub {
+        # Once before, for what loops keep for ever.
+        dispatcher($name)->wait(0.001);
+        my $before = open_descriptors();
+        my $gone;
+        for (1 .. 20) {
+            my $dispatcher = dispatcher($name);
+            $dispatcher->send('e');
+            my $weak = $dispatcher;
+            weaken $weak;
+            $dispatcher->set_cb(sub { $weak->recv });
+            $dispatcher->wait(5) if $dispatcher->channel->size;
+            undef $dispatcher;
+            $gone++ unless defined $weak;
+        }
+        is $gone, 20, 'every dispatcher was freed';
+        is open_descriptors(), $before, 'every descriptor was closed' if defined $before;
+    };
+
+    subtest 'channel and dispatcher may go in any order' => sub {
+        my $dispatcher = dispatcher($name);
+        my $channel = $dispatcher->channel;
+        $channel->send('e');
+        undef $dispatcher;
+        is $channel->size, 1, 'the channel lives on';
+        my $second = dispatcher($name, channel => $channel);
+        undef $channel;
+        my @got;
+        $second->set_cb(sub { push @got, $second->recv });
+        $second->wait(20) unless @got;
+        is_deeply \@got, ['e'], 'an event that was queued before wakes the new one';
+        $second->set_cb(sub { });
+    };
+
+    subtest 'fork' => sub {
+        my $dispatcher = dispatcher($name);
+        my $got = 0;
+        $dispatcher->set_cb(sub { $dispatcher->recv; $got++ });
+        $dispatcher->interrupt->block if $name eq 'Interrupt';
+        $dispatcher->send('e');
+        pipe my $read, my $write or die $!;
+        my $pid = fork // die $!;
+        if (!$pid) {
+            my $ok = !eval { $dispatcher->recv; 1 } && $@ =~ /fork/ && !eval { $dispatcher->send('x'); 1 } && $@ =~ /fork/;
+            undef $dispatcher;
+            syswrite $write, $ok ? 'ok' : "not ok: $@";
+            POSIX::_exit(0);
+        }
+        close $write;
+        is scalar(readline $read), 'ok', 'the child gets errors';
+        waitpid $pid, 0;
+        $dispatcher->wait(20);
+        is $got, 1, 'the parent its event';
+        $dispatcher->interrupt->unblock if $name eq 'Interrupt';
+        $dispatcher->set_cb(sub { });
+    };
+});
+
+subtest 'descriptor' => sub {
+    require Mesos::Dispatcher::Pipe;
+    my $dispatcher = Mesos::Dispatcher::Pipe->new;
+    my $readable = sub { my $bits = ''; vec($bits, $dispatcher->fd, 1) = 1; select($bits, undef, undef, 0) };
+    is $readable->(), 0;
+    # More events than a pipe holds bytes: Mesos 1.07.1 lost wake-ups here.
+    $dispatcher->send('e') for 1 .. 100_000;
+    is $readable->(), 1;
+    is $dispatcher->read_pipe, 1;
+    $dispatcher->recv for 1 .. 99_999;
+    is $readable->(), 1, 'one is left';
+    $dispatcher->recv;
+    is $readable->(), 0;
+    is $dispatcher->read_pipe, -1;
+    my $fd = $dispatcher->fd;
+    require Fcntl;
+    my $flags = sub { open my $fh, '<&=', $_[0] or die $!; fcntl($fh, Fcntl::F_GETFD(), 0) };
+    is `ls -l /proc/self/fd/$fd 2>&1 | grep -c pipe:` + 0, 0, 'not inherited by programs';
+    close $dispatcher->fh;
+    $dispatcher->send('e');
+    is $readable->(), 1, 'closing the handle leaves the descriptor alone';
+};
+
+subtest 'the base class' => sub {
+    require Mesos::Dispatcher;
+    ok !eval { Mesos::Dispatcher->new; 1 };
+    like $@, qr/cannot be used itself.* at \Q${\__FILE__}\E line/;
+};
+
+done_testing;

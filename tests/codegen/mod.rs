@@ -1,0 +1,225 @@
+//! Makes `src/message/schema_tables.rs` and `src/message/class.rs` from the descriptors of proto/*.proto.
+
+use crate::prost_types_reexport::field_descriptor_proto::{Label, Type};
+use crate::prost_types_reexport::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
+
+/// A message with its full name.
+struct Message<'a> {
+    proto: String,
+    descriptor: &'a DescriptorProto,
+}
+
+/// All messages and enums, outer ones before those inside them, in the order of the files.
+#[derive(Default)]
+struct Types<'a> {
+    messages: Vec<Message<'a>>,
+    enums: Vec<(String, &'a EnumDescriptorProto)>,
+}
+
+impl<'a> Types<'a> {
+    fn collect(set: &'a FileDescriptorSet) -> Self {
+        let mut types = Types::default();
+        for file in &set.file {
+            for message in &file.message_type {
+                types.add(file.package(), message);
+            }
+            let enums = file.enum_type.iter().map(|e| (format!("{}.{}", file.package(), e.name()), e));
+            types.enums.extend(enums);
+        }
+        types
+    }
+
+    fn add(&mut self, outer: &str, descriptor: &'a DescriptorProto) {
+        let proto = format!("{outer}.{}", descriptor.name());
+        let enums = descriptor.enum_type.iter().map(|e| (format!("{proto}.{}", e.name()), e));
+        self.enums.extend(enums);
+        self.messages.push(Message {
+            proto: proto.clone(),
+            descriptor,
+        });
+        for nested in &descriptor.nested_type {
+            self.add(&proto, nested);
+        }
+    }
+
+    /// Where each type stands in its table, by full name.
+    fn indexes(&self) -> HashMap<&str, usize> {
+        let messages = self.messages.iter().enumerate().map(|(i, m)| (m.proto.as_str(), i));
+        let enums = self.enums.iter().enumerate().map(|(i, e)| (e.0.as_str(), i));
+        messages.chain(enums).collect()
+    }
+
+    fn enum_number(&self, name: &str, value: &str) -> i32 {
+        let (_, descriptor) = self.enums.iter().find(|e| e.0 == name).expect("enum of a default");
+        let value = descriptor
+            .value
+            .iter()
+            .find(|v| v.name() == value)
+            .expect("value of a default");
+        value.number()
+    }
+}
+
+/// As Google::ProtocolBuffers names classes: `mesos.task_x.Y` is `Mesos::TaskX::Y`. One name is taken twice in Mesos' history,
+/// see proto/compat.proto.
+fn perl_name(proto: &str) -> String {
+    if proto == "mesos.compat.HealthCheckHTTP" {
+        return "Mesos::HealthCheck::HTTP".to_string();
+    }
+    let idents = proto.split('.').map(|ident| {
+        let words = ident.split('_').map(|word| {
+            let mut chars = word.chars();
+            let first = chars.next().map(|c| c.to_ascii_uppercase());
+            first.into_iter().chain(chars).collect::<String>()
+        });
+        words.collect::<String>()
+    });
+    idents.collect::<Vec<_>>().join("::")
+}
+
+/// `TaskStatus` is `TASK_STATUS`, `CSIPluginInfo` is `CSI_PLUGIN_INFO`.
+fn constant_name(message: &str) -> String {
+    if message == "ACLs" {
+        return "ACLS".to_string();
+    }
+    let chars: Vec<char> = message.chars().collect();
+    let mut name = String::new();
+    for (i, &c) in chars.iter().enumerate() {
+        let after_small = i > 0 && !chars[i - 1].is_uppercase();
+        let before_small = i > 0 && chars.get(i + 1).is_some_and(|n| n.is_lowercase());
+        if c.is_uppercase() && (after_small || before_small) {
+            name.push('_');
+        }
+        name.push(c.to_ascii_uppercase());
+    }
+    name
+}
+
+fn default_value(types: &Types, field: &FieldDescriptorProto) -> String {
+    let Some(text) = &field.default_value else {
+        return "D::None".to_string();
+    };
+    match field.r#type() {
+        Type::Double | Type::Float => format!("D::Double({:?})", text.parse::<f64>().expect("default")),
+        Type::Bool => format!("D::Bool({text})"),
+        Type::String | Type::Bytes => format!("D::Text({text:?})"),
+        Type::Enum => format!(
+            "D::Int({})",
+            types.enum_number(field.type_name().trim_start_matches('.'), text)
+        ),
+        _ => format!("D::Int({})", text.parse::<i64>().expect("default")),
+    }
+}
+
+/// The text of src/message/schema_tables.rs.
+pub fn tables(set: &FileDescriptorSet) -> String {
+    let types = Types::collect(set);
+    let indexes = types.indexes();
+    let names: BTreeSet<&str> = types
+        .messages
+        .iter()
+        .flat_map(|m| m.descriptor.field.iter().map(|f| f.name()))
+        .collect();
+    let keys: Vec<&str> = std::iter::once("").chain(names).collect();
+
+    let mut fields = String::new();
+    let mut classes = String::new();
+    let mut field_count = 0;
+    for message in &types.messages {
+        let descriptor = message.descriptor;
+        let mut sorted: Vec<_> = descriptor.field.iter().collect();
+        sorted.sort_by_key(|f| f.number());
+        // The decoder has one bit for each field of a message.
+        assert!(sorted.len() <= 128, "{} has too many fields", message.proto);
+        let mut lookup = vec![0; sorted.last().map_or(0, |f| f.number() as usize + 1)];
+        assert!(lookup.len() <= 256, "{} has too high a field number", message.proto);
+        writeln!(fields, "    // {}", message.proto).unwrap();
+        for (i, field) in sorted.iter().enumerate() {
+            lookup[field.number() as usize] = i + 1;
+            let label = match field.label() {
+                Label::Optional => "Optional",
+                Label::Required => "Required",
+                Label::Repeated => "Repeated",
+            };
+            let of = match field.r#type() {
+                Type::Message | Type::Enum => indexes[field.type_name().trim_start_matches('.')],
+                _ => 0,
+            };
+            writeln!(
+                fields,
+                "    f({}, {}, {label}, {:?}, {of}, {}, {}),",
+                field.number(),
+                keys.binary_search(&field.name()).expect("key"),
+                field.r#type(),
+                field.oneof_index.map_or(0, |i| i + 1),
+                default_value(&types, field),
+            )
+            .unwrap();
+        }
+        let oneofs: Vec<&str> = descriptor.oneof_decl.iter().map(|o| o.name()).collect();
+        writeln!(
+            classes,
+            "    c({:?}, {:?}, {field_count}, {}, {}, &{oneofs:?}, &{lookup:?}),",
+            message.proto,
+            perl_name(&message.proto),
+            sorted.len(),
+            descriptor.options.as_ref().is_some_and(|o| o.map_entry()),
+        )
+        .unwrap();
+        field_count += sorted.len();
+    }
+
+    let mut text = String::from(
+        "// Made by tests/generated.rs from proto/*.proto; do not edit.\n\nuse super::schema::DefaultValue as D;\n\
+         use super::schema::Kind::*;\nuse super::schema::Label::*;\nuse super::schema::{c, f, Class, Enum, Field};\n\n",
+    );
+    writeln!(text, "#[rustfmt::skip]\npub static KEYS: [&str; {}] = [", keys.len()).unwrap();
+    keys.iter().for_each(|key| writeln!(text, "    {key:?},").unwrap());
+    writeln!(
+        text,
+        "];\n\n#[rustfmt::skip]\npub static CLASSES: [Class; {}] = [\n{classes}];",
+        types.messages.len()
+    )
+    .unwrap();
+    writeln!(
+        text,
+        "\n#[rustfmt::skip]\npub static FIELDS: [Field; {field_count}] = [\n{fields}];"
+    )
+    .unwrap();
+    writeln!(
+        text,
+        "\n#[rustfmt::skip]\npub static ENUMS: [Enum; {}] = [",
+        types.enums.len()
+    )
+    .unwrap();
+    for (proto, descriptor) in &types.enums {
+        let values: Vec<_> = descriptor.value.iter().map(|v| (v.name(), v.number())).collect();
+        writeln!(
+            text,
+            "    Enum {{ proto: {proto:?}, perl: {:?}, values: &{values:?} }},",
+            perl_name(proto)
+        )
+        .unwrap();
+    }
+    text.push_str("];\n");
+    text
+}
+
+/// The text of src/message/class.rs: a constant for each message that stands at the top of package `mesos`.
+pub fn class_constants(set: &FileDescriptorSet) -> String {
+    let mut text = String::from(
+        "//! The message classes by name, for drivers.\n//!\n//! Made by tests/generated.rs from proto/*.proto; do not edit.\n\n\
+         use super::ClassId;\n\n",
+    );
+    for (i, message) in Types::collect(set).messages.iter().enumerate() {
+        let name = match message.proto.strip_prefix("mesos.") {
+            Some("Offer.Operation") => "OFFER_OPERATION".to_string(),
+            Some(name) if !name.contains('.') => constant_name(name),
+            _ => continue,
+        };
+        writeln!(text, "pub const {name}: ClassId = ClassId({i});").unwrap();
+    }
+    text
+}

@@ -1,0 +1,112 @@
+# The ways from the distribution to an installation: dist, unpack, build, test, install; then without the sources, load.
+# Slow: compiles the crate. Run from the top of a checkout in which `./Build` has been run: prove -b xt/install.t
+use strict;
+use warnings;
+use Test::More;
+use Config;
+use Cwd qw(getcwd);
+use File::Find ();
+use File::Path qw(remove_tree);
+use File::Spec;
+use File::Temp qw(tempdir);
+use JSON::PP ();
+
+my $top = getcwd();
+-x 'Build' or BAIL_OUT('run perl Build.PL && ./Build first');
+
+# What the unpacked distribution must not find: this checkout.
+delete @ENV{qw(PERL5LIB PERL5OPT)};
+my $scratch = tempdir(CLEANUP => 1);
+
+# Runs a command in a folder; its output is shown only when it fails.
+sub run_in {
+    my ($folder, $name, @command) = @_;
+    chdir $folder or die "cannot enter $folder: $!";
+    my $pid = open my $out, '-|';
+    defined $pid or die "cannot fork: $!";
+    if (!$pid) { open STDERR, '>&', \*STDOUT; exec @command or die "cannot run $command[0]: $!" }
+    my $said = do { local $/; <$out> };
+    my $ok = close $out;
+    chdir $top or die "cannot return to $top: $!";
+    ok $ok, $name or diag $said;
+    return $said;
+}
+
+sub files_below {
+    my ($folder) = @_;
+    my %files;
+    File::Find::find({ no_chdir => 1, wanted => sub { $files{ File::Spec->abs2rel($_, $folder) } = 1 if -f } }, $folder);
+    return \%files;
+}
+
+# Made here, since `dist` writes into the current folder.
+my $had_manifest = -e 'MANIFEST';
+run_in($top, 'dist', $^X, 'Build', 'dist');
+my ($archive) = glob 'Mesos-*.tar.gz';
+is $archive, 'Mesos-2.0.0.tar.gz', 'the archive has the plain version' or BAIL_OUT('no archive');
+rename $archive, "$scratch/$archive" or die "cannot move $archive: $!";
+unlink 'MANIFEST', glob('META.*') unless $had_manifest;
+run_in($scratch, 'unpack', 'tar', 'xzf', $archive);
+my $source = "$scratch/Mesos-2.0.0";
+
+my $files = files_below($source);
+ok $files->{$_}, "the archive has $_"
+    for qw(Build.PL Cargo.lock Cargo.toml Changes LICENSE MANIFEST META.json META.yml cpanfile build.rs include/mesos_perl.h
+    perl/Mesos.xs perl/inc/Mesos/Build.pm perl/lib/Mesos.pm proto/mesos.proto src/lib.rs t/00-load.t);
+is_deeply [ grep { m{^(?:target|blib|_build|\.git|\.ci)/|\.o$|^perl/Mesos\.c$} } sort keys %$files ], [], 'and nothing that is made';
+
+open my $in, '<', "$source/META.json" or die $!;
+my $meta = JSON::PP::decode_json(do { local $/; <$in> });
+is $meta->{'meta-spec'}{version}, 2, 'META.json version 2';
+is_deeply $meta->{license}, ['perl_5'], 'licence';
+is $meta->{provides}{Mesos}{file}, 'perl/lib/Mesos.pm', 'provides where Mesos is';
+my @modules = grep {m{^perl/lib/.*\.pm$}} keys %$files;
+my %provided = map { ($_->{file} => 1) } values %{ $meta->{provides} };
+is_deeply [ grep { !$provided{$_} } @modules ], [], 'provides every module';
+unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal\b/, 'no hosts of a workplace');
+
+# Compiled dependencies of an earlier run are used again; the crate itself is compiled for its new place.
+{
+    local $ENV{CARGO_TARGET_DIR} = File::Spec->rel2abs($ENV{CARGO_TARGET_DIR} || 'target') . '/xt-install';
+    run_in($source, 'Build.PL', $^X, 'Build.PL');
+    run_in($source, 'Build', $^X, 'Build');
+    my $said = run_in($source, 'Build test', $^X, 'Build', 'test');
+    like $said, qr/^Result: PASS/m, 'the tests pass';
+    unlike run_in($source, 'Build again', $^X, 'Build'), qr/\.o\b/, 'a second Build compiles no C';
+    my $later = time + 2;
+    utime $later, $later, "$source/include/mesos_perl.h";
+    like run_in($source, 'Build with a newer header', $^X, 'Build'), qr{-o perl/Mesos\.o}, 'compiles C again';
+
+    run_in($source, 'install --install_base', $^X, 'Build', 'install', '--install_base', "$scratch/base");
+    run_in($source, 'install --prefix', $^X, 'Build', 'install', '--prefix', "$scratch/prefix");
+    run_in($source, 'install --destdir', $^X, 'Build', 'install', '--destdir', "$scratch/destdir");
+
+    # As with sudo: root often has no Rust.
+    local $ENV{PATH} = '/usr/bin:/bin';
+    local $ENV{HOME} = "$scratch/nobody";
+    delete local $ENV{CARGO_HOME};
+    unlike run_in($source, 'install without Rust in PATH', $^X, 'Build', 'install', '--install_base', "$scratch/sudo"),
+        qr/^\S*cargo build/m, 'installs what is built without cargo';
+}
+remove_tree($source);
+ok !-e $source, 'the sources are gone';
+
+my $program = 'print "$INC{q(Mesos.pm)} $Mesos::VERSION\n"';
+for my $installed (qw(base prefix destdir sudo)) {
+    my $root = "$scratch/$installed";
+    my $there = files_below($root);
+    my ($module) = grep {m{(?:^|/)Mesos\.pm$}} sort keys %$there;
+    my ($shared) = grep {m{/auto/Mesos/Mesos\.$Config{dlext}$}} sort keys %$there;
+    ok $module && $shared, "$installed: Mesos.pm and the shared object" or next;
+    # With XS code all of a distribution goes below the folder for this architecture.
+    (my $lib = "$root/$module") =~ s{/Mesos\.pm$}{};
+    (my $auto = "$root/$shared") =~ s{/[^/]*$}{};
+    ok -x "$auto/mesos-perl-helper", "$installed: the helper can be executed";
+    ok -s "$auto/libmesos_perl.so", "$installed: the core";
+    my @include = $installed eq 'base' || $installed eq 'sudo' ? ("-I$root/lib/perl5") : ("-I$lib");
+    like run_in('/', "$installed: loads", $^X, @include, '-MMesos::SchedulerDriver', '-e', $program),
+        qr/^\Q$lib\E\/Mesos\.pm 2\.0\.0$/, "$installed: and it is that one";
+    is_deeply [ grep {/\.o$|Mesos\.(?:xs|c)$|\.rs$/} keys %$there ], [], "$installed: no sources";
+}
+
+done_testing;
