@@ -115,45 +115,69 @@ void mesos_message_croak_last(pTHX)
 /* Puts a new value into the open message under the token's key, or at the end of the open list, which has room for it. */
 #define PLACE(value)                                                                                                                 \
     STMT_START {                                                                                                                     \
+        SV *const value_ = (value);                                                                                                  \
         if (token->key) {                                                                                                            \
             SV *const key_ = state->keys[token->key];                                                                                \
-            (void)hv_store_ent((HV *)open, key_, (value), SvSHARED_HASH(key_));                                                      \
+            (void)hv_store_ent((HV *)open, key_, value_, SvSHARED_HASH(key_));                                                       \
         } else {                                                                                                                     \
-            AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = (value);                                                                    \
+            AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = value_;                                                                     \
         }                                                                                                                            \
     } STMT_END
+
+/* An empty hash with the smallest table that holds `count` keys: most messages have one to three fields, and Perl's own first table
+ * has eight buckets. As hv.c does for itself in newHVhv, but without calloc, which passes by malloc's cache. */
+PERL_STATIC_INLINE HV *sized_hash(pTHX_ uint32_t count)
+{
+    HV *const hash = newHV();
+    U32 buckets = 1;
+    char *table;
+    if (!count)
+        return hash;
+    while (buckets < count)
+        buckets *= 2;
+    Newx(table, PERL_HV_ARRAY_ALLOC_BYTES(buckets), char);
+    Zero(table, PERL_HV_ARRAY_ALLOC_BYTES(buckets), char);
+    HvARRAY(hash) = (HE **)table;
+    HvMAX(hash) = buckets - 1;
+    return hash;
+}
+
+/* A reference to a new object; takes over the hash. */
+PERL_STATIC_INLINE SV *object(pTHX_ HV *hash, HV *stash)
+{
+    SV *const reference = newRV_noinc((SV *)hash);
+#if PERL_VERSION >= 18
+    /* What is left of sv_bless for a hash that nobody has seen yet. */
+    SvOBJECT_on((SV *)hash);
+    SvSTASH_set((SV *)hash, (HV *)SvREFCNT_inc_simple_NN((SV *)stash));
+#else
+    sv_bless(reference, stash);
+#endif
+    return reference;
+}
 
 /* Makes the object that a tape describes. Nothing here can fail, or run Perl code. */
 static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes)
 {
     SV *around[2 * MESOS_MAX_DEPTH + 2];
     int depth = 0;
-    HV *root = newHV();
-    SV *open = (SV *)root;
-    SV *result = newRV_noinc((SV *)root);
+    SV *open = (SV *)sized_hash(aTHX_ token->count);
+    SV *result = object(aTHX_ (HV *)open, stash);
 
-    sv_bless(result, stash);
-    if (token->count > 8)
-        hv_ksplit(root, token->count);
     for (token++;; token++) {
         switch ((MesosTokenOp)token->op) {
         case MESOS_TOKEN_MESSAGE: {
-            HV *const hash = newHV();
-            SV *const reference = newRV_noinc((SV *)hash);
-            sv_bless(reference, mesos_message_stash(aTHX_ state, (uint32_t)token->value));
-            if (token->count > 8)
-                hv_ksplit(hash, token->count);
-            PLACE(reference);
+            HV *const hash = sized_hash(aTHX_ token->count);
+            PLACE(object(aTHX_ hash, mesos_message_stash(aTHX_ state, (uint32_t)token->value)));
             around[depth++] = open;
             open = (SV *)hash;
             break;
         }
         case MESOS_TOKEN_LIST: {
             AV *const list = newAV();
-            SV *const reference = newRV_noinc((SV *)list);
             if (token->count)
                 av_extend(list, (SSize_t)token->count - 1);
-            PLACE(reference);
+            PLACE(newRV_noinc((SV *)list));
             around[depth++] = open;
             open = (SV *)list;
             break;
