@@ -24,7 +24,7 @@ static void release(pTHX_ void *unused)
     size_t i;
     PERL_UNUSED_ARG(unused);
     for (i = 0; i < state->schema->key_count; i++)
-        SvREFCNT_dec(state->keys[i]);
+        SvREFCNT_dec(state->keys[i].name);
     for (i = 0; i < state->schema->class_count; i++) {
         SvREFCNT_dec((SV *)state->stashes[i]);
         SvREFCNT_dec((SV *)state->introspection[i]);
@@ -50,11 +50,13 @@ static void prepare(pTHX)
     Zero(state, 1, MessageState);
     state->schema = schema;
     state->decoder = decoder;
-    Newxz(state->keys, schema->key_count, SV *);
+    Newxz(state->keys, schema->key_count, MessageKey);
     Newxz(state->stashes, schema->class_count, HV *);
     Newxz(state->introspection, schema->class_count, AV *);
-    for (i = 0; i < schema->key_count; i++)
-        state->keys[i] = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
+    for (i = 0; i < schema->key_count; i++) {
+        state->keys[i].name = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
+        state->keys[i].hash = SvSHARED_HASH(state->keys[i].name);
+    }
     Perl_call_atexit(aTHX_ release, NULL);
 }
 
@@ -117,8 +119,8 @@ void mesos_message_croak_last(pTHX)
     STMT_START {                                                                                                                     \
         SV *const value_ = (value);                                                                                                  \
         if (token->key) {                                                                                                            \
-            SV *const key_ = state->keys[token->key];                                                                                \
-            (void)hv_store_ent((HV *)open, key_, value_, SvSHARED_HASH(key_));                                                       \
+            const MessageKey *const key_ = state->keys + token->key;                                                                 \
+            (void)hv_store_ent((HV *)open, key_->name, value_, key_->hash);                                                          \
         } else {                                                                                                                     \
             AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = value_;                                                                     \
         }                                                                                                                            \
@@ -140,6 +142,22 @@ PERL_STATIC_INLINE HV *sized_hash(pTHX_ uint32_t count)
     HvARRAY(hash) = (HE **)table;
     HvMAX(hash) = buckets - 1;
     return hash;
+}
+
+/* newSVpvn without its detours. Room for the NUL, and for the count of a copy-on-write buffer. */
+PERL_STATIC_INLINE SV *string(pTHX_ const char *bytes, STRLEN length)
+{
+    SV *const value = newSV_type(SVt_PV);
+    const STRLEN size = length < 14 ? 16 : length + 2;
+    char *buffer;
+    Newx(buffer, size, char);
+    Copy(bytes, buffer, length, char);
+    buffer[length] = '\0';
+    SvPV_set(value, buffer);
+    SvCUR_set(value, length);
+    SvLEN_set(value, size);
+    SvPOK_on(value);
+    return value;
 }
 
 /* A reference to a new object; takes over the hash. */
@@ -200,7 +218,7 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
             break;
         }
         case MESOS_TOKEN_BYTES:
-            PLACE(newSVpvn(bytes + token->value, token->count));
+            PLACE(string(aTHX_ bytes + token->value, token->count));
             break;
         }
     }

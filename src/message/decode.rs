@@ -7,7 +7,7 @@
 use super::gather::{Occurrence, Slot};
 use super::schema::{class, keys, Kind};
 use super::tape::{MesosToken, MesosTokenOp};
-use super::wire::{Reader, Shape, WireError, WireType};
+use super::wire::{Reader, WireError, WireType};
 use super::{ClassId, MAX_DEPTH};
 use std::fmt;
 use std::ops::Range;
@@ -137,20 +137,13 @@ impl Decoder {
         while !reader.at_end() {
             let start = reader.position();
             let failed = |error| Stop::Failure(error, start);
-            let (number, shape) = reader.tag().map_err(failed)?;
-            let known = class
-                .index_by_number(number)
-                .and_then(|index| Some((index, fields.get(index)?)));
-            let (Some((index, field)), Shape::Value(wire_type)) = (known, shape) else {
-                reader.skip(number, shape).map_err(failed)?;
+            let (number, wire) = reader.tag().map_err(failed)?;
+            let index = class.index_by_number(number);
+            let known = index.and_then(|index| Some((index, fields.get(index)?)));
+            let Some((index, field)) = known.filter(|(_, field)| field.accepts(wire)) else {
+                reader.skip(number, wire).map_err(failed)?;
                 continue;
             };
-            let wanted = field.kind.wire_type();
-            let packed = wire_type == WireType::Bytes && wanted != WireType::Bytes && field.is_repeated();
-            if wire_type != wanted && !packed {
-                reader.skip(number, shape).map_err(failed)?;
-                continue;
-            }
             let mut key = field.key;
             if index != list.field {
                 if seen & (1 << index) != 0 {
@@ -171,8 +164,8 @@ impl Decoder {
                 key = 0;
                 list.count += 1;
             }
-            if wire_type != WireType::Bytes {
-                let value = reader.number(wire_type).map_err(failed)?;
+            if wire != WireType::Bytes as u8 {
+                let value = reader.number(field.kind.wire_type()).map_err(failed)?;
                 self.number(field.kind, key, value);
                 continue;
             }
@@ -182,7 +175,7 @@ impl Decoder {
                     self.trail.push(field.key);
                     return Err(stop);
                 }
-            } else if packed {
+            } else if field.kind.wire_type() != WireType::Bytes {
                 let before = self.tape.len();
                 let read = self.packed(field.kind, Reader::new(bytes, at, at + length));
                 read.map_err(|(error, at)| Stop::Failure(error, at))?;

@@ -7,7 +7,7 @@
 use super::decode::{Decoder, Failure};
 use super::schema::{class, Class, Field, Kind};
 use super::tape::MesosTokenOp;
-use super::wire::{Reader, Shape, WireError, WireType};
+use super::wire::{Reader, WireError, WireType};
 use super::{ClassId, MAX_DEPTH};
 use std::ops::Range;
 
@@ -84,37 +84,30 @@ impl Decoder {
     }
 
     /// The first pass: fills the slots and returns a bit for each field that is there.
-    fn scan(&mut self, class: &Class, first_slot: usize, mut reader: Reader<'_>) -> Result<u128, Failure> {
+    fn scan(&mut self, class: &Class, first_slot: usize, mut reader: Reader<'_>) -> Result<u64, Failure> {
         let fields = class.fields();
         let mut present = 0;
         while !reader.at_end() {
             let start = reader.position();
             let at_start = |error| (error, start);
-            let (number, shape) = reader.tag().map_err(at_start)?;
+            let (number, wire) = reader.tag().map_err(at_start)?;
             let index = class.index_by_number(number);
             let known = index.and_then(|index| Some((index, fields.get(index)?)));
-            let (Some((index, field)), Shape::Value(wire_type)) = (known, shape) else {
-                reader.skip(number, shape).map_err(at_start)?;
+            let Some((index, field)) = known.filter(|(_, field)| field.accepts(wire)) else {
+                reader.skip(number, wire).map_err(at_start)?;
                 continue;
             };
-            let (value, length, count) = if wire_type == WireType::Bytes {
+            let wire_type = field.kind.wire_type();
+            let (value, length, count) = if wire == WireType::Bytes as u8 {
                 let (offset, length) = reader.delimited().map_err(at_start)?;
-                let packed = field.kind.wire_type() != WireType::Bytes;
-                if packed && !field.is_repeated() {
-                    continue;
-                }
-                let count = if packed {
-                    packed_count(field.kind.wire_type(), reader.before(length)).map_err(at_start)?
-                } else {
+                let count = if wire_type == WireType::Bytes {
                     1
+                } else {
+                    packed_count(wire_type, reader.before(length)).map_err(at_start)?
                 };
                 (offset as u64, length as u32, count)
             } else {
-                let value = reader.number(wire_type).map_err(at_start)?;
-                if wire_type != field.kind.wire_type() {
-                    continue;
-                }
-                (value, NUMBER, 1)
+                (reader.number(wire_type).map_err(at_start)?, NUMBER, 1)
             };
             let this = self.occurrences.len() as u32;
             self.occurrences.push(Occurrence {
