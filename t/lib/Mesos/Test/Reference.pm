@@ -36,6 +36,8 @@ sub _text {
         $proto =~ s/^\s*(?:syntax|import)\b[^;]*;//mg;
         $proto =~ s/\bmesos\.(?=\w)/gpb_reference.mesos./g;
         $proto =~ s/^package mesos;/package gpb_reference.mesos;/m;
+        # A field with options but no default gets the empty string as its default there, by accident.
+        $proto =~ s/\[deprecated = true\]|, deprecated = true//g;
         # Its grammar knows options of fields only.
         $proto =~ s/^(\s*[A-Z_0-9]+\s*=\s*\d+)\s*\[[^\]]*\];/$1;/mg;
         $proto =~ s{map<(\S+),\s*(\S+)>\s+(\w+)\s*=\s*(\d+);}{_map($1, $2, $3, $4)}ge;
