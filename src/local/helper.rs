@@ -81,10 +81,6 @@ impl Helper {
     pub fn gone(&mut self) {
         self.commands = None;
     }
-
-    pub fn is_gone(&self) -> bool {
-        self.commands.is_none()
-    }
 }
 
 /// Writes queued commands until the queue or the pipe ends.
