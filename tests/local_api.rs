@@ -208,6 +208,18 @@ fn first_subscribed_then_a_heartbeat_then_offers() {
 }
 
 #[test]
+fn heartbeats_go_on() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let started = Instant::now();
+    let beat = |event: &Event| (event_type(event) == event::Type::Heartbeat).then_some(());
+    framework.find("the first heartbeat", beat);
+    assert!(started.elapsed().as_secs_f64() < 10.0);
+    framework.find("the second heartbeat", beat);
+    assert!((14.0..25.0).contains(&started.elapsed().as_secs_f64()));
+}
+
+#[test]
 fn roles_show_in_offers_of_those_that_have_several() {
     let cluster = cluster();
     let capabilities = vec![Capability {
