@@ -18,11 +18,13 @@ MessageState *mesos_message_state(pTHX)
     return &MY_CXT;
 }
 
-static void release(pTHX_ void *unused)
+/* Ends the state of an interpreter: late, when its objects have had their DESTROY. */
+static int release(pTHX_ SV *owner, MAGIC *magic)
 {
     MessageState *state = mesos_message_state(aTHX);
     size_t i;
-    PERL_UNUSED_ARG(unused);
+    PERL_UNUSED_ARG(owner);
+    PERL_UNUSED_ARG(magic);
     for (i = 0; i < state->schema->key_count; i++)
         SvREFCNT_dec(state->keys[i].name);
     for (i = 0; i < state->schema->class_count; i++) {
@@ -35,7 +37,10 @@ static void release(pTHX_ void *unused)
     Safefree(state->tape);
     Safefree(state->arena);
     mesos_decoder_free(state->decoder);
+    return 0;
 }
+
+static const MGVTBL released = { NULL, NULL, NULL, NULL, release, NULL, NULL, NULL };
 
 /* Makes the state of this interpreter, whatever was in it before: nothing, or a bitwise copy of the parent thread's, whose things
  * are the parent's. */
@@ -57,14 +62,18 @@ static void prepare(pTHX)
         state->keys[i].name = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
         state->keys[i].hash = SvSHARED_HASH(state->keys[i].name);
     }
-    Perl_call_atexit(aTHX_ release, NULL);
 }
 
 void mesos_boot_messages(pTHX)
 {
+    SV *owner;
     MY_CXT_INIT;
     PERL_UNUSED_VAR(MY_CXT);
     prepare(aTHX);
+    /* Perl frees this among the last, in every thread its own copy. */
+    owner = newSV(0);
+    sv_magicext(owner, NULL, PERL_MAGIC_ext, (MGVTBL *)&released, NULL, 0);
+    (void)hv_stores(PL_modglobal, MY_CXT_KEY, owner);
 }
 
 void mesos_message_clone(pTHX)
