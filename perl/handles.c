@@ -48,23 +48,11 @@ TYPE(receipt, "Mesos::Channel::Receipt", MesosReceipt)
 TYPE(scheduler_driver, "Mesos::SchedulerDriver", MesosSchedulerDriver)
 TYPE(executor_driver, "Mesos::ExecutorDriver", MesosExecutorDriver)
 
-/* Carp finds the user's line: our packages are in %Carp::Internal. */
-static void
-throw(pTHX_ SV *message)
-{
-    dSP;
-    PUSHMARK(SP);
-    XPUSHs(message);
-    PUTBACK;
-    call_pv("Carp::croak", G_VOID | G_DISCARD);
-    croak_sv(message); /* not reached */
-}
-
 void
 mesos_check(pTHX_ MesosCode code)
 {
     if (code != MESOS_OK)
-        throw(aTHX_ mesos_sv(aTHX_ mesos_error_message()));
+        mesos_message_croak_last(aTHX);
 }
 
 static MAGIC *
@@ -79,7 +67,7 @@ mesos_attach(pTHX_ SV *self, mesos_type *type, void *handle)
     MAGIC *mg;
     if (!SvROK(self)) {
         type->free(handle);
-        throw(aTHX_ sv_2mortal(newSVpvf("expected an object of %s", type->name)));
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an object of %s", type->name)));
     }
     mesos_detach(aTHX_ self, type);
     mg = find(aTHX_ self, type);
@@ -95,12 +83,19 @@ mesos_handle(pTHX_ SV *self, mesos_type *type)
 {
     MAGIC *mg = find(aTHX_ self, type);
     if (!mg)
-        throw(aTHX_ sv_2mortal(SvOK(self)
+        mesos_message_croak(aTHX_ sv_2mortal(SvOK(self)
             ? newSVpvf("expected an object of %s, got %" SVf, type->name, SVfARG(self))
             : newSVpvf("expected an object of %s, got undef", type->name)));
     if (!mg->mg_ptr)
-        throw(aTHX_ sv_2mortal(newSVpvf("this %s is closed, or belongs to another thread", type->name)));
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("this %s is closed, or belongs to another thread", type->name)));
     return mg->mg_ptr;
+}
+
+bool
+mesos_is_open(pTHX_ SV *self, mesos_type *type)
+{
+    MAGIC *mg = find(aTHX_ self, type);
+    return mg && mg->mg_ptr;
 }
 
 void *
@@ -165,7 +160,7 @@ room(pTHX_ SV *array, MesosBytesList *list)
 {
     MesosBytes *items;
     if (!SvROK(array) || SvTYPE(SvRV(array)) != SVt_PVAV)
-        throw(aTHX_ sv_2mortal(newSVpvf("expected an array reference, got %" SVf, SVfARG(array))));
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an array reference, got %" SVf, SVfARG(array))));
     list->len = av_len((AV *)SvRV(array)) + 1;
     items = (MesosBytes *)SvPVX(sv_2mortal(newSV(list->len * sizeof(MesosBytes) + 1)));
     list->items = items;

@@ -112,7 +112,7 @@ void mesos_message_croak(pTHX_ SV *text)
     XPUSHs(text);
     PUTBACK;
     /* A Perl sub of our own below Carp's croak: Carp looks for the caller of the package that called it. */
-    call_pv("Mesos::Message::_croak", G_VOID | G_DISCARD);
+    call_pv("Mesos::XS::_croak", G_VOID | G_DISCARD);
     Perl_croak(aTHX_ "%" SVf, SVfARG(text));
 }
 

@@ -3,6 +3,7 @@
 use super::{DriverError, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
+use crate::native;
 use std::sync::Arc;
 
 /// A call on a running driver. Byte vectors are encoded v0 messages of the type that the comment names.
@@ -31,7 +32,7 @@ pub trait ExecutorDriver: Send + Sync {
     fn close(&self);
 }
 
-/// A driver for the executor that this process is, which queues its events in `channel`.
-pub fn new(_environment: impl Fn(&str) -> Option<String>, _channel: Channel) -> Result<Arc<dyn ExecutorDriver>, DriverError> {
-    Err(DriverError::System("no backend is built in yet".to_string()))
+/// Makes an executor's driver, which finds its agent by the environment variables that `environment` gives.
+pub fn new(environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static, channel: Channel) -> Arc<dyn ExecutorDriver> {
+    Arc::new(native::ExecutorDriver::new(environment, channel))
 }

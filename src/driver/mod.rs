@@ -3,6 +3,7 @@
 //! Calls take encoded messages (the bytes that Perl's objects encode to), never block on the network, and return the driver's
 //! [`Status`]. What becomes of a call is told by later events.
 
+pub mod embedded;
 pub mod executor;
 pub mod lifecycle;
 pub mod master;

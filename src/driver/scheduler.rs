@@ -1,8 +1,11 @@
 //! The scheduler driver's trait and calls, and the choice of its backend.
 
+use super::embedded::EmbeddedSchedulerDriver;
+use super::master::Master;
 use super::{DriverError, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
+use crate::native;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,8 +97,16 @@ pub trait SchedulerDriver: Send + Sync {
     fn close(&self);
 }
 
-/// A driver for `options.master`, which queues its events in `channel`.
-pub fn new(options: SchedulerOptions, _channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
-    super::master::Master::parse(&options.master)?;
-    Err(DriverError::System("no backend is built in yet".to_string()))
+/// Makes the driver that `options.master` asks for. Its events go into `channel`.
+pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
+    match Master::parse(&options.master)? {
+        Master::Address { host, port } => {
+            let endpoint = native::Endpoint::master(host, port);
+            Ok(Arc::new(native::SchedulerDriver::new(endpoint, options, channel)?))
+        }
+        Master::Local => {
+            let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+            Ok(Arc::new(EmbeddedSchedulerDriver::new(options, channel, environment)?))
+        }
+    }
 }

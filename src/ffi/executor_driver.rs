@@ -51,7 +51,7 @@ pub extern "C" fn mesos_executor_driver_new(channel: *const MesosChannel, result
         let (channel, result) = unsafe { (handle::get(channel)?, handle::out(result)?) };
         let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
         *result = handle::give(MesosExecutorDriver {
-            driver: driver::executor::new(environment, channel.channel.clone())?,
+            driver: driver::executor::new(environment, channel.channel.clone()),
             creator: Creator::this_process(),
         });
         Ok(())

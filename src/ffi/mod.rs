@@ -26,3 +26,4 @@ pub mod handle;
 pub mod log;
 pub mod message;
 pub mod scheduler_driver;
+pub mod signals;

@@ -1,1 +1,214 @@
-//! The embedded cluster.
+//! The embedded cluster: a Mesos master and agent in this process, behind the v1 HTTP APIs on a loopback port.
+//!
+//! It knows nothing of the drivers: they meet on the socket, and any client of the v1 API that has the secret will do.
+//!
+//! | step | module |
+//! |---|---|
+//! | settings | [`config`], [`detect`], [`resource_text`] |
+//! | requests in, answers and event streams out | [`http`], [`required`], [`scheduler_api`], [`executor_api`], [`stream`], [`state`] |
+//! | the state, and what is due later | [`core`], [`timers`] |
+//! | the master: frameworks, offers, launches | [`master`], [`offers`], [`launch`], [`validate`], [`resources`] |
+//! | the agent: containers, executors, updates | [`agent`], [`executors`], [`updates`], [`environment`], [`sandbox`], [`wait_status`] |
+//! | processes | [`helper`], [`helper_protocol`], and the executable `mesos-perl-helper` |
+//!
+//! One thread (tokio, current thread) owns everything. Tasks and executors are children of the helper, never of this process.
+
+mod agent;
+pub mod config;
+mod core;
+mod detect;
+mod environment;
+mod executor_api;
+mod executors;
+mod helper;
+pub mod helper_protocol;
+mod http;
+mod ids;
+mod launch;
+mod master;
+mod offers;
+mod required;
+mod resource_text;
+mod resources;
+mod sandbox;
+mod scheduler_api;
+mod server;
+mod state;
+mod stream;
+mod timers;
+mod updates;
+mod validate;
+mod wait_status;
+
+pub use config::{BadSetting, Config};
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// Why there is no cluster.
+#[derive(Debug)]
+pub enum StartError {
+    /// A setting that cannot be understood.
+    Setting(BadSetting),
+    /// The helper executable cannot be run.
+    Helper { path: PathBuf, error: io::Error },
+    /// The work directory cannot be made or used.
+    WorkDir { path: PathBuf, error: io::Error },
+    /// No socket, thread or randomness.
+    System(io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartError::Setting(bad) => write!(f, "{bad}"),
+            StartError::Helper { path, error } => write!(f, "cannot run the helper {}: {error}", path.display()),
+            StartError::WorkDir { path, error } => write!(f, "cannot use the work directory {}: {error}", path.display()),
+            StartError::System(error) => write!(f, "cannot start the embedded cluster: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        StartError::System(error)
+    }
+}
+
+/// A running cluster. Dropping it kills all tasks and executors at once and returns when they are gone.
+///
+/// After a fork, the child's copy is without effect: dropping it there does nothing.
+pub struct Cluster {
+    address: SocketAddr,
+    secret: String,
+    creator: u32,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    /// Removed at the end.
+    private: Option<PathBuf>,
+    work_dir: PathBuf,
+}
+
+impl std::fmt::Debug for Cluster {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster")
+            .field("address", &self.address)
+            .field("work_dir", &self.work_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Returns when requests are answered. Leaves no child process and no signal handler to this process.
+    pub fn start(config: Config) -> Result<Cluster, StartError> {
+        config.check().map_err(StartError::Setting)?;
+        let given = config.work_dir.is_some();
+        let work_dir = work_dir(config.work_dir.as_deref())?;
+        let private = (!given).then(|| work_dir.clone());
+        let started = Self::start_in(config, work_dir);
+        match (started, private) {
+            (Ok(mut cluster), private) => {
+                cluster.private = private;
+                Ok(cluster)
+            }
+            (Err(error), Some(private)) => {
+                let _ = std::fs::remove_dir_all(private);
+                Err(error)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    fn start_in(config: Config, work_dir: PathBuf) -> Result<Cluster, StartError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let secret = ids::secret()?;
+        let pipes = helper::launch(&config.helper).map_err(|error| StartError::Helper {
+            path: config.helper.clone(),
+            error,
+        })?;
+        let identity = server::identity(config, address, secret.clone(), work_dir.clone()).map_err(StartError::Setting)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let (stop, stopped) = oneshot::channel();
+        let serve = move || {
+            let tasks = tokio::task::LocalSet::new();
+            if let Err(e) = tasks.block_on(&runtime, server::serve(identity, listener, pipes, stopped)) {
+                log::error!("the embedded cluster has ended: {e}");
+            }
+        };
+        let thread = crate::thread::spawn("mesos-local", serve)?;
+        log::info!("embedded cluster at {address}, work directory {}", work_dir.display());
+        let (stop, thread) = (Some(stop), Some(thread));
+        Ok(Cluster {
+            address,
+            secret,
+            creator: std::process::id(),
+            stop,
+            thread,
+            private: None,
+            work_dir,
+        })
+    }
+
+    /// Where master and agent listen: a port of 127.0.0.1.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients send as `Authorization: Bearer <secret>`. For nobody's eyes: not for logs, nor for command lines.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// Where the sandboxes are.
+    pub fn work_dir(&self) -> &Path {
+        &self.work_dir
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::process::id() != self.creator {
+            return;
+        }
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        if let Some(private) = &self.private {
+            if let Err(e) = std::fs::remove_dir_all(private) {
+                log::warn!("cannot remove {}: {e}", private.display());
+            }
+        }
+    }
+}
+
+/// The given directory as an absolute path, made if need be, or a fresh private one.
+fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| StartError::WorkDir { path, error }
+    };
+    if let Some(given) = given {
+        std::fs::create_dir_all(given).map_err(failed(given))?;
+        return given.canonicalize().map_err(failed(given));
+    }
+    let temp = std::env::temp_dir();
+    let temp = temp.canonicalize().map_err(failed(&temp))?;
+    let path = temp.join(format!("mesos-{}", ids::uuid()));
+    // Root's tasks may run as other users, who must get through to their sandboxes.
+    let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
+    std::fs::DirBuilder::new().mode(mode).create(&path).map_err(failed(&path))?;
+    Ok(path)
+}

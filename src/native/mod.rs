@@ -1,1 +1,41 @@
-//! The Mesos v1 HTTP API.
+//! The Mesos v1 HTTP API, spoken in `application/x-protobuf`: drivers that need no libmesos.
+//!
+//! The path of a record, one module a step:
+//!
+//! | step | module | I/O |
+//! |---|---|---|
+//! | a socket's bytes | [`connection`] | yes |
+//! | HTTP responses out of bytes, requests into bytes | [`http`] | no |
+//! | records out of a response's body | [`recordio`] | no |
+//! | connecting, subscribing, pipelined calls, redirects, timeouts | [`session`], [`pipeline`], [`backoff`] | no |
+//! | events and calls out of and into records | [`wire`], [`fields`] | no |
+//! | which callback, what to remember, what to answer | [`scheduler_machine`], [`executor_machine`] | no |
+//! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`handle`] | yes |
+//!
+//! Everything without I/O is fed bytes and the time, and answers with [`machine::Action`]s: tests replay captures through it.
+
+pub mod backoff;
+pub mod connection;
+pub mod duration;
+pub mod endpoint;
+pub mod executor;
+pub mod executor_environment;
+pub mod executor_machine;
+pub mod fields;
+pub mod handle;
+pub mod http;
+pub mod machine;
+pub mod pipeline;
+pub mod recordio;
+pub mod scheduler;
+pub mod scheduler_calls;
+pub mod scheduler_machine;
+pub mod session;
+pub mod wire;
+
+#[cfg(test)]
+pub(crate) mod captures;
+
+pub use endpoint::Endpoint;
+pub use executor::ExecutorDriver;
+pub use scheduler::SchedulerDriver;

@@ -101,7 +101,7 @@ sub _compile_c {
     (my $generated = $XS) =~ s/\.xs$/.c/;
     my @headers = map { glob } qw(perl/*.h include/*.h);
     $self->add_to_cleanup($generated);
-    unless ($self->up_to_date([ grep {-e} glob('perl/*.xs perl/*.xsh perl/typemap') ], $generated)) {
+    unless ($self->up_to_date([ grep {-e} glob('perl/*.xs perl/*.xsi perl/typemap') ], $generated)) {
         $self->log_info("$XS -> $generated\n");
         my $parser = ExtUtils::ParseXS->new;
         $parser->process_file(filename => $XS, output => $generated, prototypes => 0);

@@ -30,7 +30,7 @@ sub call {
     my ($self) = @_;
     my $wait = $self->{_wait};
     # A loop that a callback runs itself is no business of the wait that this callback answers.
-    return $self->cb->() if !$wait || $wait->{busy};
+    return $self->cb->() if !$wait || $wait->{busy} || $wait->{serve};
     return if $wait->{done};
     local $wait->{busy} = 1;
     my @result = $self->cb->();
@@ -44,7 +44,8 @@ sub ready {
     return $self->unwatch if $self->_pid != $$;
     my $channel = $self->channel;
     return unless $channel->size;
-    return $self->call if $self->{_wait} && !$self->{_wait}{busy};
+    my $wait = $self->{_wait};
+    return $self->call if $wait && !$wait->{busy} && !$wait->{serve};
     local $self->{_end_batch} = 0;
     for (1 .. BATCH) {
         my $taken = $channel->_taken;
@@ -66,6 +67,14 @@ sub wait {
         $self->run_until($wait);
     }
     return @{ $wait->{result} || [] };
+}
+
+sub serve {
+    my ($self) = @_;
+    my $wait = {serve => 1};
+    local $self->{_wait} = $wait;
+    $self->run_until($wait);
+    return;
 }
 
 # stop and abort of a driver: no further event of this batch, and a wait that has none yet ends without one.
@@ -90,11 +99,11 @@ sub unwatch { }
 
 sub DEMOLISH {
     my ($self, $in_global_destruction) = @_;
-    $self->unwatch unless $in_global_destruction;
+    # The copy in a new thread has no handle, and its watchers are the other thread's. (CLONE_SKIP would spare the copy, but perl
+    # panics where there are weak references to what it skips.)
+    $self->unwatch if !$in_global_destruction && $self->_xs_is_open;
     $self->_xs_free;
 }
-
-sub CLONE_SKIP {1}
 
 1;
 __END__
@@ -186,6 +195,12 @@ Runs the event loop until the callback was called for one event, and returns wha
 may have a fraction, an empty list after that time. Without a time, or with 0, it waits as long as it takes. If
 a driver is stopped or aborted meanwhile, it returns an empty list at once.
 
+=head2 serve
+
+    $dispatcher->serve;
+
+Runs the event loop, and calls the callback for each event, until C<interrupt_wait> is called. Returns nothing.
+
 =head1 WRITING A DISPATCHER
 
 Extend L<Mesos::Dispatcher::Pipe>, watch a duplicate of C<fd> for reading, and call C<ready> when it is readable.
@@ -214,6 +229,7 @@ Removes the watchers from the loop. Called when the dispatcher goes away, and in
 
     $dispatcher->interrupt_wait;
 
-Ends the running batch and makes a running C<wait> return an empty list. The drivers call it from C<stop> and C<abort>.
+Ends the running batch, makes a running C<wait> return an empty list, and a running C<serve> return. The drivers call it when they
+are stopped or aborted. It may be called from a signal handler.
 
 =cut

@@ -294,7 +294,7 @@ The name of the member of this C<oneof> that is set; undef if none is, or if the
     $message->setExtension($name, $value);
 
 Mesos declares no extensions: these die with C<There is no extension 'NAME' in 'CLASS'>. C<getExtension> without a name returns
-L</_pb_fields_by_name>.
+what C<_pb_fields_by_name> does.
 
 =head2 _pb_fields_list, _pb_fields_by_name, _pb_fields_by_number
 

@@ -30,8 +30,13 @@ __PACKAGE__->add_type(
 sub _dispatcher {
     my ($name) = @_;
     my $class = $name =~ s/\A\+// ? $name : "Mesos::Dispatcher::$name";
-    require_module($class);
-    return $class->new;
+    return $class->new if eval { require_module($class); 1 };
+    (my $problem = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+    # The user's line is behind the frames of Moo and Type::Tiny, which Carp does not look past.
+    my $level = 0;
+    $level++ while caller($level) =~ /\A(?:Mesos|Moo|Type|Eval::TypeTiny|Method::Generate|Module::Runtime)\b/;
+    my (undef, $file, $line) = caller $level;
+    die "$problem at $file line $line.\n";
 }
 
 __PACKAGE__->make_immutable;

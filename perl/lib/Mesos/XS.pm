@@ -19,6 +19,9 @@ $Carp::Internal{$_} = 1 for qw(
 Mesos::trace(split /=/, defined $ENV{PERL_MESOS_TRACE} ? $ENV{PERL_MESOS_TRACE} : 'QUIET', 2);
 XSLoader::load('Mesos', $Mesos::VERSION);
 
+# How the shared object throws: Carp looks for the caller of the package that called it, and C has none.
+sub _croak { Carp::croak($_[0]) }
+
 # mesos-perl-helper lies beside the shared object, wherever that was found.
 sub helper_path {
     my @objects = grep { m{(?:\A|/)auto/Mesos/Mesos\.[^/]+\z} } reverse @DynaLoader::dl_shared_objects;

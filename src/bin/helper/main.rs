@@ -1,1 +1,38 @@
-fn main() {}
+//! `mesos-perl-helper`: parent and reaper of everything that the embedded cluster runs, so that nothing of it is ever a child of
+//! the Perl process, whose event loop, `$SIG{CHLD}` and waitpid belong to the user.
+//!
+//! | mode | who starts it | what it does |
+//! |---|---|---|
+//! | `start CREATOR` | the cluster, which waits for it at once | starts `serve` and exits, which orphans that |
+//! | `serve CREATOR` | `start` | takes commands on stdin, reports on stdout; see [`serve`] |
+//! | `run PARENT` | `serve`, once for each program | prepares the process and turns into the program; see [`run`] |
+//!
+//! Nothing here is of use to a person: the modes are not documented elsewhere.
+
+mod processes;
+mod run;
+mod serve;
+mod start;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let mode = arguments.next().unwrap_or_default();
+    let pid = arguments
+        .next()
+        .and_then(|text| text.parse::<i32>().ok())
+        .filter(|pid| *pid > 0);
+    match (mode.as_str(), pid) {
+        ("start", Some(creator)) => start::start(creator),
+        ("serve", Some(creator)) => serve::serve(creator),
+        ("run", Some(parent)) => run::run(parent),
+        _ => {
+            eprintln!("mesos-perl-helper is started by the module Mesos (master \"local\"); it is of no use by itself");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// This executable, even when its file has been replaced meanwhile.
+const SELF: &str = "/proc/self/exe";

@@ -2,6 +2,7 @@ package Mesos::Dispatcher::IOAsync;
 use 5.10.1;
 use IO::Async::Handle;
 use IO::Async::Loop;
+use IO::Async::OS;
 use Scalar::Util qw(weaken);
 use Moo;
 use namespace::autoclean;
@@ -18,14 +19,27 @@ sub _build_notifier {
 
 sub BUILD { $_[0]->loop->add($_[0]->notifier) }
 
+# A signal handler may end a wait, but the loop polls on after a signal: a pipe tells it.
+has _wake => (is => 'lazy', init_arg => undef);
+
+sub _build__wake {
+    my ($read, $write) = IO::Async::OS->pipepair or die "cannot make a pipe: $!";
+    $_->blocking(0) for $read, $write;
+    return [$read, $write];
+}
+
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $loop = $self->loop;
+    my ($read, $write) = @{ $self->_wake };
     my $expired;
+    $wait->{finish} = sub { syswrite $write, "\0" };
+    $loop->watch_io(handle => $read, on_read_ready => sub { sysread $read, my $bytes, 64 });
     my $timer = defined $seconds ? $loop->watch_time(after => $seconds, code => sub { $expired = 1 }) : undef;
-    # The timer must not outlive a wait that an exception ends.
+    # The watchers must not outlive a wait that an exception ends.
     my $ok = eval { $loop->loop_once until $wait->{done} || $expired; 1 };
     my $error = $@;
+    $loop->unwatch_io(handle => $read, on_read_ready => 1);
     $loop->unwatch_time($timer) if defined $timer && !$expired;
     die $error unless $ok;
     return;

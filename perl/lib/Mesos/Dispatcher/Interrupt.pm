@@ -47,11 +47,8 @@ sub run_until {
     my $interrupt = $self->interrupt;
     # While this waits, events come in the loop's turn and not in between.
     $interrupt->block;
-    $interrupt->pipe_autodrain(0);
-    my $ok = eval { $self->_run_until($wait, $seconds); 1 };
+    my $ok = eval { local $self->{_interrupted} = 1; $self->_run_until($wait, $seconds); 1 };
     my $error = $@;
-    $interrupt->pipe_drain;
-    $interrupt->pipe_autodrain(1);
     $interrupt->pipe_disable;
     $interrupt->unblock;
     die $error unless $ok;
@@ -63,11 +60,22 @@ sub _run_until {
     my $interrupt = $self->interrupt;
     my $done = AnyEvent->condvar;
     $wait->{finish} = sub { $done->send };
+    # Loops remember the time of their last turn, which may be long ago.
+    AnyEvent->now_update;
     my $timer = defined $seconds ? AnyEvent->timer(after => $seconds, cb => sub { $done->send }) : undef;
-    my $watcher = AnyEvent->io(fh => $interrupt->pipe_fileno, poll => 'r', cb => sub { $interrupt->pipe_drain; $self->ready });
+    my $watcher = AnyEvent->io(fh => $interrupt->pipe_fileno, poll => 'r', cb => sub {
+        # Takes the mark away; _interrupted does nothing meanwhile.
+        $interrupt->handle;
+        # Also if ready dies: what it leaves makes a new mark in the pipe.
+        my $ok = eval { $self->ready; 1 };
+        my $error = $@;
+        $self->notify;
+        die $error unless $ok;
+    });
     $interrupt->pipe_enable;
+    $interrupt->handle;
     # What came before the watcher made no mark in the pipe.
-    $self->ready;
+    $self->notify;
     $done->recv;
     return;
 }

@@ -11,8 +11,8 @@ has session => (is => 'ro', init_arg => undef, writer => 'set_session', clearer 
 
 sub BUILD {
     my ($self) = @_;
-    # Else POE warns at exit that its kernel never ran. Without a session this returns at once.
-    POE::Kernel->run unless $poe_kernel->_data_ses_count;
+    # Else POE warns at exit that its kernel never ran. With no session but the kernel's own this returns at once.
+    POE::Kernel->run if $poe_kernel->_data_ses_count <= 1;
     weaken $self;
     my $session = POE::Session->create(inline_states => {
         _start   => sub { $poe_kernel->select_read($self->fh, 'ready') },

@@ -14,7 +14,10 @@ has dispatcher => (
     coerce  => Mesos::Types::Dispatcher()->coercion,
     default => 'AnyEvent',
 );
-has running => (is => 'rw', default => 0);
+has running => (is => 'rw', default => 0, trigger => sub { $_[0]->_stopped unless $_[1] });
+
+# Whatever waits in run or run_once returns, and what is queued waits for the next run.
+sub _stopped { my $dispatcher = $_[0]{dispatcher}; $dispatcher->interrupt_wait if $dispatcher }
 
 # What consumers may say about themselves; the drivers do.
 sub _driver_id {0}
@@ -32,11 +35,8 @@ after BUILD => sub {
 
 after start => sub { $_[0]->running($_[0]->_is_alive ? 1 : 0) };
 
-after [qw(stop abort)] => sub {
-    my ($self) = @_;
-    $self->running(0);
-    $self->dispatcher->interrupt_wait;
-};
+after stop => sub { $_[0]->running(0) };
+after abort => sub { $_[0]->running(0) };
 
 sub run {
     my ($self) = @_;
@@ -53,7 +53,7 @@ sub run_once {
 
 sub join {
     my ($self) = @_;
-    $self->dispatcher->wait while $self->running && $self->_is_alive;
+    $self->dispatcher->serve while $self->running && $self->_is_alive;
     return $self->status;
 }
 

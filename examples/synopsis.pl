@@ -1,0 +1,38 @@
+use strict;
+use warnings;
+use Mesos::SchedulerDriver;
+
+package MyScheduler;
+use Moo;
+extends 'Mesos::Scheduler';
+
+sub resourceOffers {
+    my ($self, $driver, $offers) = @_;
+    for my $offer (@$offers) {
+        my @tasks = $self->{launched}++ ? () : {
+            name      => 'hello',
+            task_id   => {value => 'task-1'},
+            slave_id  => $offer->{slave_id},
+            command   => {value => 'echo hello'},
+            resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
+        };
+        $driver->launchTasks([$offer->{id}], \@tasks);    # without tasks it declines the offer
+    }
+}
+
+sub statusUpdate {
+    my ($self, $driver, $status) = @_;
+    my %name = map { ($_->[1] => $_->[0]) } @{ Mesos::TaskState->_pb_fields_list };
+    my $state = $name{ $status->{state} };
+    print "$status->{task_id}{value}: $state\n";
+    $driver->stop unless $state =~ /STAGING|STARTING|RUNNING/;
+}
+
+package main;
+
+my $status = Mesos::SchedulerDriver->new(
+    master    => $ARGV[0] || 'local',    # or 'host:port' of a Mesos master
+    framework => {user => '', name => 'hello'},
+    scheduler => MyScheduler->new,
+)->run;
+exit($status == Mesos::Status::DRIVER_STOPPED ? 0 : 1);

@@ -1,0 +1,46 @@
+#!/usr/bin/env perl
+# The executor of test_framework.pl: runs nothing, but reports each task as running, echoes each message of the framework,
+# and reports the task as finished when the message for it has been echoed.
+use strict;
+use warnings;
+use Mesos::ExecutorDriver;
+
+package TestExecutor;
+use Moo;
+extends 'Mesos::Executor';
+
+sub registered {
+    my ($self, $driver, $executor_info, $framework_info, $slave_info) = @_;
+    print "Registered on $slave_info->{hostname}\n";
+}
+
+sub launchTask {
+    my ($self, $driver, $task) = @_;
+    print "Running task $task->{task_id}{value}\n";
+    $driver->sendStatusUpdate({
+        task_id => $task->{task_id},
+        state   => Mesos::TaskState::TASK_RUNNING,
+        data    => "data with a \0 byte",
+    });
+}
+
+sub frameworkMessage {
+    my ($self, $driver, $data) = @_;
+    $driver->sendFrameworkMessage($data);
+    my ($task_id) = $data =~ /\Atask (\d+):/ or return;
+    $driver->sendStatusUpdate({
+        task_id => {value => $task_id},
+        state   => Mesos::TaskState::TASK_FINISHED,
+        data    => "data with a \0 byte",
+    });
+}
+
+sub shutdown {
+    my ($self, $driver) = @_;
+    $driver->stop;
+}
+
+package main;
+
+my $status = Mesos::ExecutorDriver->new(executor => TestExecutor->new)->run;
+exit($status == Mesos::Status::DRIVER_STOPPED ? 0 : 1);

@@ -1,0 +1,100 @@
+//! Which processes belong together: one look at /proc.
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::collections::BTreeSet;
+
+struct Process {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    session: i32,
+}
+
+/// All processes that can be seen. Threads do not appear.
+fn all() -> Vec<Process> {
+    let Ok(list) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    list.flatten()
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read(entry.path().join("stat")).ok()?;
+            // The command's name may hold anything, parentheses included; after its end: state, ppid, pgrp, session.
+            let end = stat.iter().rposition(|byte| *byte == b')')?;
+            let mut fields = std::str::from_utf8(stat.get(end + 1..)?)
+                .ok()?
+                .split_ascii_whitespace()
+                .skip(1);
+            let mut field = || fields.next()?.parse().ok();
+            Some(Process {
+                pid,
+                parent: field()?,
+                group: field()?,
+                session: field()?,
+            })
+        })
+        .collect()
+}
+
+/// `leader`, its descendants, everything in a session or process group that one of those leads, and so on.
+fn tree(leader: i32) -> BTreeSet<i32> {
+    let processes = all();
+    let mut members = BTreeSet::from([leader]);
+    loop {
+        let before = members.len();
+        for p in &processes {
+            if members.contains(&p.parent) || members.contains(&p.session) || members.contains(&p.group) {
+                members.insert(p.pid);
+            }
+        }
+        if members.len() == before {
+            return members;
+        }
+    }
+}
+
+/// Every descendant of `ancestor`.
+fn descendants(ancestor: i32) -> BTreeSet<i32> {
+    let processes = all();
+    let mut members = BTreeSet::new();
+    loop {
+        let before = members.len();
+        for p in &processes {
+            if p.parent == ancestor || members.contains(&p.parent) {
+                members.insert(p.pid);
+            }
+        }
+        if members.len() == before {
+            return members;
+        }
+    }
+}
+
+fn send(members: impl IntoIterator<Item = i32>, signal: Signal) {
+    for pid in members {
+        let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
+    }
+}
+
+/// Signals the tree of `leader`, which has not been waited for, so that its id cannot be another's.
+pub fn signal_tree(leader: i32, signal: Signal) {
+    let mut done = BTreeSet::new();
+    // A SIGKILL is repeated until nothing new shows up: members may fork while we look.
+    loop {
+        let members: BTreeSet<i32> = tree(leader).difference(&done).copied().collect();
+        if members.is_empty() {
+            return;
+        }
+        send(members.iter().copied(), signal);
+        done.extend(members);
+        if signal != Signal::SIGKILL {
+            return;
+        }
+    }
+}
+
+/// Kills all descendants of this process that exist now.
+pub fn kill_descendants() {
+    send(descendants(std::process::id() as i32), Signal::SIGKILL);
+}

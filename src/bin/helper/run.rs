@@ -1,0 +1,89 @@
+//! The third mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
+
+use mesos_perl::local::helper_protocol::{Frame, Program};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Gid, Uid};
+use std::ffi::{CString, OsStr};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+/// Reads the [`Program`] from stdin up to its end. Either turns into the program, which closes stdout, or writes why not to it.
+pub fn run(parent: i32) -> ExitCode {
+    // Kept apart, since stdout becomes the sandbox's file before it is known whether exec succeeds. Close-on-exec.
+    let Ok(mut answer) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map(File::from) else {
+        return ExitCode::FAILURE;
+    };
+    let Err(reason) = become_program(parent);
+    let _ = answer.write_all(reason.as_bytes());
+    ExitCode::FAILURE
+}
+
+enum Never {}
+
+fn become_program(parent: i32) -> Result<Never, String> {
+    let mut encoded = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut encoded)
+        .map_err(|e| format!("cannot read the program: {e}"))?;
+    let program = Program::decode(&encoded).map_err(|e| e.to_string())?;
+
+    // The second stage blocks all signals, and masks are inherited.
+    SigSet::all()
+        .thread_unblock()
+        .map_err(|e| format!("cannot unblock signals: {e}"))?;
+    rustix::process::setsid().map_err(|e| format!("setsid failed: {e}"))?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let file = |path: &[u8]| {
+        let open = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            .open(OsStr::from_bytes(path));
+        open.map_err(|e| format!("cannot open {}: {e}", String::from_utf8_lossy(path)))
+    };
+    let null = File::open("/dev/null").map_err(|e| format!("cannot open /dev/null: {e}"))?;
+    let failed = |e| format!("cannot redirect output: {e}");
+    // As the user of the program, so that the files are his.
+    if let Some(user) = &program.user {
+        let name = CString::new(user.name.clone()).map_err(|_| "user name with a NUL byte".to_string())?;
+        let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+        nix::unistd::initgroups(&name, gid)
+            .and_then(|()| nix::unistd::setgid(gid))
+            .and_then(|()| nix::unistd::setuid(uid))
+            .map_err(|e| format!("cannot become user {}: {e}", String::from_utf8_lossy(&user.name)))?;
+    }
+    let (stdout, stderr) = (file(&program.stdout)?, file(&program.stderr)?);
+    rustix::stdio::dup2_stdin(&null).map_err(failed)?;
+    rustix::stdio::dup2_stdout(&stdout).map_err(failed)?;
+    rustix::stdio::dup2_stderr(&stderr).map_err(failed)?;
+    std::env::set_current_dir(OsStr::from_bytes(&program.directory))
+        .map_err(|e| format!("cannot enter {}: {e}", String::from_utf8_lossy(&program.directory)))?;
+
+    // After the change of user, which clears it. The second look catches a parent that died before.
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(|e| format!("prctl failed: {e}"))?;
+    if nix::unistd::getppid().as_raw() != parent {
+        return Err("the cluster has ended".into());
+    }
+
+    let mut command = Command::new(OsStr::from_bytes(&program.file));
+    if let Some((zeroth, rest)) = program.arguments.split_first() {
+        command
+            .arg0(OsStr::from_bytes(zeroth))
+            .args(rest.iter().map(|a| OsStr::from_bytes(a)));
+    }
+    command.env_clear().envs(
+        program
+            .environment
+            .iter()
+            .map(|(n, v)| (OsStr::from_bytes(n), OsStr::from_bytes(v))),
+    );
+    let error = command.exec();
+    Err(format!(
+        "cannot execute '{}': {error}",
+        String::from_utf8_lossy(&program.file)
+    ))
+}

@@ -1,0 +1,37 @@
+//! The first stage: sheds what the Perl process had, starts the second and exits.
+
+use nix::fcntl::{fcntl, FcntlArg, FdFlag};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+
+/// `creator` is the Perl process. Succeeds when the second stage has been started.
+pub fn start(creator: i32) -> ExitCode {
+    mesos_perl::ffi::signals::reset_to_default();
+    close_on_exec();
+    let started = Command::new(crate::SELF)
+        .arg0("mesos-perl-helper")
+        .args(["serve", &creator.to_string()])
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::inherit())
+        .stdout(Stdio::inherit())
+        .stderr(Stdio::null())
+        .spawn();
+    match started {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// The Perl process may have descriptors without the flag (XS code, `$^F`); none may reach a task.
+fn close_on_exec() {
+    let Ok(list) = std::fs::read_dir("/proc/self/fd") else {
+        return;
+    };
+    let descriptors = list
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    for fd in descriptors.filter(|fd| *fd > 2) {
+        let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    }
+}

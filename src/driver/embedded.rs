@@ -1,0 +1,85 @@
+//! `master => 'local'`: a native driver together with the cluster that it talks to. Each driver has its own cluster.
+
+use super::{DriverError, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use crate::channel::Channel;
+use crate::event::DriverId;
+use crate::local::{BadSetting, Cluster, Config, StartError};
+use crate::native;
+use std::sync::Mutex;
+
+/// A scheduler driver and its cluster, which ends with it.
+pub struct EmbeddedSchedulerDriver {
+    driver: native::SchedulerDriver,
+    cluster: Mutex<Option<Cluster>>,
+}
+
+impl EmbeddedSchedulerDriver {
+    /// Starts the cluster, as libmesos does when a driver is made. `environment` may hold its settings (MESOS_RESOURCES, ...).
+    pub fn new(
+        options: SchedulerOptions,
+        channel: Channel,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, DriverError> {
+        let mut config = Config {
+            helper: options.helper.clone(),
+            executor_environment: options.executor_environment.clone(),
+            ..Config::default()
+        };
+        config.set_from_environment(environment).map_err(setting)?;
+        let cluster = Cluster::start(config).map_err(|error| match error {
+            StartError::Setting(problem) => setting(problem),
+            other => DriverError::System(format!("master: cannot start the embedded cluster: {other}")),
+        })?;
+        let address = cluster.address();
+        let endpoint = native::Endpoint::master(address.ip().to_string(), address.port()).with_bearer(cluster.secret());
+        Ok(EmbeddedSchedulerDriver {
+            driver: native::SchedulerDriver::new(endpoint, options, channel)?,
+            cluster: Mutex::new(Some(cluster)),
+        })
+    }
+}
+
+fn setting(problem: BadSetting) -> DriverError {
+    DriverError::Argument {
+        name: problem.name,
+        problem: problem.reason,
+    }
+}
+
+impl SchedulerDriver for EmbeddedSchedulerDriver {
+    fn id(&self) -> DriverId {
+        self.driver.id()
+    }
+
+    fn status(&self) -> Status {
+        self.driver.status()
+    }
+
+    fn start(&self) -> Result<Status, DriverError> {
+        self.driver.start()
+    }
+
+    fn stop(&self, failover: bool) -> Status {
+        self.driver.stop(failover)
+    }
+
+    fn abort(&self) -> Status {
+        self.driver.abort()
+    }
+
+    fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
+        self.driver.call(call)
+    }
+
+    fn close(&self) {
+        self.driver.close();
+        let cluster = self.cluster.lock().unwrap_or_else(|e| e.into_inner()).take();
+        drop(cluster);
+    }
+}
+
+impl Drop for EmbeddedSchedulerDriver {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,391 @@
+//! What the cluster and its helper process say to each other over two pipes. Both ends are of one build, so there are no versions.
+//!
+//! A frame is a 32-bit little-endian length and that many bytes: one tag byte, then the fields in order. Numbers are little-endian,
+//! byte strings and lists carry a 32-bit count first.
+
+use std::io::{self, Read, Write};
+
+/// No frame is larger: a task's environment and arguments have the kernel's limits anyway.
+const MAX_FRAME: usize = 64 * 1024 * 1024;
+
+/// One program to run. No `Debug`: the environment holds the cluster's secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Working directory, absolute.
+    pub directory: Vec<u8>,
+    /// Files to which the output is appended; they are created when absent.
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    /// Searched in the environment's PATH when it holds no slash.
+    pub file: Vec<u8>,
+    /// argv, the zeroth included; empty means that `file` is the zeroth.
+    pub arguments: Vec<Vec<u8>>,
+    /// The whole environment: nothing is inherited.
+    pub environment: Vec<(Vec<u8>, Vec<u8>)>,
+    pub user: Option<User>,
+}
+
+/// Whom to become before the program starts; absent when it is whoever we are.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// For the supplementary groups.
+    pub name: Vec<u8>,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// From the cluster to the helper.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `process` is the cluster's name for it, never used twice.
+    Start { process: u64, program: Program },
+    /// Sends `signal` to the process, its descendants, and the sessions and groups they lead.
+    Signal { process: u64, signal: i32 },
+    /// Kill everything and end.
+    Shutdown,
+}
+
+/// From the helper to the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// Sent once, before anything else.
+    Ready,
+    /// The program itself is running (its exec succeeded).
+    Started { process: u64, pid: u32 },
+    /// It could not be started; no `Exited` follows.
+    Failed { process: u64, reason: String },
+    /// `status` is the raw status of wait(2).
+    Exited { process: u64, status: i32 },
+}
+
+/// A frame that no end of this build writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("malformed frame on the helper's pipe")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl From<Malformed> for io::Error {
+    fn from(e: Malformed) -> Self {
+        io::Error::new(io::ErrorKind::InvalidData, e)
+    }
+}
+
+/// A message of either direction.
+pub trait Frame: Sized {
+    fn put(&self, out: &mut Vec<u8>);
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Malformed>;
+
+    /// The frame, its length included.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = vec![0; 4];
+        self.put(&mut out);
+        let length = (out.len() - 4) as u32;
+        out[..4].copy_from_slice(&length.to_le_bytes());
+        out
+    }
+
+    /// Reverses [`encode`](Self::encode), without the length.
+    fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Fields { rest: body };
+        let message = Self::take(&mut fields)?;
+        if fields.rest.is_empty() {
+            Ok(message)
+        } else {
+            Err(Malformed)
+        }
+    }
+}
+
+/// Takes one whole frame's body out of `buffer`, if it holds one.
+pub fn split(buffer: &mut Vec<u8>) -> Result<Option<Vec<u8>>, Malformed> {
+    let Some(head) = buffer.get(..4) else { return Ok(None) };
+    let length = u32::from_le_bytes(head.try_into().map_err(|_| Malformed)?) as usize;
+    if length > MAX_FRAME {
+        return Err(Malformed);
+    }
+    if buffer.len() < 4 + length {
+        return Ok(None);
+    }
+    let rest = buffer.split_off(4 + length);
+    let mut frame = std::mem::replace(buffer, rest);
+    frame.drain(..4);
+    Ok(Some(frame))
+}
+
+/// Blocking: writes one frame.
+pub fn write<F: Frame>(to: &mut impl Write, message: &F) -> io::Result<()> {
+    to.write_all(&message.encode())?;
+    to.flush()
+}
+
+/// Blocking: reads one frame; `None` at a clean end.
+pub fn read<F: Frame>(from: &mut impl Read) -> io::Result<Option<F>> {
+    let mut head = [0; 4];
+    let mut got = 0;
+    while got < head.len() {
+        match from.read(&mut head[got..]) {
+            Ok(0) if got == 0 => return Ok(None),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => got += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let length = u32::from_le_bytes(head) as usize;
+    if length > MAX_FRAME {
+        return Err(Malformed.into());
+    }
+    let mut body = vec![0; length];
+    from.read_exact(&mut body)?;
+    Ok(Some(F::decode(&body)?))
+}
+
+/// What is left of a frame's body.
+pub struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+        if count > self.rest.len() {
+            return Err(Malformed);
+        }
+        let (taken, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn u8(&mut self) -> Result<u8, Malformed> {
+        Ok(self.bytes(1)?[0])
+    }
+
+    fn u32(&mut self) -> Result<u32, Malformed> {
+        self.bytes(4)?.try_into().map(u32::from_le_bytes).map_err(|_| Malformed)
+    }
+
+    fn u64(&mut self) -> Result<u64, Malformed> {
+        self.bytes(8)?.try_into().map(u64::from_le_bytes).map_err(|_| Malformed)
+    }
+
+    fn string(&mut self) -> Result<Vec<u8>, Malformed> {
+        let count = self.u32()? as usize;
+        Ok(self.bytes(count)?.to_vec())
+    }
+}
+
+fn put_string(out: &mut Vec<u8>, string: &[u8]) {
+    out.extend((string.len() as u32).to_le_bytes());
+    out.extend(string);
+}
+
+impl Frame for Program {
+    fn put(&self, out: &mut Vec<u8>) {
+        for string in [&self.directory, &self.stdout, &self.stderr, &self.file] {
+            put_string(out, string);
+        }
+        out.extend((self.arguments.len() as u32).to_le_bytes());
+        for argument in &self.arguments {
+            put_string(out, argument);
+        }
+        out.extend((self.environment.len() as u32).to_le_bytes());
+        for (name, value) in &self.environment {
+            put_string(out, name);
+            put_string(out, value);
+        }
+        out.push(u8::from(self.user.is_some()));
+        if let Some(user) = &self.user {
+            put_string(out, &user.name);
+            out.extend(user.uid.to_le_bytes());
+            out.extend(user.gid.to_le_bytes());
+        }
+    }
+
+    fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
+        let (directory, stdout, stderr, file) = (f.string()?, f.string()?, f.string()?, f.string()?);
+        let arguments = (0..f.u32()?).map(|_| f.string()).collect::<Result<_, _>>()?;
+        let environment = (0..f.u32()?)
+            .map(|_| Ok((f.string()?, f.string()?)))
+            .collect::<Result<_, _>>()?;
+        let user = match f.u8()? {
+            0 => None,
+            _ => Some(User {
+                name: f.string()?,
+                uid: f.u32()?,
+                gid: f.u32()?,
+            }),
+        };
+        Ok(Program {
+            directory,
+            stdout,
+            stderr,
+            file,
+            arguments,
+            environment,
+            user,
+        })
+    }
+}
+
+impl Frame for Command {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Command::Start { process, program } => {
+                out.push(1);
+                out.extend(process.to_le_bytes());
+                program.put(out);
+            }
+            Command::Signal { process, signal } => {
+                out.push(2);
+                out.extend(process.to_le_bytes());
+                out.extend(signal.to_le_bytes());
+            }
+            Command::Shutdown => out.push(3),
+        }
+    }
+
+    fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
+        Ok(match f.u8()? {
+            1 => Command::Start {
+                process: f.u64()?,
+                program: Program::take(f)?,
+            },
+            2 => Command::Signal {
+                process: f.u64()?,
+                signal: f.u32()? as i32,
+            },
+            3 => Command::Shutdown,
+            _ => return Err(Malformed),
+        })
+    }
+}
+
+impl Frame for Report {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Report::Ready => out.push(1),
+            Report::Started { process, pid } => {
+                out.push(2);
+                out.extend(process.to_le_bytes());
+                out.extend(pid.to_le_bytes());
+            }
+            Report::Failed { process, reason } => {
+                out.push(3);
+                out.extend(process.to_le_bytes());
+                put_string(out, reason.as_bytes());
+            }
+            Report::Exited { process, status } => {
+                out.push(4);
+                out.extend(process.to_le_bytes());
+                out.extend(status.to_le_bytes());
+            }
+        }
+    }
+
+    fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
+        Ok(match f.u8()? {
+            1 => Report::Ready,
+            2 => Report::Started {
+                process: f.u64()?,
+                pid: f.u32()?,
+            },
+            3 => Report::Failed {
+                process: f.u64()?,
+                reason: String::from_utf8_lossy(&f.string()?).into_owned(),
+            },
+            4 => Report::Exited {
+                process: f.u64()?,
+                status: f.u32()? as i32,
+            },
+            _ => return Err(Malformed),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program() -> Program {
+        Program {
+            directory: b"/sandbox".to_vec(),
+            stdout: b"/sandbox/stdout".to_vec(),
+            stderr: b"/sandbox/stderr".to_vec(),
+            file: b"/bin/sh".to_vec(),
+            arguments: vec![b"sh".to_vec(), b"-c".to_vec(), b"echo \xff".to_vec()],
+            environment: vec![(b"A".to_vec(), b"b=c".to_vec()), (b"EMPTY".to_vec(), Vec::new())],
+            user: Some(User {
+                name: b"nobody".to_vec(),
+                uid: 65534,
+                gid: 65534,
+            }),
+        }
+    }
+
+    #[test]
+    fn commands_survive_the_pipe() {
+        let commands = [
+            Command::Start {
+                process: u64::MAX,
+                program: program(),
+            },
+            Command::Signal { process: 7, signal: 15 },
+            Command::Shutdown,
+        ];
+        let mut pipe = Vec::new();
+        for command in &commands {
+            write(&mut pipe, command).unwrap();
+        }
+        let mut reader = pipe.as_slice();
+        for command in &commands {
+            assert!(read::<Command>(&mut reader).unwrap().as_ref() == Some(command));
+        }
+        assert!(read::<Command>(&mut reader).unwrap().is_none());
+    }
+
+    #[test]
+    fn reports_come_out_of_arbitrary_pieces() {
+        let reports = [
+            Report::Ready,
+            Report::Started { process: 1, pid: 2 },
+            Report::Failed {
+                process: 3,
+                reason: "no such file".into(),
+            },
+            Report::Exited { process: 4, status: -1 },
+        ];
+        let whole: Vec<u8> = reports.iter().flat_map(Frame::encode).collect();
+        let (mut buffer, mut seen) = (Vec::new(), Vec::new());
+        for byte in whole {
+            buffer.push(byte);
+            while let Some(body) = split(&mut buffer).unwrap() {
+                seen.push(Report::decode(&body).unwrap());
+            }
+        }
+        assert_eq!(seen, reports);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert_eq!(Report::decode(&[]), Err(Malformed));
+        assert_eq!(Report::decode(&[9]), Err(Malformed));
+        assert_eq!(Report::decode(&[1, 0]), Err(Malformed));
+        assert_eq!(
+            Report::decode(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255]),
+            Err(Malformed)
+        );
+        let cut = Command::Start {
+            process: 1,
+            program: program(),
+        }
+        .encode();
+        assert!((4..cut.len()).all(|end| Command::decode(&cut[4..end]).is_err()));
+        assert_eq!(split(&mut vec![255; 8]), Err(Malformed));
+    }
+}

@@ -1,0 +1,139 @@
+//! Identifiers: made here, or sent by clients and checked here. Checked ids are safe as names of files.
+
+/// Random bytes of the system. It cannot fail on a system that has booted; when it does, the cluster's start fails with it.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Weak ids would still be unique by the clock; the secret asks for real randomness itself.
+    if getrandom::getrandom(&mut bytes).is_err() {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        bytes
+            .iter_mut()
+            .zip(now.to_le_bytes().iter().cycle())
+            .for_each(|(to, from)| *to = *from);
+    }
+    bytes
+}
+
+/// A version 4 UUID (RFC 4122) as bytes: the form in TaskStatus.uuid.
+pub fn uuid_bytes() -> [u8; 16] {
+    let mut bytes = random::<16>();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    bytes
+}
+
+/// A version 4 UUID as text, 36 characters.
+pub fn uuid() -> String {
+    let hex = hex(&uuid_bytes());
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
+}
+
+/// 256 random bits in hexadecimal.
+pub fn secret() -> std::io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::getrandom(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
+    Ok(hex(&bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether `bytes` is a UUID that Mesos takes: 16 bytes of an RFC 4122 variant and version.
+pub fn is_uuid(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, _, _, _, _, version, _, variant, ..] if bytes.len() == 16
+        && variant & 0xc0 == 0x80 && (1..=5).contains(&(version >> 4)))
+}
+
+/// Checks a task, executor, framework or agent id. The texts are those of Mesos.
+pub fn check(id: &str) -> Result<(), String> {
+    if id.is_empty() {
+        Err("ID must not be empty".into())
+    } else if id.len() > 255 {
+        Err("ID must not be greater than 255 characters".into())
+    } else if id == "." || id == ".." {
+        Err(format!("'{id}' is disallowed"))
+    } else if id
+        .bytes()
+        .any(|byte| byte.is_ascii_control() || byte == b'/' || byte == b'\\')
+    {
+        Err(format!("'{id}' contains invalid characters"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Checks a role: `*`, or a path of names.
+pub fn check_role(role: &str) -> Result<(), String> {
+    if role == "*" {
+        return Ok(());
+    }
+    if role.is_empty() {
+        return Err("Empty role name is invalid".into());
+    }
+    if role.starts_with('/') || role.ends_with('/') {
+        return Err(format!("Role '{role}' cannot start or end with a slash"));
+    }
+    for part in role.split('/') {
+        let bad = match part {
+            "" => "two adjacent slashes",
+            "." | ".." | "*" => "a reserved component",
+            _ if part.starts_with('-') => "a component that starts with a dash",
+            _ if part.bytes().any(|b| b.is_ascii_whitespace() || b == 0x0b || b == 0x08) => "invalid characters",
+            _ => continue,
+        };
+        return Err(format!("Role '{role}' contains {bad}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_are_no_file_names_are_refused() {
+        let long = "x".repeat(256);
+        for (id, error) in [
+            ("", "ID must not be empty"),
+            (long.as_str(), "ID must not be greater than 255 characters"),
+            (".", "'.' is disallowed"),
+            ("..", "'..' is disallowed"),
+            ("a/b", "'a/b' contains invalid characters"),
+            ("a\\b", "'a\\b' contains invalid characters"),
+            ("a\nb", "'a\nb' contains invalid characters"),
+        ] {
+            assert_eq!(check(id), Err(error.to_string()));
+        }
+        assert_eq!(check("task 1.é"), Ok(()));
+    }
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        let bytes = uuid_bytes();
+        assert!(is_uuid(&bytes) && bytes != uuid_bytes());
+        assert!(!is_uuid(&[0; 16]) && !is_uuid(&bytes[1..]));
+        assert_eq!(uuid().len(), 36);
+        assert_eq!(secret().unwrap().len(), 64);
+    }
+
+    #[test]
+    fn roles() {
+        for role in ["*", "web", "eng/web"] {
+            assert!(check_role(role).is_ok());
+        }
+        for role in ["", "/a", "a/", "a//b", "a/*", "-a", "a b", ".."] {
+            assert!(check_role(role).is_err(), "{role}");
+        }
+    }
+}

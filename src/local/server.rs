@@ -1,0 +1,126 @@
+//! The cluster's thread: accepts connections, fires timers, talks to the helper, until it is told to stop.
+
+use super::config::{self, BadSetting, Config};
+use super::core::{now, Core, Identity};
+use super::helper::{self, Helper, Pipes};
+use super::resources::Resources;
+use super::{detect, http, ids, resource_text};
+use hyper_util::rt::TokioIo;
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Killing everything takes the helper some milliseconds; beyond this it is stuck, and the end of its pipe has to do.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Puts settings, detection and fresh ids together.
+pub fn identity(config: Config, address: SocketAddr, secret: String, work_dir: PathBuf) -> Result<Identity, BadSetting> {
+    let bad = |name| {
+        move |e: resource_text::BadText| BadSetting {
+            name,
+            reason: e.to_string(),
+        }
+    };
+    let given = resource_text::parse(config.resources.as_deref().unwrap_or_default()).map_err(bad(config::RESOURCES))?;
+    let attributes =
+        resource_text::parse_attributes(config.attributes.as_deref().unwrap_or_default()).map_err(bad(config::ATTRIBUTES))?;
+    let master_id = ids::uuid();
+    Ok(Identity {
+        agent_id: format!("{master_id}-S0"),
+        master_id,
+        hostname: config.hostname.unwrap_or_else(|| "localhost".into()),
+        address,
+        started: now(),
+        total: Resources::new(&detect::complete(given, &work_dir)),
+        work_dir,
+        attributes,
+        executor_environment: config.executor_environment,
+        secret,
+    })
+}
+
+/// Runs until `stopped` resolves, by a value or because the cluster was dropped. Everything is dead when it returns.
+pub async fn serve(
+    identity: Identity,
+    listener: std::net::TcpListener,
+    pipes: Pipes,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let (helper, commands) = Helper::new();
+    let (commands_pipe, reports_pipe) = pipes.split();
+    let core = Rc::new(RefCell::new(Core::new(identity, helper)));
+
+    tokio::task::spawn_local(async move {
+        if let Err(e) = helper::write_commands(commands_pipe, commands).await {
+            log::error!("cannot write to the helper: {e}");
+        }
+    });
+    let (ended, helper_ended) = oneshot::channel::<()>();
+    tokio::task::spawn_local(reports(core.clone(), reports_pipe, ended));
+    tokio::task::spawn_local(timers(core.clone()));
+    tokio::select! {
+        () = accept(core.clone(), listener) => {}
+        _ = stopped => {}
+    }
+    core.borrow().helper.shutdown();
+    if tokio::time::timeout(SHUTDOWN_LIMIT, helper_ended).await.is_err() {
+        log::error!("the helper does not end");
+    }
+    Ok(())
+}
+
+/// `_ended` is dropped when the helper has.
+async fn reports(core: Rc<RefCell<Core>>, pipe: std::os::fd::OwnedFd, _ended: oneshot::Sender<()>) {
+    let result = helper::read_reports(pipe, |report| core.borrow_mut().helper_report(report)).await;
+    if let Err(e) = result {
+        log::error!("cannot read from the helper: {e}");
+    }
+    core.borrow_mut().helper_gone();
+}
+
+async fn timers(core: Rc<RefCell<Core>>) {
+    let changed = core.borrow().timers.changed();
+    loop {
+        let next = core.borrow().timers.next();
+        let due = async {
+            match next {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            () = changed.notified() => {}
+        }
+        core.borrow_mut().fire(Instant::now());
+    }
+}
+
+async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
+    loop {
+        let connection = match listener.accept().await {
+            Ok((connection, _)) => connection,
+            Err(e) => {
+                // Out of descriptors, say: others may give some back.
+                log::warn!("cannot accept a connection: {e}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // Events are small, and wait for nobody.
+        let _ = connection.set_nodelay(true);
+        let core = core.clone();
+        tokio::task::spawn_local(async move {
+            let service = hyper::service::service_fn(|request| http::answer(core.clone(), request));
+            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service);
+            if let Err(e) = served.await {
+                log::debug!("a connection to the embedded cluster ended: {e}");
+            }
+        });
+    }
+}

@@ -1,0 +1,52 @@
+//! Reads ../shared/captures for the unit tests: wire traffic of a real Mesos 1.11.0.
+
+use std::path::PathBuf;
+
+fn folder() -> PathBuf {
+    let shared = std::env::var_os("MESOS_TEST_SHARED")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    shared.join("captures")
+}
+
+/// Whether there are captures; says so when not, since a test then checks less.
+pub fn present() -> bool {
+    let found = folder().is_dir();
+    if !found {
+        eprintln!("SKIPPED: no captures in {}", folder().display());
+    }
+    found
+}
+
+/// The bytes of one capture, if it exists.
+pub fn read(name: &str) -> Option<Vec<u8>> {
+    if !present() {
+        return None;
+    }
+    std::fs::read(folder().join(name)).ok()
+}
+
+/// All captures in `subfolder` whose name ends in `suffix`, by name.
+pub fn files(subfolder: &str, suffix: &str) -> Vec<(String, Vec<u8>)> {
+    if !present() {
+        return Vec::new();
+    }
+    let mut found: Vec<_> = std::fs::read_dir(folder().join(subfolder))
+        .expect("capture folder")
+        .map(|entry| entry.expect("capture").path())
+        .filter(|path| path.to_string_lossy().ends_with(suffix))
+        .map(|path| {
+            let name = path.file_name().expect("file").to_string_lossy().into_owned();
+            (name, std::fs::read(&path).expect("capture"))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The records of a `.recordio` capture.
+pub fn records(name: &str) -> Vec<Vec<u8>> {
+    let mut decoder = super::recordio::Decoder::default();
+    decoder.feed(&read(name).unwrap_or_default());
+    std::iter::from_fn(|| decoder.next_record().expect("captured RecordIO")).collect()
+}

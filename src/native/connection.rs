@@ -1,0 +1,207 @@
+//! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
+
+use super::endpoint::Endpoint;
+use super::machine::{Action, Emission, Link, Machine, Now};
+use bytes::{Buf, BytesMut};
+use std::future::{pending, poll_fn, Future};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Instant, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Bytes that one read takes.
+const READ_SIZE: usize = 64 << 10;
+/// Commands that are taken in a row: a program that calls without end must not keep events from being read.
+const BURST: usize = 1024;
+
+/// A connected byte stream.
+trait Transport: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
+
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>>>>;
+
+enum Socket {
+    Closed,
+    Connecting(Connecting),
+    Open {
+        transport: Box<dyn Transport>,
+        outgoing: BytesMut,
+    },
+}
+
+/// What a socket tells.
+enum Happened {
+    Opened,
+    Received(usize),
+    Broken(String),
+}
+
+async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
+    if let Some(path) = &endpoint.socket {
+        return Ok(Box::new(UnixStream::connect(path).await?));
+    }
+    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(Box::new(stream))
+}
+
+impl Socket {
+    fn send(&mut self, data: &[u8]) {
+        if let Socket::Open { outgoing, .. } = self {
+            outgoing.extend_from_slice(data);
+        }
+    }
+
+    /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
+    async fn next(&mut self, buffer: &mut [u8]) -> Happened {
+        match self {
+            Socket::Closed => pending().await,
+            Socket::Connecting(connecting) => match connecting.await {
+                Ok(transport) => {
+                    *self = Socket::Open {
+                        transport,
+                        outgoing: BytesMut::new(),
+                    };
+                    Happened::Opened
+                }
+                Err(why) => {
+                    *self = Socket::Closed;
+                    Happened::Broken(format!("cannot connect: {why}"))
+                }
+            },
+            Socket::Open { transport, outgoing } => {
+                let happened = poll_fn(|context| poll_open(transport, outgoing, buffer, context)).await;
+                if matches!(happened, Happened::Broken(_)) {
+                    *self = Socket::Closed;
+                }
+                happened
+            }
+        }
+    }
+}
+
+/// Writes what can be written, then reads. When writing fails, what the peer sent before it closed is still read.
+fn poll_open(
+    transport: &mut Box<dyn Transport>,
+    outgoing: &mut BytesMut,
+    buffer: &mut [u8],
+    context: &mut Context<'_>,
+) -> Poll<Happened> {
+    let broken = loop {
+        if outgoing.is_empty() {
+            break match Pin::new(&mut *transport).poll_flush(context) {
+                Poll::Ready(Err(why)) => Some(why),
+                _ => None,
+            };
+        }
+        match Pin::new(&mut *transport).poll_write(context, outgoing) {
+            Poll::Ready(Ok(0)) => break Some(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(written)) => outgoing.advance(written),
+            Poll::Ready(Err(why)) => break Some(why),
+            Poll::Pending => break None,
+        }
+    };
+    let mut read = ReadBuf::new(buffer);
+    match (Pin::new(&mut *transport).poll_read(context, &mut read), broken) {
+        (Poll::Ready(Ok(())), _) => Poll::Ready(match read.filled().len() {
+            0 => Happened::Broken("connection closed by the peer".to_string()),
+            length => Happened::Received(length),
+        }),
+        (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
+            Poll::Ready(Happened::Broken(format!("connection broken: {why}")))
+        }
+        (Poll::Pending, None) => Poll::Pending,
+    }
+}
+
+/// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
+/// [`Action::KillProcessGroup`].
+pub fn run<M: Machine>(
+    machine: M,
+    commands: UnboundedReceiver<M::Command>,
+    emit: &mut impl FnMut(Emission),
+    kill: impl FnMut(),
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(drive(machine, commands, emit, kill));
+    // A name that is still being resolved must not hold up the end of a driver.
+    runtime.shutdown_background();
+    Ok(())
+}
+
+async fn drive<M: Machine>(
+    mut machine: M,
+    mut commands: UnboundedReceiver<M::Command>,
+    emit: &mut impl FnMut(Emission),
+    mut kill: impl FnMut(),
+) {
+    let start = Instant::now();
+    let now = || Now {
+        elapsed: start.elapsed(),
+        wall: SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0.0, |d| d.as_secs_f64()),
+    };
+    let (mut stream, mut calls) = (Socket::Closed, Socket::Closed);
+    let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
+    let mut commanded = true;
+    machine.start(now());
+    loop {
+        for action in machine.take_actions() {
+            match action {
+                Action::Open(link, endpoint) => {
+                    *pick(link, &mut stream, &mut calls) = Socket::Connecting(Box::pin(connect(endpoint)))
+                }
+                Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
+                Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
+                Action::Emit(emission) => emit(emission),
+                Action::KillProcessGroup => kill(),
+                Action::Done => return,
+            }
+        }
+        // A time beyond what the clock can tell never comes.
+        let deadline = machine.deadline().and_then(|d| start.checked_add(d));
+        let timer = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            command = commands.recv(), if commanded => match command {
+                Some(command) => {
+                    machine.command(command, now());
+                    // Commands come in bursts: take many before looking at the sockets again, so that they leave in one write.
+                    for _ in 0..BURST {
+                        match commands.try_recv() {
+                            Ok(command) => machine.command(command, now()),
+                            Err(_) => break,
+                        }
+                    }
+                }
+                None => commanded = false,
+            },
+            happened = stream.next(&mut stream_buffer) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
+            happened = calls.next(&mut calls_buffer) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
+            () = timer => machine.tick(now()),
+        }
+    }
+}
+
+fn pick<'a>(link: Link, stream: &'a mut Socket, calls: &'a mut Socket) -> &'a mut Socket {
+    match link {
+        Link::Stream => stream,
+        Link::Calls => calls,
+    }
+}
+
+fn tell<M: Machine>(machine: &mut M, link: Link, happened: Happened, buffer: &[u8], now: Now) {
+    match happened {
+        Happened::Opened => machine.opened(link, now),
+        Happened::Received(length) => machine.received(link, buffer.get(..length).unwrap_or_default(), now),
+        Happened::Broken(reason) => machine.broken(link, reason, now),
+    }
+}

@@ -1,0 +1,160 @@
+//! The executor driver that Perl holds.
+
+use super::executor_environment::Environment;
+use super::executor_machine::{complete, Command, ExecutorMachine};
+use super::handle::{self, Handle};
+use crate::channel::Channel;
+use crate::driver::{DriverError, ExecutorCall, Status};
+use crate::event::{Acknowledgement, DriverId, EventOwner};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::SystemTime;
+
+type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// An executor's driver over the v1 HTTP API. One thread between `start` and its end.
+pub struct ExecutorDriver {
+    core: Arc<Core>,
+    variables: Variables,
+    /// Set by `start`.
+    environment: Mutex<Option<Environment>>,
+}
+
+struct Core {
+    handle: Handle<Command>,
+}
+
+impl EventOwner for Core {
+    /// Agents want no acknowledgements from executors.
+    fn acknowledge(&self, _: Acknowledgement) {}
+
+    fn end_delivered(&self) {
+        self.handle.lifecycle.end_delivered();
+    }
+}
+
+impl ExecutorDriver {
+    /// `environment` gives the value of a variable; `start` reads it.
+    pub fn new(environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static, channel: Channel) -> Self {
+        ExecutorDriver {
+            core: Arc::new(Core {
+                handle: Handle::new(channel),
+            }),
+            variables: Box::new(environment),
+            environment: Mutex::new(None),
+        }
+    }
+
+    fn handle(&self) -> &Handle<Command> {
+        &self.core.handle
+    }
+
+    fn environment(&self) -> Option<Environment> {
+        self.environment.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// The complete update, and its uuid.
+    fn update(&self, environment: &Environment, status: &[u8]) -> Result<Command, DriverError> {
+        let uuid = uuid()?;
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let status = complete(status, environment, &uuid, wall.map_or(0.0, |d| d.as_secs_f64()))?;
+        Ok(Command::Update { uuid, status })
+    }
+}
+
+/// A random uuid, version 4, as 16 bytes.
+fn uuid() -> Result<Vec<u8>, DriverError> {
+    let mut bytes = [0; 16];
+    getrandom::getrandom(&mut bytes).map_err(|e| DriverError::System(format!("no random numbers: {e}")))?;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    Ok(bytes.to_vec())
+}
+
+/// The end of a grace period: this process and all that it started in its group.
+fn kill_process_group() {
+    let group = rustix::process::getpgrp();
+    if let Err(why) = rustix::process::kill_process_group(group, rustix::process::Signal::Kill) {
+        log::error!("cannot kill the own process group: {why}");
+    }
+}
+
+impl crate::driver::ExecutorDriver for ExecutorDriver {
+    fn id(&self) -> DriverId {
+        self.handle().id
+    }
+
+    fn status(&self) -> Status {
+        self.handle().lifecycle.status()
+    }
+
+    fn start(&self) -> Result<Status, DriverError> {
+        if self.status() != Status::NotStarted {
+            return Ok(self.status());
+        }
+        let environment = Environment::read(&self.variables)?;
+        let transition = self.handle().lifecycle.start();
+        if transition.changed {
+            *self.environment.lock().unwrap_or_else(|e| e.into_inner()) = Some(environment.clone());
+            let core = Arc::clone(&self.core);
+            let emit = move |emission| {
+                let owner: Weak<Core> = Arc::downgrade(&core);
+                core.handle.emit(emission, owner);
+            };
+            let machine = ExecutorMachine::new(environment, handle::seed());
+            if let Err(why) = self.handle().launch("mesos-executor", machine, emit, kill_process_group) {
+                self.handle().lifecycle.abort();
+                return Err(why);
+            }
+        }
+        Ok(transition.status)
+    }
+
+    fn stop(&self) -> Status {
+        let transition = self.handle().silence(|lifecycle| lifecycle.stop());
+        if transition.changed {
+            self.handle().send(Command::Stop);
+        }
+        transition.status
+    }
+
+    fn abort(&self) -> Status {
+        let transition = self.handle().silence(|lifecycle| lifecycle.abort());
+        if transition.changed {
+            self.handle().send(Command::Abort);
+        }
+        transition.status
+    }
+
+    fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
+        let environment = self.environment().filter(|_| self.handle().lifecycle.is_running());
+        if let Some(environment) = environment {
+            self.handle().send(match call {
+                ExecutorCall::SendStatusUpdate { status } => self.update(&environment, &status)?,
+                ExecutorCall::SendFrameworkMessage { data } => Command::Message { data },
+            });
+        }
+        Ok(self.status())
+    }
+
+    fn close(&self) {
+        self.handle().close(Command::Close);
+    }
+}
+
+impl Drop for ExecutorDriver {
+    fn drop(&mut self) {
+        crate::driver::ExecutorDriver::close(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        let (one, other) = (uuid().expect("uuid"), uuid().expect("uuid"));
+        assert_ne!(one, other);
+        assert_eq!((one.len(), one[6] >> 4, one[8] >> 6), (16, 4, 2));
+    }
+}

@@ -1,0 +1,324 @@
+//! HTTP/1.1 as the Mesos API uses it: POST requests into bytes, responses out of bytes, both without I/O.
+
+use super::endpoint::Endpoint;
+use bytes::{Buf, Bytes, BytesMut};
+use std::fmt;
+
+const MAX_HEADERS: usize = 64;
+/// Bounds of a response's head and of one chunk's size line or trailer.
+const MAX_HEAD: usize = 64 << 10;
+const MAX_LINE: usize = 8 << 10;
+
+pub const PROTOBUF: &str = "application/x-protobuf";
+
+/// The bytes of a POST of `body` to the API named `api` (`scheduler`, `executor`). SUBSCRIBE goes without `stream_id`.
+pub fn post(endpoint: &Endpoint, api: &str, stream_id: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let mut head = format!(
+        "POST {}/api/v1/{api} HTTP/1.1\r\nHost: {}\r\nAccept: {PROTOBUF}\r\nContent-Type: {PROTOBUF}\r\n",
+        endpoint.prefix,
+        endpoint.authority()
+    );
+    if let Some(secret) = &endpoint.authorization {
+        head.push_str(&format!("Authorization: {}\r\n", secret.reveal()));
+    }
+    if let Some(id) = stream_id {
+        head.push_str(&format!("Mesos-Stream-Id: {id}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    let mut request = head.into_bytes();
+    request.extend_from_slice(body);
+    request
+}
+
+/// Why bytes are not an HTTP response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpError {
+    /// The status line or a header is malformed.
+    Head(String),
+    HeadTooLong,
+    Chunk,
+    ContentLength,
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpError::Head(why) => write!(f, "not an HTTP response: {why}"),
+            HttpError::HeadTooLong => write!(f, "an HTTP head of more than {MAX_HEAD} bytes"),
+            HttpError::Chunk => f.write_str("malformed chunk in an HTTP response"),
+            HttpError::ContentLength => f.write_str("malformed Content-Length in an HTTP response"),
+        }
+    }
+}
+
+/// Status line and headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub status: u16,
+    pub reason: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// The first header of this name; names are compared without regard to case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn has_token(&self, name: &str, token: &str) -> bool {
+        self.header(name)
+            .is_some_and(|value| value.split(',').any(|t| t.trim().eq_ignore_ascii_case(token)))
+    }
+
+    /// The server closes the connection after this response.
+    pub fn closes(&self) -> bool {
+        self.has_token("Connection", "close")
+    }
+}
+
+/// A piece of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    Head(Head),
+    Body(Bytes),
+    /// The response is complete; the next byte belongs to the next one.
+    End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    /// This many bytes of the body are left.
+    Length(u64),
+    ChunkSize,
+    /// This many bytes of the chunk are left.
+    Chunk(u64),
+    /// CR LF behind a chunk.
+    ChunkEnd,
+    Trailers,
+    /// The body ends with the connection.
+    UntilClose,
+}
+
+/// Takes the bytes of a connection in any portions, gives the parts of one response after the other.
+pub struct ResponseParser {
+    buffer: BytesMut,
+    state: State,
+}
+
+impl Default for ResponseParser {
+    fn default() -> Self {
+        ResponseParser {
+            buffer: BytesMut::new(),
+            state: State::Head,
+        }
+    }
+}
+
+impl ResponseParser {
+    pub fn feed(&mut self, data: &[u8]) {
+        self.buffer.extend_from_slice(data);
+    }
+
+    /// The next part, or `None` until more was fed.
+    pub fn next_part(&mut self) -> Result<Option<Part>, HttpError> {
+        loop {
+            match self.state {
+                State::Head => match self.head()? {
+                    // 100 and its like announce another response.
+                    Some(head) if head.status < 200 => continue,
+                    Some(head) => {
+                        self.state = body_state(&head)?;
+                        return Ok(Some(Part::Head(head)));
+                    }
+                    None => return Ok(None),
+                },
+                State::Length(0) => {
+                    self.state = State::Head;
+                    return Ok(Some(Part::End));
+                }
+                State::Length(left) => {
+                    return Ok(self.body(left).map(|(part, left)| {
+                        self.state = State::Length(left);
+                        part
+                    }))
+                }
+                State::ChunkSize => match httparse::parse_chunk_size(&self.buffer) {
+                    Ok(httparse::Status::Complete((used, size))) => {
+                        self.buffer.advance(used);
+                        self.state = if size == 0 { State::Trailers } else { State::Chunk(size) };
+                    }
+                    Ok(httparse::Status::Partial) if self.buffer.len() <= MAX_LINE => return Ok(None),
+                    _ => return Err(HttpError::Chunk),
+                },
+                State::Chunk(0) => self.state = State::ChunkEnd,
+                State::Chunk(left) => {
+                    return Ok(self.body(left).map(|(part, left)| {
+                        self.state = State::Chunk(left);
+                        part
+                    }))
+                }
+                State::ChunkEnd => match self.line()? {
+                    Some(0) => self.state = State::ChunkSize,
+                    Some(_) => return Err(HttpError::Chunk),
+                    None => return Ok(None),
+                },
+                State::Trailers => match self.line()? {
+                    Some(0) => self.state = State::Length(0),
+                    Some(_) => (),
+                    None => return Ok(None),
+                },
+                State::UntilClose => return Ok(self.body(u64::MAX).map(|(part, _)| part)),
+            }
+        }
+    }
+
+    fn head(&mut self) -> Result<Option<Head>, HttpError> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let used = match response.parse(&self.buffer) {
+            Ok(httparse::Status::Complete(used)) => used,
+            Ok(httparse::Status::Partial) if self.buffer.len() <= MAX_HEAD => return Ok(None),
+            Ok(httparse::Status::Partial) => return Err(HttpError::HeadTooLong),
+            Err(why) => return Err(HttpError::Head(why.to_string())),
+        };
+        let head = Head {
+            status: response.code.unwrap_or(0),
+            reason: response.reason.unwrap_or("").to_string(),
+            headers: response
+                .headers
+                .iter()
+                .map(|h| (h.name.to_string(), String::from_utf8_lossy(h.value).into_owned()))
+                .collect(),
+        };
+        self.buffer.advance(used);
+        Ok(Some(head))
+    }
+
+    /// What is here of at most `left` bytes, and how many are left then.
+    fn body(&mut self, left: u64) -> Option<(Part, u64)> {
+        let here = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
+        if here == 0 {
+            return None;
+        }
+        let data = self.buffer.split_to(here).freeze();
+        Some((Part::Body(data), left - here as u64))
+    }
+
+    /// Skips one line; its length without CR LF.
+    fn line(&mut self) -> Result<Option<usize>, HttpError> {
+        match self.buffer.iter().take(MAX_LINE).position(|&b| b == b'\n') {
+            Some(end) => {
+                let carriage_return = end > 0 && self.buffer.get(end - 1) == Some(&b'\r');
+                self.buffer.advance(end + 1);
+                Ok(Some(end - usize::from(carriage_return)))
+            }
+            None if self.buffer.len() >= MAX_LINE => Err(HttpError::Chunk),
+            None => Ok(None),
+        }
+    }
+}
+
+/// RFC 9112, section 6.3, for responses to POST.
+fn body_state(head: &Head) -> Result<State, HttpError> {
+    if head.status == 204 || head.status == 304 {
+        return Ok(State::Length(0));
+    }
+    if head.has_token("Transfer-Encoding", "chunked") {
+        return Ok(State::ChunkSize);
+    }
+    match head.header("Content-Length") {
+        Some(text) => text.trim().parse().map(State::Length).map_err(|_| HttpError::ContentLength),
+        None => Ok(State::UntilClose),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::captures;
+
+    /// Status, body and completeness of each response in `stream`, fed in pieces of `step` bytes.
+    fn responses(stream: &[u8], step: usize) -> Result<Vec<(u16, Vec<u8>, bool)>, HttpError> {
+        let mut parser = ResponseParser::default();
+        let mut found: Vec<(u16, Vec<u8>, bool)> = Vec::new();
+        for piece in stream.chunks(step) {
+            parser.feed(piece);
+            while let Some(part) = parser.next_part()? {
+                match (part, found.last_mut()) {
+                    (Part::Head(head), _) => found.push((head.status, vec![], false)),
+                    (Part::Body(data), Some(last)) => last.1.extend_from_slice(&data),
+                    (Part::End, Some(last)) => last.2 = true,
+                    (part, None) => panic!("{part:?} before a head"),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn every_kind_of_body_at_every_portion() {
+        let stream = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n\
+            HTTP/1.1 100 Continue\r\n\r\n\
+            HTTP/1.1 400 Bad Request\r\ncontent-length: 5\r\n\r\nwrong\
+            HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n0a\r\n0123456789\r\n0\r\nT: v\r\n\r\n\
+            HTTP/1.1 204 No Content\r\n\r\n\
+            HTTP/1.1 503 Service Unavailable\r\n\r\nuntil the end";
+        let expected = vec![
+            (202, vec![], true),
+            (400, b"wrong".to_vec(), true),
+            (200, b"abc0123456789".to_vec(), true),
+            (204, vec![], true),
+            (503, b"until the end".to_vec(), false),
+        ];
+        for step in 1..stream.len() {
+            assert_eq!(responses(stream, step), Ok(expected.clone()), "portions of {step}");
+        }
+    }
+
+    #[test]
+    fn malformed_responses() {
+        assert!(matches!(responses(b"SSH-2.0-OpenSSH\r\n\r\n", 7), Err(HttpError::Head(_))));
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        let with = |body: &[u8]| [&chunked[..], body].concat();
+        assert_eq!(responses(&with(b"xyz\r\n"), 1), Err(HttpError::Chunk));
+        assert_eq!(responses(&with(b"1\r\nab\r\n"), 1), Err(HttpError::Chunk));
+        assert_eq!(responses(&with(&[b'0'; 20_000]), 999), Err(HttpError::Chunk));
+        let length = b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n";
+        assert_eq!(responses(length, 1), Err(HttpError::ContentLength));
+        let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'a'; MAX_HEAD]].concat();
+        assert_eq!(responses(&endless, 4096), Err(HttpError::HeadTooLong));
+    }
+
+    #[test]
+    fn captured_responses_byte_by_byte() {
+        let mut seen = 0;
+        for folder in ["protobuf", "auth", "errors", "protobuf-command"] {
+            for (name, bytes) in captures::files(folder, ".response.http") {
+                let whole = responses(&bytes, bytes.len()).unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_eq!(whole.len(), 1, "{name}");
+                assert_eq!(responses(&bytes, 1), Ok(whole.clone()), "{name}");
+                let plain = name.replace(".response.http", ".recordio");
+                if let Some(recordio) = captures::read(&format!("{folder}/{plain}")) {
+                    assert_eq!(whole[0].1, recordio, "{name}");
+                } else {
+                    assert!(whole[0].2, "{name} is incomplete");
+                }
+                seen += 1;
+            }
+        }
+        assert!(seen > 60 || !captures::present());
+    }
+
+    #[test]
+    fn requests_are_those_of_the_captures() {
+        let Some(captured) = captures::read("protobuf/01-ACCEPT.request.http") else {
+            return;
+        };
+        let start = captured.windows(4).position(|w| w == b"\r\n\r\n").expect("a head") + 4;
+        let endpoint = Endpoint::master("127.0.0.1", 15050);
+        let id = "852ea09f-51e8-45ee-b8f8-92c67eabcf3c";
+        assert_eq!(post(&endpoint, "scheduler", Some(id), &captured[start..]), captured);
+    }
+}

@@ -1,0 +1,138 @@
+//! RecordIO: `<decimal length>\n<bytes>`, repeated. Borders of HTTP chunks and of socket reads mean nothing here.
+
+use bytes::{Buf, BytesMut};
+use std::fmt;
+
+/// The longest record that is accepted; an OFFERS event of a very large cluster is a tenth of this.
+pub const MAX_RECORD: usize = 256 << 20;
+
+/// More digits than [`MAX_RECORD`] has cannot be a length.
+const MAX_DIGITS: usize = 9;
+
+/// The stream is not RecordIO: nothing after this can be trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordError {
+    /// A length held this byte instead of a digit, or no digit at all.
+    NotALength(u8),
+    /// A record's length is above the bound.
+    TooLong,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecordError::NotALength(byte) => write!(f, "byte 0x{byte:02x} in the length of a record"),
+            RecordError::TooLong => write!(f, "a record of more than {MAX_RECORD} bytes"),
+        }
+    }
+}
+
+/// Takes a stream's bytes in any portions, gives whole records.
+#[derive(Default)]
+pub struct Decoder {
+    buffer: BytesMut,
+    /// Length of the record whose header was read.
+    length: Option<usize>,
+}
+
+impl Decoder {
+    pub fn feed(&mut self, data: &[u8]) {
+        self.buffer.extend_from_slice(data);
+    }
+
+    /// The next whole record, or `None` until more was fed.
+    pub fn next_record(&mut self) -> Result<Option<Vec<u8>>, RecordError> {
+        let length = match self.length {
+            Some(length) => length,
+            None => match self.header()? {
+                Some(length) => length,
+                None => return Ok(None),
+            },
+        };
+        self.length = Some(length);
+        if self.buffer.len() < length {
+            return Ok(None);
+        }
+        self.length = None;
+        Ok(Some(self.buffer.split_to(length).to_vec()))
+    }
+
+    /// Whether the stream may end here without having broken a record.
+    pub fn at_border(&self) -> bool {
+        self.length.is_none() && self.buffer.is_empty()
+    }
+
+    fn header(&mut self) -> Result<Option<usize>, RecordError> {
+        let mut length = 0;
+        for (index, &byte) in self.buffer.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' if index < MAX_DIGITS => length = length * 10 + usize::from(byte - b'0'),
+                b'0'..=b'9' => return Err(RecordError::TooLong),
+                b'\n' if index > 0 => {
+                    if length > MAX_RECORD {
+                        return Err(RecordError::TooLong);
+                    }
+                    self.buffer.advance(index + 1);
+                    return Ok(Some(length));
+                }
+                other => return Err(RecordError::NotALength(other)),
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(pieces: &[&[u8]]) -> Result<Vec<Vec<u8>>, RecordError> {
+        let mut decoder = Decoder::default();
+        let mut found = Vec::new();
+        for piece in pieces {
+            decoder.feed(piece);
+            while let Some(record) = decoder.next_record()? {
+                found.push(record);
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn any_portions() {
+        let stream = b"5\nhello0\n12\nhello\nworld!";
+        let expected = vec![b"hello".to_vec(), vec![], b"hello\nworld!".to_vec()];
+        assert_eq!(records(&[stream]), Ok(expected.clone()));
+        for cut in 0..stream.len() {
+            assert_eq!(
+                records(&[&stream[..cut], &stream[cut..]]),
+                Ok(expected.clone()),
+                "cut at {cut}"
+            );
+        }
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(records(&bytes), Ok(expected));
+    }
+
+    #[test]
+    fn broken_lengths() {
+        assert_eq!(records(&[b"5x\nhello"]), Err(RecordError::NotALength(b'x')));
+        assert_eq!(records(&[b"\n"]), Err(RecordError::NotALength(b'\n')));
+        assert_eq!(records(&[b"-1\n"]), Err(RecordError::NotALength(b'-')));
+        assert_eq!(records(&[b"1234567890"]), Err(RecordError::TooLong));
+        assert_eq!(records(&[b"268435457\n"]), Err(RecordError::TooLong));
+        assert_eq!(records(&[b"268435456\n"]), Ok(vec![]));
+    }
+
+    #[test]
+    fn border() {
+        let mut decoder = Decoder::default();
+        assert!(decoder.at_border());
+        decoder.feed(b"2\na");
+        assert_eq!(decoder.next_record(), Ok(None));
+        assert!(!decoder.at_border());
+        decoder.feed(b"b");
+        assert_eq!(decoder.next_record(), Ok(Some(b"ab".to_vec())));
+        assert!(decoder.at_border());
+    }
+}

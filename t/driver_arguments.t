@@ -1,0 +1,159 @@
+use strict;
+use warnings FATAL => 'all';
+use POSIX ();
+use Test::More;
+use Mesos::Scheduler;
+use Mesos::SchedulerDriver;
+
+# Bad input is an error that names the argument, at the line of the call, and nothing is half done. No master is needed for that.
+
+my %good = (master => '127.0.0.1:1', framework => {user => '', name => 'arguments'}, scheduler => Mesos::Scheduler->new);
+
+# Runs code, expects it to die with each of the patterns, at the line where the code stands.
+sub dies_at {
+    my ($line, $code, $name, @patterns) = @_;
+    my $ok = eval { $code->(); 1 };
+    my $error = $@;
+    ok !$ok, $name;
+    like $error, $_ for @patterns;
+    like $error, qr/ at \Q${\__FILE__}\E line $line\b/, 'at the line of the call';
+}
+
+subtest 'constructor' => sub {
+    for my $case (
+        [[], qr/Missing required arguments: framework, master, scheduler/],
+        [[%good, master => undef], qr/master/, qr/Undef did not pass type constraint "Str"/],
+        [[%good, master => 'nonsense'], qr/^master: expected .*got "nonsense"/],
+        [[%good, master => 'host:99999'], qr/^master: .*"host:99999"/],
+        [[%good, master => ''], qr/^master: .*""/],
+        [[%good, framework => 'x'], qr/framework/, qr/"x" did not pass type constraint "FrameworkInfo"/],
+        [[%good, framework => {}], qr/Mesos::FrameworkInfo\.(?:user|name): required field is missing/],
+        [[%good, framework => {user => '', name => 'n', failover_timeout => 'abc'}],
+            qr/Mesos::FrameworkInfo\.failover_timeout: expected a number, got "abc"/],
+        [[%good, scheduler => bless({}, 'Foo')], qr/scheduler/, qr/did not pass type constraint "Scheduler"/],
+        [[%good, credential => undef], qr/credential/, qr/Undef did not pass type constraint "Credential"/],
+        [[%good, credential => {secret => 's3cret'}], qr/Mesos::Credential\.principal: required field is missing/],
+        [[%good, dispatcher => 'Nope'], qr/dispatcher/, qr{Can't locate Mesos/Dispatcher/Nope\.pm}],
+        [[%good, master_timeout => 'soon'], qr/master_timeout/, qr/"soon"/],
+    ) {
+        my ($args, @patterns) = @$case;
+        my $what = join ' ', map { $_ // 'undef' } @$args[@$args ? (-2, -1) : ()];
+        dies_at __LINE__, sub { Mesos::SchedulerDriver->new(@$args) }, "new: $what", @patterns;
+        unlike $@, qr/s3cret/;
+    }
+};
+
+subtest 'methods' => sub {
+    my $driver = Mesos::SchedulerDriver->new(%good);
+    my $task = {task_id => {value => 1}, slave_id => {value => 2}, name => 'n'};
+    for my $case (
+        [launchTasks => [], qr/Wrong number of parameters; got 0; expected 2 to 3/],
+        [launchTasks => [[], [], {}, 1], qr/got 4; expected 2 to 3/],
+        [launchTasks => [{value => 'o'}, []], qr/launchTasks: offerIds: expected an array reference/],
+        [launchTasks => [['o'], []], qr/launchTasks: offerIds->\[0\]: expected Mesos::OfferID or a hash reference, got "o"/],
+        [launchTasks => [[], [$task, undef]], qr/launchTasks: tasks->\[1\]: expected Mesos::TaskInfo .*got undef/],
+        [launchTasks => [[{value => 'o'}], [{%$task, name => undef}]], qr/Mesos::TaskInfo\.name: required field is missing/],
+        [launchTasks => [[{}], [$task]], qr/Mesos::OfferID\.value: required field is missing/],
+        [launchTasks => [[], [], 'x'], qr/launchTasks: filters: .*"x"/],
+        [launchTask => [[], []], qr/launchTask: offerId: /],
+        [acceptOffers => [[], [1]], qr/acceptOffers: operations->\[0\]: expected Mesos::Offer::Operation/],
+        [killTask => [], qr/Wrong number of parameters; got 0; expected 1/],
+        [killTask => ['t'], qr/killTask: taskId: expected Mesos::TaskID or a hash reference, got "t"/, qr/not isa Mesos::TaskID/],
+        [killTask => [undef], qr/killTask: taskId: .*got undef/],
+        [killTask => [Mesos::OfferID->new({value => 1})], qr/killTask: taskId: .*an object of Mesos::OfferID/],
+        [declineOffer => [{value => 'o'}, {refuse_seconds => 'x'}], qr/Mesos::Filters\.refuse_seconds: expected a number, got "x"/],
+        [sendFrameworkMessage => [{value => 'e'}, {value => 's'}, undef], qr/sendFrameworkMessage: data: expected a string, got undef/],
+        [sendFrameworkMessage => [{value => 'e'}, {value => 's'}, {}], qr/data: expected a string, got a reference/],
+        [reconcileTasks => [undef], qr/reconcileTasks: statuses: expected an array reference .*got undef/],
+        [requestResources => [{}], qr/requestResources: requests: /],
+        [reviveOffers => [1], qr/Wrong number of parameters/],
+        [acknowledgeStatusUpdate => [{task_id => {value => 1}, state => 1}], qr/implicit_acknowledgements => 0/],
+    ) {
+        my ($method, $args, @patterns) = @$case;
+        dies_at __LINE__, sub { $driver->$method(@$args) }, $method, @patterns;
+    }
+    is $driver->status, Mesos::Status::DRIVER_NOT_STARTED, 'the driver is as before';
+};
+
+subtest 'calls on a driver that does not run return its status' => sub {
+    my $driver = Mesos::SchedulerDriver->new(%good);
+    my $id = {value => 'x'};
+    my %calls = (
+        launchTasks => [[$id], []], launchTask => [$id, []], killTask => [$id], declineOffer => [$id], reviveOffers => [],
+        suppressOffers => [], sendFrameworkMessage => [$id, $id, 42], reconcileTasks => [[]], requestResources => [[]],
+        acceptOffers => [[$id], []],
+    );
+    is $driver->$_(@{ $calls{$_} }), Mesos::Status::DRIVER_NOT_STARTED, "$_ before start" for sort keys %calls;
+    is $driver->declineOffer($id, undef), Mesos::Status::DRIVER_NOT_STARTED, 'explicit undef for optional filters';
+    is $driver->stop, Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->abort, Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->join, Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->start, Mesos::Status::DRIVER_RUNNING;
+    is $driver->running, 1;
+    is $driver->start, Mesos::Status::DRIVER_RUNNING;
+    is $driver->abort, Mesos::Status::DRIVER_ABORTED;
+    is $driver->running, 0;
+    is $driver->$_(@{ $calls{$_} }), Mesos::Status::DRIVER_ABORTED, "$_ after abort" for sort keys %calls;
+    is $driver->run, Mesos::Status::DRIVER_ABORTED;
+    is $driver->stop, Mesos::Status::DRIVER_ABORTED, 'stop after abort, once';
+    is $driver->stop, Mesos::Status::DRIVER_STOPPED;
+    is $driver->start, Mesos::Status::DRIVER_STOPPED, 'cannot be started again';
+    is $driver->running, 0;
+    is $driver->run, Mesos::Status::DRIVER_STOPPED;
+    is $driver->run_once, Mesos::Status::DRIVER_STOPPED;
+    is $driver->status, Mesos::Status::DRIVER_STOPPED;
+};
+
+subtest 'a closed driver' => sub {
+    my $driver = Mesos::SchedulerDriver->new(%good);
+    $driver->DEMOLISH;
+    dies_at __LINE__, sub { $driver->killTask({value => 1}) }, 'killTask', qr/closed/;
+    dies_at __LINE__, sub { $driver->status }, 'status', qr/closed/;
+};
+
+subtest 'a forked child' => sub {
+    my $driver = Mesos::SchedulerDriver->new(%good);
+    $driver->start;
+    pipe my $read, my $write or die $!;
+    my $pid = fork // die $!;
+    if (!$pid) {
+        my $ok = !eval { $driver->killTask({value => 1}); 1 } && $@ =~ /before the fork/;
+        undef $driver;
+        syswrite $write, $ok ? 'ok' : "not ok: $@";
+        POSIX::_exit(0);
+    }
+    close $write;
+    is scalar(readline $read), 'ok', 'cannot use the driver';
+    waitpid $pid, 0;
+    is $?, 0;
+    is $driver->stop, Mesos::Status::DRIVER_STOPPED, 'the parent can';
+};
+
+subtest 'an unreachable master' => sub {
+    package Errors;
+    use Moo;
+    extends 'Mesos::Scheduler';
+    has errors => (is => 'ro', default => sub { [] });
+    sub error { my ($self, $driver, $message) = @_; push @{ $self->errors }, [$message, $driver->status] }
+    package main;
+    my $scheduler = Errors->new;
+    my $driver = Mesos::SchedulerDriver->new(%good, scheduler => $scheduler, master_timeout => 0.2);
+    is $driver->run, Mesos::Status::DRIVER_ABORTED, 'run ends after an error by itself';
+    is scalar @{ $scheduler->errors }, 1;
+    like $scheduler->errors->[0][0], qr/no master at 127\.0\.0\.1:1 .*refused/;
+    is $scheduler->errors->[0][1], Mesos::Status::DRIVER_ABORTED, 'aborted already in the callback';
+};
+
+subtest 'nothing leaks' => sub {
+    my $descriptors = sub { opendir my $dir, '/proc/self/fd' or return 0; scalar(() = readdir $dir) };
+    my $cycle = sub { my $driver = Mesos::SchedulerDriver->new(%good); $driver->start; $driver->stop };
+    $cycle->();
+    my $before = $descriptors->();
+    $cycle->() for 1 .. 10;
+    is $descriptors->(), $before, 'descriptors';
+    if (eval { require Test::LeakTrace; 1 }) {
+        Test::LeakTrace::no_leaks_ok(sub { my $driver = Mesos::SchedulerDriver->new(%good); $driver->killTask({value => 1}) }, 'memory');
+    }
+};
+
+done_testing;

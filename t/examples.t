@@ -1,0 +1,139 @@
+# Every program of examples/ runs to its end, on the embedded cluster or on the master that MESOS_TEST_MASTER names.
+use strict;
+use warnings;
+use Test::More;
+use lib 't/lib';
+use HTTP::Tiny;
+use JSON::PP qw(decode_json);
+use Test::Examples qw(start finish run_example wait_for free_port is_loadable);
+
+my $master  = $ENV{MESOS_TEST_MASTER} || 'local';
+my $seconds = 60;
+
+sub slurp {
+    my ($path) = @_;
+    open my $in, '<', $path or die "cannot read $path: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+# Name of each: whether it was run. Checked at the end.
+my %seen = map { m{([^/]+)\z}; ($1 => 0) } glob 'examples/*.pl';
+
+sub example {
+    my ($name, $code) = @_;
+    $seen{$name}++;
+    subtest($name => $code);
+}
+
+sub ends_well {
+    my ($name, @arguments) = @_;
+    my ($status, $out, $err) = run_example($seconds, $name, @arguments);
+    is $status, 0, 'exit status' or diag $out, $err;
+    is $err, '', 'no complaints';
+    return $out;
+}
+
+subtest 'the synopsis is the same everywhere' => sub {
+    my $code = slurp('examples/synopsis.pl');
+    my ($pod) = slurp('perl/lib/Mesos.pm') =~ /^=head1 SYNOPSIS\n\n(.*?)\n=head1/ms;
+    $pod =~ s/^    //mg;
+    is $pod, $code, 'Mesos.pm';
+    my ($readme) = slurp('README.md') =~ /^```perl\n(.*?)^```$/ms;
+    is $readme, $code, 'README.md';
+};
+
+example('synopsis.pl' => sub {
+    like ends_well('synopsis.pl', $master), qr/^task-1: TASK_RUNNING\ntask-1: TASK_FINISHED\n\z/m, 'the task ran';
+});
+
+# The other half of the pair.
+$seen{'test_executor.pl'}++;
+example('test_framework.pl' => sub {
+    my $out = ends_well('test_framework.pl', $master);
+    like $out, qr/^ok: 5 tasks finished, 5 messages came back\n\z/m, 'tasks and messages';
+    is scalar(() = $out =~ /^Task \d is in state 1$/mg), 5, 'each task was seen running';
+});
+
+example('run_command.pl' => sub {
+    my @runner = ('--master', $master);
+    my ($status, $out, $err) = run_example($seconds, 'run_command.pl', @runner, '--', 'echo hello; echo oops >&2; printf "\\000\\377"');
+    is $status, 0, 'exit status' or diag $err;
+    is $out, "hello\n\0\377", 'output, byte for byte';
+    like $err, qr/TASK_RUNNING.*TASK_FINISHED/s, 'states';
+    like $err, qr/^oops$/m, 'error output';
+
+    ($status, $out, $err) = run_example($seconds, 'run_command.pl', @runner, qw(--quiet --env A=b --env), 'C=d  e', '--',
+        'echo "$A $C"; for i in 1 2 3 4 5 6 7 8 9; do head -c 20000 /dev/zero | tr "\\0" x; done; exit 7');
+    is $status, 7, "the command's exit status";
+    is $out, "b d  e\n" . 'x' x 180_000, 'environment, and much output';
+    is $err, '', 'quiet';
+
+    ($status, $out, $err) = run_example($seconds, 'run_command.pl', @runner, '--timeout', '0.2', '--', 'echo begun; sleep 1000');
+    is $status, 124, 'timeout' or diag $err;
+    is $out, "begun\n", 'output of a command that was killed';
+
+    # What stands in for Mesos' command executor in the tests with a real Mesos names signals in its own way.
+    if ($master eq 'local') {
+        ($status, $out, $err) = run_example($seconds, 'run_command.pl', @runner, '--', 'kill -9 $$');
+        is $status, 128 + 9, 'ended by a signal' or diag $err;
+    }
+
+    my $process = start('examples/run_command.pl', @runner, '--', 'sleep 1000');
+    ok wait_for($seconds, sub { Test::Examples::said($process, 'err') =~ /TASK_RUNNING/ }), 'a command runs';
+    kill INT => $process->{pid};
+    ($status, $out, $err) = finish($process, $seconds);
+    is $status, 130, 'Ctrl-C' or diag $err;
+    like $err, qr/TASK_KILLED/, '... ends the command';
+
+    my $closed = free_port();
+    ($status, $out, $err) = run_example($seconds, 'run_command.pl', '--master', "127.0.0.1:$closed", '--master-timeout', '0.5', '--', 'true');
+    is $status, 2, 'no master';
+    like $err, qr/^run_command: no master at 127\.0\.0\.1:$closed for 0\.5 s: .+/m, '... and says so';
+
+    ($status, $out, $err) = run_example($seconds, 'run_command.pl', '--master', 'nonsense', '--', 'true');
+    is $status, 2, 'no such master string';
+    like $err, qr/^run_command: master: expected .* got "nonsense"/, '... and says so';
+
+    ($status, $out, $err) = run_example($seconds, 'run_command.pl', @runner);
+    is $status, 2, 'no command';
+    like $err, qr/^usage:/, '... and says how';
+});
+
+for my $case (['io_async.pl', 'IO::Async::Loop'], ['poe.pl', 'POE']) {
+    my ($name, $module) = @$case;
+    example($name => sub {
+        plan skip_all => "$module is not installed" unless is_loadable($module);
+        like ends_well($name, $master), qr/^nap-5 is finished\n5 tasks, [1-9]\d* ticks\n\z/m, 'tasks, and the timer beside them';
+    });
+}
+
+example('mojo.pl' => sub {
+    plan skip_all => 'Mojolicious is not installed' unless is_loadable('Mojolicious::Lite');
+    my $url = 'http://127.0.0.1:' . free_port();
+    local @ENV{qw(MESOS_MASTER MOJO_LOG_LEVEL)} = ($master, 'warn');
+    my $process = start('examples/mojo.pl', 'daemon', '-l', $url);
+    my $http = HTTP::Tiny->new(timeout => $seconds);
+    my $tasks = sub { my $answer = $http->get("$url/tasks"); $answer->{success} && decode_json($answer->{content}) };
+    is_deeply wait_for($seconds, $tasks), [], 'no tasks yet';
+
+    is $http->post_form("$url/tasks", { command => $_ })->{status}, 201, "POST $_" for 'echo hello', 'exit 3', 'sleep 1000';
+    is $http->post_form("$url/tasks", {})->{status}, 400, 'POST without a command';
+    my $states = sub { join ' ', map { $_->{state} } @{ $tasks->() } };
+    my $wanted = 'TASK_FINISHED TASK_FAILED TASK_RUNNING';
+    ok wait_for($seconds, sub { $states->() eq $wanted }), $wanted or diag $states->();
+    is $tasks->()->[1]{message}, 'Command exited with status 3', 'message';
+
+    is $http->delete("$url/tasks/task-3")->{status}, 202, 'DELETE';
+    $wanted =~ s/RUNNING/KILLED/;
+    ok wait_for($seconds, sub { $states->() eq $wanted }), $wanted or diag $states->();
+
+    kill TERM => $process->{pid};
+    my ($status, $out, $err) = finish($process, $seconds);
+    is $status, 0, 'exit status';
+    is $err, '', 'no complaints';
+});
+
+is_deeply [grep { !$seen{$_} } sort keys %seen], [], 'no example was left out';
+
+done_testing;

@@ -1,0 +1,55 @@
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::Dispatchers qw(each_dispatcher);
+use Test::More;
+use Test::Mesos qw(command run_tasks scenarios);
+
+# The embedded cluster: the scenarios that hold for any Mesos, and what only it can do.
+
+my @scenarios = scenarios();
+while (my ($name, $code) = splice @scenarios, 0, 2) {
+    subtest $name => sub { $code->('local') };
+}
+
+subtest 'a hundred tasks with each dispatcher' => sub {
+    each_dispatcher(sub {
+        my ($dispatcher) = @_;
+        my ($scheduler, $status) = run_tasks('local', [map { command("t$_", 'true') } 1 .. 100], dispatcher => $dispatcher);
+        is $status, Mesos::Status::DRIVER_STOPPED();
+        is_deeply $scheduler->states, {map { ("t$_" => [0, 1, 2]) } 1 .. 100};
+    });
+};
+
+subtest 'no task is a child of this process' => sub {
+    my $signals = 0;
+    my @children;
+    {
+        local $SIG{CHLD} = sub { $signals++ };
+        my ($scheduler) = run_tasks('local', [command('t', 'true'), command('u', 'exit 1')], scheduler => {
+            on_update => sub { push @children, wait }});
+        is_deeply $scheduler->states, {t => [0, 1, 2], u => [0, 1, 3]};
+    }
+    is_deeply [grep { $_ != -1 } @children], [], 'wait finds none';
+    cmp_ok $signals, '<=', 1, 'and SIGCHLD is left to the program';
+};
+
+subtest 'what runs ends with the driver' => sub {
+    my $pid;
+    my $framework = Test::Framework->new(tasks => [command('t', 'sleep 1000 & echo $! > "$MESOS_SANDBOX/pid"; echo $! ; wait')], stop_when_done => 0);
+    my $driver = Test::Mesos::driver_for('local', $framework);
+    $driver->run_once until @{ $framework->states->{t} || [] } >= 2;
+    my $sandbox = sub { glob(($ENV{TMPDIR} || '/tmp') . '/mesos*/') };
+    my ($child) = map { /(\d+)/ } grep { $_ } map { chomp; $_ } qx(pgrep -f '^sleep 1000\$');
+    my $start = time;
+    undef $driver;
+    cmp_ok time - $start, '<', 4, 'without waiting out a grace period';
+    SKIP: {
+        skip 'pgrep found nothing to look at', 1 unless $child;
+        my $end = time + 20;
+        select undef, undef, undef, 0.05 while kill(0, $child) && time < $end;
+        ok !kill(0, $child), 'its process is gone';
+    }
+};
+
+done_testing;
