@@ -192,10 +192,26 @@ PERL_STATIC_INLINE SV *string(pTHX_ const char *bytes, STRLEN length)
     return value;
 }
 
+/* Before 5.12, references had a type of their own. */
+#if PERL_VERSION >= 12
+#define REFERENCE_TYPE SVt_IV
+#else
+#define REFERENCE_TYPE SVt_RV
+#endif
+
+/* newRV_noinc, inline. */
+PERL_STATIC_INLINE SV *refer(pTHX_ SV *to)
+{
+    SV *const reference = newSV_type(REFERENCE_TYPE);
+    SvRV_set(reference, to);
+    SvROK_on(reference);
+    return reference;
+}
+
 /* A reference to a new object; takes over the hash. */
 PERL_STATIC_INLINE SV *object(pTHX_ HV *hash, HV *stash)
 {
-    SV *const reference = newRV_noinc((SV *)hash);
+    SV *const reference = refer(aTHX_ (SV *)hash);
 #if PERL_VERSION >= 18
     /* What is left of sv_bless for a hash that nobody has seen yet. */
     SvOBJECT_on((SV *)hash);
@@ -227,7 +243,7 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
             AV *const list = newAV();
             if (token->count)
                 av_extend(list, (SSize_t)token->count - 1);
-            PLACE(newRV_noinc((SV *)list));
+            PLACE(refer(aTHX_ (SV *)list));
             around[depth++] = open;
             open = (SV *)list;
             break;
