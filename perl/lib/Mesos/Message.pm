@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp ();
+use Scalar::Util ();
 
 # The classes say that they are these, without needing them: a package that exists keeps Perl from warning about an unknown base.
 { package    # not indexed
@@ -72,6 +73,55 @@ sub which_oneof {
     my $members = $self->can('_pb_oneofs') ? $self->_pb_oneofs->{$oneof} : undef;
     my ($set) = grep { defined $self->{$_} } @{ $members || [] };
     return $set;
+}
+
+# --- conveniences that Google::ProtocolBuffers does not have -----------------------------------------------------------------------
+
+sub TO_JSON {
+    my ($self) = @_;
+    require Mesos::Message::JSON;
+    return Mesos::Message::JSON::from_message(ref $self, $self, ref $self);
+}
+
+sub encode_json {
+    my ($self) = @_;
+    require JSON::PP;
+    return JSON::PP->new->utf8->canonical->encode($self->TO_JSON);
+}
+
+sub decode_json {
+    my ($class, $json) = @_;
+    $class = ref $class || $class;
+    require JSON::PP;
+    require Mesos::Message::JSON;
+    my $plain = eval { JSON::PP->new->utf8->decode($json) };
+    if (!defined $plain) {
+        (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+        _croak("$class: not JSON: $why");
+    }
+    return Mesos::Message::JSON::to_message($class, $plain, $class);
+}
+
+sub copy {
+    my ($self) = @_;
+    return _copy($self);
+}
+
+sub _copy {
+    my ($value) = @_;
+    my $type = Scalar::Util::reftype($value) || '';
+    my $copy
+        = $type eq 'HASH'  ? { map { $_ => _copy($value->{$_}) } keys %$value }
+        : $type eq 'ARRAY' ? [ map { _copy($_) } @$value ]
+        :                    return $value;
+    my $class = Scalar::Util::blessed($value);
+    return defined $class ? bless $copy, $class : $copy;
+}
+
+sub equals {
+    my ($self, $other) = @_;
+    return !!0 unless ref $other;
+    return $self->encode eq (ref $self)->can('encode')->(ref $self, $other);
 }
 
 # --- extensions: Mesos declares none, so that a class has one only if a program added it to its table ----------------------------
@@ -287,6 +337,37 @@ As the accessors. Dies (with a backtrace) without a value.
     my $name = $message->which_oneof('selector');
 
 The name of the member of this C<oneof> that is set; undef if none is, or if the class has no such C<oneof>.
+
+=head2 encode_json
+
+    my $json = $message->encode_json;
+
+The message as JSON (UTF-8 bytes, keys sorted), in the mapping of Mesos' HTTP APIs: see L<Mesos::Message::JSON>. Required fields are
+not checked. Dies if a nested message is not a hash.
+
+=head2 decode_json
+
+    my $message = Mesos::TaskInfo->decode_json($json);
+
+The object that such JSON describes. Dies if it is not JSON, or if a value is not what its field holds; the text starts with the path
+of the value.
+
+=head2 TO_JSON
+
+What L<JSON::PP>, L<JSON::XS> and others call with C<convert_blessed>: the plain structure behind C<encode_json>.
+
+=head2 copy
+
+    my $copy = $message->copy;
+
+A deep copy, with unknown keys. References other than to hashes and arrays are shared.
+
+=head2 equals
+
+    if ($message->equals($other)) { ... }
+
+Whether both have the same encoding as a message of C<$message>'s class. C<$other> may be a plain hash reference. Dies if one of
+them cannot be encoded.
 
 =head2 getExtension, setExtension
 
