@@ -55,7 +55,6 @@ static void prepare(pTHX)
     Newxz(state->introspection, schema->class_count, AV *);
     for (i = 0; i < schema->key_count; i++)
         state->keys[i] = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
-    Perl_call_atexit(aTHX_ release, NULL);
 }
 
 void mesos_boot_messages(pTHX)
@@ -63,6 +62,8 @@ void mesos_boot_messages(pTHX)
     MY_CXT_INIT;
     PERL_UNUSED_VAR(MY_CXT);
     prepare(aTHX);
+    /* Once: a new thread's interpreter gets a copy of the list. */
+    Perl_call_atexit(aTHX_ release, NULL);
 }
 
 void mesos_message_clone(pTHX)
