@@ -72,23 +72,23 @@ for my $name (sort keys %messages) {
     my $object = $class->decode($bytes);
     printf "%s: %d bytes\n", $name, length $bytes;
     my @rows = (
-        [ 'this codec', sub { $class->decode($bytes) }, sub { $object->encode } ],
+        [ 'this codec', sub { my $x = $class->decode($bytes) }, sub { my $x = $object->encode } ],
     );
     if ($reference) {
         my $other = $reference->{$class};
         my $theirs = $other->decode($bytes);
-        push @rows, [ 'Google::ProtocolBuffers', sub { $other->decode($bytes) }, sub { $theirs->encode } ];
+        push @rows, [ 'Google::ProtocolBuffers', sub { my $x = $other->decode($bytes) }, sub { my $x = $theirs->encode } ];
     }
     if ($sereal) {
         my ($encoder, $decoder) = (Sereal::Encoder->new, Sereal::Decoder->new);
         my $encoded = $encoder->encode($object);
-        push @rows, [ 'Sereal', sub { my $x = $decoder->decode($encoded) }, sub { $encoder->encode($object) } ];
+        push @rows, [ 'Sereal', sub { my $x = $decoder->decode($encoded) }, sub { my $x = $encoder->encode($object) } ];
     }
     if ($json) {
-        my $coder = JSON::XS->new->utf8->latin1;
+        my $coder = JSON::XS->new->latin1;
         my $plain = $messages{$name};
         my $encoded = $coder->encode($plain);
-        push @rows, [ 'JSON::XS (not blessed)', sub { $coder->decode($encoded) }, sub { $coder->encode($plain) } ];
+        push @rows, [ 'JSON::XS (not blessed)', sub { my $x = $coder->decode($encoded) }, sub { my $x = $coder->encode($plain) } ];
     }
     my ($decode_base, $encode_base);
     printf "  %-24s %12s %8s %12s %8s\n", '', 'decode us', 'ratio', 'encode us', 'ratio';

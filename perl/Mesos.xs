@@ -135,6 +135,13 @@ _xs_free(SV *self)
   CODE:
     mesos_detach(aTHX_ self, &mesos_dispatcher_type);
 
+bool
+_xs_is_open(SV *self)
+  CODE:
+    RETVAL = mesos_is_open(aTHX_ self, &mesos_dispatcher_type);
+  OUTPUT:
+    RETVAL
+
 int
 _xs_fd(SV *self)
   CODE:

@@ -91,6 +91,13 @@ mesos_handle(pTHX_ SV *self, mesos_type *type)
     return mg->mg_ptr;
 }
 
+bool
+mesos_is_open(pTHX_ SV *self, mesos_type *type)
+{
+    MAGIC *mg = find(aTHX_ self, type);
+    return mg && mg->mg_ptr;
+}
+
 void *
 mesos_take_handle(pTHX_ SV *self, mesos_type *type)
 {

@@ -22,6 +22,8 @@ void mesos_check(pTHX_ MesosCode code);
 void mesos_attach(pTHX_ SV *self, mesos_type *type, void *handle);
 /* The handle of an object; throws if it has none of that type. */
 void *mesos_handle(pTHX_ SV *self, mesos_type *type);
+/* Whether an object has a handle. */
+bool mesos_is_open(pTHX_ SV *self, mesos_type *type);
 /* As mesos_handle, and the caller owns the handle. */
 void *mesos_take_handle(pTHX_ SV *self, mesos_type *type);
 /* Frees the handle of an object; it may have none. */

@@ -24,7 +24,7 @@ static void release(pTHX_ void *unused)
     size_t i;
     PERL_UNUSED_ARG(unused);
     for (i = 0; i < state->schema->key_count; i++)
-        SvREFCNT_dec(state->keys[i]);
+        SvREFCNT_dec(state->keys[i].name);
     for (i = 0; i < state->schema->class_count; i++) {
         SvREFCNT_dec((SV *)state->stashes[i]);
         SvREFCNT_dec((SV *)state->introspection[i]);
@@ -50,11 +50,13 @@ static void prepare(pTHX)
     Zero(state, 1, MessageState);
     state->schema = schema;
     state->decoder = decoder;
-    Newxz(state->keys, schema->key_count, SV *);
+    Newxz(state->keys, schema->key_count, MessageKey);
     Newxz(state->stashes, schema->class_count, HV *);
     Newxz(state->introspection, schema->class_count, AV *);
-    for (i = 0; i < schema->key_count; i++)
-        state->keys[i] = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
+    for (i = 0; i < schema->key_count; i++) {
+        state->keys[i].name = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
+        state->keys[i].hash = SvSHARED_HASH(state->keys[i].name);
+    }
 }
 
 void mesos_boot_messages(pTHX)
@@ -62,7 +64,7 @@ void mesos_boot_messages(pTHX)
     MY_CXT_INIT;
     PERL_UNUSED_VAR(MY_CXT);
     prepare(aTHX);
-    /* Once: a new thread's interpreter gets a copy of the list. */
+    /* New threads inherit this: asked for once more there, it would release twice. */
     Perl_call_atexit(aTHX_ release, NULL);
 }
 
@@ -113,48 +115,111 @@ void mesos_message_croak_last(pTHX)
 
 /* --- decoding ------------------------------------------------------------------------------------------------------------------ */
 
+/* Adds a key that the hash, one of sized_hash, does not have.
+ *
+ * hv_store_ent would look for the key in the hash, and for its shared string in the interpreter's table of all of them: together
+ * more than half of the time of a decoding. Here both are known. This is what hv.c does otherwise, in the Perls whose hash entries
+ * are known to be such; in all others, or when Perl has no free entry at hand, hv_store_ent it is. */
+PERL_STATIC_INLINE void add(pTHX_ HV *hash, const MessageKey *key, SV *value)
+{
+#if PERL_VERSION >= 18 && PERL_VERSION <= 40 && !defined(PURIFY) && !defined(MESOS_PLAIN_HASHES)
+    void **const entries = &PL_body_roots[SVt_NULL];
+    HE *const entry = (HE *)*entries;
+    if (entry) {
+        HE **const bucket = HvARRAY(hash) + (key->hash & (U32)HvMAX(hash));
+        *entries = HeNEXT(entry);
+        HeKEY_hek(entry) = share_hek_hek(SvSHARED_HEK_FROM_PV(SvPVX_const(key->name)));
+        HeVAL(entry) = value;
+        HeNEXT(entry) = *bucket;
+        *bucket = entry;
+        HvTOTALKEYS(hash)++;
+        return;
+    }
+#endif
+    (void)hv_store_ent(hash, key->name, value, key->hash);
+}
+
 /* Puts a new value into the open message under the token's key, or at the end of the open list, which has room for it. */
 #define PLACE(value)                                                                                                                 \
     STMT_START {                                                                                                                     \
+        SV *const value_ = (value);                                                                                                  \
         if (token->key) {                                                                                                            \
-            SV *const key_ = state->keys[token->key];                                                                                \
-            (void)hv_store_ent((HV *)open, key_, (value), SvSHARED_HASH(key_));                                                      \
+            add(aTHX_ (HV *)open, state->keys + token->key, value_);                                                                 \
         } else {                                                                                                                     \
-            AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = (value);                                                                    \
+            AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = value_;                                                                     \
         }                                                                                                                            \
     } STMT_END
+
+/* An empty hash with the smallest table that holds `count` keys: most messages have one to three fields, and Perl's own first table
+ * has eight buckets. As hv.c does for itself in newHVhv, but without calloc, which passes by malloc's cache. */
+PERL_STATIC_INLINE HV *sized_hash(pTHX_ uint32_t count)
+{
+    HV *const hash = newHV();
+    U32 buckets = 1;
+    char *table;
+    if (!count)
+        return hash;
+    while (buckets < count)
+        buckets *= 2;
+    Newx(table, PERL_HV_ARRAY_ALLOC_BYTES(buckets), char);
+    Zero(table, PERL_HV_ARRAY_ALLOC_BYTES(buckets), char);
+    HvARRAY(hash) = (HE **)table;
+    HvMAX(hash) = buckets - 1;
+    return hash;
+}
+
+/* newSVpvn without its detours. Room for the NUL, and for the count of a copy-on-write buffer. */
+PERL_STATIC_INLINE SV *string(pTHX_ const char *bytes, STRLEN length)
+{
+    SV *const value = newSV_type(SVt_PV);
+    const STRLEN size = length < 14 ? 16 : length + 2;
+    char *buffer;
+    Newx(buffer, size, char);
+    Copy(bytes, buffer, length, char);
+    buffer[length] = '\0';
+    SvPV_set(value, buffer);
+    SvCUR_set(value, length);
+    SvLEN_set(value, size);
+    SvPOK_on(value);
+    return value;
+}
+
+/* A reference to a new object; takes over the hash. */
+PERL_STATIC_INLINE SV *object(pTHX_ HV *hash, HV *stash)
+{
+    SV *const reference = newRV_noinc((SV *)hash);
+#if PERL_VERSION >= 18
+    /* What is left of sv_bless for a hash that nobody has seen yet. */
+    SvOBJECT_on((SV *)hash);
+    SvSTASH_set((SV *)hash, (HV *)SvREFCNT_inc_simple_NN((SV *)stash));
+#else
+    sv_bless(reference, stash);
+#endif
+    return reference;
+}
 
 /* Makes the object that a tape describes. Nothing here can fail, or run Perl code. */
 static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes)
 {
     SV *around[2 * MESOS_MAX_DEPTH + 2];
     int depth = 0;
-    HV *root = newHV();
-    SV *open = (SV *)root;
-    SV *result = newRV_noinc((SV *)root);
+    SV *open = (SV *)sized_hash(aTHX_ token->count);
+    SV *result = object(aTHX_ (HV *)open, stash);
 
-    sv_bless(result, stash);
-    if (token->count > 8)
-        hv_ksplit(root, token->count);
     for (token++;; token++) {
         switch ((MesosTokenOp)token->op) {
         case MESOS_TOKEN_MESSAGE: {
-            HV *const hash = newHV();
-            SV *const reference = newRV_noinc((SV *)hash);
-            sv_bless(reference, mesos_message_stash(aTHX_ state, (uint32_t)token->value));
-            if (token->count > 8)
-                hv_ksplit(hash, token->count);
-            PLACE(reference);
+            HV *const hash = sized_hash(aTHX_ token->count);
+            PLACE(object(aTHX_ hash, mesos_message_stash(aTHX_ state, (uint32_t)token->value)));
             around[depth++] = open;
             open = (SV *)hash;
             break;
         }
         case MESOS_TOKEN_LIST: {
             AV *const list = newAV();
-            SV *const reference = newRV_noinc((SV *)list);
             if (token->count)
                 av_extend(list, (SSize_t)token->count - 1);
-            PLACE(reference);
+            PLACE(newRV_noinc((SV *)list));
             around[depth++] = open;
             open = (SV *)list;
             break;
@@ -177,7 +242,7 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
             break;
         }
         case MESOS_TOKEN_BYTES:
-            PLACE(newSVpvn(bytes + token->value, token->count));
+            PLACE(string(aTHX_ bytes + token->value, token->count));
             break;
         }
     }

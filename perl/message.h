@@ -35,10 +35,16 @@ void mesos_message_define_classes(pTHX);
 
 /* --- between the files of the codec ------------------------------------------------------------------------------------------ */
 
+/* The name of a field, as a shared string, and its hash. */
+typedef struct {
+    SV *name;
+    U32 hash;
+} MessageKey;
+
 /* One interpreter's part of the codec. */
 typedef struct {
     const MesosSchema *schema;
-    SV **keys;           /* field names as shared strings, one for each key of the schema */
+    MessageKey *keys;    /* field names, one for each key of the schema */
     HV **stashes;        /* of the message classes; NULL until first used */
     AV **introspection;  /* of the message classes: what _pb_fields_list and its like return; NULL until first used */
     MesosDecoder *decoder;

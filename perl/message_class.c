@@ -91,7 +91,7 @@ static SV *default_of(pTHX_ const MesosSchemaField *field)
 
 static SV *get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *field)
 {
-    SV *const key = state->keys[field->key];
+    SV *const key = state->keys[field->key].name;
     HE *entry = hv_fetch_ent(hash, key, 0, SvSHARED_HASH(key));
     SV *value = entry ? HeVAL(entry) : NULL;
     if (value) {
@@ -106,7 +106,7 @@ static SV *get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *fiel
 static void set(pTHX_ MessageState *state, HV *hash, I32 index, SV *value)
 {
     const MesosSchemaField *field = field_of(state, index);
-    SV *const key = state->keys[field->key];
+    SV *const key = state->keys[field->key].name;
     if (value) {
         if (!hv_store_ent(hash, key, value, SvSHARED_HASH(key))) {
             SvSETMAGIC(value);
@@ -121,7 +121,7 @@ static void set(pTHX_ MessageState *state, HV *hash, I32 index, SV *value)
         for (i = of->first_field; i < of->first_field + of->field_count; i++) {
             const MesosSchemaField *other = state->schema->fields + i;
             if (other != field && other->oneof == field->oneof)
-                (void)hv_delete_ent(hash, state->keys[other->key], G_DISCARD, SvSHARED_HASH(state->keys[other->key]));
+                (void)hv_delete_ent(hash, state->keys[other->key].name, G_DISCARD, state->keys[other->key].hash);
         }
     }
 }
@@ -134,7 +134,7 @@ XS(mesos_xs_accessor)
     const I32 index = XSANY.any_i32;
     HV *hash;
     if (items < 1 || !SvROK(ST(0)) || SvTYPE(SvRV(ST(0))) != SVt_PVHV) {
-        SV *name = state->keys[field_of(state, index)->key];
+        SV *name = state->keys[field_of(state, index)->key].name;
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%" SVf " is a method of a message object", SVfARG(name))));
     }
     hash = (HV *)SvRV(ST(0));
@@ -204,7 +204,7 @@ static AV *introspection(pTHX_ MessageState *state, uint32_t class_id)
         SV *description = field_description(aTHX_ state, field);
         SV *number = newSViv(field->number);
         av_push(list, description);
-        (void)hv_store_ent(by_name, state->keys[field->key], SvREFCNT_inc(description), 0);
+        (void)hv_store_ent(by_name, state->keys[field->key].name, SvREFCNT_inc(description), 0);
         (void)hv_store_ent(by_number, number, SvREFCNT_inc(description), 0);
         SvREFCNT_dec(number);
         if (field->oneof) {
@@ -212,8 +212,8 @@ static AV *introspection(pTHX_ MessageState *state, uint32_t class_id)
             SV **members = hv_fetch(oneofs, (const char *)name.data, (I32)name.len, 1);
             if (!SvROK(*members))
                 sv_setsv(*members, sv_2mortal(newRV_noinc((SV *)newAV())));
-            av_push((AV *)SvRV(*members), newSVsv(state->keys[field->key]));
-            (void)hv_store_ent(reverse, state->keys[field->key], name_sv(aTHX_ name), 0);
+            av_push((AV *)SvRV(*members), newSVsv(state->keys[field->key].name));
+            (void)hv_store_ent(reverse, state->keys[field->key].name, name_sv(aTHX_ name), 0);
         }
     }
     made = newAV();
@@ -308,7 +308,7 @@ static void define_message(pTHX_ MessageState *state, uint32_t class_id, SV *buf
         method(aTHX_ buffer, of->perl, "_pb_oneofs_rev", mesos_xs_introspection, any + ONEOFS_REVERSE);
     }
     for (i = of->first_field; i < of->first_field + of->field_count; i++)
-        accessor(aTHX_ buffer, of->perl, SvPVX(state->keys[state->schema->fields[i].key]), (I32)i);
+        accessor(aTHX_ buffer, of->perl, SvPVX(state->keys[state->schema->fields[i].key].name), (I32)i);
 }
 
 static void define_enum(pTHX_ const MesosSchemaEnum *of, SV *buffer)

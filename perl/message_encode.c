@@ -243,7 +243,7 @@ static void push_undefined(pTHX_ Walk *walk, uint32_t index)
     ENTER;
     SAVETMPS;
     PUSHMARK(SP);
-    mXPUSHs(newSVpvf("undefined element of the repeated field '%s' is encoded as the empty value", SvPVX(state->keys[field->key])));
+    mXPUSHs(newSVpvf("undefined element of the repeated field '%s' is encoded as the empty value", SvPVX(state->keys[field->key].name)));
     PUTBACK;
     call_pv("Mesos::Message::_carp", G_VOID | G_DISCARD);
     FREETMPS;
@@ -298,9 +298,10 @@ static bool walk_list(pTHX_ Walk *walk, uint32_t index, AV *array)
 
 /* The value of a key, or NULL. Without magic the bucket is looked at directly: most fields of a message are not set, and a miss is
  * then one load. */
-static SV *value_of(pTHX_ Walk *walk, HV *hash, SV *key)
+static SV *value_of(pTHX_ Walk *walk, HV *hash, const MessageKey *of)
 {
-    const U32 wanted = SvSHARED_HASH(key);
+    SV *const key = of->name;
+    const U32 wanted = of->hash;
     HE *entry;
     if (SvMAGICAL((SV *)hash)) {
         keep_open(aTHX_ walk);
@@ -328,7 +329,7 @@ static bool walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
     walk->messages++;
     for (; index < end; index++) {
         const MesosSchemaField *const field = schema->fields + index;
-        SV *value = value_of(aTHX_ walk, hash, walk->state->keys[field->key]);
+        SV *value = value_of(aTHX_ walk, hash, walk->state->keys + field->key);
         AV *array;
         if (value)
             RESOLVE(value);

@@ -170,6 +170,23 @@ fn a_session_with_every_event_and_call() {
 }
 
 #[test]
+fn the_agents_unix_socket_goes_before_its_address() {
+    let path = std::env::temp_dir().join(format!("mesos-perl-agent-{}.sock", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("listen");
+    listener.set_nonblocking(true).expect("nonblocking");
+    let server = Server::new();
+    let (driver, _) = start(&server, &[("MESOS_DOMAIN_SOCKET", path.to_str().expect("text"))]);
+    let (mut stream, _) = wait_for("a connection", || listener.accept().ok());
+    stream.set_nonblocking(false).expect("blocking");
+    let mut start = [0; 40];
+    std::io::Read::read_exact(&mut stream, &mut start).expect("a request");
+    assert_eq!(&start, b"POST /slave(1)/api/v1/executor HTTP/1.1\r");
+    assert!(server.is_idle());
+    driver.close();
+    std::fs::remove_file(&path).expect("remove");
+}
+
+#[test]
 fn the_last_update_is_waited_for_until_the_agent_has_it() {
     let server = Server::new();
     let (driver, channel) = start(&server, &[]);

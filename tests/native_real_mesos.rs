@@ -1,4 +1,4 @@
-//! The scheduler driver against a real Apache Mesos 1.11: MESOS_TEST_MASTER=host:port names a master that has an agent.
+//! Both drivers against a real Apache Mesos 1.11: MESOS_TEST_MASTER=host:port names a master that has an agent on this machine.
 
 mod support;
 
@@ -34,6 +34,7 @@ impl Framework {
             master: master.to_string(),
             framework: info.encode_to_vec(),
             implicit_acknowledgements: true,
+            helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
             ..Default::default()
         };
         let driver = scheduler::new(options, channel.clone()).expect("driver");
@@ -296,6 +297,8 @@ fn executor_process() {
                 let data = [b"echo:", &bytes(&event, 0)[..]].concat();
                 assert_eq!(driver.call(ExecutorCall::SendFrameworkMessage { data }), Ok(Status::Running));
             }
+            // The agent restarts.
+            "disconnected" | "reregistered" => (),
             other => panic!("{other}"),
         }
     }
@@ -304,7 +307,17 @@ fn executor_process() {
 #[test]
 fn an_executor_of_ours_runs_under_a_real_agent() {
     let Some(master) = master() else { return };
-    let mut framework = Framework::start(&master, info("native executor test"));
+    run_our_executor(&master);
+}
+
+/// What holds under a real agent holds under ours; this one is always here.
+#[test]
+fn an_executor_of_ours_runs_in_the_embedded_cluster() {
+    run_our_executor("local");
+}
+
+fn run_our_executor(master: &str) {
+    let mut framework = Framework::start(master, info("native executor test"));
     expect(&framework.channel, "registered");
     let program = std::env::current_exe().expect("this program");
     let executor = proto::ExecutorInfo {

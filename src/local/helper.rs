@@ -27,7 +27,7 @@ pub fn launch(executable: &Path) -> io::Result<Pipes> {
     let pipes = child.stdin.take().zip(child.stdout.take());
     // Where SIGCHLD is ignored there is nothing to wait for any more.
     match child.wait() {
-        Ok(status) if !status.success() => return Err(io::Error::new(io::ErrorKind::Other, "the helper could not start")),
+        Ok(status) if !status.success() => return Err(io::Error::other("the helper could not start")),
         _ => {}
     }
     let (commands, mut reports) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
@@ -36,8 +36,7 @@ pub fn launch(executable: &Path) -> io::Result<Pipes> {
             commands: commands.into(),
             reports: reports.into(),
         }),
-        _ => Err(io::Error::new(
-            io::ErrorKind::Other,
+        _ => Err(io::Error::other(
             "the helper ended at once; is it of the same version as the module?",
         )),
     }

@@ -297,5 +297,5 @@ fn tag_size(field: &Field) -> u64 {
 #[inline]
 fn varint_size(value: u64) -> u64 {
     let bits = u64::from(64 - (value | 1).leading_zeros());
-    (bits + 6) / 7
+    bits.div_ceil(7)
 }

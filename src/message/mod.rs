@@ -5,6 +5,7 @@
 //! | [`schema`] | the messages, fields and enums of proto/*.proto, and their Perl names |
 //! | [`wire`] | varints, tags and lengths of untrusted bytes |
 //! | [`decode`] | bytes to a tape: everything is checked here |
+//! | `gather` | the same for values that are scattered over a message |
 //! | [`encode`] | a tape to bytes: everything is checked here |
 //! | [`number`] | what Perl may give for a numeric field |
 //! | [`path`] | which part of a message an error is about |
@@ -16,6 +17,7 @@
 pub mod class;
 pub mod decode;
 pub mod encode;
+mod gather;
 pub mod number;
 pub mod path;
 pub mod schema;

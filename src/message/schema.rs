@@ -1,6 +1,7 @@
 //! The messages, fields and enums of proto/*.proto, as tables that `tests/generated.rs` makes from the descriptors.
 
 use super::schema_tables;
+use super::wire::WireType;
 use super::ClassId;
 use once_cell::sync::Lazy;
 use std::collections::HashMap;
@@ -59,6 +60,8 @@ pub struct Field {
     pub of: u16,
     /// 0, or 1 + the index into the class's `oneofs`.
     pub oneof: u8,
+    /// The wire type of a single value, as the low bits of its tag.
+    pub(super) wire: u8,
     pub default: DefaultValue,
 }
 
@@ -95,6 +98,7 @@ pub(super) const fn f(number: u32, key: u16, label: Label, kind: Kind, of: u16, 
         kind,
         of,
         oneof,
+        wire: kind.wire_type() as u8,
         default,
     }
 }
@@ -126,6 +130,12 @@ impl Field {
 
     pub fn is_repeated(&self) -> bool {
         self.label == Label::Repeated
+    }
+
+    /// Whether a value with this wire type is one of the field: a single value, or a packed list of numbers for a repeated field.
+    #[inline]
+    pub(super) fn accepts(&self, wire: u8) -> bool {
+        wire == self.wire || (wire == WireType::Bytes as u8 && self.is_repeated())
     }
 }
 

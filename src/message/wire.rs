@@ -15,7 +15,7 @@ pub enum WireType {
 
 impl Kind {
     /// The wire type of a single value.
-    pub fn wire_type(self) -> WireType {
+    pub const fn wire_type(self) -> WireType {
         match self {
             Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => WireType::Fixed64,
             Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => WireType::Fixed32,
@@ -58,13 +58,8 @@ impl fmt::Display for WireError {
     }
 }
 
-/// What a tag is followed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    Value(WireType),
-    GroupStart,
-    GroupEnd,
-}
+const GROUP_START: u8 = 3;
+const GROUP_END: u8 = 4;
 
 const MAX_FIELD_NUMBER: u64 = (1 << 29) - 1;
 
@@ -153,24 +148,15 @@ impl<'a> Reader<'a> {
         self.bytes.get(start..self.position).unwrap_or_default()
     }
 
-    /// A field's number and what follows.
+    /// A field's number and the wire type's number, 0 to 7: a [`WireType`], or 3 or 4 for the start or end of a group.
     #[inline]
-    pub fn tag(&mut self) -> Result<(u32, Shape), WireError> {
+    pub fn tag(&mut self) -> Result<(u32, u8), WireError> {
         let tag = self.varint()?;
         let number = tag >> 3;
         if number == 0 || number > MAX_FIELD_NUMBER {
             return Err(WireError::FieldNumber);
         }
-        let shape = match tag & 7 {
-            0 => Shape::Value(WireType::Varint),
-            1 => Shape::Value(WireType::Fixed64),
-            2 => Shape::Value(WireType::Bytes),
-            3 => Shape::GroupStart,
-            4 => Shape::GroupEnd,
-            5 => Shape::Value(WireType::Fixed32),
-            _ => return Err(WireError::WireType),
-        };
-        Ok((number as u32, shape))
+        Ok((number as u32, (tag & 7) as u8))
     }
 
     /// One value of a numeric kind, as its bits: varints as they are, fixed ones widened with zeros.
@@ -184,24 +170,27 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips the value of the field `number`, groups with all that is in them.
-    pub fn skip(&mut self, number: u32, shape: Shape) -> Result<(), WireError> {
-        match shape {
-            Shape::Value(WireType::Bytes) => self.delimited().map(drop),
-            Shape::Value(wire_type) => self.number(wire_type).map(drop),
-            Shape::GroupStart => self.skip_group(number),
-            Shape::GroupEnd => Err(WireError::GroupEnd),
+    pub fn skip(&mut self, number: u32, wire: u8) -> Result<(), WireError> {
+        match wire {
+            0 => self.varint().map(drop),
+            1 => self.fixed64().map(drop),
+            2 => self.delimited().map(drop),
+            GROUP_START => self.skip_group(number),
+            GROUP_END => Err(WireError::GroupEnd),
+            5 => self.fixed32().map(drop),
+            _ => Err(WireError::WireType),
         }
     }
 
     fn skip_group(&mut self, number: u32) -> Result<(), WireError> {
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {
-            let (number, shape) = self.tag()?;
-            match shape {
-                Shape::GroupStart if open.len() == MAX_DEPTH => return Err(WireError::TooDeep),
-                Shape::GroupStart => open.push(number),
-                Shape::GroupEnd if number == innermost => drop(open.pop()),
-                _ => self.skip(number, shape)?,
+            let (number, wire) = self.tag()?;
+            match wire {
+                GROUP_START if open.len() == MAX_DEPTH => return Err(WireError::TooDeep),
+                GROUP_START => open.push(number),
+                GROUP_END if number == innermost => drop(open.pop()),
+                _ => self.skip(number, wire)?,
             }
         }
         Ok(())
@@ -232,13 +221,10 @@ mod tests {
 
     #[test]
     fn tags() {
-        assert_eq!(reader(&[0x0a]).tag(), Ok((1, Shape::Value(WireType::Bytes))));
+        assert_eq!(reader(&[0x0a]).tag(), Ok((1, 2)));
         assert_eq!(reader(&[0x02]).tag(), Err(WireError::FieldNumber));
-        assert_eq!(reader(&[0x0e]).tag(), Err(WireError::WireType));
-        assert_eq!(
-            reader(&[0xf8, 0xff, 0xff, 0xff, 0x0f]).tag(),
-            Ok((536_870_911, Shape::Value(WireType::Varint)))
-        );
+        assert_eq!(reader(&[0x0e]).skip(1, 6), Err(WireError::WireType));
+        assert_eq!(reader(&[0xf8, 0xff, 0xff, 0xff, 0x0f]).tag(), Ok((536_870_911, 0)));
         assert_eq!(reader(&[0x80, 0x80, 0x80, 0x80, 0x10]).tag(), Err(WireError::FieldNumber));
     }
 
@@ -254,8 +240,8 @@ mod tests {
     fn groups() {
         let skip = |bytes: &[u8]| {
             let mut reader = reader(bytes);
-            let (number, shape) = reader.tag()?;
-            reader.skip(number, shape).map(|()| reader.position())
+            let (number, wire) = reader.tag()?;
+            reader.skip(number, wire).map(|()| reader.position())
         };
         // group 1 { group 2 { 3: 5 } 4: "x" }
         assert_eq!(skip(&[0x0b, 0x13, 0x18, 5, 0x14, 0x22, 1, b'x', 0x0c, 9]), Ok(9));

@@ -7,9 +7,9 @@ use std::future::{pending, poll_fn, Future};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Bytes that one read takes.
@@ -40,6 +40,9 @@ enum Happened {
 }
 
 async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
+    if let Some(path) = &endpoint.socket {
+        return Ok(Box::new(UnixStream::connect(path).await?));
+    }
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     stream.set_nodelay(true)?;
     Ok(Box::new(stream))
@@ -80,35 +83,37 @@ impl Socket {
     }
 }
 
-/// Reading goes first: an answer that came before the peer closed is read even if writing fails.
+/// Writes what can be written, then reads. When writing fails, what the peer sent before it closed is still read.
 fn poll_open(
     transport: &mut Box<dyn Transport>,
     outgoing: &mut BytesMut,
     buffer: &mut [u8],
     context: &mut Context<'_>,
 ) -> Poll<Happened> {
-    let mut read = ReadBuf::new(buffer);
-    match Pin::new(&mut *transport).poll_read(context, &mut read) {
-        Poll::Ready(Ok(())) => {
-            return Poll::Ready(match read.filled().len() {
-                0 => Happened::Broken("connection closed by the peer".to_string()),
-                length => Happened::Received(length),
-            })
+    let broken = loop {
+        if outgoing.is_empty() {
+            break match Pin::new(&mut *transport).poll_flush(context) {
+                Poll::Ready(Err(why)) => Some(why),
+                _ => None,
+            };
         }
-        Poll::Ready(Err(why)) => return Poll::Ready(Happened::Broken(format!("connection broken: {why}"))),
-        Poll::Pending => (),
-    }
-    while !outgoing.is_empty() {
         match Pin::new(&mut *transport).poll_write(context, outgoing) {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Happened::Broken("connection takes no data".to_string())),
+            Poll::Ready(Ok(0)) => break Some(io::ErrorKind::WriteZero.into()),
             Poll::Ready(Ok(written)) => outgoing.advance(written),
-            Poll::Ready(Err(why)) => return Poll::Ready(Happened::Broken(format!("connection broken: {why}"))),
-            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(why)) => break Some(why),
+            Poll::Pending => break None,
         }
-    }
-    match Pin::new(&mut *transport).poll_flush(context) {
-        Poll::Ready(Err(why)) => Poll::Ready(Happened::Broken(format!("connection broken: {why}"))),
-        _ => Poll::Pending,
+    };
+    let mut read = ReadBuf::new(buffer);
+    match (Pin::new(&mut *transport).poll_read(context, &mut read), broken) {
+        (Poll::Ready(Ok(())), _) => Poll::Ready(match read.filled().len() {
+            0 => Happened::Broken("connection closed by the peer".to_string()),
+            length => Happened::Received(length),
+        }),
+        (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
+            Poll::Ready(Happened::Broken(format!("connection broken: {why}")))
+        }
+        (Poll::Pending, None) => Poll::Pending,
     }
 }
 
@@ -157,12 +162,11 @@ async fn drive<M: Machine>(
                 Action::Done => return,
             }
         }
-        let deadline = machine
-            .deadline()
-            .map(|d| tokio::time::Instant::from_std(start + d.min(Duration::MAX / 4)));
+        // A time beyond what the clock can tell never comes.
+        let deadline = machine.deadline().and_then(|d| start.checked_add(d));
         let timer = async {
             match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
                 None => pending().await,
             }
         };

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest duration of Mesos, which counts nanoseconds in 64 bits.
+const LONGEST: f64 = i64::MAX as f64 * 1e-9;
+
 /// Parses `<decimal><unit>`; no space, no sign, the unit is mandatory.
 pub fn parse(text: &str) -> Option<Duration> {
     let border = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
@@ -18,7 +21,7 @@ pub fn parse(text: &str) -> Option<Duration> {
         _ => return None,
     };
     let value = number.parse::<f64>().ok()? * seconds;
-    Duration::try_from_secs_f64(value).ok()
+    Duration::try_from_secs_f64(value).ok().filter(|_| value <= LONGEST)
 }
 
 #[cfg(test)]
@@ -49,6 +52,7 @@ mod tests {
             "-5secs",
             "1.2.3secs",
             "5secs ",
+            "99999weeks",
             "99999999999999999999weeks",
         ] {
             assert_eq!(parse(text), None, "{text:?}");

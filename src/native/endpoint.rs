@@ -3,6 +3,7 @@
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use std::fmt;
+use std::path::PathBuf;
 
 /// A string that never shows up in logs or errors.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Endpoint {
     pub prefix: String,
     /// The value of the Authorization header.
     pub authorization: Option<Secret>,
+    /// A Unix domain socket to connect to instead of host and port.
+    pub socket: Option<PathBuf>,
 }
 
 impl Endpoint {
@@ -45,6 +48,7 @@ impl Endpoint {
             port,
             prefix: "/master".to_string(),
             authorization: None,
+            socket: None,
         }
     }
 
@@ -60,6 +64,7 @@ impl Endpoint {
             port,
             prefix: format!("/{id}"),
             authorization: None,
+            socket: None,
         })
     }
 
@@ -99,6 +104,7 @@ impl Endpoint {
             port,
             prefix: prefix.filter(plain).unwrap_or(&self.prefix).to_string(),
             authorization: self.authorization.clone(),
+            socket: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 use super::duration;
 use super::endpoint::{split_authority, Endpoint};
 use crate::driver::DriverError;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const DEFAULT_RECOVERY: Duration = Duration::from_secs(15 * 60);
@@ -61,6 +62,7 @@ impl Environment {
             }
             endpoint = endpoint.with_bearer(&token);
         }
+        endpoint.socket = get("MESOS_DOMAIN_SOCKET").filter(|v| !v.is_empty()).map(PathBuf::from);
         let recovery = time("MESOS_RECOVERY_TIMEOUT", DEFAULT_RECOVERY)?;
         let grace = time("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", DEFAULT_GRACE)?;
         Ok(Environment {
@@ -118,11 +120,13 @@ pub(crate) mod tests {
             ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "500ms"),
             ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "7secs"),
             ("MESOS_LOCAL", ""),
+            ("MESOS_DOMAIN_SOCKET", "/run/agent.sock"),
             ("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "a.b.c"),
         ])
         .expect("environment");
         assert_eq!(full.endpoint.to_string(), "10.0.0.5:5051");
         assert_eq!(full.endpoint.prefix, "/slave(1)");
+        assert_eq!(full.endpoint.socket, Some(PathBuf::from("/run/agent.sock")));
         assert_eq!(full.endpoint.authorization.as_ref().map(|s| s.reveal()), Some("Bearer a.b.c"));
         assert!(!format!("{full:?}").contains("a.b.c"));
         assert_eq!(full.recovery_timeout, Some(Duration::from_secs(60)));

@@ -1,6 +1,5 @@
 //! What both drivers' handles share: the status, the gate through which events pass to the channel, and the thread.
 
-use super::backoff;
 use super::connection;
 use super::machine::{Emission, Machine};
 use crate::channel::Channel;
@@ -11,6 +10,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedSender};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -51,6 +51,9 @@ impl<C: Send + 'static> Handle<C> {
         E: FnMut(Emission) + Send + 'static,
         K: FnMut() + Send + 'static,
     {
+        if *lock(&self.gate) {
+            return Err(DriverError::System("the driver is closed".to_string()));
+        }
         let (sender, receiver) = unbounded_channel();
         let mut thread = lock(&self.thread);
         let started = crate::thread::spawn(name, move || {
@@ -125,11 +128,13 @@ impl<C: Send + 'static> Handle<C> {
     }
 }
 
-/// A seed for jitter. Without random numbers the address of a variable must do: this is no secret.
+/// A seed for jitter. It is no secret: without random numbers the clock will do.
 pub fn seed() -> u64 {
     let mut bytes = [0; 8];
     match getrandom::getrandom(&mut bytes) {
         Ok(()) => u64::from_ne_bytes(bytes),
-        Err(_) => backoff::Random(&bytes as *const _ as u64 | 1).0,
+        Err(_) => SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(1, |d| d.as_nanos() as u64),
     }
 }

@@ -174,15 +174,6 @@ impl ResponseParser {
         }
     }
 
-    /// Whether the connection may close here: between responses, or in a body that the close ends.
-    pub fn may_end(&self) -> bool {
-        match self.state {
-            State::Head => self.buffer.is_empty(),
-            State::UntilClose => true,
-            _ => false,
-        }
-    }
-
     fn head(&mut self) -> Result<Option<Head>, HttpError> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);

@@ -23,6 +23,7 @@ const STABLE: Duration = Duration::from_secs(5);
 /// Heartbeats that may be missed (Mesos' recommendation).
 const MISSED_HEARTBEATS: f64 = 5.0;
 const DEFAULT_HEARTBEAT: f64 = 15.0;
+const LONGEST_HEARTBEAT: f64 = 86_400.0;
 /// How long queued calls may take after `stop`, and after `close` alone.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -206,11 +207,10 @@ impl SchedulerMachine {
         {
             return self.fail("The master registered this framework under another id");
         }
-        let seconds = subscribed.heartbeat_interval_seconds.unwrap_or(DEFAULT_HEARTBEAT);
-        let silence = Duration::try_from_secs_f64(seconds * MISSED_HEARTBEATS)
-            .ok()
-            .filter(|d| !d.is_zero());
-        self.session.subscribed(silence, now.elapsed);
+        let interval = subscribed.heartbeat_interval_seconds.filter(|s| s.is_finite() && *s > 0.0);
+        let interval = interval.unwrap_or(DEFAULT_HEARTBEAT).min(LONGEST_HEARTBEAT);
+        let silence = Duration::from_secs_f64(interval * MISSED_HEARTBEATS);
+        self.session.subscribed(Some(silence), now.elapsed);
         self.subscribed_since = Some(now.elapsed);
         self.offers.clear();
         let first = self.framework_id.is_none() || self.failover;
@@ -544,7 +544,7 @@ impl SchedulerMachine {
         self.config
             .master_timeout
             .filter(|_| waits)
-            .map(|limit| self.absent_since + limit)
+            .map(|limit| self.absent_since.saturating_add(limit))
     }
 }
 

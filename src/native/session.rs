@@ -236,6 +236,7 @@ impl Session {
             },
             Link::Calls if self.calls_link == CallsLink::Open && !self.calls.has_unanswered() => {
                 // An idle connection was closed: the next call opens another.
+                self.calls.restart();
                 self.calls_link = CallsLink::Closed;
                 self.pump(now);
             }

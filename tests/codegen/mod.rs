@@ -132,7 +132,7 @@ pub fn tables(set: &FileDescriptorSet) -> String {
         let mut sorted: Vec<_> = descriptor.field.iter().collect();
         sorted.sort_by_key(|f| f.number());
         // The decoder has one bit for each field of a message.
-        assert!(sorted.len() <= 128, "{} has too many fields", message.proto);
+        assert!(sorted.len() <= 64, "{} has too many fields", message.proto);
         let mut lookup = vec![0; sorted.last().map_or(0, |f| f.number() as usize + 1)];
         assert!(lookup.len() <= 256, "{} has too high a field number", message.proto);
         writeln!(fields, "    // {}", message.proto).unwrap();

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod scheduler;
+
 use mesos_perl::channel::Channel;
 use mesos_perl::event::{Arg, Event};
 use prost::Message;

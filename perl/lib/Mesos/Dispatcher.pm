@@ -99,11 +99,11 @@ sub unwatch { }
 
 sub DEMOLISH {
     my ($self, $in_global_destruction) = @_;
-    $self->unwatch unless $in_global_destruction;
+    # The copy in a new thread has no handle, and its watchers are the other thread's. (CLONE_SKIP would spare the copy, but perl
+    # panics where there are weak references to what it skips.)
+    $self->unwatch if !$in_global_destruction && $self->_xs_is_open;
     $self->_xs_free;
 }
-
-sub CLONE_SKIP {1}
 
 1;
 __END__

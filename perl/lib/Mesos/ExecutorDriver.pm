@@ -60,8 +60,6 @@ sub sendFrameworkMessage {
 
 sub DEMOLISH { $_[0]->_xs_free }
 
-sub CLONE_SKIP {1}
-
 1;
 __END__
 

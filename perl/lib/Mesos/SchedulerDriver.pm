@@ -111,8 +111,6 @@ sub reconcileTasks {
 
 sub DEMOLISH { $_[0]->_xs_free }
 
-sub CLONE_SKIP {1}
-
 1;
 __END__
 

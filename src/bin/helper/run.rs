@@ -1,7 +1,7 @@
 //! The third mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
 use mesos_perl::local::helper_protocol::{Frame, Program};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{CString, OsStr};
 use std::fs::{File, OpenOptions};
@@ -31,6 +31,10 @@ fn become_program(parent: i32) -> Result<Never, String> {
         .map_err(|e| format!("cannot read the program: {e}"))?;
     let program = Program::decode(&encoded).map_err(|e| e.to_string())?;
 
+    // The second stage blocks all signals, and masks are inherited.
+    SigSet::all()
+        .thread_unblock()
+        .map_err(|e| format!("cannot unblock signals: {e}"))?;
     rustix::process::setsid().map_err(|e| format!("setsid failed: {e}"))?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let file = |path: &[u8]| {

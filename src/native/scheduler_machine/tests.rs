@@ -348,3 +348,45 @@ fn suppressed_roles_stay_those_of_the_framework() {
         assert_eq!(machine.suppressed.iter().collect::<Vec<_>>(), expected);
     }
 }
+
+#[test]
+fn no_heartbeat_interval_breaks_the_clock() {
+    for interval in [f64::NAN, f64::INFINITY, -1.0, 0.0, 1e300, 1e-300] {
+        let mut machine = machine(named(), Some(Duration::MAX));
+        machine.start(at(0.0));
+        assert!(machine.deadline().is_some());
+        machine.opened(Link::Stream, at(0.0));
+        machine.received(Link::Stream, &stream(&[subscribed_record(interval)]), at(0.0));
+        assert_eq!(names(&machine.take_actions()), ["registered"], "{interval}");
+        assert!(
+            machine.deadline().is_some_and(|d| d <= Duration::from_secs(5 * 86_400)),
+            "{interval}"
+        );
+    }
+}
+
+#[test]
+fn damaged_streams_never_panic() {
+    let Some(response) = captures::read("protobuf/00-SUBSCRIBE.response.http") else {
+        return;
+    };
+    let mut random = crate::native::backoff::Random(0x1234_5678_9abc_def1);
+    let mut below = |limit: usize| (random.next_fraction() * limit as f64) as usize;
+    for _ in 0..3000 {
+        let mut damaged = response.clone();
+        for _ in 0..1 + below(4) {
+            let index = below(damaged.len());
+            damaged[index] = below(256) as u8;
+        }
+        let mut machine = machine(named(), None);
+        machine.start(at(0.0));
+        machine.opened(Link::Stream, at(0.0));
+        for piece in damaged.chunks(1 + below(3000)) {
+            machine.received(Link::Stream, piece, at(0.1));
+            // Errors come at most once, and nothing comes behind them.
+            let actions = machine.take_actions();
+            let error = names(&actions).iter().position(|name| *name == "error");
+            assert!(error.map_or(true, |index| index + 1 == names(&actions).len()));
+        }
+    }
+}

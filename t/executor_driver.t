@@ -1,0 +1,82 @@
+use strict;
+use warnings FATAL => 'all';
+use Test::More;
+BEGIN { delete @ENV{grep {/\AMESOS_/} keys %ENV} }
+use Mesos::Executor;
+use Mesos::ExecutorDriver;
+
+# Without an agent: arguments, states, environment. With one: t/local.t.
+
+
+sub dies_at {
+    my ($line, $code, $name, @patterns) = @_;
+    my $ok = eval { $code->(); 1 };
+    ok !$ok, $name;
+    my $error = $@;
+    like $error, $_ for @patterns, qr/ at \Q${\__FILE__}\E line $line\b/;
+}
+
+subtest 'constructor' => sub {
+    dies_at __LINE__, sub { Mesos::ExecutorDriver->new }, 'no executor', qr/Missing required arguments: executor/;
+    dies_at __LINE__, sub { Mesos::ExecutorDriver->new(executor => bless {}, 'Foo') }, 'wrong class', qr/executor/, qr/"Executor"/;
+};
+
+my $driver = Mesos::ExecutorDriver->new(executor => Mesos::Executor->new);
+my $update = {task_id => {value => 't'}, state => Mesos::TaskState::TASK_RUNNING};
+
+subtest 'methods' => sub {
+    for my $case (
+        [sendStatusUpdate => [], qr/Wrong number of parameters; got 0; expected 1/],
+        [sendStatusUpdate => ['x'], qr/sendStatusUpdate: status: expected Mesos::TaskStatus or a hash reference, got "x"/],
+        [sendStatusUpdate => [{state => 1}], qr/Mesos::TaskStatus\.task_id: required field is missing/],
+        [sendStatusUpdate => [{%$update, state => 'x'}], qr/Mesos::TaskStatus\.state: expected .*got "x"/],
+        [sendFrameworkMessage => [undef], qr/sendFrameworkMessage: data: expected a string, got undef/],
+    ) {
+        my ($method, $args, @patterns) = @$case;
+        dies_at __LINE__, sub { $driver->$method(@$args) }, $method, @patterns;
+    }
+};
+
+subtest 'before start' => sub {
+    is $driver->status, Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->sendStatusUpdate($update), Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->sendFrameworkMessage(42), Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->stop, Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->abort, Mesos::Status::DRIVER_NOT_STARTED;
+    is $driver->join, Mesos::Status::DRIVER_NOT_STARTED;
+};
+
+subtest 'an environment without agent' => sub {
+    dies_at __LINE__, sub { $driver->start }, 'start', qr/MESOS_\w+ is not set/, qr/agent/;
+    dies_at __LINE__, sub { $driver->run }, 'run', qr/MESOS_\w+ is not set/;
+    is $driver->running, 0;
+    is $driver->status, Mesos::Status::DRIVER_NOT_STARTED, 'start can be tried again';
+    local @ENV{qw(MESOS_FRAMEWORK_ID MESOS_EXECUTOR_ID MESOS_SLAVE_ID MESOS_DIRECTORY)} = qw(f e s /tmp);
+    local $ENV{MESOS_SLAVE_PID} = 'nonsense';
+    dies_at __LINE__, sub { $driver->start }, 'start', qr/MESOS_SLAVE_PID/, qr/nonsense/;
+};
+
+subtest 'autoflush goes back to what it was' => sub {
+    local @ENV{qw(MESOS_FRAMEWORK_ID MESOS_EXECUTOR_ID MESOS_SLAVE_ID MESOS_DIRECTORY MESOS_SLAVE_PID MESOS_LOCAL)} =
+        ('f', 'e', 's', '/tmp', 'slave(1)@127.0.0.1:1', 1);
+    for my $before (0, 1) {
+        for my $end (qw(stop abort)) {
+            local $| = $before;
+            my $driver = Mesos::ExecutorDriver->new(executor => Mesos::Executor->new);
+            $driver->stop;
+            is $|, $before, 'stop without start changes nothing';
+            is $driver->start, Mesos::Status::DRIVER_RUNNING;
+            is $|, 1;
+            $driver->start;
+            $driver->$end;
+            is $|, $before, $end;
+        }
+    }
+    local $| = 0;
+    my $driver = Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, autoflush => 0);
+    $driver->start;
+    is $|, 0, 'autoflush => 0';
+    $driver->stop;
+};
+
+done_testing;

@@ -1,0 +1,115 @@
+use strict;
+use warnings FATAL => 'all';
+use Config;
+# EV's objects cannot be copied into threads.
+BEGIN { $ENV{PERL_ANYEVENT_MODEL} = 'Perl' }
+BEGIN { if ($Config{useithreads}) { require threads; threads->import } }
+use lib 't/lib';
+use Test::Mesos qw(command);
+use Test::More;
+
+# When objects end: threads, forks, global destruction, callbacks that take the ground from under themselves.
+
+# What a program prints, and its exit status.
+sub program {
+    my ($code) = @_;
+    my @command = ($^X, (map {"-I$_"} grep { !ref } @INC), '-It/lib', '-MTest::Mesos', '-e', $code);
+    my $pid = open my $out, '-|';
+    die $! unless defined $pid;
+    if (!$pid) { open STDERR, '>&', \*STDOUT or die $!; exec @command or die $! }
+    local $/;
+    my $printed = readline $out;
+    close $out;
+    return ($printed // '', $?);
+}
+
+subtest 'threads' => sub {
+    plan skip_all => 'this perl has no threads' unless $Config{useithreads};
+    my $framework = Test::Framework->new(tasks => [command('t', 'true')]);
+    my $driver = Test::Mesos::driver_for('local', $framework);
+    my $offer = Mesos::OfferID->new({value => 'o'});
+    my ($answer, $bytes) = threads->create({context => 'list'}, sub { (eval { $driver->status } // $@, Mesos::OfferID->new({value => 'in thread'})->encode) })->join;
+    like $answer, qr/closed, or belongs to another thread/, 'a new thread cannot use the driver';
+    is(Mesos::OfferID->decode($bytes)->{value}, 'in thread', 'but can use messages');
+    is $driver->run, Mesos::Status::DRIVER_STOPPED(), 'the driver works on';
+    is_deeply $framework->states, {t => [0, 1, 2]};
+};
+
+subtest 'global destruction' => sub {
+    for my $keep ('our $driver = ', 'my $cycle = {}; $cycle->{self} = $cycle; $cycle->{driver} = ', 'our @list; push @list, ') {
+        for my $dispatcher (qw(AnyEvent Interrupt IOAsync Mojo POE)) {
+            SKIP: {
+                skip "no $dispatcher", 2 unless eval "require Mesos::Dispatcher::$dispatcher; 1";
+                my ($printed, $status) = program(qq{
+                    my \$framework = Test::Framework->new(tasks => [Test::Mesos::command('t', 'sleep 1000')], stop_when_done => 0);
+                    $keep my \$d = Test::Mesos::driver_for('local', \$framework, dispatcher => '$dispatcher');
+                    \$d->run_once until \@{ \$framework->states->{t} || [] } == 2;
+                    print "running\\n";
+                });
+                is $printed, "running\n", "$keep with $dispatcher: nothing is said";
+                is $status, 0, 'and it ends well';
+            }
+        }
+    }
+};
+
+subtest 'a callback that drops the driver' => sub {
+    my ($printed, $status) = program(q{
+        package Drops; use Moo; extends 'Mesos::Scheduler';
+        our $driver;
+        sub registered { undef $driver; print "dropped\n" }
+        package main;
+        $Drops::driver = Test::Mesos::driver_for('local', Drops->new);
+        my $dispatcher = $Drops::driver->dispatcher;
+        $Drops::driver->start;
+        $dispatcher->wait(20);
+        $dispatcher->wait(0.1);
+        print "alive\n";
+    });
+    is $printed, "dropped\nalive\n";
+    is $status, 0;
+};
+
+subtest 'calls in a callback after stop, and a second driver beside' => sub {
+    my @order;
+    package Stops;
+    use Moo;
+    extends 'Mesos::Scheduler';
+    has log => (is => 'ro');
+    sub registered {
+        my ($self, $driver) = @_;
+        push @{ $self->log }, $driver->stop, $driver->stop, $driver->killTask({value => 'x'}), $driver->abort;
+    }
+    package main;
+    my $first = Test::Mesos::driver_for('local', Stops->new(log => \@order));
+    my $framework = Test::Framework->new(tasks => [command('t', 'true')]);
+    my $second = Test::Mesos::driver_for('local', $framework, dispatcher => $first->dispatcher);
+    $_->start for $first, $second;
+    is $first->run, Mesos::Status::DRIVER_STOPPED();
+    is_deeply \@order, [(Mesos::Status::DRIVER_STOPPED()) x 4];
+    is $second->run, Mesos::Status::DRIVER_STOPPED(), 'two drivers on one dispatcher each get their own events';
+    is_deeply $framework->states, {t => [0, 1, 2]};
+};
+
+subtest 'a child that goes on' => sub {
+    my ($printed, $status) = program(q{
+        my $framework = Test::Framework->new(tasks => [Test::Mesos::command('t', 'true')]);
+        my $driver = Test::Mesos::driver_for('local', $framework);
+        $driver->start;
+        my $pid = fork // die;
+        if (!$pid) {
+            # Its own framework, and its own end, with all of the parent's objects in it.
+            my $own = Test::Framework->new(tasks => [Test::Mesos::command('c', 'true')]);
+            my $status = Test::Mesos::driver_for('local', $own, dispatcher => 'IOAsync')->run;
+            print "child $status\n";
+            exit 0;
+        }
+        waitpid $pid, 0;
+        $| = 1;
+        print "ended $?\n", 'parent ', $driver->run, "\n";
+    });
+    is $printed, "child 4\nended 0\nparent 4\n";
+    is $status, 0;
+};
+
+done_testing;

@@ -1,0 +1,85 @@
+use strict;
+use warnings FATAL => 'all';
+use File::Temp qw(tempdir);
+use Test::More;
+use Mesos qw(trace);
+
+is_deeply \@Mesos::_log_levels, [qw(QUIET ERROR WARNING INFO)];
+
+# level, directory => MESOS_quiet, MESOS_logging_level, MESOS_log_dir ('kept': as it was before)
+for my $case (
+    [[],                  1, 'kept', 'kept'],
+    [['QUIET'],           1, 'kept', 'kept'],
+    [['0'],               1, 'kept', 'kept'],
+    [['-4'],              1, 'kept', 'kept'],
+    [['QUIET', '/d'],     1, 'kept', 'kept'],
+    [[''],                1, 'kept', 'kept'],
+    [['1'],               0, 'ERROR', undef],
+    [['1.9'],             0, 'ERROR', undef],
+    [['ERROR'],           0, 'ERROR', undef],
+    [['2'],               0, 'WARNING', undef],
+    [['-2'],              0, 'WARNING', undef],
+    [['WARNING', ''],     0, 'WARNING', undef],
+    [['3'],               0, 'INFO', undef],
+    [['4'],               0, 'INFO', undef],
+    [['99'],              0, 'INFO', undef],
+    [['-1'],              0, 'INFO', undef],
+    [[' 3'],              0, 'INFO', undef],
+    [['03'],              0, 'INFO', undef],
+    [['1e1'],             0, 'INFO', undef],
+    [['INFO', '0'],       0, 'INFO', undef],
+    [['INFO', '/tmp/x'],  1, 'INFO', '/tmp/x'],
+    [['info'],            0, 'info', undef],
+    [['3x'],              0, '3x', undef],
+) {
+    my ($args, @expected) = @$case;
+    local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)} = ('kept') x 3;
+    is_deeply [trace(@$args)], [], 'returns nothing';
+    is_deeply [@ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)}], \@expected, 'trace(' . join(', ', @$args) . ')';
+}
+
+# What a program with PERL_MESOS_TRACE set to $_[0] prints to stderr: it makes and starts a driver without a master.
+sub traced {
+    my ($trace, $code) = @_;
+    local $ENV{PERL_MESOS_TRACE} = $trace;
+    delete local $ENV{PERL_MESOS_TRACE} unless defined $trace;
+    delete local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)};
+    $code ||= 'Mesos::SchedulerDriver->new(master => "127.0.0.1:1", framework => {user => "", name => "traced/by test"},
+        scheduler => Mesos::Scheduler->new, master_timeout => 0.3)->run';
+    my @command = ($^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::SchedulerDriver', '-MMesos::Scheduler', '-e', $code);
+    my $pid = open my $out, '-|';
+    die $! unless defined $pid;
+    if (!$pid) { open STDERR, '>&', \*STDOUT or die $!; exec @command or die $! }
+    local $/;
+    my $printed = readline $out;
+    close $out;
+    return $printed // '';
+}
+
+is traced(undef), '', 'silent by default';
+is traced('QUIET'), '';
+is traced('0'), '';
+my $line = qr/^[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \w+\.rs:\d+\] .+$/m;
+like traced('INFO'), $line, 'lines in glog\'s format on stderr';
+like traced('3'), $line;
+like traced('WARNING'), qr/^W\d{4}/m;
+unlike traced('WARNING'), qr/^I\d{4}/m, 'only what is as bad as that';
+like traced('loud'), qr/expected QUIET, ERROR, WARNING or INFO, got "loud" at -e line 1/, 'an error, at the line that makes the driver';
+
+subtest 'files' => sub {
+    my $dir = tempdir(CLEANUP => 1) . '/new/log';
+    is traced("WARNING=$dir"), '', 'nothing on stderr';
+    opendir my $handle, $dir or return fail "no directory: $!";
+    my @names = sort grep { !/\A\./ } readdir $handle;
+    my ($file) = grep {/\Aby test\.[^.]+.*\.log\.WARNING\.\d{8}-\d{6}\.\d+\z/} @names;
+    ok $file, 'named after the framework, as glog does' or diag explain \@names;
+    is readlink "$dir/by test.WARNING", $file, 'and a link to it';
+    open my $log, '<', "$dir/$file" or die $!;
+    local $/;
+    my $text = readline $log;
+    like $text, qr/\ALog file created at: .*\nRunning on machine: .*\nLog line format: .*\n/;
+    like $text, qr/WARNING level logging started!/;
+    like $text, qr/^W\d{4}.*127\.0\.0\.1:1/m, 'names the master';
+};
+
+done_testing;

@@ -1,0 +1,746 @@
+//! The two APIs of the embedded cluster as their clients see them: codes, texts, offers, life cycles.
+
+mod local_support;
+
+use local_support::*;
+use mesos_perl::local::Cluster;
+use mesos_perl::proto::framework_info::{capability, Capability};
+use mesos_perl::proto::scheduler::call::{self, Type};
+use mesos_perl::proto::scheduler::{event, Event};
+use mesos_perl::proto::*;
+use prost::Message;
+use std::time::Instant;
+use TaskState::*;
+
+const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");
+
+#[test]
+fn nothing_without_the_secret() {
+    let cluster = cluster();
+    let body = subscribe_call(info("x")).encode_to_vec();
+    for path in [
+        "/master/api/v1/scheduler",
+        "/api/v1/executor",
+        "/state",
+        "/version",
+        "/redirect",
+        "/nosuch",
+    ] {
+        for authorization in [None, Some("Bearer 00"), Some("Basic dGVzdDp0ZXN0")] {
+            let mut headers = vec![PROTOBUF];
+            headers.extend(authorization.map(|value| ("Authorization", value)));
+            let reply = request(cluster.address(), "POST", path, &headers, &body);
+            assert_eq!((reply.status, reply.text()), (401, "401 Unauthorized."), "{path}");
+            assert!(reply.header("WWW-Authenticate").unwrap().starts_with("Bearer realm="));
+        }
+    }
+    assert_eq!(request(cluster.address(), "GET", "/health", &[], b"").status, 200);
+    assert!(!format!("{cluster:?}").contains(cluster.secret()));
+    assert!(cluster.secret().len() >= 32);
+}
+
+#[test]
+fn requests_that_are_none() {
+    let cluster = cluster();
+    let authorization = format!("Bearer {}", cluster.secret());
+    let auth = ("Authorization", authorization.as_str());
+    let mut framework = Framework::new(&cluster);
+    let stream_id = framework.stream_id.clone();
+    let of = |call: scheduler::Call| {
+        scheduler::Call {
+            framework_id: Some(framework.id.clone()),
+            ..call
+        }
+        .encode_to_vec()
+    };
+    let subscribe = subscribe_call(info("x")).encode_to_vec();
+    let revive = of(call(Type::Revive));
+    let unknown = scheduler::Call {
+        framework_id: Some(FrameworkId { value: "no".into() }),
+        ..call(Type::Revive)
+    }
+    .encode_to_vec();
+    let stream = ("Mesos-Stream-Id", stream_id.as_str());
+    let mismatch = format!(
+        "The stream ID 'x' included in this request didn't match the stream ID currently associated with framework ID {}",
+        framework.id.value
+    );
+    type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, &'a [u8], u16, &'a str);
+    let s = "/master/api/v1/scheduler";
+    let e = "/slave(1)/api/v1/executor";
+    let cases: Vec<Case> = vec![
+        (
+            "GET",
+            s,
+            vec![],
+            b"",
+            405,
+            "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'.",
+        ),
+        (
+            "PUT",
+            e,
+            vec![PROTOBUF],
+            b"",
+            405,
+            "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'PUT'.",
+        ),
+        ("POST", s, vec![], b"", 400, "Expecting 'Content-Type' to be present"),
+        (
+            "POST",
+            "/slave%281%29/api/v1/executor",
+            vec![],
+            b"",
+            400,
+            "Expecting 'Content-Type' to be present",
+        ),
+        (
+            "POST",
+            s,
+            vec![("Content-Type", "text/plain")],
+            b"",
+            415,
+            "Expecting 'Content-Type' of application/json or application/x-protobuf",
+        ),
+        (
+            "POST",
+            s,
+            vec![("Content-Type", "application/x-protobuf; x=y")],
+            b"",
+            415,
+            "Expecting 'Content-Type' of application/json or application/x-protobuf",
+        ),
+        (
+            "POST",
+            s,
+            vec![PROTOBUF],
+            b"\xff\xff",
+            400,
+            "Failed to parse body into Call protobuf",
+        ),
+        ("POST", e, vec![PROTOBUF], b"", 400, "Failed to parse body into Call protobuf"),
+        (
+            "POST",
+            s,
+            vec![PROTOBUF],
+            b"",
+            400,
+            "Failed to validate scheduler::Call: Expecting 'type' to be present",
+        ),
+        (
+            "POST",
+            s,
+            vec![PROTOBUF, ("Accept", "text/html")],
+            &subscribe,
+            406,
+            "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'",
+        ),
+        (
+            "POST",
+            s,
+            vec![PROTOBUF, stream],
+            &subscribe,
+            400,
+            "Subscribe calls should not include the 'Mesos-Stream-Id' header",
+        ),
+        ("POST", s, vec![PROTOBUF], &unknown, 400, "Framework cannot be found"),
+        (
+            "POST",
+            s,
+            vec![PROTOBUF],
+            &revive,
+            400,
+            "All non-subscribe calls should include the 'Mesos-Stream-Id' header",
+        ),
+        ("POST", s, vec![PROTOBUF, ("Mesos-Stream-Id", "x")], &revive, 400, &mismatch),
+        ("POST", s, vec![PROTOBUF, stream], &revive, 202, ""),
+        ("POST", "/api/v1/scheduler/", vec![PROTOBUF, stream], &revive, 202, ""),
+        ("GET", "/nosuch", vec![], b"", 404, "404 Not Found."),
+        ("GET", "/redirect/state", vec![], b"", 404, "404 Not Found."),
+    ];
+    for (method, path, mut headers, body, status, text) in cases {
+        headers.push(auth);
+        let reply = request(cluster.address(), method, path, &headers, body);
+        assert_eq!((reply.status, reply.text()), (status, text), "{method} {path}");
+    }
+    let redirect = request(cluster.address(), "GET", "/master/redirect", &[auth], b"");
+    assert_eq!(
+        (redirect.status, redirect.header("Location")),
+        (307, Some(format!("//{}", cluster.address()).as_str()))
+    );
+    let version = request(cluster.address(), "GET", "/version", &[auth], b"");
+    assert!(version.text().contains("\"version\":\"1.11.0\""), "{}", version.text());
+    let missing = framework.post(call(Type::Accept));
+    assert_eq!(
+        missing.text(),
+        "Failed to validate scheduler::Call: Expecting 'accept' to be present"
+    );
+}
+
+#[test]
+fn first_subscribed_then_a_heartbeat_then_offers() {
+    let mut config = config("cpus:4;mem:4096;ports:[31000-31099]");
+    config.attributes = Some("rack:r1".into());
+    config.hostname = Some("node.test".into());
+    let cluster = Cluster::start(config).unwrap();
+    let mut framework = Framework::new(&cluster);
+    assert!(framework.id.value.ends_with("-0000"));
+    assert_eq!(framework.stream_id.len(), 36);
+    let second: Event = framework.records.next().unwrap();
+    assert_eq!(event_type(&second), event::Type::Heartbeat);
+    let offer = framework.offer();
+    assert!(offer.id.value.ends_with("-O0"));
+    assert_eq!(
+        (
+            offer.hostname.as_str(),
+            offer.attributes[0].text.as_ref().unwrap().value.as_str()
+        ),
+        ("node.test", "r1")
+    );
+    let url = offer.url.unwrap();
+    assert_eq!(
+        (url.scheme.as_str(), url.path(), url.address.port),
+        ("http", "/slave(1)", i32::from(cluster.address().port()))
+    );
+    assert!(offer.allocation_info.is_none() && offer.resources.iter().all(|r| r.allocation_info.is_none()));
+    let names: Vec<&str> = offer.resources.iter().map(|r| r.name.as_str()).collect();
+    assert_eq!(names, ["cpus", "mem", "ports", "disk"]);
+}
+
+#[test]
+fn heartbeats_go_on() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let started = Instant::now();
+    let beat = |event: &Event| (event_type(event) == event::Type::Heartbeat).then_some(());
+    framework.find("the first heartbeat", beat);
+    assert!(started.elapsed().as_secs_f64() < 10.0);
+    framework.find("the second heartbeat", beat);
+    assert!((14.0..25.0).contains(&started.elapsed().as_secs_f64()));
+}
+
+#[test]
+fn roles_show_in_offers_of_those_that_have_several() {
+    let cluster = cluster();
+    let capabilities = vec![Capability {
+        r#type: Some(capability::Type::MultiRole as i32),
+    }];
+    let mut framework = Framework::of(
+        &cluster,
+        FrameworkInfo {
+            capabilities,
+            roles: vec!["web".into()],
+            ..info("roles")
+        },
+    );
+    let offer = framework.offer();
+    let role = |info: &Option<resource::AllocationInfo>| info.as_ref().unwrap().role().to_string();
+    assert_eq!(role(&offer.allocation_info), "web");
+    assert!(offer.resources.iter().all(|r| role(&r.allocation_info) == "web"));
+    let task = framework.command("t", "true");
+    framework.launch_on(&offer, vec![task]);
+    assert_eq!(framework.story("t").pop().unwrap().0, TaskFinished);
+}
+
+#[test]
+fn refused_offers_stay_away() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let offer = framework.offer();
+    let decline = |seconds| {
+        Some(call::Decline {
+            offer_ids: vec![offer.id.clone()],
+            filters: Some(Filters {
+                refuse_seconds: Some(seconds),
+            }),
+        })
+    };
+    let started = Instant::now();
+    framework.accepted(scheduler::Call {
+        decline: decline(1.5),
+        ..call(Type::Decline)
+    });
+    let again = framework.offer();
+    assert!(started.elapsed().as_secs_f64() >= 1.5);
+    let filters = Some(Filters {
+        refuse_seconds: Some(1e6),
+    });
+    let decline = Some(call::Decline {
+        offer_ids: vec![again.id],
+        filters,
+    });
+    framework.accepted(scheduler::Call {
+        decline,
+        ..call(Type::Decline)
+    });
+    let started = Instant::now();
+    framework.accepted(call(Type::Revive));
+    let offer = framework.offer();
+    assert!(started.elapsed().as_secs_f64() < 0.9, "REVIVE offers at once");
+    // A suppressed framework gets none: the next offer goes to the other.
+    framework.accepted(call(Type::Suppress));
+    let decline = Some(call::Decline {
+        offer_ids: vec![offer.id],
+        filters: Some(Filters {
+            refuse_seconds: Some(0.0),
+        }),
+    });
+    framework.accepted(scheduler::Call {
+        decline,
+        ..call(Type::Decline)
+    });
+    let mut other = Framework::new(&cluster);
+    other.offer();
+}
+
+#[test]
+fn offers_that_are_invalid_lose_the_tasks() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let offer = framework.offer();
+    let launch = |framework: &mut Framework, ids: &[&str], task: &str| {
+        let task_infos = vec![framework.command(task, "true")];
+        let operation = offer::Operation {
+            launch: Some(offer::operation::Launch { task_infos }),
+            ..Default::default()
+        };
+        let offer_ids = ids.iter().map(|id| OfferId { value: id.to_string() }).collect();
+        let accept = Some(call::Accept {
+            offer_ids,
+            operations: vec![operation],
+            filters: None,
+        });
+        framework.accepted(scheduler::Call {
+            accept,
+            ..call(Type::Accept)
+        });
+        let status = framework.update(task);
+        assert_eq!(
+            (status.source(), status.reason()),
+            (task_status::Source::Master, task_status::Reason::InvalidOffers)
+        );
+        assert!(status.uuid.is_none());
+        (status.state(), status.message().to_string())
+    };
+    let id = offer.id.value.clone();
+    let text = |error: String| (TaskLost, format!("Task launched with invalid offers: {error}"));
+    assert_eq!(launch(&mut framework, &[], "a"), text("No offers specified".into()));
+    assert_eq!(launch(&mut framework, &["x"], "b"), text("Offer x is no longer valid".into()));
+    assert_eq!(
+        launch(&mut framework, &[&id, &id], "c"),
+        text(format!("Duplicate offer {id} in offer list"))
+    );
+    // It went back without a filter, so it comes again.
+    assert_eq!(
+        launch(&mut framework, &[&id], "d"),
+        text(format!("Offer {id} is no longer valid"))
+    );
+    framework.offer();
+}
+
+#[test]
+fn tasks_that_are_invalid_are_errors() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let good = framework.command("good", "sleep 1000");
+    let with = |id: &str, change: &dyn Fn(&mut TaskInfo)| {
+        let mut task = TaskInfo {
+            task_id: TaskId { value: id.into() },
+            ..good.clone()
+        };
+        change(&mut task);
+        task
+    };
+    let long = "x".repeat(256);
+    let agent = framework.agent_id.value.clone();
+    let both = |t: &mut TaskInfo| {
+        t.executor = Some(ExecutorInfo {
+            executor_id: ExecutorId { value: "e".into() },
+            command: t.command.clone(),
+            ..Default::default()
+        })
+    };
+    let cases: Vec<(TaskInfo, String)> = vec![
+        (with("", &|_| ()), "ID must not be empty".into()),
+        (with(&long, &|_| ()), "ID must not be greater than 255 characters".into()),
+        (with("..", &|_| ()), "'..' is disallowed".into()),
+        (with("../x", &|_| ()), "'../x' contains invalid characters".into()),
+        (with("good", &|_| ()), "Task has duplicate ID: good".into()),
+        (
+            with("agent", &|t| t.slave_id.value = "S9".into()),
+            format!("Task uses invalid agent S9 while agent {agent} is expected"),
+        ),
+        (
+            with("grace", &|t| {
+                t.kill_policy = Some(KillPolicy {
+                    grace_period: Some(DurationInfo { nanoseconds: -1 }),
+                })
+            }),
+            "Task's 'kill_policy.grace_period' must be non-negative".into(),
+        ),
+        (
+            with("max", &|t| t.max_completion_time = Some(DurationInfo { nanoseconds: -1 })),
+            "Task's `max_completion_time` must be non-negative".into(),
+        ),
+        (with("none", &|t| t.resources.clear()), "Task uses no resources".into()),
+        (
+            with("zero", &|t| t.resources = vec![scalar("cpus", 0.0)]),
+            "Task uses invalid resources: Invalid resources: Invalid scalar resource: value <= 0".into(),
+        ),
+        (
+            with("neither", &|t| t.command = None),
+            "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present".into(),
+        ),
+        (
+            with("both", &both),
+            "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present".into(),
+        ),
+        (
+            with("nocommand", &|t| {
+                t.command = None;
+                let executor_id = ExecutorId { value: "e".into() };
+                t.executor = Some(ExecutorInfo {
+                    r#type: Some(executor_info::Type::Custom as i32),
+                    executor_id,
+                    ..Default::default()
+                });
+            }),
+            "'ExecutorInfo.command' must be set for 'CUSTOM' executor".into(),
+        ),
+        (
+            with("executor", &|t| {
+                both(t);
+                t.command = None;
+                t.executor.as_mut().unwrap().executor_id.value = "a/b".into();
+            }),
+            "'a/b' contains invalid characters".into(),
+        ),
+    ];
+    let mut tasks = vec![good.clone()];
+    tasks.extend(cases.iter().map(|(task, _)| task.clone()));
+    tasks.push(with("big", &|t| t.resources = vec![scalar("cpus", 100.0)]));
+    tasks.push(with("last", &|_| ()));
+    framework.launch(tasks);
+    for (task, message) in &cases {
+        let status = framework.find(message, |event| {
+            let status = &event.update.as_ref()?.status;
+            (status.task_id == task.task_id && status.state() == TaskError).then(|| status.clone())
+        });
+        assert_eq!(status.message(), message);
+        assert_eq!(
+            (status.source(), status.reason()),
+            (task_status::Source::Master, task_status::Reason::TaskInvalid)
+        );
+        assert!(status.uuid.is_none() && status.timestamp.is_some());
+    }
+    let big = framework.update("big");
+    let message =
+        "Total resources cpus(allocated: *):100 required by task and its executor is more than available cpus(allocated: *):3.9;";
+    assert!(big.message().starts_with(message), "{}", big.message());
+    framework.wait_for("good", TaskRunning);
+    framework.wait_for("last", TaskRunning);
+    assert!(!cluster.work_dir().join("x").exists());
+}
+
+#[test]
+fn reconciliation() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    framework.acknowledge = false;
+    let task = framework.command("t", "sleep 1000");
+    framework.launch(vec![task]);
+    let update = framework.update("t");
+    framework.acknowledge("t", update.uuid.unwrap().to_vec());
+    let update = framework.update("t");
+    assert_eq!(update.state(), TaskRunning);
+    let agent = framework.agent_id.clone();
+    let ask = |framework: &mut Framework, task: &str, slave_id: Option<SlaveId>| {
+        let tasks = vec![call::reconcile::Task {
+            task_id: TaskId { value: task.into() },
+            slave_id,
+        }];
+        framework.accepted(scheduler::Call {
+            reconcile: Some(call::Reconcile { tasks }),
+            ..call(Type::Reconcile)
+        });
+        let status = framework.update(task);
+        assert_eq!(
+            (status.source(), status.reason()),
+            (task_status::Source::Master, task_status::Reason::Reconciliation)
+        );
+        assert!(status.uuid.is_none());
+        (status.state(), status.message().to_string())
+    };
+    let latest = (TaskRunning, "Reconciliation: Latest task state".to_string());
+    assert_eq!(ask(&mut framework, "t", None), latest);
+    assert_eq!(
+        ask(&mut framework, "x", None),
+        (TaskLost, "Reconciliation: Task is unknown".into())
+    );
+    assert_eq!(
+        ask(&mut framework, "x", Some(agent)),
+        (TaskLost, "Reconciliation: Task is unknown to the agent".into())
+    );
+    framework.accepted(scheduler::Call {
+        reconcile: Some(call::Reconcile::default()),
+        ..call(Type::Reconcile)
+    });
+    let implicit = framework.update("t");
+    assert_eq!((implicit.state(), implicit.message().to_string()), latest);
+    framework.kill("nosuch", None);
+    assert_eq!(framework.update("nosuch").state(), TaskLost);
+}
+
+#[test]
+fn updates_come_again_until_they_are_acknowledged() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    framework.acknowledge = false;
+    let task = framework.command("t", "true");
+    framework.launch(vec![task]);
+    let started = Instant::now();
+    let first = framework.update("t");
+    assert_eq!(first.state(), TaskStarting);
+    let again = framework.update("t");
+    assert!(started.elapsed().as_secs_f64() > 9.0);
+    assert_eq!(again, first, "the same update, not the next one");
+    // A wrong uuid acknowledges nothing.
+    framework.acknowledge("t", vec![0x11, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+    framework.acknowledge("t", first.uuid.unwrap().to_vec());
+    assert_eq!(framework.update("t").state(), TaskRunning);
+}
+
+#[test]
+fn a_second_subscription_takes_over() {
+    let cluster = cluster();
+    let mut first = Framework::of(
+        &cluster,
+        FrameworkInfo {
+            failover_timeout: Some(60.0),
+            ..info("failover")
+        },
+    );
+    first.acknowledge = false;
+    let task = first.command("t", "sleep 1000");
+    first.launch(vec![task]);
+    let update = first.update("t");
+    let again = FrameworkInfo {
+        id: Some(first.id.clone()),
+        failover_timeout: Some(60.0),
+        ..info("failover")
+    };
+    let mut second = Framework::of(&cluster, again);
+    assert_eq!(second.id, first.id);
+    assert_ne!(second.stream_id, first.stream_id);
+    let message = first.find("an ERROR", |event| Some(event.error.as_ref()?.message.clone()));
+    assert_eq!(message, "Framework failed over");
+    assert!(first.ends());
+    assert_eq!(first.post(call(Type::Revive)).status, 400);
+    assert_eq!(second.update("t"), update, "sent again at once");
+    second.wait_for("t", TaskRunning);
+}
+
+#[test]
+fn frameworks_end_for_good() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let task = framework.command("t", "echo $$ > pid; exec sleep 1000");
+    framework.launch(vec![task]);
+    let pid = number_in(&framework.sandbox(&cluster, "t").join("pid"));
+    assert!(is_alive(pid));
+    framework.accepted(call(Type::Teardown));
+    assert!(framework.ends());
+    until("the task is killed", || !is_alive(pid));
+    let again = subscribe_call(FrameworkInfo {
+        id: Some(framework.id.clone()),
+        ..info("test")
+    });
+    let mut records = Records::open(cluster.address(), "/api/v1/scheduler", cluster.secret(), &again);
+    let error: Event = records.next().unwrap();
+    assert_eq!(error.error.unwrap().message, "Framework has been removed");
+    assert!(records.next::<Event>().is_none());
+    // Its resources are for others.
+    let offer = Framework::new(&cluster).offer();
+    assert_eq!(offer.resources[0].scalar.unwrap().value, 4.0);
+}
+
+#[test]
+fn a_closed_stream_is_the_end_without_a_failover_timeout() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let task = framework.command("t", "echo $$ > pid; exec sleep 1000");
+    framework.launch(vec![task]);
+    let pid = number_in(&framework.sandbox(&cluster, "t").join("pid"));
+    let info = FrameworkInfo {
+        failover_timeout: Some(3600.0),
+        ..info("patient")
+    };
+    let mut patient = Framework::of(&cluster, info);
+    patient.offer();
+    drop(framework);
+    until("the task is killed", || !is_alive(pid));
+    let authorization = format!("Bearer {}", cluster.secret());
+    let id = patient.id.value.clone();
+    drop(patient);
+    let frameworks = |key: &str| {
+        let state = request(
+            cluster.address(),
+            "GET",
+            "/master/state",
+            &[("Authorization", &authorization)],
+            b"",
+        );
+        let state: serde_json::Value = serde_json::from_slice(&state.body).unwrap();
+        state[key].as_array().unwrap().clone()
+    };
+    until("the other is disconnected", || {
+        frameworks("frameworks")
+            .iter()
+            .any(|f| f["id"] == id.as_str() && f["connected"] == false)
+    });
+    assert_eq!(frameworks("completed_frameworks").len(), 1);
+    assert_eq!(frameworks("slaves")[0]["resources"]["cpus"], 4.0);
+}
+
+#[test]
+fn subscriptions_that_are_refused() {
+    let cluster = cluster();
+    let refused = |info: FrameworkInfo| {
+        let mut records = Records::open(
+            cluster.address(),
+            "/api/v1/scheduler",
+            cluster.secret(),
+            &subscribe_call(info),
+        );
+        let error: Event = records.next().unwrap();
+        assert!(records.next::<Event>().is_none());
+        error.error.unwrap().message
+    };
+    assert_eq!(
+        refused(FrameworkInfo {
+            roles: vec!["a".into()],
+            ..info("x")
+        }),
+        "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable"
+    );
+    #[allow(deprecated)]
+    let bad_role = FrameworkInfo {
+        role: Some("a b".into()),
+        ..info("x")
+    };
+    assert!(refused(bad_role).starts_with("'FrameworkInfo.role' is not a valid role: "));
+    assert_eq!(
+        refused(FrameworkInfo {
+            failover_timeout: Some(-1.0),
+            ..info("x")
+        }),
+        "The framework failover_timeout (-1) is invalid"
+    );
+    let bad_id = FrameworkInfo {
+        id: Some(FrameworkId { value: "../../x".into() }),
+        ..info("x")
+    };
+    assert!(refused(bad_id).contains("contains invalid characters"));
+}
+
+#[test]
+fn large_requests_are_refused() {
+    let cluster = cluster();
+    let authorization = format!("Bearer {}", cluster.secret());
+    // Chunked by hand: only what is beyond the limit matters, and the server may answer before it has all.
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(cluster.address()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n\
+         Authorization: {authorization}\r\nContent-Length: {}\r\n\r\n",
+        65 * 1024 * 1024
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let piece = vec![0; 1024 * 1024];
+    for _ in 0..65 {
+        if stream.write_all(&piece).is_err() {
+            break;
+        }
+    }
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.starts_with(b"HTTP/1.1 413 "), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[test]
+fn nonsense_harms_nobody() {
+    let cluster = cluster();
+    let authorization = format!("Bearer {}", cluster.secret());
+    let mut framework = Framework::new(&cluster);
+    let offer = framework.offer();
+    let stream_id = framework.stream_id.clone();
+    let headers = [
+        PROTOBUF,
+        ("Authorization", authorization.as_str()),
+        ("Mesos-Stream-Id", stream_id.as_str()),
+    ];
+    // Damaged copies of a call that does much; the seed is fixed, so that a failure comes again.
+    let extreme = |mut task: TaskInfo| {
+        task.resources = vec![scalar("cpus", f64::MAX), scalar("cpus", f64::MAX), scalar("mem", f64::NAN)];
+        let range = value::Range { begin: 0, end: u64::MAX };
+        let ranges = Some(value::Ranges {
+            range: vec![range, range],
+        });
+        task.resources.push(Resource {
+            name: "ports".into(),
+            r#type: 1,
+            ranges,
+            ..Default::default()
+        });
+        task.kill_policy = Some(KillPolicy {
+            grace_period: Some(DurationInfo { nanoseconds: i64::MAX }),
+        });
+        task
+    };
+    let task_infos = vec![extreme(framework.command("a", "true")), framework.task_of("b", "e", "true")];
+    let operation = offer::Operation {
+        launch: Some(offer::operation::Launch { task_infos }),
+        ..Default::default()
+    };
+    let filters = Some(Filters {
+        refuse_seconds: Some(f64::NEG_INFINITY),
+    });
+    let accept = Some(call::Accept {
+        offer_ids: vec![offer.id],
+        operations: vec![operation],
+        filters,
+    });
+    let whole = scheduler::Call {
+        framework_id: Some(framework.id.clone()),
+        accept,
+        ..call(Type::Accept)
+    }
+    .encode_to_vec();
+    let mut random = 1u64;
+    let mut next = |limit: usize| {
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (random >> 33) as usize % limit
+    };
+    for round in 0..600 {
+        let mut body = whole.clone();
+        for _ in 0..next(4) {
+            let at = next(body.len());
+            body[at] = next(256) as u8;
+        }
+        body.truncate(body.len() - if round % 3 == 0 { next(body.len()) } else { 0 });
+        let path = if round % 5 == 0 {
+            "/api/v1/executor"
+        } else {
+            "/api/v1/scheduler"
+        };
+        let reply = request(cluster.address(), "POST", path, &headers, &body);
+        assert!(matches!(reply.status, 200..=202 | 400 | 403 | 406 | 501), "{}", reply.status);
+    }
+    // The cluster is as it was.
+    framework.accepted(call(Type::Revive));
+    let task = framework.command("after", "true");
+    framework.accepted(call(Type::Revive));
+    framework.launch(vec![task]);
+    assert_eq!(framework.story("after").pop().unwrap().0, TaskFinished);
+}

@@ -1,0 +1,376 @@
+//! Custom executors: the test itself speaks for a process that only shows its environment.
+
+mod local_support;
+
+use local_support::*;
+use mesos_perl::local::Cluster;
+use mesos_perl::proto::executor::{call, event, Call, Event};
+use mesos_perl::proto::scheduler;
+use mesos_perl::proto::*;
+use prost::Message;
+use TaskState::*;
+
+/// Says who it is, then waits.
+const COMMAND: &str = "tr '\\0' '\\n' < /proc/self/environ > environment; echo $$ > pid; exec sleep 1000";
+
+/// An executor's side of the API.
+struct Executor {
+    address: std::net::SocketAddr,
+    token: String,
+    id: ExecutorId,
+    framework_id: FrameworkId,
+    records: Option<Records>,
+}
+
+impl Executor {
+    /// From the environment that the process with `id` was given.
+    fn of(cluster: &Cluster, framework: &Framework, id: &str) -> Executor {
+        let sandbox = framework.sandbox(cluster, id);
+        number_in(&sandbox.join("pid"));
+        let text = std::fs::read_to_string(sandbox.join("environment")).unwrap();
+        let variable = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            line.unwrap_or_else(|| panic!("{name} in {text}")).to_string()
+        };
+        assert_eq!(variable("MESOS_SLAVE_ID"), framework.agent_id.value);
+        assert_eq!(variable("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD"), "5secs");
+        assert_eq!(variable("MESOS_SLAVE_PID"), format!("slave(1)@{}", cluster.address()));
+        assert_eq!(
+            std::path::Path::new(&variable("MESOS_SANDBOX")),
+            sandbox.canonicalize().unwrap()
+        );
+        Executor {
+            address: variable("MESOS_AGENT_ENDPOINT").parse().unwrap(),
+            token: variable("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"),
+            id: ExecutorId {
+                value: variable("MESOS_EXECUTOR_ID"),
+            },
+            framework_id: FrameworkId {
+                value: variable("MESOS_FRAMEWORK_ID"),
+            },
+            records: None,
+        }
+    }
+
+    fn call(&self, kind: call::Type) -> Call {
+        Call {
+            executor_id: self.id.clone(),
+            framework_id: self.framework_id.clone(),
+            r#type: Some(kind as i32),
+            ..Default::default()
+        }
+    }
+
+    fn subscribe(&mut self, subscribe: call::Subscribe) {
+        let call = Call {
+            subscribe: Some(subscribe),
+            ..self.call(call::Type::Subscribe)
+        };
+        self.records = Some(Records::open(self.address, "/slave(1)/api/v1/executor", &self.token, &call));
+    }
+
+    fn next(&mut self, kind: event::Type) -> Event {
+        let event: Event = self.records.as_mut().unwrap().next().expect("an event");
+        assert_eq!(event.r#type(), kind, "{event:?}");
+        event
+    }
+
+    fn post(&self, call: Call) -> (u16, String) {
+        let authorization = format!("Bearer {}", self.token);
+        let headers = [
+            ("Content-Type", "application/x-protobuf"),
+            ("Authorization", authorization.as_str()),
+        ];
+        let reply = request(self.address, "POST", "/api/v1/executor", &headers, &call.encode_to_vec());
+        (reply.status, reply.text().to_string())
+    }
+
+    fn status(task: &str, state: TaskState, uuid: u8) -> TaskStatus {
+        TaskStatus {
+            task_id: TaskId { value: task.into() },
+            state: state as i32,
+            source: Some(task_status::Source::Executor as i32),
+            uuid: Some([uuid, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 0].to_vec().into()),
+            data: Some(b"\0\xff"[..].into()),
+            ..Default::default()
+        }
+    }
+
+    fn update(&mut self, task: &str, state: TaskState, uuid: u8) {
+        let update = Some(call::Update {
+            status: Self::status(task, state, uuid),
+        });
+        assert_eq!(
+            self.post(Call {
+                update,
+                ..self.call(call::Type::Update)
+            }),
+            (202, String::new())
+        );
+        let acknowledged = self.next(event::Type::Acknowledged).acknowledged.unwrap();
+        assert_eq!((acknowledged.task_id.value.as_str(), acknowledged.uuid[0]), (task, uuid));
+    }
+
+    /// What follows a SUBSCRIBE.
+    fn subscribed(&mut self) -> event::Subscribed {
+        self.next(event::Type::Subscribed).subscribed.unwrap()
+    }
+
+    fn launched(&mut self) -> String {
+        self.next(event::Type::Launch).launch.unwrap().task.task_id.value
+    }
+}
+
+fn failure(framework: &mut Framework) -> scheduler::event::Failure {
+    framework.find("a FAILURE", |event| event.failure.clone())
+}
+
+#[test]
+fn from_the_first_task_to_the_shutdown() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let one = framework.task_of("one", "e", COMMAND);
+    let two = framework.task_of("two", "e", COMMAND);
+    framework.launch(vec![one, two]);
+    let mut executor = Executor::of(&cluster, &framework, "e");
+    let pid = number_in(&framework.sandbox(&cluster, "e").join("pid"));
+
+    let early = executor.post(Call {
+        message: Some(call::Message { data: "x".into() }),
+        ..executor.call(call::Type::Message)
+    });
+    assert_eq!(early, (403, "Executor is not subscribed".into()));
+    executor.subscribe(call::Subscribe::default());
+    let subscribed = executor.subscribed();
+    assert_eq!(subscribed.executor_info.executor_id, executor.id);
+    assert_eq!(subscribed.executor_info.framework_id.as_ref(), Some(&executor.framework_id));
+    assert_eq!(subscribed.framework_info.id.as_ref(), Some(&executor.framework_id));
+    assert_eq!(subscribed.slave_info.id.as_ref(), Some(&framework.agent_id));
+    assert!(subscribed.container_id.is_some());
+    assert_eq!((executor.launched(), executor.launched()), ("one".into(), "two".into()));
+
+    executor.update("one", TaskRunning, 1);
+    let update = framework.update("one");
+    assert_eq!(
+        (update.state(), update.data(), update.uuid.as_ref().unwrap()[0]),
+        (TaskRunning, &b"\0\xff"[..], 1)
+    );
+    assert_eq!(update.executor_id.as_ref().unwrap().value, "e");
+    assert_eq!(update.container_status.unwrap().executor_pid(), pid as u32);
+    executor.update("one", TaskFinished, 2);
+    assert_eq!(framework.update("one").state(), TaskFinished);
+    // After the end nothing is forwarded, but everything acknowledged.
+    executor.update("one", TaskRunning, 3);
+
+    let message = Some(call::Message {
+        data: b"\0up"[..].into(),
+    });
+    assert_eq!(
+        executor
+            .post(Call {
+                message,
+                ..executor.call(call::Type::Message)
+            })
+            .0,
+        202
+    );
+    let message = framework.find("a MESSAGE", |event| event.message.clone());
+    assert_eq!((&message.data[..], message.executor_id.value.as_str()), (&b"\0up"[..], "e"));
+    let down = scheduler::call::Message {
+        slave_id: framework.agent_id.clone(),
+        executor_id: executor.id.clone(),
+        data: "down".into(),
+    };
+    framework.accepted(scheduler::Call {
+        message: Some(down),
+        ..call(scheduler::call::Type::Message)
+    });
+    assert_eq!(executor.next(event::Type::Message).message.unwrap().data, "down");
+
+    framework.kill("two", Some(2.0));
+    let kill = executor.next(event::Type::Kill).kill.unwrap();
+    assert_eq!(
+        (
+            kill.task_id.value.as_str(),
+            kill.kill_policy.unwrap().grace_period.unwrap().nanoseconds
+        ),
+        ("two", 2_000_000_000)
+    );
+    executor.update("two", TaskKilled, 4);
+    assert_eq!(framework.update("two").state(), TaskKilled);
+
+    // A further task goes to the same process; offers name it.
+    let offer = framework.find("an offer with the executor", |event| {
+        event
+            .offers
+            .as_ref()?
+            .offers
+            .iter()
+            .find(|offer| !offer.executor_ids.is_empty())
+            .cloned()
+    });
+    assert_eq!(offer.executor_ids, [executor.id.clone()]);
+    let three = framework.task_of("three", "e", COMMAND);
+    let other = framework.task_of("other", "e", "something else");
+    framework.launch_on(&offer, vec![three, other]);
+    assert_eq!(executor.launched(), "three");
+    let message = framework.wait_for("other", TaskError).message().to_string();
+    assert!(message.starts_with("ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID.\n"));
+
+    let shutdown = Some(scheduler::call::Shutdown {
+        executor_id: executor.id.clone(),
+        slave_id: framework.agent_id.clone(),
+    });
+    framework.accepted(scheduler::Call {
+        shutdown,
+        ..call(scheduler::call::Type::Shutdown)
+    });
+    executor.next(event::Type::Shutdown);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM).unwrap();
+    let failure = failure(&mut framework);
+    assert_eq!(
+        (failure.executor_id.unwrap(), failure.slave_id.unwrap()),
+        (executor.id.clone(), framework.agent_id.clone())
+    );
+    assert_eq!(failure.status, Some(15), "the raw wait status");
+    let ended = framework.update("three");
+    assert_eq!((ended.state(), ended.message()), (TaskFailed, "Executor terminated"));
+    assert_eq!(
+        (ended.source(), ended.reason()),
+        (task_status::Source::Slave, task_status::Reason::ExecutorTerminated)
+    );
+    assert!(executor.records.as_mut().unwrap().next::<Event>().is_none());
+}
+
+#[test]
+fn an_executor_that_exits_before_it_subscribes() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let task = framework.task_of("t", "e", "exit 7");
+    framework.launch(vec![task]);
+    assert_eq!(failure(&mut framework).status, Some(7 << 8));
+    let ended = framework.update("t");
+    assert_eq!(
+        (ended.state(), ended.reason()),
+        (TaskFailed, task_status::Reason::ExecutorTerminated)
+    );
+    let mut missing = framework.task_of("m", "m", "/no/such/executor");
+    missing.executor.as_mut().unwrap().command.as_mut().unwrap().shell = Some(false);
+    framework.launch(vec![missing]);
+    assert_eq!(failure(&mut framework).status, Some(-1));
+    let failed = framework.update("m");
+    assert_eq!(
+        (failed.state(), failed.reason()),
+        (TaskFailed, task_status::Reason::ContainerLaunchFailed)
+    );
+    assert!(failed.message().contains("/no/such/executor"), "{}", failed.message());
+}
+
+#[test]
+fn a_task_killed_before_it_was_delivered() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let task = framework.task_of("t", "e", COMMAND);
+    framework.launch(vec![task]);
+    let mut executor = Executor::of(&cluster, &framework, "e");
+    framework.kill("t", None);
+    let killed = framework.update("t");
+    assert_eq!(
+        (killed.state(), killed.message()),
+        (TaskKilled, "Killed before delivery to the executor")
+    );
+    assert_eq!(killed.reason(), task_status::Reason::TaskKilledDuringLaunch);
+    executor.subscribe(call::Subscribe::default());
+    executor.next(event::Type::Shutdown);
+}
+
+#[test]
+fn a_lost_stream_and_a_second_subscription() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let known = framework.task_of("known", "e", COMMAND);
+    let forgotten = framework.task_of("forgotten", "e", COMMAND);
+    let done = framework.task_of("done", "e", COMMAND);
+    framework.launch(vec![known.clone(), forgotten, done]);
+    let mut executor = Executor::of(&cluster, &framework, "e");
+    executor.subscribe(call::Subscribe::default());
+    executor.subscribed();
+    for _ in 0..3 {
+        executor.launched();
+    }
+    executor.records = None;
+    let unacknowledged_updates = vec![call::Update {
+        status: Executor::status("done", TaskFinished, 9),
+    }];
+    executor.subscribe(call::Subscribe {
+        unacknowledged_tasks: vec![known],
+        unacknowledged_updates,
+    });
+    executor.subscribed();
+    executor.next(event::Type::Acknowledged);
+    assert_eq!(framework.update("done").state(), TaskFinished);
+    let lost = framework.update("forgotten");
+    assert_eq!(
+        (lost.state(), lost.message()),
+        (TaskLost, "Task launched during agent restart")
+    );
+    executor.update("known", TaskRunning, 10);
+    assert_eq!(framework.update("known").state(), TaskRunning);
+}
+
+#[test]
+fn calls_of_nobody() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let executor = Executor {
+        address: cluster.address(),
+        token: cluster.secret().into(),
+        id: ExecutorId { value: "e".into() },
+        framework_id: framework.id.clone(),
+        records: None,
+    };
+    let subscribe = || Call {
+        subscribe: Some(call::Subscribe::default()),
+        ..executor.call(call::Type::Subscribe)
+    };
+    assert_eq!(executor.post(subscribe()), (400, "Executor cannot be found".into()));
+    let stranger = Call {
+        framework_id: FrameworkId { value: "x".into() },
+        ..subscribe()
+    };
+    assert_eq!(executor.post(stranger), (400, "Framework cannot be found".into()));
+    assert_eq!(executor.post(executor.call(call::Type::Heartbeat)), (202, String::new()));
+    // The executor of a command task is nobody's.
+    let task = framework.command("e", "sleep 1000");
+    framework.launch(vec![task]);
+    framework.wait_for("e", TaskRunning);
+    assert_eq!(executor.post(subscribe()), (400, "Executor cannot be found".into()));
+}
+
+#[test]
+fn teardown_ends_a_stubborn_executor() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let mut task = framework.task_of("t", "e", COMMAND);
+    task.executor.as_mut().unwrap().shutdown_grace_period = Some(DurationInfo {
+        nanoseconds: 100_000_000,
+    });
+    framework.launch(vec![task]);
+    let sandbox = framework.sandbox(&cluster, "e");
+    let pid = number_in(&sandbox.join("pid"));
+    let environment = std::fs::read_to_string(sandbox.join("environment")).unwrap();
+    assert!(environment.contains("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD=100ms\n"));
+    let mut executor = Executor {
+        address: cluster.address(),
+        token: cluster.secret().into(),
+        id: ExecutorId { value: "e".into() },
+        framework_id: framework.id.clone(),
+        records: None,
+    };
+    executor.subscribe(call::Subscribe::default());
+    executor.subscribed();
+    executor.launched();
+    framework.accepted(call(scheduler::call::Type::Teardown));
+    executor.next(event::Type::Shutdown);
+    until("it is killed", || !is_alive(pid));
+}

@@ -1,0 +1,490 @@
+//! The codec on its own: round trips through both tapes, hostile bytes, and what the check refuses.
+
+use mesos_perl::message::decode::Decoder;
+use mesos_perl::message::encode::{check, write, Problem};
+use mesos_perl::message::schema::{self, Kind};
+use mesos_perl::message::tape::{MesosPerlOp, MesosPerlToken, MesosToken, MesosTokenOp, MESOS_NO_FIELD};
+use mesos_perl::message::wire::WireError;
+use mesos_perl::message::{class, class_by_perl_name, ClassId, MAX_DEPTH};
+use mesos_perl::proto;
+use prost::Message;
+use std::time::Instant;
+
+/// A tape as text: `{value="x" list=[1 2]}`, and proof that it is well-formed.
+fn show(tape: &[MesosToken], bytes: &[u8]) -> String {
+    let mut out = String::new();
+    let mut counts: Vec<(u32, bool)> = Vec::new();
+    for (i, token) in tape.iter().enumerate() {
+        if token.op == MesosTokenOp::MesosTokenEnd as u16 {
+            let (left, is_list) = counts.pop().expect("an end too many");
+            assert_eq!(left, 0, "count of what ends at token {i}");
+            out.push(if is_list { ']' } else { '}' });
+            continue;
+        }
+        if let Some((left, is_list)) = counts.last_mut() {
+            *left = left.checked_sub(1).expect("more than the count says");
+            assert_eq!(*is_list, token.key == 0);
+        }
+        if !out.is_empty() && !out.ends_with(['{', '[']) {
+            out.push(' ');
+        }
+        if token.key != 0 {
+            out += schema::keys()[usize::from(token.key)];
+            out.push('=');
+        }
+        match token.op {
+            1 => {
+                counts.push((token.count, false));
+                out.push('{');
+            }
+            2 => {
+                counts.push((token.count, true));
+                out.push('[');
+            }
+            4 => out += &(token.value as i64).to_string(),
+            5 => out += &token.value.to_string(),
+            6 => out += &f64::from_bits(token.value).to_string(),
+            7 => {
+                let start = token.value as usize;
+                out += &format!("{:?}", String::from_utf8_lossy(&bytes[start..start + token.count as usize]));
+            }
+            other => panic!("token {other}"),
+        }
+    }
+    assert!(counts.is_empty());
+    out
+}
+
+fn decode(class: ClassId, bytes: &[u8]) -> String {
+    let mut decoder = Decoder::default();
+    show(decoder.decode(class, bytes).unwrap_or_else(|e| panic!("{e}")), bytes)
+}
+
+fn error(class: ClassId, bytes: &[u8]) -> (WireError, String) {
+    let mut decoder = Decoder::default();
+    let error = decoder.decode(class, bytes).expect_err("an error");
+    assert!(error.to_string().contains("incomplete or invalid"));
+    (error.problem, error.path)
+}
+
+/// The tape that Perl would write of a decoded message.
+fn perl_tape(id: ClassId, tape: &[MesosToken], bytes: &[u8]) -> (Vec<MesosPerlToken>, Vec<u8>) {
+    let mut out = Vec::new();
+    let mut arena = Vec::new();
+    // Classes and fields that are open.
+    let mut open: Vec<(u32, Option<u32>)> = Vec::new();
+    for token in tape {
+        let inside = open.last().copied();
+        let field = match inside {
+            None => MESOS_NO_FIELD,
+            Some((_, Some(list))) => list,
+            Some((class, None)) => {
+                let class = schema::class(ClassId(class)).unwrap();
+                let at = class.fields().iter().position(|f| f.key == token.key);
+                at.map_or(0, |at| u32::from(class.first_field) + at as u32)
+            }
+        };
+        let mut made = MesosPerlToken {
+            op: 0,
+            field,
+            value: token.value,
+            length: 0,
+        };
+        made.op = match token.op {
+            1 => {
+                open.push((token.value as u32, None));
+                MesosPerlOp::MesosPerlMessage as u32
+            }
+            2 => {
+                open.push((0, Some(field)));
+                MesosPerlOp::MesosPerlList as u32
+            }
+            3 => {
+                open.pop();
+                MesosPerlOp::MesosPerlEnd as u32
+            }
+            4 => MesosPerlOp::MesosPerlInt as u32,
+            5 => MesosPerlOp::MesosPerlUint as u32,
+            6 => MesosPerlOp::MesosPerlDouble as u32,
+            _ => {
+                let start = token.value as usize;
+                made.value = arena.len() as u64;
+                made.length = token.count.into();
+                arena.extend_from_slice(&bytes[start..start + token.count as usize]);
+                MesosPerlOp::MesosPerlBytes as u32
+            }
+        };
+        out.push(made);
+    }
+    assert_eq!(out[0].value, u64::from(id.0));
+    (out, arena)
+}
+
+fn encode(id: ClassId, mut tape: Vec<MesosPerlToken>, arena: &[u8]) -> Result<Vec<u8>, String> {
+    let size = check(id, &mut tape, arena).map_err(|e| e.to_string())?;
+    let mut out = vec![0; size];
+    write(&tape, arena, &mut out).map_err(|e| e.to_string())?;
+    Ok(out)
+}
+
+/// A small generator of random numbers (xorshift), so that failures can be seen again.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % below
+    }
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// A random message of the class, canonical: fields in order, required ones there.
+fn random_message(random: &mut Random, id: ClassId, depth: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for field in schema::class(id).unwrap().fields() {
+        let required = field.label == schema::Label::Required;
+        let wanted = random.next(3) == 0 && depth < 6;
+        let times = match field.is_repeated() {
+            true if depth < 6 => random.next(3),
+            true => 0,
+            false => u64::from(required || wanted),
+        };
+        for _ in 0..times {
+            varint(&mut out, u64::from(field.number) << 3 | field.kind.wire_type() as u64);
+            match field.kind {
+                Kind::Double => out.extend(f64::to_le_bytes(random.next(1000) as f64 / 8.0)),
+                Kind::Float => out.extend(f32::to_le_bytes(random.next(1000) as f32 / 8.0)),
+                Kind::Message => {
+                    let inner = random_message(random, ClassId(field.of.into()), depth + 1);
+                    varint(&mut out, inner.len() as u64);
+                    out.extend(inner);
+                }
+                Kind::String | Kind::Bytes => {
+                    let length = [0, 1, 20, 130, 300][random.next(5) as usize];
+                    varint(&mut out, length);
+                    out.extend((0..length).map(|_| b'a' + random.next(26) as u8));
+                }
+                Kind::Bool => varint(&mut out, random.next(2)),
+                Kind::Int32 | Kind::Enum => varint(&mut out, (random.next(1 << 32) as i32) as i64 as u64),
+                Kind::Uint32 => varint(&mut out, random.next(1 << 32)),
+                Kind::Int64 | Kind::Uint64 => {
+                    let bits = random.next(64) + 1;
+                    let value = random.next(u64::MAX) >> (64 - bits);
+                    varint(&mut out, value);
+                }
+                other => panic!("no field of Mesos is a {other:?}"),
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn every_class_there_and_back() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut decoder = Decoder::default();
+    for i in 0..schema::classes().len() {
+        let id = ClassId(i as u32);
+        for _ in 0..20 {
+            let bytes = random_message(&mut random, id, 0);
+            let tape = decoder.decode(id, &bytes).expect("valid").to_vec();
+            show(&tape, &bytes);
+            let (perl, arena) = perl_tape(id, &tape, &bytes);
+            let again = encode(id, perl, &arena).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(again, bytes, "{}", schema::class(id).unwrap().proto);
+        }
+    }
+}
+
+#[test]
+fn agrees_with_prost() {
+    let offer = proto::Offer {
+        id: proto::OfferId { value: "o1".into() },
+        framework_id: proto::FrameworkId { value: "f".into() },
+        slave_id: proto::SlaveId { value: "s".into() },
+        hostname: "h".into(),
+        ..Default::default()
+    };
+    assert_eq!(
+        decode(class::OFFER, &offer.encode_to_vec()),
+        r#"{id={value="o1"} framework_id={value="f"} slave_id={value="s"} hostname="h"}"#
+    );
+}
+
+#[test]
+fn scattered_values_are_gathered() {
+    // One label of Labels, with only a key
+    let label = |text: &str| {
+        let mut out = vec![0x0a, text.len() as u8 + 2, 0x0a, text.len() as u8];
+        out.extend(text.bytes());
+        out
+    };
+    // port 1, path 2, statuses 4
+    let id = class_by_perl_name("Mesos::HealthCheck::HTTP").unwrap();
+    let bytes = [0x20, 1, 0x08, 80, 0x20, 2, 0x12, 1, b'/', 0x22, 2, 3, 4, 0x08, 81, 0x20, 5];
+    assert_eq!(decode(id, &bytes), r#"{port=81 path="/" statuses=[1 2 3 4 5]}"#);
+    // together, packed and not: the other way through
+    assert_eq!(decode(id, &[0x22, 2, 1, 2, 0x20, 3, 0x22, 0]), "{statuses=[1 2 3]}");
+    assert_eq!(decode(id, &[0x22, 0]), "{statuses=[]}");
+    let bytes: Vec<u8> = [label("a"), label("b")].concat();
+    assert_eq!(decode(class::LABELS, &bytes), r#"{labels=[{key="a"} {key="b"}]}"#);
+    // The last of several sub-messages replaces the others: it is not merged with them.
+    let status = [0x0a, 3, 0x0a, 1, b'x', 0x10, 1, 0x0a, 0];
+    assert_eq!(decode(class::TASK_STATUS, &status), "{task_id={} state=1}");
+}
+
+#[test]
+fn what_is_not_known_is_skipped() {
+    // 100: varint, 101: fixed64, 102: bytes, 103: group, 104: fixed32
+    let mut bytes = vec![0xa0, 0x06, 5, 0xa9, 0x06];
+    bytes.extend([0; 8]);
+    bytes.extend([0xb2, 0x06, 2, 1, 2, 0xbb, 0x06, 0x08, 1, 0xbc, 0x06, 0xc5, 0x06, 0, 0, 0, 0]);
+    bytes.extend([0x0a, 1, b'v']);
+    assert_eq!(decode(class::TASK_ID, &bytes), r#"{value="v"}"#);
+    // the field, with another wire type
+    assert_eq!(decode(class::TASK_ID, &[0x08, 1]), "{}");
+    assert_eq!(
+        decode(class::TASK_STATUS, &[0x12, 1, 1]),
+        "{}",
+        "a packed enum that is not repeated"
+    );
+    assert_eq!(decode(class::TASK_ID, &[]), "{}");
+}
+
+#[test]
+fn numbers() {
+    let ten = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+    let with = |tag: u8, value: &[u8]| [&[tag][..], value].concat();
+    assert_eq!(
+        decode(class::TASK_STATUS, &with(0x10, &ten)),
+        "{state=-1}",
+        "enums are signed"
+    );
+    assert_eq!(
+        decode(class::TASK_STATUS, &[0x10, 0xe7, 0x07]),
+        "{state=999}",
+        "unknown enum numbers are kept"
+    );
+    assert_eq!(decode(class::DURATION_INFO, &with(0x08, &ten)), "{nanoseconds=-1}");
+    let range = class_by_perl_name("Mesos::Value::Range").unwrap();
+    assert_eq!(decode(range, &with(0x08, &ten)), "{begin=18446744073709551615}");
+    assert_eq!(decode(class::TASK_STATUS, &[0x40, 7]), "{healthy=1}", "a bool is 0 or 1");
+}
+
+#[test]
+fn truncation_is_an_error_everywhere() {
+    let mut random = Random(42);
+    let mut decoder = Decoder::default();
+    for id in [class::OFFER, class::TASK_STATUS, class::TASK_INFO] {
+        let bytes = random_message(&mut random, id, 0);
+        for end in 0..bytes.len() {
+            // A cut between two fields leaves a shorter message; any other cut is an error. Neither panics.
+            if let Ok(tape) = decoder.decode(id, &bytes[..end]) {
+                show(tape, &bytes);
+            }
+        }
+    }
+    assert_eq!(
+        error(class::TASK_ID, &[0x0a, 5, b'a']),
+        (WireError::Truncated, "Mesos::TaskID".into())
+    );
+    assert_eq!(
+        error(class::TASK_INFO, &[0x12, 2, 0x0a, 5]),
+        (WireError::Truncated, "Mesos::TaskInfo.task_id".into())
+    );
+    assert_eq!(error(class::TASK_ID, &[0x0c]).0, WireError::GroupEnd);
+    assert_eq!(error(class::TASK_ID, &[0x00]).0, WireError::FieldNumber);
+}
+
+#[test]
+fn random_bytes_never_panic() {
+    let mut random = Random(7);
+    let mut decoder = Decoder::default();
+    for round in 0..200_000 {
+        let id = ClassId(random.next(schema::classes().len() as u64) as u32);
+        let mut bytes: Vec<u8> = (0..random.next(40)).map(|_| random.next(256) as u8).collect();
+        if round % 2 == 0 {
+            // Nearly valid: one byte of a valid message is changed.
+            bytes = random_message(&mut random, id, 4);
+            if !bytes.is_empty() {
+                let at = random.next(bytes.len() as u64) as usize;
+                bytes[at] = random.next(256) as u8;
+            }
+        }
+        if let Ok(tape) = decoder.decode(id, &bytes) {
+            let tape = tape.to_vec();
+            assert!(
+                tape.len() <= 2 * bytes.len() + 4,
+                "{} tokens of {} bytes",
+                tape.len(),
+                bytes.len()
+            );
+            show(&tape, &bytes);
+            let (perl, arena) = perl_tape(id, &tape, &bytes);
+            encode(id, perl, &arena).expect("what was decoded can be encoded");
+        }
+    }
+}
+
+/// `depth` ContainerIDs, each the parent of the one around it.
+fn nested(depth: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 1..depth {
+        let mut outer = vec![0x12];
+        varint(&mut outer, bytes.len() as u64);
+        outer.extend(&bytes);
+        bytes = outer;
+    }
+    bytes
+}
+
+#[test]
+fn depth_is_bounded() {
+    decode(class::CONTAINER_ID, &nested(MAX_DEPTH));
+    assert_eq!(error(class::CONTAINER_ID, &nested(MAX_DEPTH + 1)).0, WireError::TooDeep);
+    assert_eq!(error(class::CONTAINER_ID, &nested(100_000)).0, WireError::TooDeep);
+    assert_eq!(error(class::CONTAINER_ID, &[0x9b; 1000]).0, WireError::VarintTooLong);
+}
+
+#[test]
+fn hostile_messages_take_linear_time_and_memory() {
+    const SIZE: usize = 1 << 20;
+    let start = Instant::now();
+    let mut decoder = Decoder::default();
+    // Repeated fields of Resource-like messages, interleaved: executor_ids of Offer (6) and resources (5) and attributes (7)
+    let interleaved: Vec<u8> = [0x32, 0, 0x2a, 0, 0x3a, 0]
+        .iter()
+        .copied()
+        .cycle()
+        .take(SIZE / 6 * 6)
+        .collect();
+    assert_eq!(decoder.decode(class::OFFER, &interleaved).unwrap().len(), SIZE / 6 * 6 + 8);
+    // The same field a million times
+    let same: Vec<u8> = [0x2a, 0].iter().copied().cycle().take(SIZE).collect();
+    assert_eq!(decoder.decode(class::OFFER, &same).unwrap().len(), SIZE + 4);
+    // Nested, and scattered at every level
+    let mut bytes = vec![0x0a, 0, 0x0a, 0];
+    for _ in 1..MAX_DEPTH {
+        let mut outer = vec![0x12];
+        varint(&mut outer, bytes.len() as u64);
+        outer.extend(&bytes);
+        outer.extend([0x0a, 0, 0x12, 0, 0x0a, 0]);
+        let mut last = vec![0x12];
+        varint(&mut last, bytes.len() as u64);
+        outer.extend(last);
+        outer.extend(&bytes);
+        bytes = outer;
+        if bytes.len() > SIZE {
+            break;
+        }
+    }
+    decoder.decode(class::CONTAINER_ID, &bytes).unwrap();
+    // Packed, with the largest varints; and messages with many fields that have none
+    let id = class_by_perl_name("Mesos::HealthCheck::HTTP").unwrap();
+    let mut packed = vec![0x22];
+    varint(&mut packed, SIZE as u64);
+    packed.extend(vec![1; SIZE]);
+    assert_eq!(decoder.decode(id, &packed).unwrap().len(), SIZE + 4);
+    assert!(start.elapsed().as_secs() < 20, "took {:?}", start.elapsed());
+}
+
+fn token(op: MesosPerlOp, field: u32, value: u64, length: u64) -> MesosPerlToken {
+    MesosPerlToken {
+        op: op as u32,
+        field,
+        value,
+        length,
+    }
+}
+
+fn field(perl: &str, name: &str) -> u32 {
+    let class = schema::class(class_by_perl_name(perl).unwrap()).unwrap();
+    let at = class.fields().iter().position(|f| f.name() == name).unwrap();
+    u32::from(class.first_field) + at as u32
+}
+
+#[test]
+fn errors_name_the_path() {
+    use MesosPerlOp::*;
+    let open = |id: ClassId| token(MesosPerlMessage, MESOS_NO_FIELD, id.0.into(), 0);
+    let resources = field("Mesos::TaskInfo", "resources");
+    let scalar = field("Mesos::Resource", "scalar");
+    let tape = vec![
+        open(class::TASK_INFO),
+        token(MesosPerlList, resources, 0, 0),
+        token(MesosPerlMessage, resources, 0, 0),
+        token(MesosPerlEnd, 0, 0, 0),
+        token(MesosPerlMessage, resources, 0, 0),
+        token(MesosPerlMessage, scalar, 0, 0),
+        token(MesosPerlText, field("Mesos::Value::Scalar", "value"), 0, 3),
+    ];
+    assert_eq!(
+        encode(class::TASK_INFO, tape, b"abc").unwrap_err(),
+        "Mesos::TaskInfo.resources[1].scalar.value: expected a number, got \"abc\""
+    );
+    let value = field("Mesos::TaskID", "value");
+    let tape = vec![
+        open(class::TASK_ID),
+        token(MesosPerlMissing, value, 0, 0),
+        token(MesosPerlEnd, 0, 0, 0),
+    ];
+    assert_eq!(
+        encode(class::TASK_ID, tape, b"").unwrap_err(),
+        "Mesos::TaskID.value: required field is missing"
+    );
+    let port = field("Mesos::MasterInfo", "port");
+    let tape = vec![
+        open(class::MASTER_INFO),
+        token(MesosPerlMissing, port, 0, 0),
+        token(MesosPerlEnd, 0, 0, 0),
+    ];
+    assert_eq!(
+        encode(class::MASTER_INFO, tape, b"").unwrap(),
+        [0x18, 0xba, 0x27],
+        "a required field's default is written"
+    );
+    let ports = field("Mesos::HealthCheck::HTTP", "statuses");
+    let id = class_by_perl_name("Mesos::HealthCheck::HTTP").unwrap();
+    let tape = vec![
+        open(id),
+        token(MesosPerlList, ports, 0, 0),
+        token(MesosPerlInt, ports, -1i64 as u64, 0),
+    ];
+    assert_eq!(
+        encode(id, tape, b"").unwrap_err(),
+        "Mesos::HealthCheck::HTTP.statuses[0]: expected an integer from 0 to 4294967295, got -1"
+    );
+}
+
+#[test]
+fn broken_tapes_are_refused() {
+    use MesosPerlOp::*;
+    let value = field("Mesos::TaskID", "value");
+    let open = token(MesosPerlMessage, MESOS_NO_FIELD, class::TASK_ID.0.into(), 0);
+    let end = token(MesosPerlEnd, 0, 0, 0);
+    for tape in [
+        vec![],
+        vec![end],
+        vec![open],
+        vec![open, end, end],
+        vec![open, token(MesosPerlBytes, value, 0, 9), end],
+        vec![open, token(MesosPerlBytes, value, u64::MAX, 2), end],
+        vec![open, token(MesosPerlInt, u32::MAX - 1, 0, 0), end],
+        vec![open, token(MesosPerlInt, 0, 0, 0)],
+    ] {
+        let mut tape = tape;
+        let error = check(class::TASK_ID, &mut tape, b"x").expect_err("refused");
+        assert!(matches!(error.problem, Problem::Tape | Problem::Expected { .. }), "{error}");
+    }
+    let mut out = [0; 1];
+    assert!(write(&[open, token(MesosPerlBytes, value, 0, 1), end], b"x", &mut out).is_err());
+}
