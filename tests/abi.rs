@@ -4,12 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder of the library and the helper that cargo has made for this test run.
+/// The folder of the library that cargo has made for this test run: it lies beside this program.
 fn built() -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_mesos-perl-helper"))
+    let folder = std::env::current_exe()
+        .expect("this program")
         .parent()
         .expect("a folder")
-        .to_path_buf()
+        .to_path_buf();
+    assert!(folder.join("libmesos_perl.so").exists(), "no library in {}", folder.display());
+    folder
 }
 
 struct Compiler {
@@ -28,7 +31,7 @@ impl Compiler {
         Some(Compiler { scratch })
     }
 
-    /// Compiles `program` (text, or a path when it ends in `.c`); the error is what the compiler said.
+    /// The path of the compiled program; the error is what the compiler said.
     fn compile(&self, source: &Path, options: &[&str]) -> Result<PathBuf, String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let program = self.scratch.join(source.file_stem().expect("a name"));
