@@ -1,10 +1,12 @@
 //! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
 
+use super::detector::{self, Detection};
 use super::endpoint::Endpoint;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
@@ -18,7 +20,7 @@ const READ_SIZE: usize = 64 << 10;
 const BURST: usize = 1024;
 
 /// A connected byte stream.
-trait Transport: AsyncRead + AsyncWrite + Unpin {}
+pub trait Transport: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>>>>;
@@ -41,11 +43,36 @@ enum Happened {
 
 async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
     if let Some(path) = &endpoint.socket {
-        return Ok(Box::new(UnixStream::connect(path).await?));
+        return Ok(Box::new(connect_unix(path).await?));
     }
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     stream.set_nodelay(true)?;
-    Ok(Box::new(stream))
+    match &endpoint.tls {
+        Some(tls) => tls.connect(&endpoint.host, stream).await,
+        None => Ok(Box::new(stream)),
+    }
+}
+
+/// A path that is too long for a socket's address is tried relative to the working directory, as libmesos does, and then
+/// through its opened folder.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    let too_long = match UnixStream::connect(path).await {
+        Err(why) if why.kind() == io::ErrorKind::InvalidInput => why,
+        result => return result,
+    };
+    let relative = std::env::current_dir().ok().and_then(|folder| path.strip_prefix(folder).ok());
+    if let Some(relative) = relative {
+        match UnixStream::connect(Path::new(".").join(relative)).await {
+            Err(why) if why.kind() == io::ErrorKind::InvalidInput => (),
+            result => return result,
+        }
+    }
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(too_long);
+    };
+    let folder = std::fs::File::open(folder)?;
+    let opened = Path::new("/proc/self/fd").join(std::os::fd::AsRawFd::as_raw_fd(&folder).to_string());
+    UnixStream::connect(opened.join(name)).await
 }
 
 impl Socket {
@@ -148,6 +175,7 @@ async fn drive<M: Machine>(
     let (mut stream, mut calls) = (Socket::Closed, Socket::Closed);
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
     let mut commanded = true;
+    let mut detections: Option<UnboundedReceiver<Detection>> = None;
     machine.start(now());
     loop {
         for action in machine.take_actions() {
@@ -158,6 +186,7 @@ async fn drive<M: Machine>(
                 Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
                 Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
                 Action::Emit(emission) => emit(emission),
+                Action::Detect(source) => detections = detector::start(source),
                 Action::KillProcessGroup => kill(),
                 Action::Done => return,
             }
@@ -186,8 +215,20 @@ async fn drive<M: Machine>(
             },
             happened = stream.next(&mut stream_buffer) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
             happened = calls.next(&mut calls_buffer) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
+            detection = next_detection(&mut detections) => machine.detected(detection, now()),
             () = timer => machine.tick(now()),
         }
+    }
+}
+
+/// A detector that has ended has said its last word.
+async fn next_detection(detections: &mut Option<UnboundedReceiver<Detection>>) -> Detection {
+    match detections {
+        Some(receiver) => match receiver.recv().await {
+            Some(detection) => detection,
+            None => pending().await,
+        },
+        None => pending().await,
     }
 }
 
