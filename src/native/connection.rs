@@ -6,6 +6,7 @@ use super::machine::{Action, Emission, Link, Machine, Now};
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -53,26 +54,16 @@ async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
     }
 }
 
-/// A path that is too long for a socket's address is tried relative to the working directory, as libmesos does, and then
-/// through its opened folder.
+/// A path that is too long for a socket's address goes relative to its opened folder, wherever the program works.
 async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    let too_long = match UnixStream::connect(path).await {
-        Err(why) if why.kind() == io::ErrorKind::InvalidInput => why,
-        result => return result,
-    };
-    let relative = std::env::current_dir().ok().and_then(|folder| path.strip_prefix(folder).ok());
-    if let Some(relative) = relative {
-        match UnixStream::connect(Path::new(".").join(relative)).await {
-            Err(why) if why.kind() == io::ErrorKind::InvalidInput => (),
-            result => return result,
+    match (UnixStream::connect(path).await, path.parent(), path.file_name()) {
+        (Err(why), Some(folder), Some(name)) if why.kind() == io::ErrorKind::InvalidInput => {
+            let folder = std::fs::File::open(folder)?;
+            let opened = format!("/proc/self/fd/{}", folder.as_raw_fd());
+            UnixStream::connect(Path::new(&opened).join(name)).await
         }
+        (result, _, _) => result,
     }
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(too_long);
-    };
-    let folder = std::fs::File::open(folder)?;
-    let opened = Path::new("/proc/self/fd").join(std::os::fd::AsRawFd::as_raw_fd(&folder).to_string());
-    UnixStream::connect(opened.join(name)).await
 }
 
 impl Socket {

@@ -605,4 +605,6 @@ fn master_info(endpoint: &Endpoint) -> Vec<u8> {
 }
 
 #[cfg(test)]
+mod detection;
+#[cfg(test)]
 mod tests;
