@@ -4,6 +4,7 @@ mod local_support;
 
 use local_support::*;
 use mesos_perl::local::{Cluster, Config, StartError};
+use mesos_perl::proto::TaskState;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
@@ -99,7 +100,7 @@ fn this_process_has_no_children_and_keeps_its_signals_to_itself() {
     let mut framework = Framework::new(&cluster);
     let task = framework.command("t", "sleep 1000");
     framework.launch(vec![task]);
-    framework.wait_for("t", mesos_perl::proto::TaskState::TaskRunning);
+    framework.wait_for("t", TaskState::TaskRunning);
     assert!(no_child(), "while a task runs");
     framework.kill("t", Some(1000.0));
     let killed = framework.update("t");
@@ -120,13 +121,21 @@ fn a_dead_creator_takes_everything_with_it() {
             let fd: i32 = entry.file_name().to_str().unwrap().parse().unwrap();
             let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()));
         }
+        // It is to outlive this process, which is killed.
+        #[allow(clippy::zombie_processes)]
         let child = Command::new("sleep")
             .arg("1000")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        println!("\nPIDS {} {} {}", child.id(), pids[0], pids[1]);
+        println!(
+            "\nPIDS {} {} {} {}",
+            child.id(),
+            pids[0],
+            pids[1],
+            cluster.work_dir().display()
+        );
         loop {
             std::thread::park();
         }
@@ -137,15 +146,40 @@ fn a_dead_creator_takes_everything_with_it() {
         .map_while(Result::ok)
         .find(|line| line.starts_with("PIDS "))
         .expect("the creator got so far");
-    let pids: Vec<i32> = line.split(' ').skip(1).map(|pid| pid.parse().unwrap()).collect();
+    let (pids, work_dir) = line.rsplit_once(' ').unwrap();
+    let pids: Vec<i32> = pids.split(' ').skip(1).map(|pid| pid.parse().unwrap()).collect();
+    assert!(std::path::Path::new(work_dir).exists());
     assert!(pids.iter().all(|pid| is_alive(*pid)));
     creator.kill().unwrap();
     creator.wait().unwrap();
     for pid in &pids[1..] {
         until("it is killed", || !is_alive(*pid));
     }
+    until("the private directory is gone", || !std::path::Path::new(work_dir).exists());
     let child = nix::unistd::Pid::from_raw(pids[0]);
     nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn without_its_helper_the_cluster_says_so() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let task = framework.command("t", "echo $PPID > helper; echo $$ > pid; exec sleep 1000");
+    framework.launch(vec![task]);
+    let sandbox = framework.sandbox(&cluster, "t");
+    let [helper, pid] = ["helper", "pid"].map(|name| number_in(&sandbox.join(name)));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(helper), nix::sys::signal::Signal::SIGKILL).unwrap();
+    let (state, message) = framework.story("t").pop().unwrap();
+    assert_eq!(
+        (state, message.as_str()),
+        (TaskState::TaskFailed, "Command terminated with signal Killed")
+    );
+    until("the task is dead as well", || !is_alive(pid));
+    let task = framework.command("next", "true");
+    framework.launch(vec![task]);
+    let (state, message) = framework.story("next").pop().unwrap();
+    assert_eq!(state, TaskState::TaskFailed);
+    assert!(message.contains("helper process"), "{message}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn a_command_that_succeeds_and_one_that_fails() {
     assert_eq!(starting.slave_id.as_ref(), Some(&framework.agent_id));
     assert_eq!(starting.uuid.as_ref().unwrap().len(), 16);
     let container = starting.container_status.unwrap();
+    assert!(container.executor_pid() > 0);
     assert_eq!(container.network_infos[0].ip_addresses[0].ip_address(), "127.0.0.1");
     let expected = vec![
         (TaskRunning, String::new()),

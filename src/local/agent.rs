@@ -39,6 +39,9 @@ fn grace(policy: Option<&KillPolicy>) -> Option<Duration> {
 impl Core {
     /// Makes the sandbox and has the helper start the command. On an error nothing is left but the sandbox.
     pub fn start_container(&mut self, start: Start<'_>) -> Result<u64, String> {
+        if self.helper.is_gone() {
+            return Err("the helper process of the embedded cluster has ended".into());
+        }
         let process = self.number();
         let container_id = super::ids::uuid();
         let Some(framework) = self.frameworks.get(start.framework) else {
@@ -98,10 +101,7 @@ impl Core {
             held: Resources::default(),
         };
         match self.start_container(start) {
-            Ok(process) => {
-                self.set_process(framework, &id, process);
-                self.command_update(framework, &id, process, TaskState::TaskStarting, None);
-            }
+            Ok(process) => self.set_process(framework, &id, process),
             Err(reason) => self.launch_failed(framework, &id, 0, &reason),
         }
     }
@@ -154,9 +154,15 @@ impl Core {
             return;
         };
         container.pid = Some(pid);
-        let Kind::Command { task, .. } = &container.kind else { return };
-        let (framework, task) = (container.framework.clone(), task.clone());
-        self.command_update(&framework, &task, process, TaskState::TaskRunning, None);
+        let Kind::Command { task, killed, .. } = &container.kind else {
+            return;
+        };
+        let (framework, task, killed) = (container.framework.clone(), task.clone(), *killed);
+        // What was killed before it ran goes on to its end. STARTING is said only now, when the process id is known.
+        if !killed {
+            self.command_update(&framework, &task, process, TaskState::TaskStarting, None);
+            self.command_update(&framework, &task, process, TaskState::TaskRunning, None);
+        }
         let known = self.frameworks.get(&framework).and_then(|f| f.tasks.get(&task));
         if let Some(limit) = known.and_then(|known| duration(known.info.max_completion_time.as_ref())) {
             self.timers.add(limit, Timer::Completion { process });

@@ -16,9 +16,12 @@ pub struct Pipes {
 }
 
 /// Starts the helper, without leaving a child to this process: the first stage is waited for here.
-pub fn launch(executable: &Path) -> io::Result<Pipes> {
+///
+/// `private` is a directory that the helper removes at its end.
+pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
     let mut child = std::process::Command::new(executable)
         .args(["start", &std::process::id().to_string()])
+        .args(private)
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -27,7 +30,7 @@ pub fn launch(executable: &Path) -> io::Result<Pipes> {
     let pipes = child.stdin.take().zip(child.stdout.take());
     // Where SIGCHLD is ignored there is nothing to wait for any more.
     match child.wait() {
-        Ok(status) if !status.success() => return Err(io::Error::new(io::ErrorKind::Other, "the helper could not start")),
+        Ok(status) if !status.success() => return Err(io::Error::other("the helper could not start")),
         _ => {}
     }
     let (commands, mut reports) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
@@ -36,8 +39,7 @@ pub fn launch(executable: &Path) -> io::Result<Pipes> {
             commands: commands.into(),
             reports: reports.into(),
         }),
-        _ => Err(io::Error::new(
-            io::ErrorKind::Other,
+        _ => Err(io::Error::other(
             "the helper ended at once; is it of the same version as the module?",
         )),
     }
@@ -80,6 +82,10 @@ impl Helper {
     /// It is not there any more: nothing can be started.
     pub fn gone(&mut self) {
         self.commands = None;
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.commands.is_none()
     }
 }
 

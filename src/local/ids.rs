@@ -41,7 +41,7 @@ pub fn uuid() -> String {
 /// 256 random bits in hexadecimal.
 pub fn secret() -> std::io::Result<String> {
     let mut bytes = [0; 32];
-    getrandom::getrandom(&mut bytes).map_err(|e| std::io::Error::new(std::io::ErrorKind::Other, e.to_string()))?;
+    getrandom::getrandom(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
     Ok(hex(&bytes))
 }
 

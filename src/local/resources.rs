@@ -356,6 +356,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(deprecated)]
     fn allocation_is_no_part_of_the_kind() {
         let mut offered = parse("cpus:1").unwrap();
         offered[0].allocation_info = Some(crate::proto::resource::AllocationInfo {

@@ -2,7 +2,7 @@
 
 use super::core::{is_terminal, Core};
 use super::timers::Timer;
-use crate::proto::network_info::{IpAddress, Protocol};
+use crate::proto::network_info::IpAddress;
 use crate::proto::{ContainerStatus, ExecutorId, NetworkInfo, TaskState, TaskStatus};
 use std::time::Duration;
 
@@ -143,8 +143,9 @@ impl Core {
         status.executor_pid = status.executor_pid.or(container.pid);
         if status.network_infos.is_empty() {
             let ip_address = Some(self.identity.address.ip().to_string());
+            // The protocol is left at its default, IPv4, as Mesos does.
             let ip = IpAddress {
-                protocol: Some(Protocol::IPv4 as i32),
+                protocol: None,
                 ip_address,
             };
             status.network_infos.push(NetworkInfo {
