@@ -52,6 +52,14 @@ pub enum Acknowledgement {
     },
 }
 
+impl Acknowledgement {
+    pub fn uuid(&self) -> &[u8] {
+        match self {
+            Acknowledgement::Task { uuid, .. } | Acknowledgement::Operation { uuid, .. } => uuid,
+        }
+    }
+}
+
 /// What a driver wants to hear about the events that it queued.
 pub trait EventOwner: Send + Sync {
     /// Perl's callback for the update returned normally. The driver sends the acknowledgement if it still runs.

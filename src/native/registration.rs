@@ -77,8 +77,6 @@ impl Registration {
     pub fn subscribe(&mut self) -> Vec<u8> {
         let (framework_info, suppressed_roles) = self.content();
         let (kind, _) = wire::SUBSCRIBE;
-        // What is changed from now on is not in it.
-        self.changed = false;
         self.unanswered = VecDeque::from([self.info.clone()]);
         let call = wire::Call {
             framework_id: self.id.clone(),

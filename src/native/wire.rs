@@ -454,6 +454,10 @@ mod tests {
                     "MESSAGE",
                     "REQUEST",
                     "SUPPRESS",
+                    "SHUTDOWN",
+                    "INVERSE_OFFERS",
+                    "OPERATION",
+                    "UPDATE_FRAMEWORK",
                     "UPDATE.",
                 ];
                 if !ours.iter().any(|call| name.contains(call)) || name.starts_with("50") || name.starts_with("51") {

@@ -8,10 +8,16 @@ use Type::Library -base;
 use Type::Tiny::Class;
 use Types::Standard qw(HashRef Str);
 
+my %class = (
+    OfferOperation     => 'Mesos::Offer::Operation',
+    ReconcileOperation => 'Mesos::Scheduler::Call::ReconcileOperations::Operation',
+);
+
 for my $name (qw(
-    CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID OfferOperation Request SlaveID TaskID TaskInfo TaskStatus
+    CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID OfferOperation OperationStatus ReconcileOperation
+    Request SlaveID TaskID TaskInfo TaskStatus
 )) {
-    my $class = $name eq 'OfferOperation' ? 'Mesos::Offer::Operation' : "Mesos::$name";
+    my $class = $class{$name} || "Mesos::$name";
     my $type = Type::Tiny::Class->new(name => $name, class => $class, library => __PACKAGE__);
     $type->coercion->add_type_coercions(HashRef, sub { $class->new($_) });
     __PACKAGE__->add_type($type);
@@ -67,14 +73,18 @@ A L<Type::Library>: it exports C<X>, C<is_X>, C<to_X> and C<assert_X> for each t
 
 =over
 
-=item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, OfferID, Request, SlaveID, TaskID, TaskInfo,
-TaskStatus
+=item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, OfferID, OperationStatus, Request, SlaveID,
+TaskID, TaskInfo, TaskStatus
 
 Objects of C<Mesos::CommandInfo> and so on (L<Mesos::Messages>). Coerced from hash references by the class's C<new>.
 
 =item OfferOperation
 
 Objects of C<Mesos::Offer::Operation>. Coerced from hash references.
+
+=item ReconcileOperation
+
+Objects of C<Mesos::Scheduler::Call::ReconcileOperations::Operation>. Coerced from hash references.
 
 =item Channel, Dispatcher, Executor, ExecutorDriver, Scheduler, SchedulerDriver
 
