@@ -47,7 +47,7 @@ sub _check_credential {
     my ($value) = @_;
     return if $type{Credential}->check($value);
     my $what = !defined $value ? 'Undef' : !ref $value ? 'A plain value' : 'A reference to ' . ref $value;
-    die "$what did not pass type constraint \"Credential\": expected a Mesos::Credential or a hash reference";
+    Mesos::Types::_die(qq(credential: $what did not pass type constraint "Credential"));
 }
 
 sub credential { $credential{ $_[0] } }

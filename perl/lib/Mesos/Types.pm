@@ -38,6 +38,11 @@ sub _dispatcher {
     my $class = $name =~ s/\A\+// ? $name : "Mesos::Dispatcher::$name";
     return $class->new if eval { require_module($class); 1 };
     (my $problem = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+    _die($problem);
+}
+
+sub _die {
+    my ($problem) = @_;
     # The user's line is behind the frames of Moo and Type::Tiny, which Carp does not look past.
     my $level = 0;
     $level++ while caller($level) =~ /\A(?:Mesos|Moo|Type|Eval::TypeTiny|Method::Generate|Module::Runtime)\b/;
