@@ -204,4 +204,5 @@ my @signals = map { my $name = $_; AnyEvent->signal(signal => $name, cb => sub {
     sort keys %code;
 
 $driver->run;
+undef $driver;    # the cluster has ended when this returns, and with it who writes below $work_dir
 exit $scheduler->exit_code;

@@ -18,11 +18,13 @@ MessageState *mesos_message_state(pTHX)
     return &MY_CXT;
 }
 
-static void release(pTHX_ void *unused)
+/* Ends the state of an interpreter: late, when its objects have had their DESTROY. */
+static int release(pTHX_ SV *owner, MAGIC *magic)
 {
     MessageState *state = mesos_message_state(aTHX);
     size_t i;
-    PERL_UNUSED_ARG(unused);
+    PERL_UNUSED_ARG(owner);
+    PERL_UNUSED_ARG(magic);
     for (i = 0; i < state->schema->key_count; i++)
         SvREFCNT_dec(state->keys[i].name);
     for (i = 0; i < state->schema->class_count; i++) {
@@ -35,7 +37,10 @@ static void release(pTHX_ void *unused)
     Safefree(state->tape);
     Safefree(state->arena);
     mesos_decoder_free(state->decoder);
+    return 0;
 }
+
+static const MGVTBL released = { NULL, NULL, NULL, NULL, release, NULL, NULL, NULL };
 
 /* Makes the state of this interpreter, whatever was in it before: nothing, or a bitwise copy of the parent thread's, whose things
  * are the parent's. */
@@ -61,11 +66,14 @@ static void prepare(pTHX)
 
 void mesos_boot_messages(pTHX)
 {
+    SV *owner;
     MY_CXT_INIT;
     PERL_UNUSED_VAR(MY_CXT);
     prepare(aTHX);
-    /* New threads inherit this: asked for once more there, it would release twice. */
-    Perl_call_atexit(aTHX_ release, NULL);
+    /* Perl frees this among the last, in every thread its own copy. */
+    owner = newSV(0);
+    sv_magicext(owner, NULL, PERL_MAGIC_ext, (MGVTBL *)&released, NULL, 0);
+    (void)hv_stores(PL_modglobal, MY_CXT_KEY, owner);
 }
 
 void mesos_message_clone(pTHX)
@@ -184,10 +192,26 @@ PERL_STATIC_INLINE SV *string(pTHX_ const char *bytes, STRLEN length)
     return value;
 }
 
+/* Before 5.12, references had a type of their own. */
+#if PERL_VERSION >= 12
+#define REFERENCE_TYPE SVt_IV
+#else
+#define REFERENCE_TYPE SVt_RV
+#endif
+
+/* newRV_noinc, inline. */
+PERL_STATIC_INLINE SV *refer(pTHX_ SV *to)
+{
+    SV *const reference = newSV_type(REFERENCE_TYPE);
+    SvRV_set(reference, to);
+    SvROK_on(reference);
+    return reference;
+}
+
 /* A reference to a new object; takes over the hash. */
 PERL_STATIC_INLINE SV *object(pTHX_ HV *hash, HV *stash)
 {
-    SV *const reference = newRV_noinc((SV *)hash);
+    SV *const reference = refer(aTHX_ (SV *)hash);
 #if PERL_VERSION >= 18
     /* What is left of sv_bless for a hash that nobody has seen yet. */
     SvOBJECT_on((SV *)hash);
@@ -219,7 +243,7 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
             AV *const list = newAV();
             if (token->count)
                 av_extend(list, (SSize_t)token->count - 1);
-            PLACE(newRV_noinc((SV *)list));
+            PLACE(refer(aTHX_ (SV *)list));
             around[depth++] = open;
             open = (SV *)list;
             break;

@@ -9,6 +9,18 @@
 
 #include "mesos_perl.h"
 
+#if IVSIZE < 8
+#error "messages have 64-bit integers: this Perl's are smaller"
+#endif
+
+/* Perl before 5.14. */
+#ifndef PERL_STATIC_INLINE
+#define PERL_STATIC_INLINE static
+#endif
+#ifndef GvCV_set
+#define GvCV_set(gv, cv) (GvCV(gv) = (cv))
+#endif
+
 /* A new object of the class (reference count 1) from its encoding. `bytes` is only looked at during the call. */
 SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN length);
 

@@ -20,24 +20,26 @@ XS(mesos_xs_decode)
     dXSARGS;
     const uint32_t class_id = (uint32_t)XSANY.any_i32;
     MessageState *state = mesos_message_state(aTHX);
+    const MesosBytes own = state->schema->classes[class_id].perl;
     HV *stash;
-    HV *const own = mesos_message_stash(aTHX_ state, class_id);
     const char *name, *bytes;
     STRLEN name_length, length;
     SV *input;
     if (items != 2)
-        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("Usage: %s->decode($bytes)", HvNAME(own))));
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("Usage: %.*s->decode($bytes)", (int)own.len, (const char *)own.data)));
     if (SvROK(ST(0)) && SvOBJECT(SvRV(ST(0)))) {
         stash = SvSTASH(SvRV(ST(0)));
     } else {
         name = SvPV(ST(0), name_length);
-        stash = name_length == (STRLEN)HvNAMELEN_get(own) && memEQ(name, HvNAME(own), name_length) ? own : gv_stashsv(ST(0), GV_ADD);
+        /* NULL: the class's own. */
+        stash = name_length == own.len && memEQ(name, own.data, name_length) ? NULL : gv_stashsv(ST(0), GV_ADD);
     }
     input = ST(1);
     bytes = SvPV(input, length);
     if (SvUTF8(input))
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf(
-            "%s->decode: input is a wide-character string (utf8-flagged): a message is bytes", HvNAME(own))));
+            "%.*s->decode: input is a wide-character string (utf8-flagged): a message is bytes", (int)own.len,
+            (const char *)own.data)));
     ST(0) = sv_2mortal(mesos_message_decode_into(aTHX_ class_id, stash, bytes, length));
     XSRETURN(1);
 }

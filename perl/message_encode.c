@@ -238,12 +238,13 @@ static void push_undefined(pTHX_ Walk *walk, uint32_t index)
 {
     const MessageState *const state = walk->state;
     const MesosSchemaField *const field = state->schema->fields + index;
+    const char *const name = SvPVX(state->keys[field->key].name);
     dSP;
     keep_open(aTHX_ walk);
     ENTER;
     SAVETMPS;
     PUSHMARK(SP);
-    mXPUSHs(newSVpvf("undefined element of the repeated field '%s' is encoded as the empty value", SvPVX(state->keys[field->key].name)));
+    mXPUSHs(newSVpvf("undefined element of the repeated field '%s' is encoded as the empty value", name));
     PUTBACK;
     call_pv("Mesos::Message::_carp", G_VOID | G_DISCARD);
     FREETMPS;

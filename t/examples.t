@@ -3,8 +3,6 @@ use strict;
 use warnings;
 use Test::More;
 use lib 't/lib';
-use HTTP::Tiny;
-use JSON::PP qw(decode_json);
 use Test::Examples qw(start finish run_example wait_for free_port is_loadable);
 
 my $master  = $ENV{MESOS_TEST_MASTER} || 'local';
@@ -110,11 +108,14 @@ for my $case (['io_async.pl', 'IO::Async::Loop'], ['poe.pl', 'POE']) {
 
 example('mojo.pl' => sub {
     plan skip_all => 'Mojolicious is not installed' unless is_loadable('Mojolicious::Lite');
+    # In the core of every perl that Mojolicious runs on.
+    require HTTP::Tiny;
+    require JSON::PP;
     my $url = 'http://127.0.0.1:' . free_port();
     local @ENV{qw(MESOS_MASTER MOJO_LOG_LEVEL)} = ($master, 'warn');
     my $process = start('examples/mojo.pl', 'daemon', '-l', $url);
     my $http = HTTP::Tiny->new(timeout => $seconds);
-    my $tasks = sub { my $answer = $http->get("$url/tasks"); $answer->{success} && decode_json($answer->{content}) };
+    my $tasks = sub { my $answer = $http->get("$url/tasks"); $answer->{success} && JSON::PP::decode_json($answer->{content}) };
     is_deeply wait_for($seconds, $tasks), [], 'no tasks yet';
 
     is $http->post_form("$url/tasks", { command => $_ })->{status}, 201, "POST $_" for 'echo hello', 'exit 3', 'sleep 1000';

@@ -185,6 +185,47 @@ subtest 'subclasses' => sub {
     is($mine->encode, "\x0a\x01x");
 };
 
+subtest 'decoded objects are ordinary hashes' => sub {
+    require Hash::Util;
+    require Storable;
+    my $bytes = Mesos::Label->encode({ key => 'k', value => 'v' });
+    for my $size (1, 2, 3, 7, 8, 9, 500) {
+        my $label = Mesos::Label->decode($bytes);
+        $label->{"extra$_"} = $_ for 1 .. $size;
+        is(scalar keys %$label, $size + 2, "$size more keys");
+        is(join(',', sort grep { !/^extra/ } keys %$label), 'key,value');
+        is($label->{value} . $label->{"extra$size"}, "v$size");
+        delete $label->{"extra$_"} for 1 .. $size;
+        is($label->encode, $bytes, 'and as before without them');
+    }
+    my $label = Mesos::Label->decode($bytes);
+    is_deeply(Storable::dclone($label), $label, 'dclone');
+    Hash::Util::lock_ref_keys($label);
+    dies_like { $label->{nonsense} = 1 } qr/disallowed key 'nonsense'/;
+    Hash::Util::unlock_ref_keys($label);
+    my $holes = Mesos::Label->decode($bytes);
+    Hash::Util::lock_ref_keys($holes);
+    delete $holes->{value};
+    is($holes->encode, "\x0a\x01k", 'a deleted key of a locked hash is not there');
+    my %copy = %$label;
+    is_deeply(\%copy, { key => 'k', value => 'v' }, 'copied');
+    $label->{key} .= 'more';
+    is($label->{key}, 'kmore', 'a string can grow');
+    my $string = Mesos::Label->decode($bytes)->{key};
+    substr($string, 0, 0) = 'x' x 100;
+    is(length $string, 101, 'so can its copy');
+    %$label = ();
+    is_deeply($label, {}, 'emptied');
+    was_empty($_) for Mesos::Label->decode(''), Mesos::Labels->decode('');
+};
+
+sub was_empty {
+    my ($object) = @_;
+    is(scalar(%$object) ? 1 : 0, 0, 'empty is false');
+    $object->{x} = 1;
+    is_deeply([%$object], [ x => 1 ]);
+}
+
 is_deeply(\@warnings, [], 'no warnings');
 
 {

@@ -129,7 +129,13 @@ fn a_dead_creator_takes_everything_with_it() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        println!("\nPIDS {} {} {}", child.id(), pids[0], pids[1]);
+        println!(
+            "\nPIDS {} {} {} {}",
+            child.id(),
+            pids[0],
+            pids[1],
+            cluster.work_dir().display()
+        );
         loop {
             std::thread::park();
         }
@@ -140,13 +146,16 @@ fn a_dead_creator_takes_everything_with_it() {
         .map_while(Result::ok)
         .find(|line| line.starts_with("PIDS "))
         .expect("the creator got so far");
-    let pids: Vec<i32> = line.split(' ').skip(1).map(|pid| pid.parse().unwrap()).collect();
+    let (pids, work_dir) = line.rsplit_once(' ').unwrap();
+    let pids: Vec<i32> = pids.split(' ').skip(1).map(|pid| pid.parse().unwrap()).collect();
+    assert!(std::path::Path::new(work_dir).exists());
     assert!(pids.iter().all(|pid| is_alive(*pid)));
     creator.kill().unwrap();
     creator.wait().unwrap();
     for pid in &pids[1..] {
         until("it is killed", || !is_alive(*pid));
     }
+    until("the private directory is gone", || !std::path::Path::new(work_dir).exists());
     let child = nix::unistd::Pid::from_raw(pids[0]);
     nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL).unwrap();
 }

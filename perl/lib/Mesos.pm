@@ -118,6 +118,12 @@ programs started from here (executors) inherit.
 
 C<LEVEL> or C<LEVEL=DIR>: see L</trace>.
 
+=item MESOS_RESOURCES, MESOS_ATTRIBUTES, MESOS_HOSTNAME, MESOS_WORK_DIR, MESOS_EXECUTOR_ENVIRONMENT_VARIABLES
+
+Read with C<< master => 'local' >>, as a Mesos agent reads them: what it offers (C<cpus:4;mem:2048>; what is not named is the machine's),
+its attributes (C<rack:r1;level:3>) and host name, where the sandboxes go (by default a private directory that is removed at the
+end), and a JSON object with more environment for tasks and executors.
+
 =back
 
 =head1 SEE ALSO

@@ -16,9 +16,12 @@ pub struct Pipes {
 }
 
 /// Starts the helper, without leaving a child to this process: the first stage is waited for here.
-pub fn launch(executable: &Path) -> io::Result<Pipes> {
+///
+/// `private` is a directory that the helper removes at its end.
+pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
     let mut child = std::process::Command::new(executable)
         .args(["start", &std::process::id().to_string()])
+        .args(private)
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -91,7 +91,7 @@ pub struct Cluster {
     creator: u32,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Removed at the end.
+    /// Removed at the end, by the helper also when this process had no time to.
     private: Option<PathBuf>,
     work_dir: PathBuf,
 }
@@ -113,7 +113,7 @@ impl Cluster {
         let given = config.work_dir.is_some();
         let work_dir = work_dir(config.work_dir.as_deref())?;
         let private = (!given).then(|| work_dir.clone());
-        let started = Self::start_in(config, work_dir);
+        let started = Self::start_in(config, work_dir, private.as_deref());
         match (started, private) {
             (Ok(mut cluster), private) => {
                 cluster.private = private;
@@ -127,12 +127,12 @@ impl Cluster {
         }
     }
 
-    fn start_in(config: Config, work_dir: PathBuf) -> Result<Cluster, StartError> {
+    fn start_in(config: Config, work_dir: PathBuf, private: Option<&Path>) -> Result<Cluster, StartError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let secret = ids::secret()?;
-        let pipes = helper::launch(&config.helper).map_err(|error| StartError::Helper {
+        let pipes = helper::launch(&config.helper, private).map_err(|error| StartError::Helper {
             path: config.helper.clone(),
             error,
         })?;
@@ -188,8 +188,10 @@ impl Drop for Cluster {
             let _ = thread.join();
         }
         if let Some(private) = &self.private {
-            if let Err(e) = std::fs::remove_dir_all(private) {
-                log::warn!("cannot remove {}: {e}", private.display());
+            // The helper does it, unless it could not.
+            match std::fs::remove_dir_all(private) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => log::warn!("cannot remove {}: {e}", private.display()),
+                _ => {}
             }
         }
     }

@@ -76,6 +76,8 @@ Mesos::Channel - the queue of events between a driver and a program
 
 =head1 SYNOPSIS
 
+    use Mesos::Channel;
+
     my $channel = Mesos::Channel->new;
     $channel->send('greeting', 'hello', [1, 2]);
     my ($name, @args) = $channel->recv;    # 'greeting', 'hello', ['1', '2']

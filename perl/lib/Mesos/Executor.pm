@@ -22,6 +22,7 @@ Mesos::Executor - base class of executors
 =head1 SYNOPSIS
 
     package My::Executor;
+    use Mesos::Messages;
     use Moo;
     extends 'Mesos::Executor';
 

@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp ();
+use Scalar::Util ();
 
 # The classes say that they are these, without needing them: a package that exists keeps Perl from warning about an unknown base.
 { package    # not indexed
@@ -72,6 +73,55 @@ sub which_oneof {
     my $members = $self->can('_pb_oneofs') ? $self->_pb_oneofs->{$oneof} : undef;
     my ($set) = grep { defined $self->{$_} } @{ $members || [] };
     return $set;
+}
+
+# --- conveniences that Google::ProtocolBuffers does not have -----------------------------------------------------------------------
+
+sub TO_JSON {
+    my ($self) = @_;
+    require Mesos::Message::JSON;
+    return Mesos::Message::JSON::from_message(ref $self, $self, ref $self);
+}
+
+sub encode_json {
+    my ($self) = @_;
+    require JSON::PP;
+    return JSON::PP->new->utf8->canonical->encode($self->TO_JSON);
+}
+
+sub decode_json {
+    my ($class, $json) = @_;
+    $class = ref $class || $class;
+    require JSON::PP;
+    require Mesos::Message::JSON;
+    my $plain = eval { JSON::PP->new->utf8->decode($json) };
+    if (!defined $plain) {
+        (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+        _croak("$class: not JSON: $why");
+    }
+    return Mesos::Message::JSON::to_message($class, $plain, $class);
+}
+
+sub copy {
+    my ($self) = @_;
+    return _copy($self);
+}
+
+sub _copy {
+    my ($value) = @_;
+    my $type = Scalar::Util::reftype($value) || '';
+    my $copy
+        = $type eq 'HASH'  ? { map { $_ => _copy($value->{$_}) } keys %$value }
+        : $type eq 'ARRAY' ? [ map { _copy($_) } @$value ]
+        :                    return $value;
+    my $class = Scalar::Util::blessed($value);
+    return defined $class ? bless $copy, $class : $copy;
+}
+
+sub equals {
+    my ($self, $other) = @_;
+    return !!0 unless ref $other;
+    return $self->encode eq (ref $self)->can('encode')->(ref $self, $other);
 }
 
 # --- extensions: Mesos declares none, so that a class has one only if a program added it to its table ----------------------------
@@ -149,3 +199,208 @@ sub _croak { Carp::croak(@_) }
 sub _carp  { Carp::carp(@_) }
 
 1;
+__END__
+
+=head1 NAME
+
+Mesos::Message - what the classes of Mesos messages have in common
+
+=head1 SYNOPSIS
+
+    use Mesos::Messages;
+
+    my $task = Mesos::TaskInfo->new({ name => 'sleeper', task_id => { value => 'task-1' } });
+    $task->slave_id($offer->{slave_id});
+    print $task->name;                     # the same as $task->{name}
+
+    my $bytes = $task->encode;
+    my $again = Mesos::TaskInfo->decode($bytes);
+    print $again->task_id->value;
+
+    print Mesos::CommandInfo->new->shell;  # 1: the declared default
+
+=head1 DESCRIPTION
+
+A message is a blessed hash: its keys are the fields that are set, and nothing else. Nested messages are hashes in it, repeated fields
+array references, enums and booleans integers, strings byte strings. Reading and writing the hash directly is the usual style, and the
+fastest.
+
+All message classes, which L<Mesos::Messages> makes, have the methods below. They are those of L<Google::ProtocolBuffers> 0.12 with
+C<create_accessors>; a message's C<isa> says that it is a C<Google::ProtocolBuffers::Message> and a C<Class::Accessor>, though
+neither module is needed. Encoding and decoding is done in native code.
+
+Errors are exceptions: strings that end with the file and line of the calling code.
+
+=head1 METHODS
+
+=head2 new
+
+    my $message = Mesos::TaskID->new;
+    my $message = Mesos::TaskID->new(\%fields);
+
+A new object with a shallow copy of the hash. Nothing is checked: unknown keys are kept, and nested hashes stay plain hashes (which
+C<encode> takes as well). In a class with a C<oneof>, the fields are set by C<set>, so that one of its members remains. Dies with Perl's
+own error if the argument is neither undef nor a hash reference.
+
+=head2 decode
+
+    my $message = Mesos::TaskStatus->decode($bytes);
+
+The object that a byte string encodes; sub-messages are objects of their classes. Strings are bytes, without Perl's utf8 flag: use
+L<Encode/decode> where they are text. Unknown fields are dropped, unknown numbers of enums kept. If a field that is not repeated occurs
+several times, the last one counts. Required fields may be missing.
+
+Dies if the string is utf8-flagged (C<... wide-character string ...>), or if it is truncated or otherwise no message
+(C<Mesos::TaskInfo.task_id: message is incomplete or invalid: it is truncated (at byte 2) at ...>).
+
+=head2 encode
+
+    my $bytes = $message->encode;
+    my $bytes = Mesos::TaskStatus->encode(\%fields);
+
+The encoding as a byte string: fields in the order of their numbers, unknown keys ignored, C<undef> as if it was not there. What a field
+takes:
+
+=over 4
+
+=item messages
+
+A hash reference, or an object of any class: it is encoded as the field's declared type.
+
+=item strings and bytes
+
+Any scalar. A utf8-flagged string is encoded as UTF-8, any other as the bytes that it is. Objects must overload C<"">.
+
+=item integers and enums
+
+A number, or a string that looks like one; fractions are cut off. Names of enum values are not understood: use the constants
+(L<Mesos::Enum>). Out of the type's range is an error. Objects must overload C<0+> or C<"">.
+
+=item doubles
+
+A number, or a string that looks like one.
+
+=item booleans
+
+Perl's truth.
+
+=item repeated fields
+
+An array reference, or a single value for a list of one. An undefined element is a warning, and encoded as the empty string or 0; among
+messages it is an error.
+
+=item fields that are not repeated
+
+Given an array reference, its last element.
+
+=back
+
+A required field that is not set is encoded as its default, if it has one; other defaults are not written.
+
+Tied and overloaded values may do anything, including encoding and decoding other messages; when they die, C<encode> does.
+
+Dies with the path of the value that is wrong:
+
+    Mesos::TaskID.value: required field is missing at ...
+    Mesos::TaskInfo.resources[2].scalar.value: expected a number, got "abc" at ...
+    Mesos::ContainerID.parent.parent ...: nested more than 100 messages deep, or in a circle at ...
+
+=head2 NAME
+
+    my $value = $message->name;    # get
+    $message->name($value);        # set
+    $message->name(undef);         # delete
+    $message->name(@values);       # two or more: set to a reference to an array of them
+
+An accessor for each field. It returns a copy of the field's value; if that is not defined, the declared default, or undef. Setting a
+member of a C<oneof> deletes the others. Dies if it is not called on an object.
+
+The field C<set> of C<Mesos::Attribute>, C<Mesos::Resource> and C<Mesos::Value> has no such accessor: use C<< $message->{set} >>.
+Every accessor is also there as C<_NAME_accessor>.
+
+=head2 get
+
+    my $value  = $message->get($name);
+    my @values = $message->get(@names);
+
+Values of fields, with their defaults, as by the accessors. Dies (with a backtrace) without a name.
+
+=head2 set
+
+    $message->set($name, $value);
+    $message->set($name, @values);
+
+As the accessors. Dies (with a backtrace) without a value.
+
+=head2 which_oneof
+
+    my $name = $message->which_oneof('selector');
+
+The name of the member of this C<oneof> that is set; undef if none is, or if the class has no such C<oneof>.
+
+=head2 encode_json
+
+    my $json = $message->encode_json;
+
+The message as JSON (UTF-8 bytes, keys sorted), in the mapping of Mesos' HTTP APIs: see L<Mesos::Message::JSON>. Required fields are
+not checked. Dies if a nested message is not a hash.
+
+=head2 decode_json
+
+    my $message = Mesos::TaskInfo->decode_json($json);
+
+The object that such JSON describes. Dies if it is not JSON, or if a value is not what its field holds; the text starts with the path
+of the value.
+
+=head2 TO_JSON
+
+What L<JSON::PP>, L<JSON::XS> and others call with C<convert_blessed>: the plain structure behind C<encode_json>.
+
+=head2 copy
+
+    my $copy = $message->copy;
+
+A deep copy, with unknown keys. References other than to hashes and arrays are shared.
+
+=head2 equals
+
+    if ($message->equals($other)) { ... }
+
+Whether both have the same encoding as a message of C<$message>'s class. C<$other> may be a plain hash reference. Dies if one of
+them cannot be encoded.
+
+=head2 getExtension, setExtension
+
+    my $value = $message->getExtension($name);
+    $message->setExtension($name, $value);
+
+Mesos declares no extensions: these die with C<There is no extension 'NAME' in 'CLASS'>. C<getExtension> without a name returns
+what C<_pb_fields_by_name> does.
+
+=head2 _pb_fields_list, _pb_fields_by_name, _pb_fields_by_number
+
+    my $fields = Mesos::TaskStatus->_pb_fields_list;
+
+The fields, as a reference to an array in the order of their numbers, or to a hash by name or number. Each is
+C<[ $label, $type, $name, $number, $default ]>: the label 1 for optional, 2 for required, 3 for repeated; the type a class name for
+messages and enums, else the number that descriptor.proto has for it.
+
+=head2 _pb_oneofs, _pb_oneofs_rev
+
+In classes with a C<oneof> only: its members by its name, and its name by those of its members.
+
+=head2 _pb_complex_type_kind
+
+1: what Google::ProtocolBuffers calls a message.
+
+=head2 getPerlCode
+
+    my $code = Mesos::TaskStatus->getPerlCode({ create_accessors => 1 });
+
+Perl code (a string) that makes the same class with C<Google::ProtocolBuffers-E<gt>create_message>, unless it exists.
+
+=head1 SEE ALSO
+
+L<Mesos::Messages>, L<Mesos::Enum>
+
+=cut

@@ -211,7 +211,7 @@ All are arguments of C<new> and read-only.
 =head2 master
 
 Required. A string: C<host:port>, C<http://host:port>, or C<local>, which starts a master and an agent inside this process for
-this driver alone. C<new> dies if it is none of these.
+this driver alone (L<Mesos/ENVIRONMENT> has its settings). C<new> dies if it is none of these.
 
 =head2 framework
 

@@ -3,8 +3,8 @@
 //!
 //! | mode | who starts it | what it does |
 //! |---|---|---|
-//! | `start CREATOR` | the cluster, which waits for it at once | starts `serve` and exits, which orphans that |
-//! | `serve CREATOR` | `start` | takes commands on stdin, reports on stdout; see [`serve`] |
+//! | `start CREATOR [DIRECTORY]` | the cluster, which waits for it at once | starts `serve` and exits, which orphans that |
+//! | `serve CREATOR [DIRECTORY]` | `start` | takes commands on stdin, reports on stdout, removes DIRECTORY at its end; see [`serve`] |
 //! | `run PARENT` | `serve`, once for each program | prepares the process and turns into the program; see [`run`] |
 //!
 //! Nothing here is of use to a person: the modes are not documented elsewhere.
@@ -14,18 +14,19 @@ mod run;
 mod serve;
 mod start;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args_os().skip(1);
     let mode = arguments.next().unwrap_or_default();
     let pid = arguments
         .next()
-        .and_then(|text| text.parse::<i32>().ok())
+        .and_then(|text| text.to_str()?.parse::<i32>().ok())
         .filter(|pid| *pid > 0);
-    match (mode.as_str(), pid) {
-        ("start", Some(creator)) => start::start(creator),
-        ("serve", Some(creator)) => serve::serve(creator),
+    match (mode.to_str().unwrap_or_default(), pid) {
+        ("start", Some(creator)) => start::start(creator, arguments.next().as_deref()),
+        ("serve", Some(creator)) => serve::serve(creator, arguments.next().map(PathBuf::from)),
         ("run", Some(parent)) => run::run(parent),
         _ => {
             eprintln!("mesos-perl-helper is started by the module Mesos (master \"local\"); it is of no use by itself");

@@ -15,11 +15,17 @@ use rustix::process::{pidfd_open, Pid, PidfdFlags, WaitOptions};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 
 /// `creator` is alive for sure until `Ready` has been written: the cluster waits for that.
-pub fn serve(creator: i32) -> ExitCode {
-    match Server::new(creator).and_then(|mut server| server.work()) {
+/// `directory` goes when everything is dead: the creator may have had no time to remove it.
+pub fn serve(creator: i32, directory: Option<PathBuf>) -> ExitCode {
+    let worked = Server::new(creator).and_then(|mut server| server.work());
+    if let Some(directory) = directory {
+        let _ = std::fs::remove_dir_all(directory);
+    }
+    match worked {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

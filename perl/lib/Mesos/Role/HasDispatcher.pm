@@ -64,7 +64,9 @@ sub dispatch_event {
     my ($id, $receipt, $event, @args) = $self->dispatcher->channel->_take;
     return unless defined $event;
     # Drivers may share a dispatcher: what a driver queued goes to its own handler.
-    my $driver = $id && $self->dispatcher->{_drivers}{$id} || $self;
+    my $driver = $id ? $self->dispatcher->{_drivers}{$id} : $self;
+    # A driver takes its events with it when it goes; here it went since.
+    return unless $driver;
     my $handler = $driver->event_handler;
     my $optional = $driver->_is_optional($event);
     if    ($handler->can($event)) { $handler->$event($driver, @args) }
