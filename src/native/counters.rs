@@ -3,7 +3,7 @@
 use crate::channel::Channel;
 use crate::driver::Stat;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -11,9 +11,10 @@ use std::time::Instant;
 #[derive(Default)]
 pub struct Counters {
     counts: Mutex<Counts>,
-    /// Calls that the program made and the thread has not taken yet.
-    handed_over: AtomicUsize,
-    /// Calls that wait for room in the window.
+    /// Calls that wait: on their way to the thread, or there for room in the window. Changed in one step, so that it is exact.
+    queued: AtomicIsize,
+    /// How many calls the thread has taken since it last told, and how many waited there then. Only the thread uses these.
+    taken: AtomicUsize,
     waiting: AtomicUsize,
     unanswered: AtomicUsize,
 }
@@ -97,29 +98,29 @@ impl Counters {
         self.lock().bytes_out += bytes as u64;
     }
 
-    /// How many calls wait for room in the window, and how many fill it.
+    /// The program hands a call over, unless `bound` calls wait already.
+    pub fn hand_over(&self, bound: usize) -> bool {
+        let bound = isize::try_from(bound).unwrap_or(isize::MAX);
+        let more = |queued: isize| (queued < bound).then_some(queued.saturating_add(1));
+        self.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// The thread has taken a call; it tells soon what became of it.
+    pub fn taken(&self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The thread tells how many calls wait for room in its window, and how many fill that.
     pub fn set_calls(&self, waiting: usize, unanswered: usize) {
-        self.waiting.store(waiting, Ordering::Relaxed);
+        let before = self.waiting.swap(waiting, Ordering::Relaxed) + self.taken.swap(0, Ordering::Relaxed);
+        if before != waiting {
+            self.queued.fetch_add(waiting as isize - before as isize, Ordering::Relaxed);
+        }
         self.unanswered.store(unanswered, Ordering::Relaxed);
     }
 
-    /// The program hands a call over, unless `bound` calls wait already.
-    pub fn hand_over(&self, bound: usize) -> bool {
-        let room = self.waiting_calls() < bound;
-        if room {
-            self.handed_over.fetch_add(1, Ordering::Relaxed);
-        }
-        room
-    }
-
-    /// The thread has taken a call.
-    pub fn taken(&self) {
-        let less = |calls: usize| Some(calls.saturating_sub(1));
-        let _ = self.handed_over.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-    }
-
     fn waiting_calls(&self) -> usize {
-        self.handed_over.load(Ordering::Relaxed) + self.waiting.load(Ordering::Relaxed)
+        usize::try_from(self.queued.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
     /// All numbers, with those of the queue that the driver's events go into.
