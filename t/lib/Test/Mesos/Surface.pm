@@ -168,6 +168,40 @@ sub scenarios {
             is $framework->last_status->{t}{reason}, Mesos::TaskStatus::Reason::REASON_INVALID_OFFERS();
             is $driver->stop, Mesos::Status::DRIVER_STOPPED();
         },
+        'frameworks that a master refuses' => sub {
+            my ($master) = @_;
+            for my $case (
+                [{roles => ['a']}, qr/'FrameworkInfo\.roles' must not be set when the framework is not MULTI_ROLE capable/],
+                [{role => 'a b'}, qr/'FrameworkInfo\.role' is not a valid role/],
+                [{_roles('n', 'a'), role => 'a'}, qr/'FrameworkInfo\.role' must not be set when the framework is MULTI_ROLE capable/],
+                [{_roles('n', 'a', 'a')}, qr/'FrameworkInfo\.roles' contains duplicate/],
+                [{failover_timeout => 1e300}, qr/The framework failover_timeout \(.*\) is invalid/],
+                [{id => {value => 'a/b'}}, qr/'a\/b'|'FrameworkInfo\.id'|ID/],
+            ) {
+                my ($info, $text) = @$case;
+                my $framework = Test::Framework->new;
+                my $driver = $driver_for->($master, $framework, framework => {user => '', name => 'n', %$info});
+                is $driver->run, Mesos::Status::DRIVER_ABORTED();
+                is_deeply [map { $_->[0] } @{ $framework->heard }], ['error'];
+                like $framework->heard->[0][1], $text;
+                is $driver->killTask({value => 't'}), Mesos::Status::DRIVER_ABORTED();
+            }
+        },
+        'another driver with the same id' => sub {
+            my ($master) = @_;
+            plan skip_all => 'the embedded cluster is for its driver alone' if $master eq 'local';
+            my %info = (user => '', name => 'twice', failover_timeout => 60);
+            my $first = Test::Framework->new;
+            my $driver = $driver_for->($master, $first, framework => \%info);
+            _until($driver, sub { $first->count('registered') });
+            my $second = Test::Framework->new;
+            my $next = $driver_for->($master, $second, framework => {%info, id => $first->heard->[0][1]});
+            _until($next, sub { $second->count('registered') });
+            _until($driver, sub { $first->count('error') });
+            is _last($first, 'error')->[1], 'Framework failed over';
+            is $driver->status, Mesos::Status::DRIVER_ABORTED();
+            is $next->stop, Mesos::Status::DRIVER_STOPPED();
+        },
         'operations with feedback' => sub {
             my ($master) = @_;
             my %info = _roles('operations', 'web');
