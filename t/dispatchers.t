@@ -214,6 +214,23 @@ subtest 'descriptor' => sub {
     is $readable->(), 1, 'closing the handle leaves the descriptor alone';
 };
 
+# Mesos 1.07.1 died when the loop had stopped: it asked the dispatcher for the status of a driver.
+subtest 'run of a dispatcher' => sub {
+    my %program = (
+        IOAsync => 'my $d = Mesos::Dispatcher::IOAsync->new; $d->set_cb(sub { print $d->recv; $d->loop->stop("stopped") });
+            $d->send("e"); print " ", $d->run, "\n"; $d->set_cb(sub { })',
+        POE => 'our $d = Mesos::Dispatcher::POE->new; $d->set_cb(sub { print $d->recv; POE::Kernel->stop });
+            $d->send("e"); $d->run; print " stopped\n"; $d->set_cb(sub { })',
+    );
+    each_dispatcher(sub {
+        my ($name) = @_;
+        # Stopping a loop is for good in some: a process of its own.
+        open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), "-MMesos::Dispatcher::$name", '-e', $program{$name} or die $!;
+        is do { local $/; readline $out }, "e stopped\n", 'returns when the loop was stopped';
+        ok close $out, 'and the program ends well';
+    }, sort keys %program);
+};
+
 subtest 'the base class' => sub {
     require Mesos::Dispatcher;
     ok !eval { Mesos::Dispatcher->new; 1 };
