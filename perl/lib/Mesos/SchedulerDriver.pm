@@ -1,7 +1,6 @@
 package Mesos::SchedulerDriver;
 use 5.10.1;
 use Carp qw(croak);
-use File::Spec;
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Types ();
 use Mesos::XS;
@@ -26,7 +25,7 @@ sub BUILD {
     $self->_xs_init($self->dispatcher->channel, {
         (map { ($_ => $self->$_) } qw(master framework credential implicit_acknowledgements master_timeout)),
         helper               => Mesos::XS::helper_path(),
-        executor_environment => ['PERL5LIB=' . join ':', map { File::Spec->rel2abs($_) } grep { !ref } @INC],
+        executor_environment => ['PERL5LIB=' . Mesos::XS::include_path()],
     });
 }
 
