@@ -159,6 +159,26 @@ each_dispatcher(sub {
         $second->set_cb(sub { });
     };
 
+    subtest 'arguments of the wrong type' => sub {
+        my $dispatcher = dispatcher($name);
+        my @cases = (
+            [cb => sub { dispatcher($name, cb => 'x') }], [cb => sub { dispatcher($name, cb => undef) }],
+            [channel => sub { dispatcher($name, channel => {}) }], [channel => sub { dispatcher($name, channel => undef) }],
+            [qr/\$_\[1\]|"cb"|\$value/ => sub { $dispatcher->set_cb(undef) }],
+            $name =~ /IOAsync|Mojo/ ? [loop => sub { dispatcher($name, loop => bless [], 'Loop') }] : (),
+        );
+        for my $case (@cases) {
+            my ($argument, $code) = @$case;
+            my @warnings;
+            local $SIG{__WARN__} = sub { push @warnings, @_ };
+            ok !eval { $code->(); 1 }, 'dies';
+            # Looked at as text: the types' own errors are objects.
+            my $error = "$@";
+            like $error, qr/did not pass type constraint .*$argument.* at \Q${\__FILE__}\E line \d+/, "names $argument";
+            is_deeply \@warnings, [], 'and says nothing else';
+        }
+    };
+
     subtest 'fork' => sub {
         my $dispatcher = dispatcher($name);
         my $got = 0;
