@@ -1,7 +1,6 @@
 package Mesos::SchedulerDriver;
 use 5.10.1;
 use Carp qw(croak);
-use File::Spec;
 use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Scheduler ();
@@ -39,7 +38,7 @@ sub BUILD {
             max_unanswered_calls max_queued_calls
         )),
         helper               => Mesos::XS::helper_path(),
-        executor_environment => ['PERL5LIB=' . join ':', map { File::Spec->rel2abs($_) } grep { !ref } @INC],
+        executor_environment => ['PERL5LIB=' . Mesos::XS::include_path()],
     });
 }
 
