@@ -34,6 +34,8 @@ pub struct Settings {
     pub certificate: Option<(PathBuf, PathBuf)>,
     pub tls12: bool,
     pub tls13: bool,
+    /// What to log where TLS is used.
+    pub warnings: Vec<String>,
 }
 
 impl Default for Settings {
@@ -46,12 +48,13 @@ impl Default for Settings {
             certificate: None,
             tls12: true,
             tls13: true,
+            warnings: Vec::new(),
         }
     }
 }
 
 impl Settings {
-    /// Reads the variables through `get`. Warnings about them go to the log, when TLS is asked for.
+    /// Reads the variables through `get`.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, DriverError> {
         let value = |name: &str| {
             let prefixed = ["LIBPROCESS_SSL_", "SSL_"].map(|prefix| format!("{prefix}{name}"));
@@ -89,7 +92,7 @@ impl Settings {
             }
             (None, None) => None,
         };
-        let settings = Settings {
+        let mut settings = Settings {
             enabled,
             verify: verify.unwrap_or(true),
             ca_file,
@@ -97,21 +100,25 @@ impl Settings {
             certificate,
             tls12: flag("ENABLE_TLS_V1_2")?.unwrap_or(true),
             tls13: flag("ENABLE_TLS_V1_3")?.unwrap_or(true),
+            warnings: Vec::new(),
         };
         if !settings.tls12 && !settings.tls13 {
             return Err(problem("LIBPROCESS_SSL_ENABLE_TLS_V1_2 and _V1_3 are both 0".to_string()));
         }
-        if enabled {
-            for (name, why) in UNUSED {
-                if let Some((_, full)) = value(name) {
-                    log::warn!("{full} has no effect: {why}");
-                }
+        for (name, why) in UNUSED {
+            if let Some((_, full)) = value(name) {
+                settings.warnings.push(format!("{full} has no effect: {why}"));
             }
-            for name in OLD_VERSIONS {
-                if flag(name)? == Some(true) {
-                    log::warn!("LIBPROCESS_SSL_{name} has no effect: only TLS 1.2 and 1.3 are spoken");
-                }
+        }
+        for name in OLD_VERSIONS {
+            if flag(name)? == Some(true) {
+                let warning = format!("LIBPROCESS_SSL_{name} has no effect: only TLS 1.2 and 1.3 are spoken");
+                settings.warnings.push(warning);
             }
+        }
+        if !settings.verify {
+            let warning = "LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: whoever answers is trusted with the credentials";
+            settings.warnings.push(warning.to_string());
         }
         Ok(settings)
     }
@@ -154,6 +161,26 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_effect_is_told() {
+        let variables = [
+            ("LIBPROCESS_SSL_CIPHERS", "AES"),
+            ("SSL_VERIFY_IPADD", "1"),
+            ("LIBPROCESS_SSL_ENABLE_SSL_V3", "1"),
+            ("LIBPROCESS_SSL_ENABLE_TLS_V1_0", "0"),
+            ("LIBPROCESS_SSL_VERIFY_CERT", "0"),
+        ];
+        let warnings = read(&variables).expect("settings").warnings;
+        let named = [
+            "LIBPROCESS_SSL_CIPHERS ",
+            "SSL_VERIFY_IPADD ",
+            "LIBPROCESS_SSL_ENABLE_SSL_V3 ",
+            "whoever answers",
+        ];
+        assert_eq!(warnings.len(), named.len(), "{warnings:?}");
+        assert!(warnings.iter().zip(named).all(|(w, name)| w.contains(name)), "{warnings:?}");
+    }
+
+    #[test]
     fn files_and_versions() {
         let all = read(&[
             ("SSL_ENABLED", "true"),
@@ -171,6 +198,7 @@ mod tests {
             certificate: Some(("/cert".into(), "/key".into())),
             tls12: true,
             tls13: false,
+            warnings: Vec::new(),
         };
         assert_eq!(all, Ok(expected));
         assert_eq!(
