@@ -23,8 +23,6 @@ const OLD_VERSIONS: [&str; 3] = ["ENABLE_SSL_V3", "ENABLE_TLS_V1_0", "ENABLE_TLS
 /// How a client is to use TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// SSL_ENABLED: https where nothing else is said.
-    pub enabled: bool,
     /// SSL_VERIFY_SERVER_CERT: unlike in libprocess only an explicit 0 switches it off.
     pub verify: bool,
     /// PEM. Without a file and a folder the system's roots are trusted.
@@ -41,7 +39,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            enabled: false,
             verify: true,
             ca_file: None,
             ca_dir: None,
@@ -53,22 +50,33 @@ impl Default for Settings {
     }
 }
 
+/// SSL_ENABLED: https where nothing else is said.
+pub fn enabled(get: impl Fn(&str) -> Option<String>) -> Result<bool, DriverError> {
+    Ok(flag(&get, "ENABLED")?.unwrap_or(false))
+}
+
+/// The value of a variable that is set, and its full name.
+fn value(get: &impl Fn(&str) -> Option<String>, name: &str) -> Option<(String, String)> {
+    let prefixed = ["LIBPROCESS_SSL_", "SSL_"].map(|prefix| format!("{prefix}{name}"));
+    let found = prefixed.into_iter().find_map(|full| Some((get(&full)?, full)));
+    found.filter(|(value, _)| !value.is_empty())
+}
+
+fn flag(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<bool>, DriverError> {
+    match value(get, name) {
+        None => Ok(None),
+        Some((text, _)) if text == "1" || text == "true" => Ok(Some(true)),
+        Some((text, _)) if text == "0" || text == "false" => Ok(Some(false)),
+        Some((text, full)) => Err(problem(format!("{full} is {text:?}, expected 1 or 0"))),
+    }
+}
+
 impl Settings {
     /// Reads the variables through `get`.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, DriverError> {
-        let value = |name: &str| {
-            let prefixed = ["LIBPROCESS_SSL_", "SSL_"].map(|prefix| format!("{prefix}{name}"));
-            let found = prefixed.into_iter().find_map(|full| Some((get(&full)?, full)));
-            found.filter(|(value, _)| !value.is_empty())
-        };
-        let flag = |name: &str| match value(name) {
-            None => Ok(None),
-            Some((text, _)) if text == "1" || text == "true" => Ok(Some(true)),
-            Some((text, _)) if text == "0" || text == "false" => Ok(Some(false)),
-            Some((text, full)) => Err(problem(format!("{full} is {text:?}, expected 1 or 0"))),
-        };
+        let value = |name: &str| value(&get, name);
+        let flag = |name: &str| flag(&get, name);
         let path = |name: &str| value(name).map(|(path, _)| PathBuf::from(path));
-        let enabled = flag("ENABLED")?.unwrap_or(false);
         let verify = match flag("VERIFY_SERVER_CERT")? {
             None => flag("VERIFY_CERT")?,
             given => given,
@@ -93,7 +101,6 @@ impl Settings {
             (None, None) => None,
         };
         let mut settings = Settings {
-            enabled,
             verify: verify.unwrap_or(true),
             ca_file,
             ca_dir,
@@ -143,7 +150,9 @@ mod tests {
     fn verification_is_only_switched_off_explicitly() {
         assert_eq!(read(&[]), Ok(Settings::default()));
         let verify = |variables: &[(&str, &str)]| read(variables).map(|s| s.verify);
-        assert_eq!(verify(&[("LIBPROCESS_SSL_ENABLED", "1")]), Ok(true));
+        for (value, expected) in [("1", Ok(true)), ("false", Ok(false)), ("", Ok(false))] {
+            assert_eq!(enabled(|name| (name == "SSL_ENABLED").then(|| value.to_string())), expected);
+        }
         for name in [
             "LIBPROCESS_SSL_VERIFY_SERVER_CERT",
             "LIBPROCESS_SSL_VERIFY_CERT",
@@ -183,7 +192,6 @@ mod tests {
     #[test]
     fn files_and_versions() {
         let all = read(&[
-            ("SSL_ENABLED", "true"),
             ("LIBPROCESS_SSL_CA_FILE", "/ca"),
             ("LIBPROCESS_SSL_CA_DIR", "/cas"),
             ("LIBPROCESS_SSL_CERT_FILE", "/cert"),
@@ -191,7 +199,6 @@ mod tests {
             ("LIBPROCESS_SSL_ENABLE_TLS_V1_3", "0"),
         ]);
         let expected = Settings {
-            enabled: true,
             verify: true,
             ca_file: Some("/ca".into()),
             ca_dir: Some("/cas".into()),
