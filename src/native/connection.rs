@@ -3,6 +3,7 @@
 use super::detector::{self, Detection};
 use super::endpoint::Endpoint;
 use super::machine::{Action, Emission, Link, Machine, Now};
+use crate::channel::Channel;
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
@@ -14,6 +15,7 @@ use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 /// Bytes that one read takes.
 const READ_SIZE: usize = 64 << 10;
@@ -74,7 +76,8 @@ impl Socket {
     }
 
     /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
-    async fn next(&mut self, buffer: &mut [u8]) -> Happened {
+    /// Without `reads` an open socket is only written to, until that fails.
+    async fn next(&mut self, buffer: &mut [u8], reads: bool) -> Happened {
         match self {
             Socket::Closed => pending().await,
             Socket::Connecting(connecting) => match connecting.await {
@@ -91,7 +94,7 @@ impl Socket {
                 }
             },
             Socket::Open { transport, outgoing } => {
-                let happened = poll_fn(|context| poll_open(transport, outgoing, buffer, context)).await;
+                let happened = poll_fn(|context| poll_open(transport, outgoing, buffer, reads, context)).await;
                 if matches!(happened, Happened::Broken(_)) {
                     *self = Socket::Closed;
                 }
@@ -106,6 +109,7 @@ fn poll_open(
     transport: &mut Box<dyn Transport>,
     outgoing: &mut BytesMut,
     buffer: &mut [u8],
+    reads: bool,
     context: &mut Context<'_>,
 ) -> Poll<Happened> {
     let broken = loop {
@@ -122,6 +126,9 @@ fn poll_open(
             Poll::Pending => break None,
         }
     };
+    if !reads && broken.is_none() {
+        return Poll::Pending;
+    }
     let mut read = ReadBuf::new(buffer);
     match (Pin::new(&mut *transport).poll_read(context, &mut read), broken) {
         (Poll::Ready(Ok(())), _) => Poll::Ready(match read.filled().len() {
@@ -136,15 +143,16 @@ fn poll_open(
 }
 
 /// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
-/// [`Action::KillProcessGroup`].
+/// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, no events are read.
 pub fn run<M: Machine>(
     machine: M,
     commands: UnboundedReceiver<M::Command>,
     emit: &mut impl FnMut(Emission),
     kill: impl FnMut(),
+    channel: &Channel,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(drive(machine, commands, emit, kill));
+    runtime.block_on(drive(machine, commands, emit, kill, channel));
     // A name that is still being resolved must not hold up the end of a driver.
     runtime.shutdown_background();
     Ok(())
@@ -155,6 +163,7 @@ async fn drive<M: Machine>(
     mut commands: UnboundedReceiver<M::Command>,
     emit: &mut impl FnMut(Emission),
     mut kill: impl FnMut(),
+    channel: &Channel,
 ) {
     let start = Instant::now();
     let now = || Now {
@@ -167,6 +176,7 @@ async fn drive<M: Machine>(
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
     let mut commanded = true;
     let mut detections: Option<UnboundedReceiver<Detection>> = None;
+    let mut congestion: Option<oneshot::Receiver<()>> = None;
     machine.start(now());
     loop {
         for action in machine.take_actions() {
@@ -182,11 +192,22 @@ async fn drive<M: Machine>(
                 Action::Done => return,
             }
         }
+        if congestion.is_none() {
+            congestion = channel.congestion();
+        }
+        let reads = congestion.is_none();
         // A time beyond what the clock can tell never comes.
         let deadline = machine.deadline().and_then(|d| start.checked_add(d));
         let timer = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => pending().await,
+            }
+        };
+        let relief = async {
+            match &mut congestion {
+                // An error: the channel is gone, and with it the congestion.
+                Some(receiver) => drop(receiver.await),
                 None => pending().await,
             }
         };
@@ -204,10 +225,20 @@ async fn drive<M: Machine>(
                 }
                 None => commanded = false,
             },
-            happened = stream.next(&mut stream_buffer) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
-            happened = calls.next(&mut calls_buffer) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
+            happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
+            happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
             detection = next_detection(&mut detections) => machine.detected(detection, now()),
-            () = timer => machine.tick(now()),
+            () = relief => {
+                congestion = None;
+                machine.received(Link::Stream, &[], now());
+            }
+            () = timer => {
+                if !reads {
+                    // The silence is ours, not the server's: no bytes, but no timeout either.
+                    machine.received(Link::Stream, &[], now());
+                }
+                machine.tick(now());
+            }
         }
     }
 }

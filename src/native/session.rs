@@ -276,8 +276,11 @@ impl Session {
         if !matches!(self.phase, Phase::Subscribing | Phase::Subscribed) {
             return Ok(());
         }
-        if let Some(silence) = self.silence {
-            self.deadline = Some(now + silence);
+        // An empty portion says that nobody looked whether there is data.
+        match self.silence {
+            Some(silence) => self.deadline = Some(now + silence),
+            None if data.is_empty() && self.phase == Phase::Subscribing => self.deadline = Some(now + SUBSCRIBE_TIMEOUT),
+            None => (),
         }
         self.response.feed(data);
         while let Some(part) = self.response.next_part().map_err(|e| e.to_string())? {
