@@ -210,8 +210,28 @@ All are arguments of C<new> and read-only.
 
 =head2 master
 
-Required. A string: C<host:port>, C<http://host:port>, or C<local>, which starts a master and an agent inside this process for
-this driver alone (L<Mesos/ENVIRONMENT> has its settings). C<new> dies if it is none of these.
+Required. A string; C<new> dies if it is none of these:
+
+=over
+
+=item C<local>
+
+A master and an agent inside this process for this driver alone (L<Mesos/ENVIRONMENT> has its settings).
+
+=item C<host:port>, C<http://host:port>, C<https://host:port>
+
+A master, or one that redirects to the leader; several with commas between them are tried in turn. An IPv6 address stands in brackets.
+Without C<http://> or C<https://> the variable C<LIBPROCESS_SSL_ENABLED> decides.
+
+=item C<zk://host:port,host:port/path>, C<zk://user:password@host:port/path>
+
+The leader that ZooKeeper knows. Until there is one, and when it changes, the driver waits.
+
+=item C<file:///path>
+
+The file holds one of these strings but C<local>. It is read by C<new>.
+
+=back
 
 =head2 framework
 
