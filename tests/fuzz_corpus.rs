@@ -6,7 +6,9 @@ mod decode_check;
 mod encode_check;
 
 fn run(target: &str, check: fn(&[u8])) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
     let mut inputs = 0;
     for entry in std::fs::read_dir(&folder).expect("corpus") {
         check(&std::fs::read(entry.expect("entry").path()).expect("input"));

@@ -12,12 +12,18 @@ pub fn split(data: &[u8]) -> Option<(ClassId, &[u8])> {
     Some((ClassId((index % classes().len()) as u32), bytes))
 }
 
+#[allow(dead_code)] // replay.rs takes `split` only
 pub fn check(data: &[u8]) {
     let Some((class, bytes)) = split(data) else { return };
     let mut decoder = Decoder::default();
     let Ok(tape) = decoder.decode(class, bytes) else { return };
     // Bounded: a field takes two bytes at least, and makes a value and perhaps a list or message around it.
-    assert!(tape.len() <= 4 + 4 * bytes.len(), "{} tokens from {} bytes", tape.len(), bytes.len());
+    assert!(
+        tape.len() <= 4 + 4 * bytes.len(),
+        "{} tokens from {} bytes",
+        tape.len(),
+        bytes.len()
+    );
     // Well nested, with every byte string inside the input, and lists of the length that they promise.
     let mut open: Vec<(u16, u32)> = Vec::new();
     for (index, token) in tape.iter().enumerate() {

@@ -1,11 +1,14 @@
 //! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
 
+use super::detector::{self, Detection};
 use super::endpoint::Endpoint;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use crate::channel::Channel;
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
@@ -20,7 +23,7 @@ const READ_SIZE: usize = 64 << 10;
 const BURST: usize = 1024;
 
 /// A connected byte stream.
-trait Transport: AsyncRead + AsyncWrite + Unpin {}
+pub trait Transport: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>>>>;
@@ -43,11 +46,26 @@ enum Happened {
 
 async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
     if let Some(path) = &endpoint.socket {
-        return Ok(Box::new(UnixStream::connect(path).await?));
+        return Ok(Box::new(connect_unix(path).await?));
     }
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     stream.set_nodelay(true)?;
-    Ok(Box::new(stream))
+    match &endpoint.tls {
+        Some(tls) => tls.connect(&endpoint.host, stream).await,
+        None => Ok(Box::new(stream)),
+    }
+}
+
+/// A path that is too long for a socket's address goes relative to its opened folder, wherever the program works.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    match (UnixStream::connect(path).await, path.parent(), path.file_name()) {
+        (Err(why), Some(folder), Some(name)) if why.kind() == io::ErrorKind::InvalidInput => {
+            let folder = std::fs::File::open(folder)?;
+            let opened = format!("/proc/self/fd/{}", folder.as_raw_fd());
+            UnixStream::connect(Path::new(&opened).join(name)).await
+        }
+        (result, _, _) => result,
+    }
 }
 
 impl Socket {
@@ -157,6 +175,7 @@ async fn drive<M: Machine>(
     let (mut stream, mut calls) = (Socket::Closed, Socket::Closed);
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
     let mut commanded = true;
+    let mut detections: Option<UnboundedReceiver<Detection>> = None;
     let mut congestion: Option<oneshot::Receiver<()>> = None;
     machine.start(now());
     loop {
@@ -168,6 +187,7 @@ async fn drive<M: Machine>(
                 Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
                 Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
                 Action::Emit(emission) => emit(emission),
+                Action::Detect(source) => detections = detector::start(source),
                 Action::KillProcessGroup => kill(),
                 Action::Done => return,
             }
@@ -207,6 +227,7 @@ async fn drive<M: Machine>(
             },
             happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
             happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
+            detection = next_detection(&mut detections) => machine.detected(detection, now()),
             () = relief => {
                 congestion = None;
                 machine.received(Link::Stream, &[], now());
@@ -219,6 +240,17 @@ async fn drive<M: Machine>(
                 machine.tick(now());
             }
         }
+    }
+}
+
+/// A detector that has ended has said its last word.
+async fn next_detection(detections: &mut Option<UnboundedReceiver<Detection>>) -> Detection {
+    match detections {
+        Some(receiver) => match receiver.recv().await {
+            Some(detection) => detection,
+            None => pending().await,
+        },
+        None => pending().await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A scheduler driver's logic: which callback an event is, what is remembered, what is answered, when to subscribe again.
 
 use super::backoff::Backoff;
+use super::detector::{Detection, Source};
 use super::endpoint::Endpoint;
 use super::fields;
 use super::machine::{Action, Emission, Link, Machine, Now};
@@ -36,7 +37,8 @@ const MULTI_ROLE: i32 = 6;
 
 /// What a machine is made from.
 pub struct Config {
-    pub endpoint: Endpoint,
+    /// Where the master is, or how it is found.
+    pub source: Source,
     /// Encoded FrameworkInfo with user and hostname filled in.
     pub framework: Vec<u8>,
     pub implicit_acknowledgements: bool,
@@ -94,7 +96,7 @@ impl SchedulerMachine {
         let info = FrameworkInfo::decode(&config.framework[..]).unwrap_or_default();
         let id = info.id.as_ref().and_then(|id| id.value.clone()).filter(|v| !v.is_empty());
         SchedulerMachine {
-            session: Session::new("scheduler", config.endpoint.clone()),
+            session: Session::new("scheduler", config.source.fixed()),
             state: State::Running,
             framework_id: id.as_deref().map(fields::id),
             failover: id.is_some(),
@@ -360,9 +362,13 @@ impl SchedulerMachine {
             self.lose_tasks(call.tasks, now);
         }
         if self.state == State::Running {
-            let when = now.elapsed + self.backoff.next_delay();
-            self.session.connect_at(when, now.elapsed);
+            self.connect(now);
         }
+    }
+
+    fn connect(&mut self, now: Now) {
+        let when = now.elapsed + self.backoff.next_delay();
+        self.session.connect_at(when, now.elapsed);
     }
 
     /// What libmesos tells of tasks that are launched while there is no master.
@@ -462,8 +468,41 @@ impl Machine for SchedulerMachine {
 
     fn start(&mut self, now: Now) {
         self.absent_since = now.elapsed;
-        let when = now.elapsed + self.backoff.next_delay();
-        self.session.connect_at(when, now.elapsed);
+        match self.config.source.is_fixed() {
+            true => self.connect(now),
+            false => self.actions.push(Action::Detect(self.config.source.clone())),
+        }
+        self.settle(now);
+    }
+
+    fn detected(&mut self, detection: Detection, now: Now) {
+        let reason = match detection {
+            Detection::Failed(why) => {
+                if self.state != State::Ended {
+                    self.fail(&format!("Failed to detect a master: {why}"));
+                }
+                return self.settle(now);
+            }
+            Detection::Leader(leader) => {
+                let reason = format!("{leader} is detected as the leading master");
+                self.session.set_servers(leader);
+                self.backoff.reset();
+                reason
+            }
+            Detection::NoLeader(why) => {
+                self.session.set_servers(Vec::new());
+                format!("no leading master: {why}")
+            }
+        };
+        if self.session.is_active() {
+            self.session.lose(reason);
+        } else {
+            log::info!("framework {}: {reason}", self.framework());
+            self.last_reason = reason;
+            if self.state == State::Running {
+                self.connect(now);
+            }
+        }
         self.settle(now);
     }
 
@@ -520,7 +559,7 @@ impl Machine for SchedulerMachine {
         }
         if self.absence_ends().is_some_and(|end| end <= now.elapsed) {
             let waited = self.config.master_timeout.unwrap_or_default().as_secs_f64();
-            let message = format!("no master at {} for {waited} s: {}", self.session.base(), self.last_reason);
+            let message = format!("no master at {} for {waited} s: {}", self.config.source, self.last_reason);
             self.fail(&message);
         }
         self.settle(now);
@@ -565,5 +604,7 @@ fn master_info(endpoint: &Endpoint) -> Vec<u8> {
     .encode_to_vec()
 }
 
+#[cfg(test)]
+mod detection;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@ use 5.10.1;
 use Carp qw(croak);
 use File::Spec;
 use Mesos::Arguments qw(check_arguments);
+use Mesos::Scheduler ();
 use Mesos::Types ();
 use Mesos::XS;
 use Types::Standard qw(Num Str);
