@@ -27,6 +27,7 @@ pub mod fields;
 pub mod handle;
 pub mod http;
 pub mod machine;
+mod mailbox;
 pub mod pipeline;
 pub mod recordio;
 pub mod scheduler;

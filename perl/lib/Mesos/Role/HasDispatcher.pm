@@ -59,18 +59,18 @@ sub join {
 
 sub dispatch_event {
     my ($self) = @_;
-    my ($id, $receipt, $event, @args) = $self->dispatcher->channel->_take;
+    # Straight into the hashes: this is what every event costs.
+    my $dispatcher = $self->{dispatcher};
+    my ($id, $receipt, $event, @args) = $dispatcher->{channel}->_take;
     return unless defined $event;
     # Drivers may share a dispatcher: what a driver queued goes to its own handler.
-    my $driver = $id ? $self->dispatcher->{_drivers}{$id} : $self;
-    # A driver takes its events with it when it goes; here it went since.
-    return unless $driver;
+    my $driver = $id && $dispatcher->{_drivers}{$id} || $self;
     my $handler = $driver->event_handler;
-    if ($handler->can($event)) { $handler->$event($driver, @args) }
-    else                       { carp "Event handler can't process event type $event" }
+    if (my $callback = $handler->can($event)) { $handler->$callback($driver, @args) }
+    else                                      { carp "Event handler can't process event type $event" }
     # Not reached when the handler died: then Mesos sends the update again.
     $receipt->acknowledge if $receipt;
-    $driver->running(0) if $driver->running && !$driver->_is_alive;
+    $driver->running(0) if $driver->{running} && !$driver->_is_alive;
     return ($event, @args);
 }
 
