@@ -32,7 +32,7 @@ sub call {
     my ($self) = @_;
     my $wait = $self->{_wait};
     # A loop that a callback runs itself is no business of the wait that this callback answers.
-    return $self->cb->() if !$wait || $wait->{busy} || $wait->{serve};
+    return $self->{cb}->() if !$wait || $wait->{busy} || $wait->{serve};
     return if $wait->{done};
     local $wait->{busy} = 1;
     my @result = $self->cb->();
@@ -43,16 +43,18 @@ sub call {
 
 sub ready {
     my ($self) = @_;
-    return $self->unwatch if $self->_pid != $$;
-    my $channel = $self->channel;
-    return unless $channel->size;
+    return $self->unwatch if $self->{_pid} != $$;
+    my $channel = $self->{channel};
+    my $taken = $channel->_waiting;
+    return unless defined $taken;
     my $wait = $self->{_wait};
     return $self->call if $wait && !$wait->{busy} && !$wait->{serve};
     local $self->{_end_batch} = 0;
     for (1 .. BATCH) {
-        my $taken = $channel->_taken;
+        my $before = $taken;
         $self->call;
-        last if $channel->_taken == $taken || $self->{_end_batch} || !$channel->size;
+        $taken = $channel->_waiting;
+        last if !defined $taken || $taken == $before || $self->{_end_batch};
     }
     return;
 }

@@ -66,7 +66,7 @@ sub abort { $_[0]->_xs_abort }
 # After the methods that it modifies and requires.
 with 'Mesos::Role::HasDispatcher';
 
-sub _is_alive { $_[0]->status == Mesos::Status::DRIVER_RUNNING() }
+sub _is_alive { $_[0]->_xs_is_running }
 
 sub requestResources {
     my $self = shift;
