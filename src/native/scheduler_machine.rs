@@ -200,7 +200,7 @@ impl SchedulerMachine {
             return self.session.lose("SUBSCRIBED without a framework id".to_string());
         };
         let known = self.registration.id().is_some();
-        if self.registration.subscribed(id.clone()).is_err() {
+        if !self.registration.subscribed(id.clone()) {
             return self.fail("The master registered this framework under another id");
         }
         let text = registration::value(&id).unwrap_or_default();
@@ -310,8 +310,14 @@ impl SchedulerMachine {
             self.session.target()
         );
         // Another leader, or one that does not know this subscription (any more).
-        let gone = matches!(status, 300..=399 | 403 | 404 | 429 | 500..=599)
-            || status == 400 && ["stream ID", "cannot be found"].iter().any(|t| answer.body.contains(t));
+        let says = |text: &str| answer.body.contains(text);
+        let gone = match status {
+            // Not allowed to change the framework: the only 403 that is about the call itself.
+            403 if name == wire::UPDATE_FRAMEWORK.1 => says("Framework is not"),
+            300..=399 | 403 | 404 | 429 | 500..=599 => true,
+            400 => says("stream ID") || says("cannot be found"),
+            _ => false,
+        };
         // What a gateway says of a server that it could not understand is no word on the call.
         if status < 500 || status == 503 {
             let reason = match gone || status == 401 {
