@@ -1,8 +1,18 @@
 use strict;
 use warnings FATAL => 'all';
 
-# Mesos.xs is linked in.
-BEGIN { require XSLoader; no warnings 'redefine'; *XSLoader::load = sub { Fuzz::boot('Mesos', $Mesos::VERSION) } }
+# Mesos.xs is linked in; all other modules load as ever.
+BEGIN {
+    require XSLoader;
+    my $load = \&XSLoader::load;
+    no warnings 'redefine';
+    *XSLoader::load = sub {
+        my $module = @_ ? $_[0] : caller;
+        return Fuzz::boot('Mesos', $Mesos::VERSION) if $module eq 'Mesos';
+        @_ = ($module) unless @_;
+        goto &$load;
+    };
+}
 use Mesos::Messages;
 
 # Whatever decodes and encodes must decode to the same again; whatever dies must say a line of text.
