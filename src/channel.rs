@@ -1,9 +1,17 @@
-//! The queue between the threads of drivers and Perl: first in, first out, unbounded, any thread to any thread.
+//! The queue between the threads of drivers and Perl: first in, first out, any thread to any thread.
+//!
+//! Whatever is sent is queued. Who can wait (a driver that reads from a socket) asks [`Channel::congestion`] before it reads on.
 
-use crate::event::{DriverId, Event};
+use crate::event::{Arg, DriverId, Event};
 use crate::notify::Notify;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::oneshot;
+
+/// Bytes of queued events from which on the channel is congested, until it has half of that left.
+const CONGESTED: usize = 16 << 20;
+/// What a queued event takes beside the bytes of its arguments, roughly.
+const EVENT_OVERHEAD: usize = 300;
 
 /// A handle on a queue; clones share it.
 #[derive(Clone, Default)]
@@ -17,6 +25,19 @@ struct Queue {
     notifiers: Vec<Arc<dyn Notify>>,
     taken: u64,
     high_water: usize,
+    /// Of all events, by [`weight`].
+    bytes: usize,
+    /// Who waits for the end of a congestion.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// Roughly the bytes that an event takes.
+fn weight(event: &Event) -> usize {
+    let items = |arg: &Arg| match arg {
+        Arg::Scalar(_, data) => data.len(),
+        Arg::List(_, items) => items.iter().map(Vec::len).sum(),
+    };
+    EVENT_OVERHEAD + event.args.iter().map(items).sum::<usize>()
 }
 
 impl Channel {
@@ -33,6 +54,7 @@ impl Channel {
     pub fn send(&self, event: Event) {
         let mut queue = self.lock();
         let was_empty = queue.events.is_empty();
+        queue.bytes += weight(&event);
         queue.events.push_back(event);
         queue.high_water = queue.high_water.max(queue.events.len());
         for notifier in &queue.notifiers {
@@ -45,7 +67,8 @@ impl Channel {
         let mut queue = self.lock();
         let event = queue.events.pop_front()?;
         queue.taken += 1;
-        queue.lower_if_empty();
+        queue.bytes -= weight(&event);
+        queue.settle();
         Some(event)
     }
 
@@ -58,7 +81,8 @@ impl Channel {
         queue
             .events
             .retain(|event| event.origin.as_ref().map(|o| o.driver) != Some(driver));
-        queue.lower_if_empty();
+        queue.bytes = queue.events.iter().map(weight).sum();
+        queue.settle();
     }
 
     pub fn len(&self) -> usize {
@@ -77,6 +101,16 @@ impl Channel {
     /// The longest that the queue ever was.
     pub fn high_water(&self) -> usize {
         self.lock().high_water
+    }
+
+    /// Nothing, or, if so much is queued that nobody should add to it who can wait, what tells when that is over.
+    pub fn congestion(&self) -> Option<oneshot::Receiver<()>> {
+        let mut queue = self.lock();
+        (queue.bytes >= CONGESTED).then(|| {
+            let (sender, receiver) = oneshot::channel();
+            queue.waiting.push(sender);
+            receiver
+        })
     }
 
     /// Adds a way to be woken. It is raised at once if events are waiting.
@@ -105,7 +139,14 @@ impl Channel {
 }
 
 impl Queue {
-    fn lower_if_empty(&self) {
+    /// After events were removed.
+    fn settle(&mut self) {
+        if self.bytes <= CONGESTED / 2 {
+            for waiting in self.waiting.drain(..) {
+                // Who has gone does not wait.
+                let _ = waiting.send(());
+            }
+        }
         if self.events.is_empty() {
             for notifier in &self.notifiers {
                 notifier.lower();
@@ -176,6 +217,28 @@ mod tests {
         assert!(readable(&pipe));
         channel.purge(2);
         assert!(!readable(&pipe));
+    }
+
+    #[test]
+    fn congestion_ends_at_half() {
+        let channel = Channel::new();
+        let event = || Event::new("e", vec![Arg::string(vec![0; 1 << 20])]);
+        for _ in 0..15 {
+            channel.send(event());
+        }
+        assert!(channel.congestion().is_none());
+        channel.send(event());
+        let mut over = channel.congestion().expect("16 MiB");
+        for _ in 0..8 {
+            channel.take();
+            assert!(over.try_recv().is_err());
+        }
+        channel.take();
+        assert!(over.try_recv().is_ok());
+        channel.purge(1);
+        assert!(channel.congestion().is_none());
+        while channel.take().is_some() {}
+        assert_eq!(channel.lock().bytes, 0);
     }
 
     #[test]

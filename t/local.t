@@ -34,6 +34,16 @@ subtest 'no task is a child of this process' => sub {
     cmp_ok $signals, '<=', 1, 'and SIGCHLD is left to the program';
 };
 
+subtest 'a task for a container is not run on the bare machine' => sub {
+    my ($scheduler) = run_tasks('local', [
+        {%{ command('docker', 'true') }, container => {type => Mesos::ContainerInfo::Type::DOCKER(), docker => {image => 'debian'}}},
+        {%{ command('plain', 'true') }, container => {type => Mesos::ContainerInfo::Type::MESOS()}},
+    ]);
+    is $scheduler->states->{docker}[-1], Mesos::TaskState::TASK_FAILED();
+    like $scheduler->last_status->{docker}{message}, qr/Failed to launch container: .*Docker/;
+    is_deeply $scheduler->states->{plain}, [0, 1, 2];
+};
+
 subtest 'what runs ends with the driver' => sub {
     my $pid;
     my $framework = Test::Framework->new(tasks => [command('t', 'sleep 1000 & echo $! > "$MESOS_SANDBOX/pid"; echo $! ; wait')], stop_when_done => 0);

@@ -24,6 +24,12 @@ for my $case (
     [['4'],               0, 'INFO', undef],
     [['99'],              0, 'INFO', undef],
     [['-1'],              0, 'INFO', undef],
+    [['inf'],             0, 'INFO', undef],
+    [['nan'],             1, 'kept', 'kept'],
+    [['-inf'],            1, 'kept', 'kept'],
+    [['-5'],              1, 'kept', 'kept'],
+    [['WARNING', undef],  0, 'WARNING', undef],
+    [['0', '/d'],         1, 'kept', 'kept'],
     [[' 3'],              0, 'INFO', undef],
     [['03'],              0, 'INFO', undef],
     [['1e1'],             0, 'INFO', undef],
@@ -35,7 +41,24 @@ for my $case (
     my ($args, @expected) = @$case;
     local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)} = ('kept') x 3;
     is_deeply [trace(@$args)], [], 'returns nothing';
-    is_deeply [@ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)}], \@expected, 'trace(' . join(', ', @$args) . ')';
+    is_deeply [@ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)}], \@expected, 'trace(' . join(', ', map { $_ // 'undef' } @$args) . ')';
+}
+
+# What PERL_MESOS_TRACE makes of the three variables when the module is loaded; '-': unset.
+for my $case (
+    [undef, '1,a,b'], ['QUIET', '1,a,b'], ['0', '1,a,b'], ['nan', '1,a,b'], ['QUIET=/d', '1,a,b'], ['0=/d', '1,a,b'],
+    ['1', '0,ERROR,-'], ['ERROR', '0,ERROR,-'], ['-2', '0,WARNING,-'], ['WARNING=', '0,WARNING,-'], ['inf', '0,INFO,-'],
+    ['INFO=0', '0,INFO,-'], ['INFO=/tmp/x', '1,INFO,/tmp/x'],
+    # Mesos 1.07.1 lost the second part.
+    ['INFO=/a=b', '1,INFO,/a=b'],
+) {
+    my ($given, $expected) = @$case;
+    local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)} = qw(q a b);
+    local $ENV{PERL_MESOS_TRACE} = $given;
+    delete $ENV{PERL_MESOS_TRACE} unless defined $given;
+    open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::XS', '-e',
+        'print join ",", map { $_ // "-" } @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)}' or die $!;
+    is scalar(readline $out), $expected, 'PERL_MESOS_TRACE ' . ($given // 'unset');
 }
 
 # What a program with PERL_MESOS_TRACE set to $_[0] prints to stderr: it makes and starts a driver without a master.
@@ -59,6 +82,9 @@ sub traced {
 is traced(undef), '', 'silent by default';
 is traced('QUIET'), '';
 is traced('0'), '';
+is traced(''), '';
+is traced('-4'), '';
+is traced('nan'), '';
 my $line = qr/^[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \w+\.rs:\d+\] .+$/m;
 like traced('INFO'), $line, 'lines in glog\'s format on stderr';
 like traced('3'), $line;

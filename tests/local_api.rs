@@ -23,6 +23,7 @@ fn nothing_without_the_secret() {
         "/state",
         "/version",
         "/redirect",
+        "/health",
         "/nosuch",
     ] {
         for authorization in [None, Some("Bearer 00"), Some("Basic dGVzdDp0ZXN0")] {
@@ -33,7 +34,9 @@ fn nothing_without_the_secret() {
             assert!(reply.header("WWW-Authenticate").unwrap().starts_with("Bearer realm="));
         }
     }
-    assert_eq!(request(cluster.address(), "GET", "/health", &[], b"").status, 200);
+    let secret = format!("Bearer {}", cluster.secret());
+    let reply = request(cluster.address(), "GET", "/health", &[("Authorization", &secret)], b"");
+    assert_eq!((reply.status, reply.text()), (200, ""));
     assert!(!format!("{cluster:?}").contains(cluster.secret()));
     assert!(cluster.secret().len() >= 32);
 }

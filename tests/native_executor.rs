@@ -7,6 +7,7 @@ use mesos_perl::driver::{executor, DriverError, ExecutorCall, ExecutorDriver, St
 use mesos_perl::proto::{self, executor as api, TaskId, TaskInfo, TaskState, TaskStatus};
 use prost::Message;
 use std::collections::BTreeMap;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{expect, message, wait_for, Connection, Request, Server};
@@ -171,19 +172,27 @@ fn a_session_with_every_event_and_call() {
 
 #[test]
 fn the_agents_unix_socket_goes_before_its_address() {
-    let path = std::env::temp_dir().join(format!("mesos-perl-agent-{}.sock", std::process::id()));
-    let listener = std::os::unix::net::UnixListener::bind(&path).expect("listen");
-    listener.set_nonblocking(true).expect("nonblocking");
-    let server = Server::new();
-    let (driver, _) = start(&server, &[("MESOS_DOMAIN_SOCKET", path.to_str().expect("text"))]);
-    let (mut stream, _) = wait_for("a connection", || listener.accept().ok());
-    stream.set_nonblocking(false).expect("blocking");
-    let mut start = [0; 40];
-    std::io::Read::read_exact(&mut stream, &mut start).expect("a request");
-    assert_eq!(&start, b"POST /slave(1)/api/v1/executor HTTP/1.1\r");
-    assert!(server.is_idle());
-    driver.close();
-    std::fs::remove_file(&path).expect("remove");
+    let folder = std::env::temp_dir().join(format!("mesos-perl-agent-{}", std::process::id()));
+    // Longer than the 108 bytes of a socket's address, as sandboxes make them.
+    let deep = folder.join("x".repeat(120));
+    std::fs::create_dir_all(&deep).expect("folder");
+    for folder in [&folder, &deep] {
+        let opened = std::fs::File::open(folder).expect("folder");
+        let short = format!("/proc/self/fd/{}/agent.sock", opened.as_raw_fd());
+        let listener = std::os::unix::net::UnixListener::bind(short).expect("listen");
+        listener.set_nonblocking(true).expect("nonblocking");
+        let server = Server::new();
+        let path = folder.join("agent.sock");
+        let (driver, _) = start(&server, &[("MESOS_DOMAIN_SOCKET", path.to_str().expect("text"))]);
+        let (mut stream, _) = wait_for("a connection", || listener.accept().ok());
+        stream.set_nonblocking(false).expect("blocking");
+        let mut start = [0; 40];
+        std::io::Read::read_exact(&mut stream, &mut start).expect("a request");
+        assert_eq!(&start, b"POST /slave(1)/api/v1/executor HTTP/1.1\r");
+        assert!(server.is_idle());
+        driver.close();
+    }
+    std::fs::remove_dir_all(&folder).expect("remove");
 }
 
 #[test]

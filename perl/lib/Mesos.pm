@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use parent 'Exporter';
+use Scalar::Util qw(looks_like_number);
 
 our $VERSION = '2.0.0';
 our @EXPORT_OK = qw(trace);
@@ -11,10 +12,10 @@ our @_log_levels = qw(QUIET ERROR WARNING INFO);
 sub trace {
     my ($level, $dir) = @_;
     $level = 'QUIET' unless defined $level and length $level;
-    if ($level =~ /\A\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?\s*\z/) {
-        my $number = $level >= $#_log_levels ? $#_log_levels : int $level;
-        my $name = $number >= -@_log_levels ? $_log_levels[$number] : undef;
-        $level = defined $name ? $name : 'QUIET';
+    if (looks_like_number($level)) {
+        # Truncated, and counted from the end below 0; what is out of range below, or no number ("nan"), is QUIET.
+        my $number = $level >= $#_log_levels ? $#_log_levels : $level >= -@_log_levels ? int $level : 0;
+        $level = $_log_levels[$number];
     }
     if ($level eq 'QUIET') {
         $ENV{MESOS_quiet} = 1;

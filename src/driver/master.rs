@@ -1,53 +1,172 @@
-//! What the `master` string of a scheduler driver may be.
+//! What the `master` string of a scheduler driver may be. Parsing only; files are read by [`crate::native::detector::file`].
 
 use super::DriverError;
+use crate::native::endpoint::{split_authority, Secret};
+use std::path::PathBuf;
+
+const EXPECTED: &str = "\"local\", \"host:port\", \"http://host:port\", \"https://host:port\", a comma-separated list of those \
+                        addresses, \"zk://[user:password@]host:port,.../path\" or \"file:///path\"";
+/// Where ZooKeeper listens unless the master string says otherwise.
+const ZOOKEEPER_PORT: u16 = 2181;
 
 /// A parsed `master` string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Master {
     /// `local`: a master and an agent inside this process.
     Local,
-    /// `host:port`, `http://host:port` or `master@host:port`. The host may be a name, an IPv4 address or `[ipv6]`.
-    Address { host: String, port: u16 },
+    /// Masters to try in turn; at least one.
+    Addresses(Vec<Address>),
+    /// `zk://`: where masters elect their leader.
+    ZooKeeper(ZooKeeperUrl),
+    /// `file://`: the file holds a master string.
+    File(PathBuf),
+}
+
+/// One master's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub scheme: Scheme,
+    /// A name, an IPv4 address, or an IPv6 address without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+/// How a master is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// The string does not say: as LIBPROCESS_SSL_ENABLED says.
+    Environment,
+    Http,
+    Https,
+}
+
+/// `zk://[user:password@]host1:port1,host2:port2/path`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZooKeeperUrl {
+    /// Members of the ensemble as host and port.
+    pub servers: Vec<(String, u16)>,
+    /// `user:password` of the scheme `digest`.
+    pub credentials: Option<Secret>,
+    /// The parent of the masters' nodes, without a slash at its end: `/mesos`.
+    pub path: String,
+}
+
+impl std::fmt::Display for ZooKeeperUrl {
+    /// Without the credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let servers: Vec<String> = self.servers.iter().map(|(host, port)| authority(host, *port)).collect();
+        write!(f, "zk://{}{}", servers.join(","), self.path)
+    }
+}
+
+/// `host:port`, an IPv6 address in brackets.
+pub fn authority(host: &str, port: u16) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    }
 }
 
 impl Master {
-    /// Parses a `master` string; the error says what was expected.
+    /// Parses a `master` string; the error says what was expected and what came, without passwords.
     pub fn parse(text: &str) -> Result<Master, DriverError> {
         let problem = |why: &str| DriverError::Argument {
             name: "master",
-            problem: format!("expected \"local\", \"host:port\" or \"http://host:port\", got {text:?}{why}"),
+            problem: format!("expected {EXPECTED}, got {:?} ({why})", masked(text)),
         };
         let trimmed = text.trim();
         if trimmed == "local" {
             return Ok(Master::Local);
         }
-        let address = trimmed
-            .strip_prefix("http://")
-            .map(|a| a.trim_end_matches('/'))
-            .unwrap_or(trimmed);
-        let address = address.strip_prefix("master@").unwrap_or(address);
-        let (host, port) = address.rsplit_once(':').ok_or_else(|| problem(" (no port)"))?;
-        let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-        let valid = match bracketed {
-            Some(ip) => ip.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => {
-                !host.is_empty()
-                    && host
-                        .chars()
-                        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
-            }
-        };
-        if !valid {
-            return Err(problem(" (bad host)"));
+        if let Some(path) = trimmed.strip_prefix("file://") {
+            return match path.starts_with('/') {
+                true => Ok(Master::File(PathBuf::from(path))),
+                false => Err(problem("the path of a file must begin with a slash")),
+            };
         }
-        match port.parse::<u16>() {
-            Ok(port) if port > 0 => Ok(Master::Address {
-                host: bracketed.unwrap_or(host).to_string(),
-                port,
-            }),
-            _ => Err(problem(" (bad port)")),
+        if let Some(rest) = trimmed.strip_prefix("zk://") {
+            return zookeeper(rest).map(Master::ZooKeeper).map_err(problem);
         }
+        let addresses: Result<Vec<Address>, &str> = trimmed.split(',').map(address).collect();
+        addresses.map(Master::Addresses).map_err(problem)
+    }
+}
+
+fn address(text: &str) -> Result<Address, &'static str> {
+    let text = text.trim();
+    let (scheme, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+        (Some(rest), _) => (Scheme::Http, rest.trim_end_matches('/')),
+        (_, Some(rest)) => (Scheme::Https, rest.trim_end_matches('/')),
+        _ => (Scheme::Environment, text),
+    };
+    if rest.contains("://") {
+        return Err("unknown scheme");
+    }
+    let rest = rest.strip_prefix("master@").unwrap_or(rest);
+    if rest.contains('@') {
+        return Err("user and password belong into the driver's credential");
+    }
+    let (host, port) = host_and_port(rest, None)?;
+    Ok(Address { scheme, host, port })
+}
+
+fn host_and_port(text: &str, default: Option<u16>) -> Result<(String, u16), &'static str> {
+    let bare_ipv6 = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    let has_port = bare_ipv6.is_none() && text.contains(':');
+    let (host, port) = match (has_port, default) {
+        (true, _) => split_authority(text).ok_or_else(|| match text.rsplit_once(':') {
+            Some((_, port)) if port.parse::<u16>().map_or(true, |p| p == 0) => "bad port",
+            _ => "bad host",
+        })?,
+        (false, Some(port)) => (bare_ipv6.unwrap_or(text).to_string(), port),
+        (false, None) => return Err("no port"),
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let bracketed = text.starts_with('[');
+    let valid = match bracketed {
+        true => host.parse::<std::net::Ipv6Addr>().is_ok(),
+        false => !host.is_empty() && host.bytes().all(plain),
+    };
+    valid.then_some((host, port)).ok_or("bad host")
+}
+
+/// What follows `zk://`. As in libmesos the path begins at the first slash, the credentials end at the last `@` before it.
+fn zookeeper(text: &str) -> Result<ZooKeeperUrl, &'static str> {
+    let (authority, path) = text.find('/').map_or((text, ""), |slash| text.split_at(slash));
+    let (credentials, servers) = match authority.rsplit_once('@') {
+        Some((credentials, servers)) if credentials.contains(':') => (Some(Secret::new(credentials)), servers),
+        Some(_) => return Err("the credentials must be user:password"),
+        None => (None, authority),
+    };
+    let servers: Result<Vec<_>, _> = servers
+        .split(',')
+        .map(|server| host_and_port(server.trim(), Some(ZOOKEEPER_PORT)))
+        .collect();
+    let servers = servers?;
+    let path = path.trim_end_matches('/');
+    if path.is_empty() {
+        return Err("the path of the masters' nodes is missing; \"/\" is not supported");
+    }
+    if path.split('/').skip(1).any(|part| matches!(part, "" | "." | "..")) {
+        return Err("bad path");
+    }
+    Ok(ZooKeeperUrl {
+        servers,
+        credentials,
+        path: path.to_string(),
+    })
+}
+
+/// `text` with everything that may be a password replaced: what stands before the last `@`, without the scheme.
+fn masked(text: &str) -> String {
+    let Some(at) = text.rfind('@') else {
+        return text.to_string();
+    };
+    let (before, after) = text.split_at(at);
+    let kept = before.find("://").map_or(0, |scheme| scheme + 3);
+    match before.get(kept..) {
+        Some("master") => text.to_string(),
+        _ => format!("{}***{after}", before.get(..kept).unwrap_or_default()),
     }
 }
 
@@ -55,41 +174,103 @@ impl Master {
 mod tests {
     use super::*;
 
+    fn one(scheme: Scheme, host: &str, port: u16) -> Address {
+        Address {
+            scheme,
+            host: host.to_string(),
+            port,
+        }
+    }
+
     #[test]
-    fn accepted_forms() {
-        let address = |host: &str, port| {
-            Ok(Master::Address {
-                host: host.to_string(),
-                port,
-            })
+    fn addresses_alone_and_in_lists() {
+        use Scheme::*;
+        let parsed = |text: &str| Master::parse(text);
+        let list = |all: &[Address]| Ok(Master::Addresses(all.to_vec()));
+        assert_eq!(parsed("local"), Ok(Master::Local));
+        assert_eq!(parsed("127.0.0.1:5050"), list(&[one(Environment, "127.0.0.1", 5050)]));
+        assert_eq!(
+            parsed(" mesos.example.org:1 "),
+            list(&[one(Environment, "mesos.example.org", 1)])
+        );
+        assert_eq!(parsed("http://m:5050/"), list(&[one(Http, "m", 5050)]));
+        assert_eq!(parsed("https://[::1]:5050"), list(&[one(Https, "::1", 5050)]));
+        assert_eq!(parsed("master@10.0.0.1:5050"), list(&[one(Environment, "10.0.0.1", 5050)]));
+        assert_eq!(parsed("[::1]:5050"), list(&[one(Environment, "::1", 5050)]));
+        let all = [one(Environment, "a", 1), one(Http, "b", 2), one(Https, "fe80::1", 3)];
+        assert_eq!(parsed("a:1, http://b:2/,https://[fe80::1]:3"), list(&all));
+    }
+
+    #[test]
+    fn files_and_ensembles() {
+        assert_eq!(
+            Master::parse("file:///etc/mesos/zk\n"),
+            Ok(Master::File(PathBuf::from("/etc/mesos/zk")))
+        );
+        let ensemble = |text: &str| match Master::parse(text) {
+            Ok(Master::ZooKeeper(url)) => url,
+            other => panic!("{text}: {other:?}"),
         };
-        assert_eq!(Master::parse("local"), Ok(Master::Local));
-        assert_eq!(Master::parse("127.0.0.1:5050"), address("127.0.0.1", 5050));
-        assert_eq!(Master::parse(" mesos.example.org:1 "), address("mesos.example.org", 1));
-        assert_eq!(Master::parse("http://m:5050/"), address("m", 5050));
-        assert_eq!(Master::parse("master@10.0.0.1:5050"), address("10.0.0.1", 5050));
-        assert_eq!(Master::parse("[::1]:5050"), address("::1", 5050));
+        let url = ensemble("zk://us:e@r:pass@h1:1,[::1]:2,h3/a/b/");
+        assert_eq!(
+            url.servers,
+            [("h1".to_string(), 1), ("::1".to_string(), 2), ("h3".to_string(), 2181)]
+        );
+        assert_eq!(url.credentials.as_ref().map(|c| c.reveal()), Some("us:e@r:pass"));
+        assert_eq!(url.path, "/a/b");
+        assert_eq!(url.to_string(), "zk://h1:1,[::1]:2,h3:2181/a/b");
+        assert!(!format!("{url:?}").contains("pass"));
+        assert_eq!(ensemble("zk://h:1/mesos").credentials, None);
     }
 
     #[test]
     fn refused_forms_say_what_came() {
-        for text in [
-            "",
-            "host",
-            "host:",
-            "host:0",
-            "host:65536",
-            ":5050",
-            "ho st:5050",
-            "[x]:1",
-            "h:50x",
-            "https://h:1",
+        for (text, why) in [
+            ("", "no port"),
+            ("host", "no port"),
+            ("host:", "bad port"),
+            ("host:0", "bad port"),
+            ("host:65536", "bad port"),
+            (":5050", "bad host"),
+            ("ho st:5050", "bad host"),
+            ("[x]:1", "bad host"),
+            ("h:50x", "bad port"),
+            ("::1:5050", "bad host"),
+            ("ftp://h:1", "unknown scheme"),
+            ("a:1,,b:2", "no port"),
+            ("a:1,zk://h:1/x", "unknown scheme"),
+            ("file://relative", "must begin with a slash"),
+            ("zk://h:1", "path"),
+            ("zk://h:1/", "path"),
+            ("zk://h:1/a//b", "bad path"),
+            ("zk:///mesos", "bad host"),
+            ("zk://h:x/mesos", "bad port"),
         ] {
             let error = Master::parse(text).expect_err(text).to_string();
             assert!(
-                error.starts_with("master: expected") && error.contains(&format!("{text:?}")),
+                error.starts_with("master: expected \"local\"") && error.contains(&format!("got {text:?}")),
                 "{error}"
             );
+            assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn errors_hold_no_passwords() {
+        for text in [
+            "zk://me:hush@h:1",
+            "zk://me:hu/sh@h:1/mesos",
+            "zk://hush@h:1/mesos",
+            "http://me:hush@h:1",
+            "me:hush@h:1,http://x:1",
+            "zk:/me:hush@h:1/x",
+        ] {
+            let error = Master::parse(text).expect_err(text).to_string();
+            assert!(!error.contains("hu") && error.contains("***@h:1"), "{error}");
+        }
+        assert!(Master::parse("master@h:x")
+            .expect_err("port")
+            .to_string()
+            .contains("master@h:x"));
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Everything but the channel that a scheduler driver is made from.
 #[derive(Clone, Default)]
 pub struct SchedulerOptions {
-    /// As the Perl program gave it: `host:port`, `http://host:port`, `local`.
+    /// As the Perl program gave it; [`Master`] has the forms.
     pub master: String,
     /// Encoded mesos.FrameworkInfo.
     pub framework: Vec<u8>,
@@ -135,16 +135,23 @@ pub trait SchedulerDriver: Send + Sync {
     fn close(&self);
 }
 
-/// Makes the driver that `options.master` asks for. Its events go into `channel`.
+/// Makes the driver that `options.master` asks for. Its events go into `channel`. Settings come from the process's environment.
 pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
+    let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+    with_environment(options, channel, environment)
+}
+
+/// The same, where `environment` gives the value of a variable.
+pub fn with_environment(
+    options: SchedulerOptions,
+    channel: Channel,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
     match Master::parse(&options.master)? {
-        Master::Address { host, port } => {
-            let endpoint = native::Endpoint::master(host, port);
-            Ok(Arc::new(native::SchedulerDriver::new(endpoint, options, channel)?))
-        }
-        Master::Local => {
-            let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
-            Ok(Arc::new(EmbeddedSchedulerDriver::new(options, channel, environment)?))
+        Master::Local => Ok(Arc::new(EmbeddedSchedulerDriver::new(options, channel, environment)?)),
+        master => {
+            let source = native::Source::new(master, environment)?;
+            Ok(Arc::new(native::SchedulerDriver::new(source, options, channel)?))
         }
     }
 }

@@ -27,7 +27,8 @@ impl Handle for MesosChannel {
 pub extern "C" fn mesos_channel_new(result: *mut *mut MesosChannel) -> MesosCode {
     guard(|| {
         // SAFETY: the caller lends a place for the result.
-        *unsafe { handle::out(result) }? = handle::give(MesosChannel {
+        let result = unsafe { handle::out(result) }?;
+        *result = handle::give(MesosChannel {
             channel: Channel::new(),
             creator: Creator::this_process(),
         });

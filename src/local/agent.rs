@@ -9,7 +9,7 @@ use super::timers::Timer;
 use super::wait_status;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::task_status::{Reason, Source};
-use crate::proto::{CommandInfo, DurationInfo, KillPolicy, TaskInfo, TaskState};
+use crate::proto::{container_info, CommandInfo, ContainerInfo, DurationInfo, KillPolicy, TaskInfo, TaskState};
 use nix::sys::signal::Signal;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
@@ -22,9 +22,22 @@ pub struct Start<'a> {
     pub framework: &'a str,
     pub executor: &'a str,
     pub command: &'a CommandInfo,
+    /// What it wants to be contained in: more than a process and a sandbox is refused.
+    pub container: Option<&'a ContainerInfo>,
     pub role: &'a str,
     pub kind: Kind,
     pub held: Resources,
+}
+
+/// Running on the bare machine what was meant for an image would be worse than not running it.
+fn contained_by_a_process(container: Option<&ContainerInfo>) -> Result<(), String> {
+    let wanted = match container {
+        Some(container) if container.docker.is_some() || container.r#type() == container_info::Type::Docker => "Docker",
+        Some(container) if container.mesos.as_ref().is_some_and(|m| m.image.is_some()) => "an image",
+        Some(container) if !container.volumes.is_empty() => "volumes",
+        _ => return Ok(()),
+    };
+    Err(format!("the embedded cluster has no containers, and this wants {wanted}"))
 }
 
 /// Nanoseconds of the protocol as a duration; negative ones are none.
@@ -42,6 +55,7 @@ impl Core {
         if self.helper.is_gone() {
             return Err("the helper process of the embedded cluster has ended".into());
         }
+        contained_by_a_process(start.container)?;
         let process = self.number();
         let container_id = super::ids::uuid();
         let Some(framework) = self.frameworks.get(start.framework) else {
@@ -96,6 +110,7 @@ impl Core {
             framework,
             executor: &id,
             command: &command,
+            container: task.container.as_ref(),
             role,
             kind,
             held: Resources::default(),

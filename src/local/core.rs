@@ -33,7 +33,7 @@ pub struct Identity {
     pub total: Resources,
     /// Below MESOS_* and below what frameworks set.
     pub executor_environment: BTreeMap<String, String>,
-    /// What every client but /health has to know. Never written anywhere but into an executor's environment.
+    /// What every client has to know, also for /health. Never written anywhere but into an executor's environment.
     pub secret: String,
 }
 

@@ -77,6 +77,7 @@ impl Core {
                     framework,
                     executor: &executor_id,
                     command: &command,
+                    container: info.container.as_ref(),
                     role,
                     kind,
                     held: held.clone(),

@@ -76,9 +76,6 @@ pub async fn answer(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resu
 
 async fn respond(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
     let route = route(request.uri().path());
-    if matches!(route, Some(Route::Health)) {
-        return Ok(empty(StatusCode::OK));
-    }
     if !is_authorized(request.headers(), &core.borrow().identity.secret) {
         return Ok(unauthorized(&route));
     }

@@ -1,16 +1,21 @@
 //! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
 
+use super::detector::{self, Detection};
 use super::endpoint::Endpoint;
 use super::machine::{Action, Emission, Link, Machine, Now};
+use crate::channel::Channel;
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
 /// Bytes that one read takes.
 const READ_SIZE: usize = 64 << 10;
@@ -18,7 +23,7 @@ const READ_SIZE: usize = 64 << 10;
 const BURST: usize = 1024;
 
 /// A connected byte stream.
-trait Transport: AsyncRead + AsyncWrite + Unpin {}
+pub trait Transport: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>>>>;
@@ -41,11 +46,26 @@ enum Happened {
 
 async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
     if let Some(path) = &endpoint.socket {
-        return Ok(Box::new(UnixStream::connect(path).await?));
+        return Ok(Box::new(connect_unix(path).await?));
     }
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     stream.set_nodelay(true)?;
-    Ok(Box::new(stream))
+    match &endpoint.tls {
+        Some(tls) => tls.connect(&endpoint.host, stream).await,
+        None => Ok(Box::new(stream)),
+    }
+}
+
+/// A path that is too long for a socket's address goes relative to its opened folder, wherever the program works.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    match (UnixStream::connect(path).await, path.parent(), path.file_name()) {
+        (Err(why), Some(folder), Some(name)) if why.kind() == io::ErrorKind::InvalidInput => {
+            let folder = std::fs::File::open(folder)?;
+            let opened = format!("/proc/self/fd/{}", folder.as_raw_fd());
+            UnixStream::connect(Path::new(&opened).join(name)).await
+        }
+        (result, _, _) => result,
+    }
 }
 
 impl Socket {
@@ -56,7 +76,8 @@ impl Socket {
     }
 
     /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
-    async fn next(&mut self, buffer: &mut [u8]) -> Happened {
+    /// Without `reads` an open socket is only written to, until that fails.
+    async fn next(&mut self, buffer: &mut [u8], reads: bool) -> Happened {
         match self {
             Socket::Closed => pending().await,
             Socket::Connecting(connecting) => match connecting.await {
@@ -73,7 +94,7 @@ impl Socket {
                 }
             },
             Socket::Open { transport, outgoing } => {
-                let happened = poll_fn(|context| poll_open(transport, outgoing, buffer, context)).await;
+                let happened = poll_fn(|context| poll_open(transport, outgoing, buffer, reads, context)).await;
                 if matches!(happened, Happened::Broken(_)) {
                     *self = Socket::Closed;
                 }
@@ -88,6 +109,7 @@ fn poll_open(
     transport: &mut Box<dyn Transport>,
     outgoing: &mut BytesMut,
     buffer: &mut [u8],
+    reads: bool,
     context: &mut Context<'_>,
 ) -> Poll<Happened> {
     let broken = loop {
@@ -104,6 +126,9 @@ fn poll_open(
             Poll::Pending => break None,
         }
     };
+    if !reads && broken.is_none() {
+        return Poll::Pending;
+    }
     let mut read = ReadBuf::new(buffer);
     match (Pin::new(&mut *transport).poll_read(context, &mut read), broken) {
         (Poll::Ready(Ok(())), _) => Poll::Ready(match read.filled().len() {
@@ -118,15 +143,16 @@ fn poll_open(
 }
 
 /// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
-/// [`Action::KillProcessGroup`].
+/// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, no events are read.
 pub fn run<M: Machine>(
     machine: M,
     commands: UnboundedReceiver<M::Command>,
     emit: &mut impl FnMut(Emission),
     kill: impl FnMut(),
+    channel: &Channel,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(drive(machine, commands, emit, kill));
+    runtime.block_on(drive(machine, commands, emit, kill, channel));
     // A name that is still being resolved must not hold up the end of a driver.
     runtime.shutdown_background();
     Ok(())
@@ -137,6 +163,7 @@ async fn drive<M: Machine>(
     mut commands: UnboundedReceiver<M::Command>,
     emit: &mut impl FnMut(Emission),
     mut kill: impl FnMut(),
+    channel: &Channel,
 ) {
     let start = Instant::now();
     let now = || Now {
@@ -148,6 +175,8 @@ async fn drive<M: Machine>(
     let (mut stream, mut calls) = (Socket::Closed, Socket::Closed);
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
     let mut commanded = true;
+    let mut detections: Option<UnboundedReceiver<Detection>> = None;
+    let mut congestion: Option<oneshot::Receiver<()>> = None;
     machine.start(now());
     loop {
         for action in machine.take_actions() {
@@ -158,15 +187,27 @@ async fn drive<M: Machine>(
                 Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
                 Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
                 Action::Emit(emission) => emit(emission),
+                Action::Detect(source) => detections = detector::start(source),
                 Action::KillProcessGroup => kill(),
                 Action::Done => return,
             }
         }
+        if congestion.is_none() {
+            congestion = channel.congestion();
+        }
+        let reads = congestion.is_none();
         // A time beyond what the clock can tell never comes.
         let deadline = machine.deadline().and_then(|d| start.checked_add(d));
         let timer = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => pending().await,
+            }
+        };
+        let relief = async {
+            match &mut congestion {
+                // An error: the channel is gone, and with it the congestion.
+                Some(receiver) => drop(receiver.await),
                 None => pending().await,
             }
         };
@@ -184,10 +225,32 @@ async fn drive<M: Machine>(
                 }
                 None => commanded = false,
             },
-            happened = stream.next(&mut stream_buffer) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
-            happened = calls.next(&mut calls_buffer) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
-            () = timer => machine.tick(now()),
+            happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
+            happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
+            detection = next_detection(&mut detections) => machine.detected(detection, now()),
+            () = relief => {
+                congestion = None;
+                machine.received(Link::Stream, &[], now());
+            }
+            () = timer => {
+                if !reads {
+                    // The silence is ours, not the server's: no bytes, but no timeout either.
+                    machine.received(Link::Stream, &[], now());
+                }
+                machine.tick(now());
+            }
         }
+    }
+}
+
+/// A detector that has ended has said its last word.
+async fn next_detection(detections: &mut Option<UnboundedReceiver<Detection>>) -> Detection {
+    match detections {
+        Some(receiver) => match receiver.recv().await {
+            Some(detection) => detection,
+            None => pending().await,
+        },
+        None => pending().await,
     }
 }
 

@@ -1,5 +1,6 @@
-//! Where an API is: host, port, path prefix, and the Authorization header that it asks for.
+//! Where an API is: host, port, path prefix, TLS, and the Authorization header that it asks for.
 
+use super::tls::Tls;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use std::fmt;
@@ -36,8 +37,10 @@ pub struct Endpoint {
     pub prefix: String,
     /// The value of the Authorization header.
     pub authorization: Option<Secret>,
-    /// A Unix domain socket to connect to instead of host and port.
+    /// A Unix domain socket to connect to instead of host and port. TLS is not for it.
     pub socket: Option<PathBuf>,
+    /// With it the API is spoken over https.
+    pub tls: Option<Tls>,
 }
 
 impl Endpoint {
@@ -49,6 +52,7 @@ impl Endpoint {
             prefix: "/master".to_string(),
             authorization: None,
             socket: None,
+            tls: None,
         }
     }
 
@@ -65,7 +69,18 @@ impl Endpoint {
             prefix: format!("/{id}"),
             authorization: None,
             socket: None,
+            tls: None,
         })
+    }
+
+    /// Stands for the master while none is known.
+    pub fn unknown() -> Self {
+        Endpoint::master("", 0)
+    }
+
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
     }
 
     pub fn with_bearer(mut self, token: &str) -> Self {
@@ -74,9 +89,14 @@ impl Endpoint {
     }
 
     pub fn with_basic(mut self, principal: &str, secret: &str) -> Self {
-        let encoded = STANDARD.encode(format!("{principal}:{secret}"));
-        self.authorization = Some(Secret(format!("Basic {encoded}")));
+        self.authorization = Some(Endpoint::basic(principal, secret));
         self
+    }
+
+    /// An Authorization header's value for HTTP Basic.
+    pub fn basic(principal: &str, secret: &str) -> Secret {
+        let encoded = STANDARD.encode(format!("{principal}:{secret}"));
+        Secret(format!("Basic {encoded}"))
     }
 
     /// `host:port`, an IPv6 address in brackets.
@@ -88,30 +108,40 @@ impl Endpoint {
         }
     }
 
-    /// Where a `Location` header leads: `//host:port/path` from a master that does not lead, or an `http` URL.
-    /// The credentials stay: the leader asks for the same ones.
-    pub fn redirected(&self, location: &str, api: &str) -> Option<Self> {
-        let rest = location.strip_prefix("http:").unwrap_or(location).strip_prefix("//")?;
+    /// Where a `Location` header leads: `//host:port/path` from a master that does not lead, or a URL.
+    /// The credentials stay: the leader asks for the same ones. So they must not leave https. The error is a reason.
+    pub fn redirected(&self, location: &str, api: &str) -> Result<Self, &'static str> {
+        let rest = match (location.strip_prefix("http:"), location.strip_prefix("https:")) {
+            (Some(_), _) if self.tls.is_some() => return Err("credentials that came by https do not go over plain http"),
+            (_, Some(_)) if self.tls.is_none() => return Err("for https the master must be given as https://host:port"),
+            (Some(rest), _) | (_, Some(rest)) => rest,
+            (None, None) => location,
+        };
+        let rest = rest.strip_prefix("//").ok_or("no address of a master")?;
         let (authority, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
-        let (host, port) = split_authority(authority)?;
+        let (host, port) = split_authority(authority).ok_or("no address of a master")?;
         let prefix = path.trim_end_matches('/').strip_suffix(&format!("/api/v1/{api}"));
         let plain = |p: &&str| p.bytes().all(|b| b > b' ' && b < 0x7f);
-        Some(Endpoint {
+        Ok(Endpoint {
             host,
             port,
             prefix: prefix.filter(plain).unwrap_or(&self.prefix).to_string(),
             authorization: self.authorization.clone(),
             socket: None,
+            tls: self.tls.clone(),
         })
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.authority())
+        match self.host.is_empty() {
+            true => f.write_str("not known yet"),
+            false => f.write_str(&self.authority()),
+        }
     }
 }
 
@@ -169,7 +199,23 @@ mod tests {
         assert_eq!(to("http://b:2/api/v1/scheduler").expect("a URL").prefix, "");
         assert_eq!(to("//b:2").expect("no path").prefix, "/master");
         for bad in ["", "/master", "https://b:2/", "//b", "//b:x/", "//b\r\nX: y:2/"] {
-            assert_eq!(to(bad), None, "{bad:?}");
+            assert!(to(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn redirects_never_leave_https() {
+        let tls = crate::native::tls::tests::unverified();
+        let follower = Endpoint::master("a", 1).with_basic("p", "s").with_tls(Some(tls));
+        let to = |location: &str| follower.redirected(location, "scheduler");
+        for location in ["//b:2/master/api/v1/scheduler", "https://b:2/master/api/v1/scheduler"] {
+            let leader = to(location).expect(location);
+            assert_eq!((leader.host.as_str(), &leader.tls), ("b", &follower.tls));
+            assert_eq!(leader.authorization, follower.authorization);
+        }
+        for location in ["http://b:2/master/api/v1/scheduler", "http://a:1/"] {
+            assert!(to(location).expect_err("refused").contains("plain http"));
         }
     }
 

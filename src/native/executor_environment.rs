@@ -2,6 +2,7 @@
 
 use super::duration;
 use super::endpoint::{split_authority, Endpoint};
+use super::tls::{Settings, Tls};
 use crate::driver::DriverError;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +64,10 @@ impl Environment {
             endpoint = endpoint.with_bearer(&token);
         }
         endpoint.socket = get("MESOS_DOMAIN_SOCKET").filter(|v| !v.is_empty()).map(PathBuf::from);
+        let settings = Settings::read(&get)?;
+        if settings.enabled && endpoint.socket.is_none() {
+            endpoint.tls = Some(Tls::new(&settings)?);
+        }
         let recovery = time("MESOS_RECOVERY_TIMEOUT", DEFAULT_RECOVERY)?;
         let grace = time("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", DEFAULT_GRACE)?;
         Ok(Environment {
@@ -156,6 +161,21 @@ pub(crate) mod tests {
         }
         let error = read(&[("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "se cret")]).expect_err("refused");
         assert!(!error.to_string().contains("cret"));
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn agents_over_tls_but_not_over_a_socket() {
+        let tls = [("LIBPROCESS_SSL_ENABLED", "1"), ("LIBPROCESS_SSL_VERIFY_SERVER_CERT", "0")];
+        assert!(read(&tls).expect("environment").endpoint.tls.is_some());
+        let socket = [tls[0], tls[1], ("MESOS_DOMAIN_SOCKET", "/s")];
+        assert!(read(&socket).expect("environment").endpoint.tls.is_none());
+        let error = read(&[("LIBPROCESS_SSL_ENABLED", "1"), ("LIBPROCESS_SSL_CA_FILE", "/does/not/exist")]);
+        let error = error.expect_err("refused").to_string();
+        assert!(
+            error.starts_with("environment: LIBPROCESS_SSL_CA_FILE is \"/does/not/exist\""),
+            "{error}"
+        );
     }
 
     #[test]

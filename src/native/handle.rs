@@ -60,10 +60,11 @@ impl<C: Send + 'static> Handle<C> {
             return Err(DriverError::System("the driver is closed".to_string()));
         }
         let (sender, receiver) = unbounded_channel();
+        let channel = self.channel.clone();
         let mut thread = lock(&self.thread);
         let started = crate::thread::spawn(name, move || {
             let mut emit = emit;
-            let run = AssertUnwindSafe(|| connection::run(machine, receiver, &mut emit, kill));
+            let run = AssertUnwindSafe(|| connection::run(machine, receiver, &mut emit, kill, &channel));
             // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
             match std::panic::catch_unwind(run) {
                 Ok(Ok(())) => (),

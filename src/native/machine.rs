@@ -1,5 +1,6 @@
 //! What a state machine of this module takes and gives: bytes, commands and the time in, [`Action`]s out. No I/O.
 
+use super::detector::{Detection, Source};
 use super::endpoint::Endpoint;
 use crate::event::{Acknowledgement, Arg};
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub enum Action {
     /// Close without further inputs from this link.
     Close(Link),
     Emit(Emission),
+    /// Find the leading master, again and again; answered by `detected`.
+    Detect(Source),
     /// SIGKILL to the own process group: an executor's grace period is over.
     KillProcessGroup,
     /// Nothing more will come: end the thread.
@@ -79,6 +82,8 @@ pub trait Machine {
     /// Connecting failed, or an open link ended.
     fn broken(&mut self, link: Link, reason: String, now: Now);
     fn received(&mut self, link: Link, data: &[u8], now: Now);
+    /// What [`Action::Detect`] found. For machines that ask for it.
+    fn detected(&mut self, _detection: Detection, _now: Now) {}
     fn command(&mut self, command: Self::Command, now: Now);
     /// [`Machine::deadline`] has passed.
     fn tick(&mut self, now: Now);

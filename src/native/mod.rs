@@ -4,7 +4,8 @@
 //!
 //! | step | module | I/O |
 //! |---|---|---|
-//! | a socket's bytes | [`connection`] | yes |
+//! | which master leads | [`detector`] | yes |
+//! | a socket's bytes | [`connection`], [`tls`] | yes |
 //! | HTTP responses out of bytes, requests into bytes | [`http`] | no |
 //! | records out of a response's body | [`recordio`] | no |
 //! | connecting, subscribing, pipelined calls, redirects, timeouts | [`session`], [`pipeline`], [`backoff`] | no |
@@ -19,6 +20,7 @@
 pub mod backoff;
 pub mod connection;
 pub mod counters;
+pub mod detector;
 pub mod duration;
 pub mod endpoint;
 pub mod executor;
@@ -37,11 +39,13 @@ pub mod scheduler_calls;
 pub mod scheduler_events;
 pub mod scheduler_machine;
 pub mod session;
+pub mod tls;
 pub mod wire;
 
 #[cfg(test)]
 pub(crate) mod captures;
 
+pub use detector::Source;
 pub use endpoint::Endpoint;
 pub use executor::ExecutorDriver;
 pub use scheduler::SchedulerDriver;

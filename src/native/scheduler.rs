@@ -1,7 +1,8 @@
 //! The scheduler driver that Perl holds.
 
 use super::counters::Counters;
-use super::endpoint::Endpoint;
+use super::detector::Source;
+use super::endpoint::{Endpoint, Secret};
 use super::fields;
 use super::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
 use super::handle::{self, Handle};
@@ -51,11 +52,11 @@ impl EventOwner for Core {
 }
 
 impl SchedulerDriver {
-    /// Checks `options` (all but `master`, which `endpoint` replaces). An authorization of the endpoint goes before the credential.
-    pub fn new(endpoint: Endpoint, options: SchedulerOptions, channel: Channel) -> Result<Self, DriverError> {
-        let endpoint = match (&endpoint.authorization, options.credential) {
-            (None, Some(credential)) => authenticated(endpoint, &credential)?,
-            _ => endpoint,
+    /// Checks `options` (all but `master`, which `source` replaces). An authorization of `source` goes before the credential.
+    pub fn new(source: impl Into<Source>, options: SchedulerOptions, channel: Channel) -> Result<Self, DriverError> {
+        let source = match options.credential {
+            Some(credential) => source.into().authorized(&authorization(&credential)?),
+            None => source.into(),
         };
         let mut framework = filled("framework", &options.framework)?;
         let store = options.framework_id_file.map(FrameworkIdFile::open).transpose()?;
@@ -73,7 +74,7 @@ impl SchedulerDriver {
             MAX_QUEUED_CALLS,
         )?;
         let config = Config {
-            endpoint,
+            source,
             framework,
             implicit_acknowledgements: options.implicit_acknowledgements,
             master_timeout: options.master_timeout,
@@ -134,7 +135,7 @@ impl SchedulerDriver {
 }
 
 /// HTTP Basic, as masters want it: neither part may hold a colon.
-fn authenticated(endpoint: Endpoint, credential: &[u8]) -> Result<Endpoint, DriverError> {
+fn authorization(credential: &[u8]) -> Result<Secret, DriverError> {
     let wrong = |problem: &str| DriverError::Argument {
         name: "credential",
         problem: problem.to_string(),
@@ -149,7 +150,7 @@ fn authenticated(endpoint: Endpoint, credential: &[u8]) -> Result<Endpoint, Driv
             "neither principal nor secret may contain ':', masters cannot take it apart",
         ));
     }
-    Ok(endpoint.with_basic(&principal, &secret))
+    Ok(Endpoint::basic(&principal, &secret))
 }
 
 fn argument(name: &'static str, problem: String) -> DriverError {
@@ -316,7 +317,7 @@ mod tests {
                 principal: principal.to_string(),
                 secret: Some(secret.to_string()),
             };
-            authenticated(Endpoint::master("h", 1), &credential.encode_to_vec())
+            authorization(&credential.encode_to_vec())
         };
         assert!(with("p", "s").is_ok());
         for (principal, secret) in [("", "hush"), ("a:b", "hush"), ("p", "hu:sh")] {

@@ -2,20 +2,19 @@
 
 use super::backoff::Backoff;
 use super::counters::Counters;
-use super::endpoint::Endpoint;
+use super::detector::{Detection, Source};
 use super::fields;
 use super::framework_id_file::FrameworkIdStore;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use super::pipeline::{Answer, Outgoing};
 use super::registration::{self, Registration};
 use super::scheduler_calls::{self as calls, Prepared};
-use super::scheduler_events::{callback, lost_task, Lost};
+use super::scheduler_events::{callback, lost_task, master_info, Lost};
 use super::session::{Session, SessionEvent};
 use super::wire::scheduler::{self as wire, Event};
 use super::wire::Offer;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
-use crate::proto;
 use crate::proto::task_status::Reason;
 use prost::Message;
 use std::collections::HashSet;
@@ -40,7 +39,8 @@ const REMOVED: &str = "Framework has been removed";
 
 /// What a machine is made from.
 pub struct Config {
-    pub endpoint: Endpoint,
+    /// Where the master is, or how it is found.
+    pub source: Source,
     /// Encoded FrameworkInfo with user and hostname filled in.
     pub framework: Vec<u8>,
     pub implicit_acknowledgements: bool,
@@ -97,7 +97,7 @@ pub struct SchedulerMachine {
 impl SchedulerMachine {
     pub fn new(config: Config) -> Self {
         let registration = Registration::new(&config.framework);
-        let mut session = Session::new("scheduler", config.endpoint.clone());
+        let mut session = Session::new("scheduler", config.source.fixed());
         session.set_window(config.window);
         SchedulerMachine {
             session,
@@ -366,9 +366,13 @@ impl SchedulerMachine {
             self.drop_call(call.name, call.tasks, now);
         }
         if self.state == State::Running {
-            let when = now.elapsed + self.backoff.next_delay();
-            self.session.connect_at(when, now.elapsed);
+            self.connect(now);
         }
+    }
+
+    fn connect(&mut self, now: Now) {
+        let when = now.elapsed + self.backoff.next_delay();
+        self.session.connect_at(when, now.elapsed);
     }
 
     /// A call that never left.
@@ -453,8 +457,41 @@ impl Machine for SchedulerMachine {
 
     fn start(&mut self, now: Now) {
         self.absent_since = now.elapsed;
-        let when = now.elapsed + self.backoff.next_delay();
-        self.session.connect_at(when, now.elapsed);
+        match self.config.source.is_fixed() {
+            true => self.connect(now),
+            false => self.actions.push(Action::Detect(self.config.source.clone())),
+        }
+        self.settle(now);
+    }
+
+    fn detected(&mut self, detection: Detection, now: Now) {
+        let reason = match detection {
+            Detection::Failed(why) => {
+                if self.state != State::Ended {
+                    self.fail(&format!("Failed to detect a master: {why}"));
+                }
+                return self.settle(now);
+            }
+            Detection::Leader(leader) => {
+                let reason = format!("{leader} is detected as the leading master");
+                self.session.set_servers(leader);
+                self.backoff.reset();
+                reason
+            }
+            Detection::NoLeader(why) => {
+                self.session.set_servers(Vec::new());
+                format!("no leading master: {why}")
+            }
+        };
+        if self.session.is_active() {
+            self.session.lose(reason);
+        } else {
+            log::info!("framework {}: {reason}", self.framework());
+            self.last_reason = reason;
+            if self.state == State::Running {
+                self.connect(now);
+            }
+        }
         self.settle(now);
     }
 
@@ -515,7 +552,7 @@ impl Machine for SchedulerMachine {
         }
         if self.absence_ends().is_some_and(|end| end <= now.elapsed) {
             let waited = self.config.master_timeout.unwrap_or_default().as_secs_f64();
-            let message = format!("no master at {} for {waited} s: {}", self.session.base(), self.last_reason);
+            let message = format!("no master at {} for {waited} s: {}", self.config.source, self.last_reason);
             self.fail(&message);
         }
         self.settle(now);
@@ -543,22 +580,7 @@ impl SchedulerMachine {
     }
 }
 
-/// For masters before 1.1, which do not tell their MasterInfo.
-fn master_info(endpoint: &Endpoint) -> Vec<u8> {
-    let ip = endpoint
-        .host
-        .parse::<std::net::Ipv4Addr>()
-        .map(|ip| u32::from_le_bytes(ip.octets()));
-    proto::MasterInfo {
-        id: format!("master@{endpoint}"),
-        ip: ip.unwrap_or(0),
-        port: u32::from(endpoint.port),
-        pid: Some(format!("master@{endpoint}")),
-        hostname: Some(endpoint.host.clone()),
-        ..Default::default()
-    }
-    .encode_to_vec()
-}
-
+#[cfg(test)]
+mod detection;
 #[cfg(test)]
 mod tests;

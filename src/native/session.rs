@@ -2,6 +2,7 @@
 //!
 //! The session reports what happened; when to connect again is its owner's decision.
 
+use super::detector::standalone::Standalone;
 use super::endpoint::Endpoint;
 use super::http::{self, Head, Part, ResponseParser};
 use super::machine::{Action, Link};
@@ -60,8 +61,8 @@ enum CallsLink {
 pub struct Session {
     /// `scheduler` or `executor`.
     api: &'static str,
-    base: Endpoint,
-    /// Differs from `base` after a redirect.
+    masters: Standalone,
+    /// Of `masters`, or where one of them redirected to.
     target: Endpoint,
     hops: u32,
     phase: Phase,
@@ -84,11 +85,13 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(api: &'static str, endpoint: Endpoint) -> Self {
+    /// `servers`: one or several to try in turn, or none as long as none is known.
+    pub fn new(api: &'static str, servers: impl Into<Standalone>) -> Self {
+        let masters = servers.into();
         Session {
             api,
-            target: endpoint.clone(),
-            base: endpoint,
+            target: masters.first().cloned().unwrap_or_else(Endpoint::unknown),
+            masters,
             hops: 0,
             phase: Phase::Closed,
             deadline: None,
@@ -112,9 +115,14 @@ impl Session {
         &self.target
     }
 
-    /// The configured server, the one that redirects start from.
-    pub fn base(&self) -> &Endpoint {
-        &self.base
+    /// Other servers for the next attempt; none: there will be no attempt.
+    pub fn set_servers(&mut self, servers: impl Into<Standalone>) {
+        self.masters = servers.into();
+    }
+
+    /// An attempt or a subscription is under way.
+    pub fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Closed | Phase::Waiting)
     }
 
     pub fn is_subscribed(&self) -> bool {
@@ -136,10 +144,13 @@ impl Session {
         !self.calls.has_waiting() && !self.calls.has_unanswered()
     }
 
-    /// Starts an attempt at the configured server, at that time.
+    /// Starts an attempt at the next server, at that time. Without a server there is none.
     pub fn connect_at(&mut self, when: Duration, now: Duration) {
         self.close();
-        self.target = self.base.clone();
+        let Some(server) = self.masters.next_server() else {
+            return;
+        };
+        self.target = server;
         self.hops = 0;
         if when <= now {
             self.connect(now);
@@ -178,7 +189,7 @@ impl Session {
 
     /// Closes both connections and drops everything. Gives the calls that were never sent.
     pub fn close(&mut self) -> Vec<Outgoing> {
-        if !matches!(self.phase, Phase::Closed | Phase::Waiting) {
+        if self.is_active() {
             self.actions.push(Action::Close(Link::Stream));
         }
         if self.calls_link != CallsLink::Closed {
@@ -275,8 +286,11 @@ impl Session {
         if !matches!(self.phase, Phase::Subscribing | Phase::Subscribed) {
             return Ok(());
         }
-        if let Some(silence) = self.silence {
-            self.deadline = Some(now + silence);
+        // An empty portion says that nobody looked whether there is data.
+        match self.silence {
+            Some(silence) => self.deadline = Some(now + silence),
+            None if data.is_empty() && self.phase == Phase::Subscribing => self.deadline = Some(now + SUBSCRIBE_TIMEOUT),
+            None => (),
         }
         self.response.feed(data);
         while let Some(part) = self.response.next_part().map_err(|e| e.to_string())? {
@@ -329,7 +343,7 @@ impl Session {
         let leader = self
             .target
             .redirected(location, self.api)
-            .ok_or_else(|| format!("{} to {location:?}", head.status))?;
+            .map_err(|why| format!("{} to {location:?}: {why}", head.status))?;
         let hops = self.hops + 1;
         if hops > MAX_HOPS {
             return Err(format!("{MAX_HOPS} redirects in a row, the last one to {leader}"));

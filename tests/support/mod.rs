@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // each test file uses its part
 
+pub mod agents;
+pub mod framework;
+pub mod proxy;
 pub mod scheduler;
 
 use mesos_perl::channel::Channel;
@@ -141,15 +144,8 @@ impl Connection {
     /// Reads the next request; `None` at the end of the connection.
     pub fn try_request(&mut self) -> Option<Request> {
         loop {
-            if let Some(end) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
-                let head = String::from_utf8(self.buffer[..end].to_vec()).expect("ASCII");
-                let request = Request { head, body: vec![] };
-                let length: usize = request.header("Content-Length").expect("a length").parse().expect("number");
-                if self.buffer.len() >= end + 4 + length {
-                    let body = self.buffer[end + 4..end + 4 + length].to_vec();
-                    self.buffer.drain(..end + 4 + length);
-                    return Some(Request { body, ..request });
-                }
+            if let Some(request) = self.buffered_request() {
+                return Some(request);
             }
             let mut portion = [0; 16 << 10];
             match self.stream.read(&mut portion) {
@@ -157,6 +153,32 @@ impl Connection {
                 Ok(length) => self.buffer.extend_from_slice(&portion[..length]),
                 Err(why) if why.kind() == ErrorKind::ConnectionReset => return None,
                 Err(why) => panic!("no request: {why}"),
+            }
+        }
+    }
+
+    /// A request that was read completely.
+    fn buffered_request(&mut self) -> Option<Request> {
+        let end = self.buffer.windows(4).position(|w| w == b"\r\n\r\n")?;
+        let head = String::from_utf8(self.buffer[..end].to_vec()).expect("ASCII");
+        let request = Request { head, body: vec![] };
+        let length: usize = request.header("Content-Length").expect("a length").parse().expect("number");
+        if self.buffer.len() < end + 4 + length {
+            return None;
+        }
+        let body = self.buffer[end + 4..end + 4 + length].to_vec();
+        self.buffer.drain(..end + 4 + length);
+        Some(Request { body, ..request })
+    }
+
+    /// Reads more; false at the end, of whatever kind.
+    fn fill(&mut self) -> bool {
+        let mut portion = [0; 16 << 10];
+        match self.stream.read(&mut portion) {
+            Ok(0) | Err(_) => false,
+            Ok(length) => {
+                self.buffer.extend_from_slice(&portion[..length]);
+                true
             }
         }
     }

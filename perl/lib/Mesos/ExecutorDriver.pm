@@ -2,6 +2,7 @@ package Mesos::ExecutorDriver;
 use 5.10.1;
 use IO::Handle ();
 use Mesos::Arguments qw(check_arguments);
+use Mesos::Executor ();
 use Mesos::Types ();
 use Mesos::XS;
 use Types::Standard qw(Str);

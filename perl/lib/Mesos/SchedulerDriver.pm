@@ -4,6 +4,7 @@ use Carp qw(croak);
 use File::Spec;
 use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
+use Mesos::Scheduler ();
 use Mesos::Types ();
 use Mesos::XS;
 use Types::Standard qw(Int Num Str);

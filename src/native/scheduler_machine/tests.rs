@@ -4,6 +4,8 @@ mod surface;
 
 use super::*;
 use crate::native::captures;
+use crate::native::Endpoint;
+use crate::proto;
 
 fn at(seconds: f64) -> Now {
     Now {
@@ -14,7 +16,7 @@ fn at(seconds: f64) -> Now {
 
 fn machine(framework: Vec<u8>, master_timeout: Option<Duration>) -> SchedulerMachine {
     SchedulerMachine::new(Config {
-        endpoint: Endpoint::master("127.0.0.1", 15050),
+        source: Endpoint::master("127.0.0.1", 15050).into(),
         framework,
         implicit_acknowledgements: true,
         master_timeout,

@@ -1,0 +1,140 @@
+#!/usr/bin/perl
+# The driver with all of Perl beside pymesos 0.3.15, on the same server (benches/firehose.rs) in the same run.
+#
+#   ./Build && perl -Mblib benches/driver.pl [EVENTS OF THE MEMORY RUN, 10,000,000 by default, 0: none] [ROUNDS, 5]
+#
+# Prints medians and ratios. Updates: from the first that is sent to the last acknowledgement that has come. Offers: ten in an
+# event, each decoded into objects, to the SUPPRESS after the last. Latency: from just before the master's write to the callback.
+# An event loop that waits is part of it: AnyEvent with whatever it finds.
+use 5.10.1;
+use strict;
+use warnings;
+use Config;
+use FindBin;
+use IPC::Open2;
+use Mesos::Messages;
+use Mesos::SchedulerDriver;
+use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime);
+
+STDOUT->autoflush(1);
+my ($memory_events, $rounds) = (shift // 10_000_000, shift // 5);
+my $root = "$FindBin::Bin/..";
+my $target = $ENV{CARGO_TARGET_DIR} || "$root/target";
+
+# --- the server ---
+
+my ($firehose) = map { /"executable":"([^"]+)"/ } grep {/"name":"firehose"/}
+    qx(cd '$root' && cargo bench --locked --no-run --bench firehose --message-format=json 2>/dev/null);
+die "benches/firehose.rs cannot be built\n" unless $firehose;
+my $server = open2(my $results, my $stop, $firehose, 'serve');
+chomp(my $address = <$results>);
+
+# What the server says of a run: seconds.
+sub seconds { my ($kind, $count, $seconds) = split ' ', <$results>; return $seconds }
+
+# --- pymesos ---
+
+sub pymesos {
+    my $venv = "$target/pymesos-venv";
+    my $python = "$venv/bin/python3";
+    unless (-x $python && !system "$python -c 'import addict, kazoo, pymesos, six' 2>/dev/null") {
+        system "python3 -m venv '$venv' && '$venv/bin/pip' install -q six addict kazoo setuptools wheel pytest-runner"
+            . " && '$venv/bin/pip' install -q --no-deps --no-build-isolation pymesos==0.3.15" and return;
+    }
+    return $python;
+}
+
+my $python = pymesos() or print "SKIPPED: pymesos cannot be installed here, no comparison\n";
+
+sub run_pymesos {
+    my ($name) = @_;
+    local $ENV{PYTHONPATH} = "$root/benches/pymesos";
+    my $printed = qx('$python' '$root/benches/pymesos/framework.py' $address '$name' 2>&1);
+    die "pymesos: $printed" if $?;
+    return $printed =~ /latency_us ([\d.]+)/ ? $1 : undef;
+}
+
+# --- this module ---
+
+{
+    package Counting;
+    use Moo;
+    extends 'Mesos::Scheduler';
+    has [qw(offers seen latencies at)] => (is => 'rw', default => 0);
+
+    sub statusUpdate {
+        my ($self, $driver, $status) = @_;
+        $self->{seen}++;
+        push @{ $self->{latencies} }, Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) - substr($status->{message}, -20) / 1e9
+            if $self->{latencies};
+        $self->{at}->($self->{seen}) if $self->{at};
+    }
+
+    sub resourceOffers {
+        my ($self, $driver, $offers) = @_;
+        $driver->suppressOffers if ($self->{seen} += @$offers) == $self->{offers};
+    }
+    sub frameworkMessage { $_[1]->stop }
+    sub error { die "error: $_[2]" }
+}
+
+sub run_mesos {
+    my ($name, %scheduler) = @_;
+    my $count = (split ' ', $name)[1];
+    my $scheduler = Counting->new(offers => 10 * $count, %scheduler);
+    Mesos::SchedulerDriver->new(master => $address, framework => {user => 'root', name => $name}, scheduler => $scheduler)->run;
+    return $scheduler;
+}
+
+# --- the runs ---
+
+sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ] }
+
+sub row {
+    my ($what, $unit, $ours, $theirs, $ratio, $target) = @_;
+    printf "%-42s %12.1f %-8s %12s %9s  %s\n", $what, $ours, $unit, defined $theirs ? sprintf '%.1f', $theirs : '-',
+        defined $ratio ? sprintf '%.2fx', $ratio : '-', $target;
+}
+
+printf "%-42s %12s %-8s %12s %9s  %s\n", '', 'this module', '', 'pymesos', 'ratio', 'target';
+my %plan = (updates => [200_000, 4_000], offers => [6_000, 1_500]);
+for my $kind (qw(updates offers)) {
+    my ($ours, $theirs) = @{ $plan{$kind} };
+    my (@ours, @theirs);
+    for (1 .. $rounds) {
+        run_mesos("$kind $ours");
+        push @ours, $ours / seconds();
+        next unless $python;
+        run_pymesos("$kind $theirs");
+        push @theirs, $theirs / seconds();
+    }
+    my ($rate, $other) = (median(@ours), $python ? median(@theirs) : undef);
+    row($kind eq 'offers' ? 'events of 10 offers' : 'updates, acknowledged', '/s', $rate, $other, $other && $rate / $other,
+        $kind eq 'offers' ? '2.5x' : '40x and 100,000/s');
+}
+my @delayed = map { run_mesos('updates 50000 delay 1'); 50_000 / seconds() } 1 .. $rounds;
+row('updates with 1 ms of round-trip time', '/s', median(@delayed), undef, undef, '20,000/s');
+
+my (@ours, @theirs);
+for (1 .. $rounds) {
+    push @ours, 1e6 * median(@{ run_mesos('latency 1000', latencies => [])->latencies });
+    seconds();
+    next unless $python;
+    push @theirs, run_pymesos('latency 1000');
+    seconds();
+}
+my ($latency, $other) = (median(@ours), $python ? median(@theirs) : undef);
+row('latency, socket to callback, median', 'us', $latency, $other, $other && $latency / $other, 'at most 0.33x');
+
+if ($memory_events) {
+    my %resident;
+    my $resident = sub { open my $fh, '<', '/proc/self/status' or die "no /proc: $!"; (map { /^VmRSS:\s+(\d+)/ } <$fh>)[0] };
+    my $early = int $memory_events / 20;
+    run_mesos("updates $memory_events", at => sub { $resident{ $_[0] } = $resident->() if $_[0] == $early || $_[0] == $memory_events });
+    my $seconds = seconds();
+    printf "memory over %d updates (%.0f/s): %d kB after %d, %d kB at the end, %+d kB\n", $memory_events, $memory_events / $seconds,
+        $resident{$early}, $early, $resident{$memory_events}, $resident{$memory_events} - $resident{$early};
+}
+
+close $stop;
+waitpid $server, 0;

@@ -1,0 +1,184 @@
+//! TLS by rustls, with the cryptography of ring.
+
+use super::settings::problem;
+use super::Settings;
+use crate::driver::DriverError;
+use crate::native::connection::Transport;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, CryptoProvider};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Whom to trust and who we are; made once for a driver. Copies are equal.
+#[derive(Clone)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+}
+
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
+    }
+}
+
+impl Eq for Tls {}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+impl Tls {
+    /// Reads the certificates and the key. The error names the variable and the file.
+    pub fn new(settings: &Settings) -> Result<Self, DriverError> {
+        let provider = Arc::new(ring::default_provider());
+        let versions: Vec<_> = [
+            (settings.tls12, &rustls::version::TLS12),
+            (settings.tls13, &rustls::version::TLS13),
+        ]
+        .into_iter()
+        .filter_map(|(wanted, version)| wanted.then_some(version))
+        .collect();
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&versions)
+            .map_err(|why| DriverError::System(format!("TLS cannot be used: {why}")))?;
+        let builder = match settings.verify {
+            true => builder.with_root_certificates(roots(settings)?),
+            false => {
+                log::warn!("LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: whoever answers is trusted with the credentials");
+                let verifier = Arc::new(Unverified(provider));
+                builder.dangerous().with_custom_certificate_verifier(verifier)
+            }
+        };
+        let config = match &settings.certificate {
+            None => builder.with_no_client_auth(),
+            Some((chain_file, key_file)) => {
+                let chain = certificates("LIBPROCESS_SSL_CERT_FILE", chain_file)?;
+                let key = PrivateKeyDer::from_pem_file(key_file)
+                    .map_err(|why| file_problem("LIBPROCESS_SSL_KEY_FILE", key_file, &format!("no key: {why}")))?;
+                let built = builder.with_client_auth_cert(chain, key);
+                built.map_err(|why| file_problem("LIBPROCESS_SSL_CERT_FILE", chain_file, &format!("unusable: {why}")))?
+            }
+        };
+        Ok(Tls {
+            config: Arc::new(config),
+        })
+    }
+
+    /// The handshake. `host`, a name or an address, is what the certificate must be for.
+    pub async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<Box<dyn Transport>> {
+        let name = ServerName::try_from(host.to_string())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("{host:?} is no name for a certificate")))?;
+        let stream = TlsConnector::from(self.config.clone()).connect(name, stream).await?;
+        Ok(Box::new(stream))
+    }
+}
+
+fn file_problem(variable: &str, path: &Path, why: &str) -> DriverError {
+    problem(format!("{variable} is {path:?}: {why}"))
+}
+
+fn roots(settings: &Settings) -> Result<RootCertStore, DriverError> {
+    let mut store = RootCertStore::empty();
+    let mut add = |variable: &str, path: &Path, all: Vec<CertificateDer<'static>>| {
+        for certificate in all {
+            let result = store.add(certificate);
+            result.map_err(|why| file_problem(variable, path, &format!("no certificate of an authority: {why}")))?;
+        }
+        Ok(())
+    };
+    if let Some(path) = &settings.ca_file {
+        add("LIBPROCESS_SSL_CA_FILE", path, certificates("LIBPROCESS_SSL_CA_FILE", path)?)?;
+    }
+    if let Some(folder) = &settings.ca_dir {
+        for path in files_in(folder)? {
+            // As in OpenSSL other files may lie there, too.
+            if let Ok(all) = certificates("LIBPROCESS_SSL_CA_DIR", &path) {
+                add("LIBPROCESS_SSL_CA_DIR", &path, all)?;
+            }
+        }
+    }
+    if settings.ca_file.is_none() && settings.ca_dir.is_none() {
+        let loaded = rustls_native_certs::load_native_certs();
+        for why in &loaded.errors {
+            log::warn!("roots of this system: {why}");
+        }
+        // Systems carry roots that rustls does not take; the others do.
+        store.add_parsable_certificates(loaded.certs);
+    }
+    match store.is_empty() {
+        true => Err(problem(
+            "there is no certificate of an authority to verify servers with: set LIBPROCESS_SSL_CA_FILE, or install the \
+             system's (ca-certificates)"
+                .to_string(),
+        )),
+        false => Ok(store),
+    }
+}
+
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DriverError> {
+    let wrong = |why: io::Error| file_problem("LIBPROCESS_SSL_CA_DIR", folder, &format!("cannot be read: {why}"));
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(wrong)? {
+        all.push(entry.map_err(wrong)?.path());
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// All certificates of a PEM file; at least one.
+fn certificates(variable: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DriverError> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(|all| all.collect());
+    let all = all.map_err(|why| file_problem(variable, path, &format!("no certificates: {why}")))?;
+    match all.is_empty() {
+        true => Err(file_problem(variable, path, "no certificate in it")),
+        false => Ok(all),
+    }
+}
+
+/// Takes any certificate, but still demands that the server has its key.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

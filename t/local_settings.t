@@ -1,0 +1,125 @@
+# What the environment tells the embedded cluster, and who may speak with it.
+use strict;
+use warnings FATAL => 'all';
+use File::Find ();
+use File::Temp qw(tempdir);
+use HTTP::Tiny;
+use JSON::PP qw(encode_json);
+use lib 't/lib';
+use Test::Mesos qw(command custom_executor driver_for run_tasks);
+use Test::More;
+
+delete @ENV{qw(MESOS_WORK_DIR MESOS_RESOURCES MESOS_ATTRIBUTES MESOS_HOSTNAME MESOS_EXECUTOR_ENVIRONMENT_VARIABLES)};
+my $scratch = tempdir(CLEANUP => 1);
+
+sub slurp {
+    my ($path) = @_;
+    open my $in, '<:raw', $path or die "cannot read $path: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+sub first_offer {
+    my ($scheduler) = @_;
+    my ($heard) = grep { $_->[0] eq 'resourceOffers' } @{ $scheduler->heard };
+    return $heard->[1][0];
+}
+
+subtest 'settings' => sub {
+    local @ENV{qw(MESOS_WORK_DIR MESOS_RESOURCES MESOS_HOSTNAME MESOS_EXECUTOR_ENVIRONMENT_VARIABLES)} = (
+        "$scratch/work", 'cpus:3;mem:100;ports:[5-9,20-30]', 'a.host.of.tests',
+        encode_json({GREETING => 'hello world', PATH => "/opt/nothing:$ENV{PATH}"}));
+    my ($scheduler) = run_tasks('local', [command('t', 'echo "$GREETING $PATH $LEAKED"; pwd')]);
+    my $offer = first_offer($scheduler);
+    is $offer->{hostname}, 'a.host.of.tests', 'MESOS_HOSTNAME';
+    my %resources = map { ($_->{name} => $_) } @{ $offer->{resources} };
+    is $resources{cpus}{scalar}{value}, 3, 'MESOS_RESOURCES: cpus';
+    is $resources{mem}{scalar}{value}, 100, 'mem';
+    is_deeply [map { [@$_{qw(begin end)}] } @{ $resources{ports}{ranges}{range} }], [[5, 9], [20, 30]], 'ports';
+
+    my @stdout;
+    File::Find::find({no_chdir => 1, wanted => sub { push @stdout, $_ if m{/stdout\z} && !m{/latest/} }}, "$scratch/work");
+    is scalar @stdout, 1, 'MESOS_WORK_DIR has the sandbox, and keeps it';
+    my ($said, $sandbox) = split /\n/, slurp($stdout[0]);
+    is $said, "hello world /opt/nothing:$ENV{PATH} ", 'MESOS_EXECUTOR_ENVIRONMENT_VARIABLES';
+    is "$sandbox/stdout", $stdout[0], 'the task ran in it';
+};
+
+subtest 'settings that are wrong name themselves, at the line that makes the driver' => sub {
+    for my $case (
+        [MESOS_RESOURCES => 'cpus:many'], [MESOS_RESOURCES => 'cpus'], [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '{"A":1}'],
+        [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => 'A=1'],
+    ) {
+        my ($name, $value) = @$case;
+        local $ENV{$name} = $value;
+        ok !eval { Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new); 1 };
+        like $@, qr/$name: .* at \Q${\__FILE__}\E line ${\(__LINE__ - 1)}\b/, "$name=$value";
+    }
+};
+
+subtest 'nobody else may use it' => sub {
+    # The variables of an executor: where the agent is, and what it takes to be heard there.
+    my $task = {task_id => {value => 't'}, name => 't', executor => custom_executor('e')};
+    $task->{executor}{command} = {value => "env > $scratch/env.new; mv $scratch/env.new $scratch/env; sleep 1000"};
+    my $scheduler = Test::Framework->new(tasks => [$task], stop_when_done => 0);
+    my $driver = driver_for('local', $scheduler);
+    my $end = time + 60;
+    until (-e "$scratch/env" || time > $end) {
+        $driver->run_once if $driver->dispatcher->channel->size;
+        $driver->dispatcher->wait(0.05) if $driver->running;
+        $driver->start unless $driver->running;
+    }
+    my %environment = slurp("$scratch/env") =~ /^(\w+)=(.*)$/mg;
+    my $address = $environment{MESOS_AGENT_ENDPOINT};
+    my $secret = $environment{MESOS_EXECUTOR_AUTHENTICATION_TOKEN};
+    like $address, qr/\A127\.0\.0\.1:\d+\z/, 'it listens on loopback only';
+    cmp_ok length $secret, '>=', 32, 'the secret is long';
+
+    my $http = HTTP::Tiny->new(timeout => 20);
+    my %call = (headers => {'Content-Type' => 'application/json', Accept => 'application/json'}, content => encode_json(
+        {type => 'SUBSCRIBE', subscribe => {framework_info => {user => 'root', name => 'intruder'}}}));
+    for my $path ('/api/v1/scheduler', '/api/v1/executor', '/api/v1', '/state', '/health', '/') {
+        for my $with ('no secret', 'a wrong one', 'another scheme') {
+            my %given = %call;
+            $given{headers} = {%{ $call{headers} }, Authorization => $with eq 'a wrong one' ? "Bearer x$secret" : 'Basic eDp5'}
+                unless $with eq 'no secret';
+            is $http->post("http://$address$path", \%given)->{status}, 401, "POST $path with $with";
+        }
+        is $http->get("http://$address$path")->{status}, 401, "GET $path";
+    }
+
+    my @shown;
+    for my $process (glob '/proc/[0-9]*') {
+        open my $in, '<', "$process/cmdline" or next;
+        my $line = do { local $/; <$in> };
+        push @shown, $line if defined $line && index($line, $secret) >= 0;
+    }
+    is_deeply \@shown, [], 'no command line shows the secret';
+    my ($work_dir) = $environment{MESOS_SANDBOX} =~ m{\A(.*?)/slaves/};
+    # Tasks of other users have to come through, so it is not 0700.
+    is sprintf('%04o', (stat $work_dir)[2] & 07777), '0711', 'nobody else can list the work directory';
+    undef $driver;
+    ok !-e $work_dir, 'and goes with it';
+};
+
+subtest 'the log keeps the secret' => sub {
+    # A program of its own: logging is set up once in a process.
+    my $directory = "$scratch/log";
+    my $code = q{
+        my $task = {task_id => {value => 't'}, name => 't', executor => Test::Mesos::custom_executor('e')};
+        $task->{executor}{command} = {value => "echo \\$MESOS_EXECUTOR_AUTHENTICATION_TOKEN; exit 1"};
+        Test::Mesos::run_tasks('local', [$task]);
+    };
+    local @ENV{qw(PERL_MESOS_TRACE GLOG_v MESOS_WORK_DIR)} = ("INFO=$directory", 9, "$scratch/logged");
+    is system($^X, (map {"-I$_"} grep { !ref } @INC), '-MTest::Mesos', '-e', $code), 0, 'a program with a trace';
+    my ($stdout) = map { glob "$scratch/logged/slaves/*/frameworks/*/executors/e/runs/latest/stdout" } 1;
+    chomp(my $secret = slurp($stdout));
+    cmp_ok length $secret, '>=', 32, 'an executor knows the secret';
+    my @files = grep { -f && !-l } glob "$directory/*";
+    cmp_ok scalar @files, '>', 0, 'there are logs';
+    my $log = join '', map { slurp($_) } @files;
+    like $log, qr/\bt\b|perl test|subscri/i, 'with something in them';
+    is index($log, $secret), -1, 'and not the secret';
+};
+
+done_testing;

@@ -1,0 +1,369 @@
+//! The scheduler driver behind a network that fails. In each test masters, agents and the framework count, and the books are
+//! compared in the end: no update lost, none acknowledged that no callback took, none delivered more often than sent.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use support::agents::{Agents, Master};
+use support::framework::{resident, Framework};
+use support::proxy::{Proxy, Way};
+use support::scheduler::kill;
+use support::wait_for;
+
+/// A heartbeat interval that lets the watchdog bite after a second.
+const FAST: f64 = 0.2;
+const SLOW: f64 = 15.0;
+
+struct World {
+    agents: Arc<Agents>,
+    master: Master,
+    proxy: Proxy,
+    framework: Framework,
+}
+
+impl World {
+    fn new(heartbeat: f64) -> Self {
+        let agents = Arc::new(Agents::default());
+        let master = Master::new(&agents, heartbeat);
+        let proxy = Proxy::new(master.address());
+        let mut framework = Framework::start(&proxy.address());
+        framework.until("registered", |f| f.registrations() == 1);
+        World {
+            agents,
+            master,
+            proxy,
+            framework,
+        }
+    }
+
+    /// Handles events until the driver has registered so many times.
+    fn registered(&mut self, times: usize) {
+        self.framework
+            .until(&format!("registration {times}"), |f| f.registrations() >= times);
+    }
+
+    fn balance(&mut self) {
+        self.framework.balance(&self.agents);
+    }
+}
+
+/// Runs `test` in a world of its own for each number, some at a time. Few losses each: the driver's pauses between attempts
+/// double while no subscription has lasted five seconds.
+fn worlds(count: usize, test: impl Fn(&mut World, usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return;
+                }
+                let mut world = World::new(SLOW);
+                test(&mut world, number);
+                world.balance();
+            });
+        }
+    });
+}
+
+#[test]
+fn cuts_at_any_byte_of_the_event_stream() {
+    // A record is about 70 bytes with its chunk, the head of the answer 130.
+    worlds(40, |world, number| {
+        world.framework.dies = 7;
+        for cut in 1..3 {
+            let (cuts, base) = (world.proxy.cuts(), 100 * cut as u64);
+            world.proxy.cut_after(Way::ToDriver, 1 + number * 7 * cut);
+            world.agents.update(base..base + 20);
+            let proxy = &world.proxy;
+            world.framework.until("the cut", |_| proxy.cuts() > cuts);
+        }
+        // Those whose callbacks died come again.
+        world.framework.until("every update once", |f| f.delivered.len() == 40);
+        world.proxy.cut();
+    });
+}
+
+#[test]
+fn cuts_at_any_byte_of_the_calls() {
+    worlds(40, |world, number| {
+        for cut in 1..3 {
+            let (cuts, base) = (world.proxy.cuts(), 100 * cut as u64);
+            world.proxy.cut_after(Way::ToMaster, 1 + number * 11 * cut);
+            world.agents.update(base..base + 20);
+            let proxy = &world.proxy;
+            world.framework.until("the cut", |_| proxy.cuts() > cuts);
+        }
+    });
+}
+
+#[test]
+fn resets_under_load() {
+    worlds(8, |world, number| {
+        world.framework.dies = 11;
+        for round in 0..3 {
+            world.agents.update(round * 500..round * 500 + 500);
+            let wanted = round as usize * 400 + number * 20 + 1;
+            world.framework.until("some updates", |f| f.delivered.len() >= wanted);
+            let seen = world.framework.registrations();
+            world.proxy.reset();
+            world.registered(seen + 1);
+        }
+        // Those that died in the last round.
+        world.proxy.reset();
+        world.framework.until("all updates", |f| f.delivered.len() == 1500);
+        world.proxy.reset();
+    });
+}
+
+#[test]
+fn half_open_silence_is_noticed_by_the_watchdog() {
+    let mut world = World::new(FAST);
+    for round in 0..2u64 {
+        world.agents.update(round * 10..round * 10 + 5);
+        world
+            .framework
+            .until("updates", |f| f.delivered.len() as u64 == round * 10 + 5);
+        let since = Instant::now();
+        world.proxy.freeze(Way::ToDriver, true);
+        world.agents.update(round * 10 + 5..round * 10 + 10);
+        world
+            .framework
+            .until("disconnected", |f| f.connection.last().is_some_and(|c| c == "disconnected"));
+        assert!(since.elapsed() >= Duration::from_millis(600), "{:?}", since.elapsed());
+        world.proxy.freeze(Way::ToDriver, false);
+        world.registered(round as usize + 2);
+    }
+    world.balance();
+}
+
+#[test]
+fn every_byte_alone_in_both_directions() {
+    let mut world = World::new(SLOW);
+    for way in [Way::ToDriver, Way::ToMaster] {
+        world.proxy.portions(way, Some((1, Duration::ZERO)));
+    }
+    world.agents.update(0..200);
+    world.framework.until("updates", |f| f.delivered.len() == 200);
+    // The subscription itself, too.
+    world.proxy.cut();
+    world.registered(2);
+    world.agents.update(200..300);
+    world.balance();
+}
+
+#[test]
+fn a_master_restarts_with_a_full_window_of_calls() {
+    let mut world = World::new(SLOW);
+    world.master.silent(true);
+    for task in 0..1000 {
+        world.framework.driver.call(kill(&format!("first-{task}"))).expect("kill");
+    }
+    world.agents.update(0..600);
+    let agents = Arc::clone(&world.agents);
+    world.framework.until("a full window", |f| {
+        f.delivered.len() == 600 && agents.lock().killed.len() >= 256
+    });
+    assert_eq!(agents.lock().killed.len(), 256, "the others wait for answers");
+    world.master.end();
+    world
+        .framework
+        .until("disconnected", |f| f.connection.last().is_some_and(|c| c == "disconnected"));
+    world.master.silent(false);
+    world.master.begin();
+    world.registered(2);
+    // What was not answered is not sent again by the driver; later calls are in order.
+    for task in 0..500 {
+        world.framework.driver.call(kill(&format!("second-{task}"))).expect("kill");
+    }
+    world.framework.until("all kills", |_| agents.lock().killed.len() >= 756);
+    let killed = agents.lock().killed.clone();
+    assert!(killed[..256].iter().enumerate().all(|(i, k)| *k == format!("first-{i}")));
+    assert!(killed[256..].iter().enumerate().all(|(i, k)| *k == format!("second-{i}")));
+    world.balance();
+}
+
+#[test]
+fn a_master_that_reads_slowly_gets_every_call_in_order() {
+    let mut world = World::new(SLOW);
+    world.proxy.portions(Way::ToMaster, Some((700, Duration::from_millis(1))));
+    world.agents.update(0..200);
+    for task in 0..600 {
+        world.framework.driver.call(kill(&task.to_string())).expect("kill");
+    }
+    let agents = Arc::clone(&world.agents);
+    world.framework.until("all kills", |_| agents.lock().killed.len() == 600);
+    assert!(agents.lock().killed.iter().enumerate().all(|(i, k)| *k == i.to_string()));
+    world.balance();
+    assert_eq!(world.framework.connection, ["registered"]);
+}
+
+#[test]
+fn a_master_that_stops_reading_for_a_while() {
+    let mut world = World::new(SLOW);
+    world.proxy.freeze(Way::ToMaster, true);
+    world.agents.update(0..5000);
+    world.framework.until("all updates", |f| f.delivered.len() == 5000);
+    assert!(world.agents.lock().acknowledged.is_empty());
+    world.proxy.freeze(Way::ToMaster, false);
+    world.balance();
+    assert_eq!(world.framework.connection, ["registered"]);
+}
+
+#[test]
+fn garbage_ends_the_subscription_and_nothing_else() {
+    let garbage: [&[u8]; 6] = [
+        b"\0\xff\xfe garbage",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+        b"ffffffffffffffffffff\r\n",
+        b"3\r\nxyz\r\n",
+        // A record of 999,999,999 bytes is announced.
+        b"a\r\n999999999\n\r\n",
+    ];
+    let before = resident();
+    worlds(12, |world, number| {
+        for round in 0..2 {
+            world.agents.update(round * 10..round * 10 + 10);
+            // Both connections are open and quiet: the garbage stands between records and between answers.
+            let agents = Arc::clone(&world.agents);
+            world.framework.until("quiet", |_| agents.lock().pending.is_empty());
+            world.proxy.inject(garbage[number % garbage.len()]);
+            world.registered(round as usize + 2);
+        }
+    });
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 128 << 20, "{grown} bytes more");
+}
+
+#[test]
+fn refused_for_a_while() {
+    let mut world = World::new(SLOW);
+    for round in 0..2u64 {
+        world.agents.update(round * 50..round * 50 + 50);
+        world.proxy.refuse();
+        world
+            .framework
+            .until("disconnected", |f| f.connection.len() as u64 == 2 * round + 2);
+        // Long enough for several attempts.
+        let until = Instant::now() + Duration::from_millis(700);
+        world.framework.until("time", |_| Instant::now() >= until);
+        world.proxy.listen();
+        world.registered(round as usize + 2);
+    }
+    world.balance();
+}
+
+#[test]
+fn leaders_change_under_load() {
+    let agents = Arc::new(Agents::default());
+    let masters: Vec<Master> = (0..3).map(|_| Master::new(&agents, SLOW)).collect();
+    let lead = |leader: usize| {
+        for (index, master) in masters.iter().enumerate() {
+            let address = masters[leader].address().to_string();
+            master.follow((index != leader).then_some(address));
+        }
+    };
+    lead(1);
+    // The driver knows one master, which mostly does not lead.
+    let mut framework = Framework::start(&masters[0].address().to_string());
+    framework.dies = 13;
+    for round in 0..5u64 {
+        agents.update(round * 200..round * 200 + 200);
+        let wanted = round as usize * 100 + 1;
+        framework.until("some updates", |f| f.delivered.len() >= wanted);
+        let registrations = framework.registrations();
+        lead([2, 0, 1][round as usize % 3]);
+        framework.until("the new leader", |f| f.registrations() > registrations);
+    }
+    framework.balance(&agents);
+}
+
+#[test]
+fn redirects_in_circles_and_to_nowhere_are_survived() {
+    let agents = Arc::new(Agents::default());
+    let masters: Vec<Master> = (0..2).map(|_| Master::new(&agents, SLOW)).collect();
+    let [a, b] = [masters[0].address().to_string(), masters[1].address().to_string()];
+    let nowhere = {
+        let mut gone = Master::new(&agents, SLOW);
+        gone.end();
+        gone.address().to_string()
+    };
+    // Each believes that the other one leads, then that one leads which is gone, then the first that it leads itself.
+    masters[0].follow(Some(b.clone()));
+    masters[1].follow(Some(a.clone()));
+    let mut framework = Framework::start(&a);
+    agents.update(0..100);
+    let until = Instant::now() + Duration::from_millis(500);
+    framework.until("time", |_| Instant::now() >= until);
+    assert!(framework.connection.is_empty());
+    masters[0].follow(Some(nowhere));
+    let until = Instant::now() + Duration::from_millis(500);
+    framework.until("time", |_| Instant::now() >= until);
+    masters[0].follow(None);
+    framework.until("registered", |f| f.registrations() == 1);
+    // The leader changes, the old one still redirects to itself for a moment, and both answers come twice.
+    masters[0].follow(Some(a));
+    framework.until("disconnected", |f| f.connection.len() == 2);
+    masters[1].follow(None);
+    masters[0].follow(Some(b));
+    framework.until("registered again", |f| f.registrations() == 2);
+    framework.balance(&agents);
+}
+
+#[test]
+fn memory_stays_flat_over_many_updates_and_reconnections() {
+    let mut world = World::new(SLOW);
+    let mut next = 0;
+    let mut base = 0;
+    for round in 0..30 {
+        world.agents.update(next..next + 4000);
+        next += 4000;
+        let agents = Arc::clone(&world.agents);
+        world
+            .framework
+            .until("all acknowledged", |_| agents.lock().pending.is_empty());
+        // The books themselves would grow.
+        world.framework.delivered.clear();
+        world.framework.handled.clear();
+        let mut ledger = agents.lock();
+        ledger.sent.clear();
+        ledger.acknowledged.clear();
+        drop(ledger);
+        if round % 8 == 0 {
+            let seen = world.framework.registrations();
+            world.proxy.cut();
+            world.registered(seen + 1);
+        }
+        if round == 4 {
+            base = resident();
+        }
+    }
+    let grown = resident().saturating_sub(base);
+    assert!(grown < 32 << 20, "{grown} bytes more after 100,000 updates");
+}
+
+#[test]
+fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
+    let mut world = World::new(FAST);
+    world.agents.update(0..400_000);
+    // The driver stops reading; the master is stuck with what the sockets do not hold.
+    let proxy = &world.proxy;
+    let mut before = (proxy.passed(), Instant::now());
+    wait_for("the stream to stand still", || {
+        if proxy.passed() != before.0 {
+            before = (proxy.passed(), Instant::now());
+        }
+        // Longer than the watchdog's five intervals: it must not take our own silence for the master's.
+        (before.1.elapsed() > Duration::from_millis(1500)).then_some(())
+    });
+    let queued = world.framework.channel.len();
+    assert!(queued > 1000 && queued < 100_000, "{queued} events wait");
+    let agents = Arc::clone(&world.agents);
+    world.framework.until("all updates", |f| f.delivered.len() == 400_000);
+    assert_eq!(world.framework.connection, ["registered"]);
+    wait_for("all acknowledgements", || agents.lock().pending.is_empty().then_some(()));
+    world.balance();
+}

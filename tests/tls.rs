@@ -1,0 +1,332 @@
+//! https to masters and agents: a TLS proxy of this test in front of scripted servers, with certificates made here.
+
+#![cfg(feature = "tls")]
+
+mod support;
+
+use mesos_perl::channel::Channel;
+use mesos_perl::driver::{executor, scheduler, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::proto::{self, executor as executor_api, scheduler as api};
+use prost::Message;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+use support::scheduler::{kill, options, subscribe};
+use support::{expect, text, Server};
+use tokio_rustls::TlsAcceptor;
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("mesos-tls-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("folder");
+        Folder(path)
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).expect("write");
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// An authority, each of another name.
+fn authority() -> CertifiedKey {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+    let name = format!("authority {}", NEXT.fetch_add(1, Ordering::Relaxed));
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key_pair = KeyPair::generate().expect("key");
+    let cert = params.self_signed(&key_pair).expect("certificate");
+    CertifiedKey { cert, key_pair }
+}
+
+/// A certificate of it for these names.
+fn issued(ca: &CertifiedKey, names: &[&str], usage: ExtendedKeyUsagePurpose, expired: bool) -> CertifiedKey {
+    let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
+    let mut params = CertificateParams::new(names).expect("parameters");
+    params.extended_key_usages = vec![usage];
+    if expired {
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    }
+    let key_pair = KeyPair::generate().expect("key");
+    let cert = params.signed_by(&key_pair, &ca.cert, &ca.key_pair).expect("certificate");
+    CertifiedKey { cert, key_pair }
+}
+
+fn server_certificate(ca: &CertifiedKey) -> CertifiedKey {
+    issued(ca, &["127.0.0.1", "localhost"], ExtendedKeyUsagePurpose::ServerAuth, false)
+}
+
+/// Takes TLS connections and passes what is in them on to a port of this machine. Gives its own port. Ends with the test.
+fn proxy(certificate: &CertifiedKey, clients: Option<&CertifiedKey>, backend: u16) -> u16 {
+    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions");
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(ca) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(ca.cert.der().clone()).expect("root");
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            builder.with_client_cert_verifier(verifier.expect("verifier"))
+        }
+    };
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate.key_pair.serialize_der()));
+    let config = builder
+        .with_single_cert(vec![certificate.cert.der().clone()], key)
+        .expect("certificate");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let port = listener.local_addr().expect("address").port();
+    listener.set_nonblocking(true).expect("nonblocking");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime");
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
+            while let Ok((client, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let mut client = acceptor.accept(client).await?;
+                    let mut server = tokio::net::TcpStream::connect(("127.0.0.1", backend)).await?;
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+    });
+    port
+}
+
+fn start(master: String, server: &Server, variables: &[(&str, &str)]) -> (Arc<dyn SchedulerDriver>, Channel) {
+    let channel = Channel::new();
+    let credential = proto::Credential {
+        principal: "p".into(),
+        secret: Some("s".into()),
+    };
+    let options = SchedulerOptions {
+        master,
+        credential: Some(credential.encode_to_vec()),
+        master_timeout: Some(Duration::from_secs(2)),
+        ..options(server)
+    };
+    let driver = scheduler::with_environment(options, channel.clone(), |name| {
+        variables.iter().find(|v| v.0 == name).map(|v| v.1.to_string())
+    });
+    let driver = driver.expect("driver");
+    assert_eq!(driver.start(), Ok(Status::Running));
+    (driver, channel)
+}
+
+/// A framework registers, and a call comes through.
+fn works(master: String, server: &Server, variables: &[(&str, &str)]) {
+    let (driver, channel) = start(master, server, variables);
+    let (_stream, request) = subscribe(server);
+    assert_eq!(request.header("Authorization"), Some("Basic cDpz"));
+    expect(&channel, "registered");
+    assert_eq!(driver.call(kill("t")), Ok(Status::Running));
+    let mut calls = server.accept();
+    assert_eq!(calls.request().decode::<api::Call>().kill.expect("KILL").task_id.value, "t");
+    calls.accepted();
+    driver.close();
+}
+
+/// No byte reaches the server, and the driver says why.
+fn fails(master: String, server: &Server, variables: &[(&str, &str)], why: &str) {
+    let (driver, channel) = start(master, server, variables);
+    let error = text(&expect(&channel, "error"), 0);
+    assert!(error.contains("for 2 s") && error.contains(why), "{error}");
+    driver.close();
+    assert!(server.is_idle(), "{why}");
+}
+
+#[test]
+fn servers_of_a_known_authority_are_trusted() {
+    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
+    let port = proxy(&server_certificate(&ca), None, server.port());
+    let file = folder.write("ca.pem", &ca.cert.pem());
+    let by_file = [("LIBPROCESS_SSL_CA_FILE", &*file)];
+    works(format!("https://127.0.0.1:{port}"), &server, &by_file);
+    works(format!("https://localhost:{port}/"), &server, &by_file);
+    // As libprocess' programs do it, with a folder in which there are other files, too.
+    folder.write("README", "not a certificate");
+    let folder_name = folder.0.display().to_string();
+    let by_folder = [("LIBPROCESS_SSL_ENABLED", "1"), ("LIBPROCESS_SSL_CA_DIR", &*folder_name)];
+    works(format!("127.0.0.1:{port}"), &server, &by_folder);
+    for version in ["LIBPROCESS_SSL_ENABLE_TLS_V1_2", "LIBPROCESS_SSL_ENABLE_TLS_V1_3"] {
+        works(format!("https://127.0.0.1:{port}"), &server, &[by_file[0], (version, "0")]);
+    }
+}
+
+#[test]
+fn servers_that_cannot_prove_who_they_are_get_nothing() {
+    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
+    let file = folder.write("ca.pem", &ca.cert.pem());
+    let known = [("LIBPROCESS_SSL_CA_FILE", &*file)];
+    let good = proxy(&server_certificate(&ca), None, server.port());
+    let master = |port: u16| format!("https://127.0.0.1:{port}");
+    // An authority that is not among the given ones, nor among the system's.
+    let stranger = proxy(&server_certificate(&authority()), None, server.port());
+    fails(master(stranger), &server, &known, "UnknownIssuer");
+    if rustls_native_certs::load_native_certs().certs.is_empty() {
+        eprintln!("SKIPPED: this system has no roots (ca-certificates)");
+    } else {
+        fails(master(good), &server, &[], "UnknownIssuer");
+    }
+    let usage = ExtendedKeyUsagePurpose::ServerAuth;
+    let other = issued(&ca, &["other.example"], usage.clone(), false);
+    let other = proxy(&other, None, server.port());
+    fails(master(other), &server, &known, "not valid for name");
+    let expired = issued(&ca, &["127.0.0.1"], usage, true);
+    let expired = proxy(&expired, None, server.port());
+    fails(master(expired), &server, &known, "expired");
+    // Switched off explicitly, all of them will do.
+    let off = [("LIBPROCESS_SSL_VERIFY_SERVER_CERT", "0")];
+    for port in [stranger, other, expired] {
+        works(master(port), &server, &off);
+    }
+}
+
+#[test]
+fn client_certificates() {
+    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
+    let port = proxy(&server_certificate(&ca), Some(&ca), server.port());
+    let client = issued(&ca, &["framework"], ExtendedKeyUsagePurpose::ClientAuth, false);
+    let file = folder.write("ca.pem", &ca.cert.pem());
+    let certificate = folder.write("client.pem", &client.cert.pem());
+    let key = folder.write("client.key", &client.key_pair.serialize_pem());
+    let master = format!("https://127.0.0.1:{port}");
+    let known = ("LIBPROCESS_SSL_CA_FILE", &*file);
+    fails(master.clone(), &server, &[known], "CertificateRequired");
+    let with_key = |key: &str| {
+        let all = [
+            ("LIBPROCESS_SSL_CERT_FILE", &*certificate),
+            ("LIBPROCESS_SSL_KEY_FILE", key),
+            known,
+        ];
+        let options = SchedulerOptions {
+            master: master.clone(),
+            ..options(&server)
+        };
+        let get = |name: &str| all.iter().find(|v| v.0 == name).map(|v| v.1.to_string());
+        scheduler::with_environment(options, Channel::new(), get).map(drop)
+    };
+    works(
+        master.clone(),
+        &server,
+        &[
+            ("LIBPROCESS_SSL_CERT_FILE", &certificate),
+            ("LIBPROCESS_SSL_KEY_FILE", &key),
+            known,
+        ],
+    );
+    let foreign = folder.write("other.key", &KeyPair::generate().expect("key").serialize_pem());
+    for (key, why) in [
+        (foreign, "unusable"),
+        (file.clone(), "no key"),
+        ("/missing".to_string(), "/missing"),
+    ] {
+        let error = with_key(&key).expect_err(why).to_string();
+        assert!(
+            error.starts_with("environment: LIBPROCESS_SSL_") && error.contains(why),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn redirects_keep_credentials_within_https() {
+    let (folder, follower, leader, ca) = (Folder::new(), Server::new(), Server::new(), authority());
+    let certificate = server_certificate(&ca);
+    let to_follower = proxy(&certificate, None, follower.port());
+    let to_leader = proxy(&certificate, None, leader.port());
+    let file = folder.write("ca.pem", &ca.cert.pem());
+    let known = [("LIBPROCESS_SSL_CA_FILE", &*file)];
+    let (driver, channel) = start(format!("https://localhost:{to_follower}"), &leader, &known);
+    for location in [
+        format!("http://127.0.0.1:{}", leader.port()),
+        format!("//localhost:{to_leader}/master/api/v1/scheduler"),
+    ] {
+        let mut connection = follower.accept();
+        assert_eq!(connection.request().header("Authorization"), Some("Basic cDpz"));
+        let location = format!("Location: {location}\r\n");
+        connection.answer("307 Temporary Redirect", &location, "");
+    }
+    // The first one was not followed: this is the only connection to the leader.
+    let (_stream, request) = subscribe(&leader);
+    assert_eq!(request.header("Authorization"), Some("Basic cDpz"));
+    assert_eq!(request.header("Host"), Some(&*format!("localhost:{to_leader}")));
+    expect(&channel, "registered");
+    driver.close();
+    assert!(leader.is_idle());
+}
+
+#[test]
+fn executors_reach_their_agent_over_tls() {
+    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
+    let port = proxy(&server_certificate(&ca), None, server.port());
+    let variables = [
+        ("MESOS_SLAVE_PID", format!("slave(1)@127.0.0.1:{port}")),
+        ("MESOS_SLAVE_ID", "S".into()),
+        ("MESOS_FRAMEWORK_ID", "F".into()),
+        ("MESOS_EXECUTOR_ID", "E".into()),
+        ("MESOS_DIRECTORY", "/tmp".into()),
+        ("MESOS_LOCAL", "1".into()),
+        ("LIBPROCESS_SSL_ENABLED", "1".into()),
+        ("LIBPROCESS_SSL_CA_FILE", folder.write("ca.pem", &ca.cert.pem())),
+    ];
+    let channel = Channel::new();
+    let get = move |name: &str| variables.iter().find(|v| v.0 == name).map(|v| v.1.clone());
+    let driver = executor::new(get, channel.clone());
+    assert_eq!(driver.start(), Ok(Status::Running));
+    let (mut stream, request) = server.subscription();
+    assert!(request.head.starts_with("POST /slave(1)/api/v1/executor HTTP/1.1"));
+    stream.record(&executor_api::Event {
+        r#type: Some(executor_api::event::Type::Subscribed as i32),
+        subscribed: Some(Default::default()),
+        ..Default::default()
+    });
+    expect(&channel, "registered");
+    driver.close();
+}
+
+/// The system's roots can be named by SSL_CERT_FILE, as for OpenSSL: but only in a process of its own.
+#[test]
+fn roots_of_the_system() {
+    const MASTER: &str = "MESOS_TEST_TLS_MASTER";
+    if let Ok(master) = std::env::var(MASTER) {
+        let (driver, channel) = start(master, &Server::new(), &[]);
+        expect(&channel, "registered");
+        return driver.close();
+    }
+    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
+    let port = proxy(&server_certificate(&ca), None, server.port());
+    let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "roots_of_the_system"]);
+    command.env("SSL_CERT_FILE", folder.write("ca.pem", &ca.cert.pem()));
+    command.env(MASTER, format!("https://127.0.0.1:{port}"));
+    let mut child = command.spawn().expect("this program again");
+    let (_stream, _) = subscribe(&server);
+    assert!(child.wait().expect("its end").success());
+}
