@@ -3,20 +3,18 @@
 use super::backoff::Backoff;
 use super::counters::Counters;
 use super::detector::{Detection, Source};
-use super::endpoint::Endpoint;
 use super::fields;
 use super::framework_id_file::FrameworkIdStore;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use super::pipeline::{Answer, Outgoing};
 use super::registration::{self, Registration};
 use super::scheduler_calls::{self as calls, Prepared};
-use super::scheduler_events::{callback, lost_task, Lost};
+use super::scheduler_events::{callback, lost_task, master_info, Lost};
 use super::session::{Session, SessionEvent};
 use super::wire::scheduler::{self as wire, Event};
 use super::wire::Offer;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
-use crate::proto;
 use crate::proto::task_status::Reason;
 use prost::Message;
 use std::collections::HashSet;
@@ -202,7 +200,7 @@ impl SchedulerMachine {
             return self.session.lose("SUBSCRIBED without a framework id".to_string());
         };
         let known = self.registration.id().is_some();
-        if self.registration.subscribed(id.clone()).is_err() {
+        if !self.registration.subscribed(id.clone()) {
             return self.fail("The master registered this framework under another id");
         }
         let text = registration::value(&id).unwrap_or_default();
@@ -312,8 +310,14 @@ impl SchedulerMachine {
             self.session.target()
         );
         // Another leader, or one that does not know this subscription (any more).
-        let gone = matches!(status, 300..=399 | 403 | 404 | 429 | 500..=599)
-            || status == 400 && ["stream ID", "cannot be found"].iter().any(|t| answer.body.contains(t));
+        let says = |text: &str| answer.body.contains(text);
+        let gone = match status {
+            // Not allowed to change the framework: the only 403 that is about the call itself.
+            403 if name == wire::UPDATE_FRAMEWORK.1 => says("Framework is not"),
+            300..=399 | 403 | 404 | 429 | 500..=599 => true,
+            400 => says("stream ID") || says("cannot be found"),
+            _ => false,
+        };
         // What a gateway says of a server that it could not understand is no word on the call.
         if status < 500 || status == 503 {
             let reason = match gone || status == 401 {
@@ -574,23 +578,6 @@ impl SchedulerMachine {
             .filter(|_| waits)
             .map(|limit| self.absent_since.saturating_add(limit))
     }
-}
-
-/// For masters before 1.1, which do not tell their MasterInfo.
-fn master_info(endpoint: &Endpoint) -> Vec<u8> {
-    let ip = endpoint
-        .host
-        .parse::<std::net::Ipv4Addr>()
-        .map(|ip| u32::from_le_bytes(ip.octets()));
-    proto::MasterInfo {
-        id: format!("master@{endpoint}"),
-        ip: ip.unwrap_or(0),
-        port: u32::from(endpoint.port),
-        pid: Some(format!("master@{endpoint}")),
-        hostname: Some(endpoint.host.clone()),
-        ..Default::default()
-    }
-    .encode_to_vec()
 }
 
 #[cfg(test)]

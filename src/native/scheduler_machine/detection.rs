@@ -3,6 +3,8 @@
 use super::*;
 use crate::driver::master::Master;
 use crate::native::http;
+use crate::native::Endpoint;
+use crate::proto;
 
 fn at(elapsed: f64) -> Now {
     Now {

@@ -70,12 +70,12 @@ sub dispatch_event {
     # A driver takes its events with it when it goes; here it went since.
     return unless $driver;
     my $handler = $driver->event_handler;
-    my $callback = $handler->can($event);
-    my $optional = !$callback && $driver->_is_optional($event);
-    if    ($callback)  { $handler->$callback($driver, @args) }
-    elsif (!$optional) { carp "Event handler can't process event type $event" }
-    # Not reached when the handler died: then Mesos sends the update again. Nobody has seen one without a method.
-    $receipt->acknowledge if $receipt && !$optional;
+    if (my $callback = $handler->can($event)) { $handler->$callback($driver, @args) }
+    # Nobody has seen what is not acknowledged.
+    elsif ($driver->_is_optional($event)) { undef $receipt }
+    else                                  { carp "Event handler can't process event type $event" }
+    # Not reached when the handler died: then Mesos sends the update again.
+    $receipt->acknowledge if $receipt;
     $driver->running(0) if $driver->{running} && !$driver->_is_alive;
     return ($event, @args);
 }
