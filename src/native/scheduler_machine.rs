@@ -21,6 +21,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+mod detection;
+
 /// The longest pause between attempts to subscribe.
 const BACKOFF_CAP: Duration = Duration::from_secs(15);
 /// A subscription that lived this long was good: the next attempt comes at once again.
@@ -465,33 +467,7 @@ impl Machine for SchedulerMachine {
     }
 
     fn detected(&mut self, detection: Detection, now: Now) {
-        let reason = match detection {
-            Detection::Failed(why) => {
-                if self.state != State::Ended {
-                    self.fail(&format!("Failed to detect a master: {why}"));
-                }
-                return self.settle(now);
-            }
-            Detection::Leader(leader) => {
-                let reason = format!("{leader} is detected as the leading master");
-                self.session.set_servers(leader);
-                self.backoff.reset();
-                reason
-            }
-            Detection::NoLeader(why) => {
-                self.session.set_servers(Vec::new());
-                format!("no leading master: {why}")
-            }
-        };
-        if self.session.is_active() {
-            self.session.lose(reason);
-        } else {
-            log::info!("framework {}: {reason}", self.framework());
-            self.last_reason = reason;
-            if self.state == State::Running {
-                self.connect(now);
-            }
-        }
+        self.leadership(detection, now);
         self.settle(now);
     }
 
@@ -581,6 +557,6 @@ impl SchedulerMachine {
 }
 
 #[cfg(test)]
-mod detection;
+mod detection_tests;
 #[cfg(test)]
 mod tests;
