@@ -44,6 +44,11 @@ impl<C: Send + 'static> Handle<C> {
         }
     }
 
+    /// Where the driver's events go.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// Starts the driver's thread.
     pub fn launch<M, E, K>(&self, name: &str, machine: M, emit: E, kill: K) -> Result<(), DriverError>
     where

@@ -3,14 +3,16 @@ use 5.10.1;
 use Carp qw(croak);
 use Mesos::Channel;
 use Mesos::XS;
+use Types::Standard qw(InstanceOf);
+use Types::TypeTiny qw(CodeLike);
 use Moo;
 use namespace::autoclean;
 
 # At most this many events are dispatched for one wake-up, so that the loop's other watchers get their turn.
 use constant BATCH => 64;
 
-has channel => (is => 'ro', default => sub { Mesos::Channel->new });
-has cb => (is => 'ro', writer => 'set_cb', default => sub { sub { } });
+has channel => (is => 'ro', isa => InstanceOf['Mesos::Channel'], default => sub { Mesos::Channel->new });
+has cb => (is => 'ro', isa => CodeLike, writer => 'set_cb', default => sub { sub { } });
 
 # Threads and watchers do not survive a fork: the child must not serve its parent's events.
 has _pid => (is => 'ro', init_arg => undef, default => sub {$$});

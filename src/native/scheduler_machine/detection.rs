@@ -23,6 +23,11 @@ fn machine() -> SchedulerMachine {
         framework: framework.encode_to_vec(),
         implicit_acknowledgements: true,
         master_timeout: Some(Duration::from_secs(60)),
+        window: 256,
+        reconcile_on_registration: false,
+        store: None,
+        known_id: Arc::default(),
+        counters: Arc::new(Counters::scheduler()),
         seed: 1,
     })
 }

@@ -22,6 +22,8 @@ sub _stopped { my $dispatcher = $_[0]{dispatcher}; $dispatcher->interrupt_wait i
 # What consumers may say about themselves; the drivers do.
 sub _driver_id {0}
 sub _is_alive {1}
+# Events that a handler need not know.
+sub _is_optional {0}
 
 # A class without BUILD of its own gets one to hang the modifier on.
 sub BUILD { }
@@ -64,12 +66,16 @@ sub dispatch_event {
     my ($id, $receipt, $event, @args) = $dispatcher->{channel}->_take;
     return unless defined $event;
     # Drivers may share a dispatcher: what a driver queued goes to its own handler.
-    my $driver = $id && $dispatcher->{_drivers}{$id} || $self;
+    my $driver = $id ? $dispatcher->{_drivers}{$id} : $self;
+    # A driver takes its events with it when it goes; here it went since.
+    return unless $driver;
     my $handler = $driver->event_handler;
-    if (my $callback = $handler->can($event)) { $handler->$callback($driver, @args) }
-    else                                      { carp "Event handler can't process event type $event" }
-    # Not reached when the handler died: then Mesos sends the update again.
-    $receipt->acknowledge if $receipt;
+    my $callback = $handler->can($event);
+    my $optional = !$callback && $driver->_is_optional($event);
+    if    ($callback)  { $handler->$callback($driver, @args) }
+    elsif (!$optional) { carp "Event handler can't process event type $event" }
+    # Not reached when the handler died: then Mesos sends the update again. Nobody has seen one without a method.
+    $receipt->acknowledge if $receipt && !$optional;
     $driver->running(0) if $driver->{running} && !$driver->_is_alive;
     return ($event, @args);
 }
@@ -102,7 +108,8 @@ Mesos::Role::HasDispatcher - a class that handles the events of a dispatcher
 Composed into L<Mesos::SchedulerDriver> and L<Mesos::ExecutorDriver>, and into any class of Moo or Moose that has the methods
 C<event_handler>, C<status>, C<start>, C<stop> and C<abort>.
 
-Each event is the name of a method of the handler. If the handler has no such method there is a warning. Several drivers may share
+Each event is the name of a method of the handler. If the handler has no such method there is a warning, unless the driver calls
+the method optional. Several drivers may share
 a dispatcher: events of a driver reach its own handler, events that the program itself sends reach that of the driver made last.
 
 =head1 ATTRIBUTES
