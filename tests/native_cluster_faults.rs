@@ -28,10 +28,13 @@ struct Book {
     connection: Vec<String>,
 }
 
+fn is_end(state: &TaskState) -> bool {
+    [TaskState::TaskFinished, TaskState::TaskLost, TaskState::TaskDropped].contains(state)
+}
+
 impl Book {
     fn finished(&self) -> usize {
-        let ends = [TaskState::TaskFinished, TaskState::TaskLost, TaskState::TaskDropped];
-        let ended = |states: &&Vec<TaskState>| states.iter().any(|s| ends.contains(s));
+        let ended = |states: &&Vec<TaskState>| states.iter().any(is_end);
         self.states.values().filter(ended).count()
     }
 
@@ -129,8 +132,12 @@ fn run(proxy: &mut Proxy, authorize: impl Fn(native::Endpoint) -> native::Endpoi
             }
             "registered" | "reregistered" | "disconnected" => {
                 book.connection.push(event.name);
-                // Launches may have been lost on their way: the master knows.
-                let statuses = book.agents.iter().map(|(task, agent)| {
+                // Launches may have been lost on their way: the master knows. (Of those that it may forget it would say LOST.)
+                let open = book
+                    .agents
+                    .iter()
+                    .filter(|(task, _)| !book.states.get(*task).is_some_and(|s| s.iter().any(is_end)));
+                let statuses = open.map(|(task, agent)| {
                     let status = proto::TaskStatus {
                         task_id: proto::TaskId { value: task.clone() },
                         state: TaskState::TaskStaging as i32,
