@@ -87,9 +87,7 @@ fn status() -> proto::TaskStatus {
 }
 
 fn offer_json(number: usize) -> Value {
-    let scalar = |name: &str, value: f64| {
-        json!({"name": name, "type": "SCALAR", "scalar": {"value": value}, "role": "*", "allocation_info": {"role": "*"}})
-    };
+    let scalar = |name: &str, value: f64| json!({"name": name, "type": "SCALAR", "scalar": {"value": value}, "role": "*", "allocation_info": {"role": "*"}});
     json!({
         "id": {"value": format!("852ea09f-51e8-45ee-b8f8-92c67eabcf3c-O{number}")},
         "framework_id": {"value": "852ea09f-51e8-45ee-b8f8-92c67eabcf3c-0000"},
@@ -107,11 +105,7 @@ fn offer_json(number: usize) -> Value {
 fn offer(number: usize) -> proto::Offer {
     use proto::resource::AllocationInfo;
     use proto::value::{Range, Ranges, Scalar, Text, Type};
-    let allocation = || {
-        Some(AllocationInfo {
-            role: Some("*".into()),
-        })
-    };
+    let allocation = || Some(AllocationInfo { role: Some("*".into()) });
     #[allow(deprecated)]
     let resource = |name: &str| proto::Resource {
         name: name.into(),
@@ -153,7 +147,10 @@ fn offer(number: usize) -> proto::Offer {
             proto::Resource {
                 r#type: Type::Ranges as i32,
                 ranges: Some(Ranges {
-                    range: vec![Range { begin: 31000, end: 32000 }],
+                    range: vec![Range {
+                        begin: 31000,
+                        end: 32000,
+                    }],
                 }),
                 ..resource("ports")
             },
@@ -188,7 +185,9 @@ fn record(name: &str, json: bool) -> Vec<u8> {
     let ids = |text: &str| json!({ "value": text });
     match (name, json) {
         ("subscribed", true) => {
-            json!({"type": "SUBSCRIBED", "subscribed": {"framework_id": ids("F"), "heartbeat_interval_seconds": 3600.0}}).to_string().into()
+            json!({"type": "SUBSCRIBED", "subscribed": {"framework_id": ids("F"), "heartbeat_interval_seconds": 3600.0}})
+                .to_string()
+                .into()
         }
         ("subscribed", false) => api::Event {
             subscribed: Some(api::event::Subscribed {
@@ -211,9 +210,11 @@ fn record(name: &str, json: bool) -> Vec<u8> {
             ..event(api::event::Type::Offers)
         }
         .encode_to_vec(),
-        ("message", true) => json!({"type": "MESSAGE", "message": {"executor_id": ids("E"), "agent_id": ids("S"), "data": "ZW5k"}})
-            .to_string()
-            .into(),
+        ("message", true) => {
+            json!({"type": "MESSAGE", "message": {"executor_id": ids("E"), "agent_id": ids("S"), "data": "ZW5k"}})
+                .to_string()
+                .into()
+        }
         ("message", false) => api::Event {
             message: Some(api::event::Message {
                 slave_id: proto::SlaveId { value: "S".into() },
@@ -242,7 +243,12 @@ fn record(name: &str, json: bool) -> Vec<u8> {
 /// One record in one chunk, as Mesos sends them.
 fn framed(record: &[u8]) -> Vec<u8> {
     let length = format!("{}\n", record.len());
-    [format!("{:x}\r\n{length}", record.len() + length.len()).as_bytes(), record, b"\r\n"].concat()
+    [
+        format!("{:x}\r\n{length}", record.len() + length.len()).as_bytes(),
+        record,
+        b"\r\n",
+    ]
+    .concat()
 }
 
 /// A framed update whose task, uuid and message can be set in place.
@@ -310,7 +316,14 @@ fn call(body: &[u8], json: bool) -> (i32, Option<String>) {
         if number == 2 {
             let kind = decode_varint(&mut rest).expect("type") as i32;
             let subscribe = kind == api::call::Type::Subscribe as i32;
-            let name = subscribe.then(|| api::Call::decode(body).expect("Call").subscribe.expect("subscribe").framework_info.name);
+            let name = subscribe.then(|| {
+                api::Call::decode(body)
+                    .expect("Call")
+                    .subscribe
+                    .expect("subscribe")
+                    .framework_info
+                    .name
+            });
             return (kind, name);
         }
         skip_field(wire, number, &mut rest, DecodeContext::default()).expect("a field");
@@ -347,7 +360,10 @@ fn serve(mut stream: TcpStream, current: &Current) {
             let text = std::str::from_utf8(&buffer[start..start + head]).expect("ASCII");
             if text.starts_with("GET /version") {
                 let body = r#"{"version":"1.11.0"}"#;
-                let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
                 let _ = stream.write_all(answer.as_bytes());
                 start += head + 4;
                 continue;
@@ -402,7 +418,11 @@ fn streams(mut stream: TcpStream, task: &Task, current: &Current) {
     let run = Arc::new(Run::default());
     let wanted = if task.kind == "offers" { u64::MAX } else { task.count };
     *current.lock().expect("lock") = (Arc::clone(&run), wanted, task.delay);
-    let kind = if task.json { "application/json" } else { "application/x-protobuf" };
+    let kind = if task.json {
+        "application/json"
+    } else {
+        "application/x-protobuf"
+    };
     let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nMesos-Stream-Id: s\r\nContent-Type: {kind}\r\n\r\n");
     let sent = stream.write_all(head.as_bytes());
     let sent = sent.and_then(|()| stream.write_all(&framed(&record("subscribed", task.json))));

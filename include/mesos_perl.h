@@ -79,6 +79,10 @@ enum MesosCode
    A Perl value cannot be encoded as a message of the class.
    */
   MESOS_ENCODE = 7,
+  /*
+   As many calls wait as may: nothing was sent, and the same call may be made again later.
+   */
+  MESOS_FULL = 8,
 };
 #ifndef __cplusplus
 typedef int32_t MesosCode;
@@ -251,6 +255,11 @@ typedef struct MesosReceipt MesosReceipt;
  that Mesos' answers need.
  */
 typedef struct MesosSchedulerDriver MesosSchedulerDriver;
+
+/*
+ The numbers of one moment. Functions: `mesos_stats_*`. For one thread at a time.
+ */
+typedef struct MesosStats MesosStats;
 
 /*
  Called with its own `argument` and 1 (the prototype of Async::Interrupt's signal functions).
@@ -440,6 +449,22 @@ typedef struct MesosSchedulerOptions {
    */
   double master_timeout;
   /*
+   Path of the file that keeps the framework's id between runs; empty for none.
+   */
+  struct MesosBytes framework_id_file;
+  /*
+   Ask for the states of all tasks after every subscription.
+   */
+  bool reconcile_on_registration;
+  /*
+   How many calls may be unanswered: 1 to 1000.
+   */
+  int64_t max_unanswered_calls;
+  /*
+   How many calls may wait behind those; one more is MESOS_FULL.
+   */
+  int64_t max_queued_calls;
+  /*
    For `local`: path of the helper executable.
    */
   struct MesosBytes helper;
@@ -448,6 +473,25 @@ typedef struct MesosSchedulerOptions {
    */
   struct MesosBytesList executor_environment;
 } MesosSchedulerOptions;
+
+/*
+ One number. Bytes are lent as long as the list lives.
+ */
+typedef struct MesosStat {
+  /*
+   Empty for a number that stands alone.
+   */
+  struct MesosBytes group;
+  struct MesosBytes name;
+  /*
+   A count, or seconds.
+   */
+  double value;
+  /*
+   Whether there is a value.
+   */
+  bool is_known;
+} MesosStat;
 
 #ifdef __cplusplus
 extern "C" {
@@ -481,9 +525,9 @@ MesosCode mesos_channel_take(const struct MesosChannel *channel, struct MesosEve
 size_t mesos_channel_size(const struct MesosChannel *channel);
 
 /*
- How many events were ever taken from the channel.
+ Whether events are queued; if so, `taken` is how many were ever taken.
  */
-uint64_t mesos_channel_taken(const struct MesosChannel *channel);
+bool mesos_channel_waiting(const struct MesosChannel *channel, uint64_t *taken);
 
 /*
  A dispatcher with a descriptor that is readable exactly while the channel holds events. Owned by the caller.
@@ -641,6 +685,12 @@ MesosCode mesos_executor_driver_send_framework_message(const struct MesosExecuto
                                                        int *status);
 
 /*
+ What the driver has counted; the caller frees it.
+ */
+MesosCode mesos_executor_driver_stats(const struct MesosExecutorDriver *driver,
+                                      struct MesosStats **result);
+
+/*
  Sets logging up as the environment says (MESOS_quiet, MESOS_logging_level, MESOS_log_dir; spelled in any case). The first
  call in a process decides; later ones do nothing. `program` becomes part of the names of log files.
  */
@@ -788,16 +838,73 @@ MesosCode mesos_scheduler_driver_decline_offer(const struct MesosSchedulerDriver
                                                int *status);
 
 /*
- Takes all filters and the suppression back.
+ Takes filters and suppression back, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
  */
 MesosCode mesos_scheduler_driver_revive_offers(const struct MesosSchedulerDriver *driver,
+                                               struct MesosBytesList roles,
+                                               bool all,
                                                int *status);
 
 /*
- Asks for no more offers until revived.
+ Asks for no more offers until revived, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
  */
 MesosCode mesos_scheduler_driver_suppress_offers(const struct MesosSchedulerDriver *driver,
+                                                 struct MesosBytesList roles,
+                                                 bool all,
                                                  int *status);
+
+/*
+ `framework`: encoded mesos.FrameworkInfo with the framework's id. With `keep_suppressed` the roles that are suppressed stay so.
+ */
+MesosCode mesos_scheduler_driver_update_framework(const struct MesosSchedulerDriver *driver,
+                                                  struct MesosBytes framework,
+                                                  struct MesosBytesList suppressed_roles,
+                                                  bool keep_suppressed,
+                                                  int *status);
+
+/*
+ `offer_ids`: encoded mesos.OfferID messages of inverse offers. `filters`: encoded mesos.Filters.
+ */
+MesosCode mesos_scheduler_driver_accept_inverse_offers(const struct MesosSchedulerDriver *driver,
+                                                       struct MesosBytesList offer_ids,
+                                                       struct MesosBytes filters,
+                                                       int *status);
+
+/*
+ As `mesos_scheduler_driver_accept_inverse_offers`.
+ */
+MesosCode mesos_scheduler_driver_decline_inverse_offers(const struct MesosSchedulerDriver *driver,
+                                                        struct MesosBytesList offer_ids,
+                                                        struct MesosBytes filters,
+                                                        int *status);
+
+/*
+ `update`: the encoded mesos.OperationStatus that is acknowledged explicitly.
+ */
+MesosCode mesos_scheduler_driver_acknowledge_operation(const struct MesosSchedulerDriver *driver,
+                                                       struct MesosBytes update,
+                                                       int *status);
+
+/*
+ `operations`: encoded mesos.scheduler.Call.ReconcileOperations.Operation messages; none for all operations.
+ */
+MesosCode mesos_scheduler_driver_reconcile_operations(const struct MesosSchedulerDriver *driver,
+                                                      struct MesosBytesList operations,
+                                                      int *status);
+
+/*
+ `executor_id`, `slave_id`: encoded mesos.ExecutorID, mesos.SlaveID.
+ */
+MesosCode mesos_scheduler_driver_shutdown_executor(const struct MesosSchedulerDriver *driver,
+                                                   struct MesosBytes executor_id,
+                                                   struct MesosBytes slave_id,
+                                                   int *status);
+
+/*
+ What the driver has counted; the caller frees it.
+ */
+MesosCode mesos_scheduler_driver_stats(const struct MesosSchedulerDriver *driver,
+                                       struct MesosStats **result);
 
 /*
  `task_id`: encoded mesos.TaskID.
@@ -828,6 +935,21 @@ MesosCode mesos_scheduler_driver_send_framework_message(const struct MesosSchedu
 MesosCode mesos_scheduler_driver_reconcile_tasks(const struct MesosSchedulerDriver *driver,
                                                  struct MesosBytesList statuses,
                                                  int *status);
+
+/*
+ How many numbers there are.
+ */
+size_t mesos_stats_count(const struct MesosStats *stats);
+
+/*
+ Writes the number at `index`, counted from 0.
+ */
+MesosCode mesos_stats_get(const struct MesosStats *stats, size_t index, struct MesosStat *result);
+
+/*
+ Ends the list.
+ */
+void mesos_stats_free(struct MesosStats *stats);
 
 #ifdef __cplusplus
 }  // extern "C"

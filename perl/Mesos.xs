@@ -43,10 +43,13 @@ size(SV *self)
   OUTPUT:
     RETVAL
 
-UV
-_taken(SV *self)
+# How many events were ever taken, or undef if none is queued.
+SV *
+_waiting(SV *self)
+  PREINIT:
+    uint64_t taken;
   CODE:
-    RETVAL = (UV)mesos_channel_taken(mesos_handle(aTHX_ self, &mesos_channel_type));
+    RETVAL = mesos_channel_waiting(mesos_handle(aTHX_ self, &mesos_channel_type), &taken) ? newSVuv((UV)taken) : &PL_sv_undef;
   OUTPUT:
     RETVAL
 
@@ -156,7 +159,7 @@ notify(SV *self)
 
 MODULE = Mesos    PACKAGE = Mesos::SchedulerDriver
 
-# _xs_init($channel, \%options): master, framework, credential, implicit_acknowledgements, master_timeout, helper, environment
+# _xs_init($channel, \%options): the names below
 void
 _xs_init(SV *self, SV *channel, HV *options)
   PREINIT:
@@ -170,6 +173,10 @@ _xs_init(SV *self, SV *channel, HV *options)
     given.credential = mesos_encode(aTHX_ "Mesos::Credential", credential);
     given.implicit_acknowledgements = SvTRUE(mesos_option(aTHX_ options, "implicit_acknowledgements"));
     given.master_timeout = SvNV(mesos_option(aTHX_ options, "master_timeout"));
+    given.framework_id_file = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "framework_id_file"));
+    given.reconcile_on_registration = SvTRUE(mesos_option(aTHX_ options, "reconcile_on_registration"));
+    given.max_unanswered_calls = SvIV(mesos_option(aTHX_ options, "max_unanswered_calls"));
+    given.max_queued_calls = SvIV(mesos_option(aTHX_ options, "max_queued_calls"));
     given.helper = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "helper"));
     given.executor_environment = mesos_bytes_list(aTHX_ mesos_option(aTHX_ options, "executor_environment"));
     mesos_check(aTHX_ mesos_scheduler_driver_new(mesos_handle(aTHX_ channel, &mesos_channel_type), &given, &driver));
@@ -191,6 +198,16 @@ int
 status(SV *self)
   CODE:
     mesos_check(aTHX_ mesos_scheduler_driver_status(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+bool
+_xs_is_running(SV *self)
+  PREINIT:
+    int status;
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_status(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &status));
+    RETVAL = status == 2 /* DRIVER_RUNNING */;
   OUTPUT:
     RETVAL
 
@@ -250,16 +267,83 @@ _xs_decline_offer(SV *self, SV *offer_id, SV *filters)
     RETVAL
 
 int
-_xs_revive_offers(SV *self)
+_xs_revive_offers(SV *self, SV *roles)
+  PREINIT:
+    MesosBytesList none = { NULL, 0 };
   CODE:
-    mesos_check(aTHX_ mesos_scheduler_driver_revive_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &RETVAL));
+    mesos_check(aTHX_ mesos_scheduler_driver_revive_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        SvOK(roles) ? mesos_bytes_list(aTHX_ roles) : none, !SvOK(roles), &RETVAL));
   OUTPUT:
     RETVAL
 
 int
-_xs_suppress_offers(SV *self)
+_xs_suppress_offers(SV *self, SV *roles)
+  PREINIT:
+    MesosBytesList none = { NULL, 0 };
   CODE:
-    mesos_check(aTHX_ mesos_scheduler_driver_suppress_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &RETVAL));
+    mesos_check(aTHX_ mesos_scheduler_driver_suppress_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        SvOK(roles) ? mesos_bytes_list(aTHX_ roles) : none, !SvOK(roles), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+int
+_xs_update_framework(SV *self, SV *framework, SV *roles)
+  PREINIT:
+    MesosBytesList none = { NULL, 0 };
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_update_framework(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        mesos_encode(aTHX_ "Mesos::FrameworkInfo", framework),
+        SvOK(roles) ? mesos_bytes_list(aTHX_ roles) : none, !SvOK(roles), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+int
+_xs_accept_inverse_offers(SV *self, SV *offer_ids, SV *filters)
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_accept_inverse_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids), mesos_encode(aTHX_ "Mesos::Filters", filters), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+int
+_xs_decline_inverse_offers(SV *self, SV *offer_ids, SV *filters)
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_decline_inverse_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids), mesos_encode(aTHX_ "Mesos::Filters", filters), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+int
+_xs_acknowledge_operation(SV *self, SV *update)
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_acknowledge_operation(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        mesos_encode(aTHX_ "Mesos::OperationStatus", update), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+int
+_xs_reconcile_operations(SV *self, SV *operations)
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_reconcile_operations(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        mesos_encode_list(aTHX_ "Mesos::Scheduler::Call::ReconcileOperations::Operation", operations), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+int
+_xs_shutdown_executor(SV *self, SV *executor_id, SV *slave_id)
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_shutdown_executor(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
+        mesos_encode(aTHX_ "Mesos::ExecutorID", executor_id), mesos_encode(aTHX_ "Mesos::SlaveID", slave_id), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+SV *
+stats(SV *self)
+  PREINIT:
+    MesosStats *stats;
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_stats(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &stats));
+    RETVAL = mesos_stats_sv(aTHX_ stats);
   OUTPUT:
     RETVAL
 
@@ -359,6 +443,16 @@ _xs_send_framework_message(SV *self, SV *data)
   CODE:
     mesos_check(aTHX_ mesos_executor_driver_send_framework_message(mesos_handle(aTHX_ self, &mesos_executor_driver_type),
         mesos_bytes(aTHX_ data), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+SV *
+stats(SV *self)
+  PREINIT:
+    MesosStats *stats;
+  CODE:
+    mesos_check(aTHX_ mesos_executor_driver_stats(mesos_handle(aTHX_ self, &mesos_executor_driver_type), &stats));
+    RETVAL = mesos_stats_sv(aTHX_ stats);
   OUTPUT:
     RETVAL
 

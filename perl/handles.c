@@ -117,8 +117,11 @@ mesos_detach(pTHX_ SV *self, mesos_type *type)
 SV *
 mesos_new_object(pTHX_ const char *class, mesos_type *type, void *handle)
 {
-    SV *object = sv_2mortal(newRV_noinc((SV *)newHV()));
-    mesos_attach(aTHX_ object, type, handle);
+    SV *body = newSV_type(SVt_PVMG);
+    SV *object = sv_2mortal(newRV_noinc(body));
+    MAGIC *mg = sv_magicext(body, NULL, PERL_MAGIC_ext, &type->magic, NULL, 0);
+    mg->mg_flags |= MGf_DUP;
+    mg->mg_ptr = (char *)handle;
     return sv_bless(object, gv_stashpv(class, GV_ADD));
 }
 
@@ -251,4 +254,31 @@ mesos_option(pTHX_ HV *options, const char *name)
 {
     SV **value = hv_fetch(options, name, strlen(name), 0);
     return value ? *value : &PL_sv_undef;
+}
+
+SV *
+mesos_stats_sv(pTHX_ MesosStats *stats)
+{
+    static const char *const groups[] = { "events", "calls", "answers" };
+    HV *all = newHV();
+    size_t i, count = mesos_stats_count(stats);
+    for (i = 0; i < sizeof groups / sizeof *groups; i++)
+        (void)hv_store(all, groups[i], strlen(groups[i]), newRV_noinc((SV *)newHV()), 0);
+    for (i = 0; i < count; i++) {
+        MesosStat stat;
+        HV *group = all;
+        SV *value;
+        if (mesos_stats_get(stats, i, &stat) != MESOS_OK)
+            continue;
+        if (stat.group.len) {
+            SV **found = hv_fetch(all, (const char *)stat.group.data, stat.group.len, 0);
+            if (!found)
+                continue;
+            group = (HV *)SvRV(*found);
+        }
+        value = !stat.is_known ? newSV(0) : stat.value == (NV)(UV)stat.value ? newSVuv((UV)stat.value) : newSVnv(stat.value);
+        (void)hv_store(group, (const char *)stat.name.data, stat.name.len, value, 0);
+    }
+    mesos_stats_free(stats);
+    return newRV_noinc((SV *)all);
 }

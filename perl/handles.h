@@ -44,6 +44,8 @@ MesosBytes mesos_encode(pTHX_ const char *class, SV *value);
 MesosBytesList mesos_encode_list(pTHX_ const char *class, SV *array);
 /* An event's argument: a byte string, an object, or an array reference of them. Mortal. */
 SV *mesos_event_arg_sv(pTHX_ MesosEvent *event, size_t index);
+/* A hash of a driver's statistics, with a hash for each group of them; takes the list. */
+SV *mesos_stats_sv(pTHX_ MesosStats *stats);
 /* A value of a hash of options, undef if there is none. */
 SV *mesos_option(pTHX_ HV *options, const char *name);
 

@@ -35,12 +35,29 @@ impl Arg {
     }
 }
 
-/// What names one status update to Mesos: encoded SlaveID and TaskID, and the 16 bytes of the uuid.
+/// What names one update to Mesos: encoded ids, and the 16 bytes of the uuid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acknowledgement {
-    pub agent_id: Vec<u8>,
-    pub task_id: Vec<u8>,
-    pub uuid: Vec<u8>,
+pub enum Acknowledgement {
+    Task {
+        agent_id: Vec<u8>,
+        task_id: Vec<u8>,
+        uuid: Vec<u8>,
+    },
+    /// Of an operation that the framework gave an id; one of agent and resource provider may be missing.
+    Operation {
+        agent_id: Option<Vec<u8>>,
+        resource_provider_id: Option<Vec<u8>>,
+        operation_id: Vec<u8>,
+        uuid: Vec<u8>,
+    },
+}
+
+impl Acknowledgement {
+    pub fn uuid(&self) -> &[u8] {
+        match self {
+            Acknowledgement::Task { uuid, .. } | Acknowledgement::Operation { uuid, .. } => uuid,
+        }
+    }
 }
 
 /// What a driver wants to hear about the events that it queued.

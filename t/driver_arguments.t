@@ -35,6 +35,16 @@ subtest 'constructor' => sub {
         [[%good, credential => {secret => 's3cret'}], qr/Mesos::Credential\.principal: required field is missing/],
         [[%good, dispatcher => 'Nope'], qr/dispatcher/, qr{Can't locate Mesos/Dispatcher/Nope\.pm}],
         [[%good, master_timeout => 'soon'], qr/master_timeout/, qr/"soon"/],
+        [[%good, credential => 's3cret'], qr/credential/, qr/A plain value did not pass type constraint "Credential"/],
+        [[%good, credential => ['s3cret']], qr/credential/, qr/ARRAY did not pass type constraint "Credential"/],
+        [[%good, credential => {principal => 'p', secret => 's3cret:'}], qr/credential: neither .* may contain ':'/],
+        [[%good, credential => {principal => 'p', secret => "s3cret\xff"}], qr/credential/],
+        [[%good, max_unanswered_calls => 0], qr/max_unanswered_calls: expected 1 to 1000, got 0/],
+        [[%good, max_unanswered_calls => 1001], qr/max_unanswered_calls: expected 1 to 1000, got 1001/],
+        [[%good, max_unanswered_calls => 'many'], qr/max_unanswered_calls/, qr/"many"/],
+        [[%good, max_queued_calls => -1], qr/max_queued_calls: expected 1 to \d+, got -1/],
+        [[%good, framework_id_file => '/nonexistent/x'], qr{framework_id_file: /nonexistent/x: no file can be made in its directory}],
+        [[%good, framework_id_file => '/'], qr{framework_id_file: /: cannot be read}],
     ) {
         my ($args, @patterns) = @$case;
         my $what = join ' ', map { $_ // 'undef' } @$args[@$args ? (-2, -1) : ()];
@@ -66,7 +76,18 @@ subtest 'methods' => sub {
         [sendFrameworkMessage => [{value => 'e'}, {value => 's'}, {}], qr/data: expected a string, got a reference/],
         [reconcileTasks => [undef], qr/reconcileTasks: statuses: expected an array reference .*got undef/],
         [requestResources => [{}], qr/requestResources: requests: /],
-        [reviveOffers => [1], qr/Wrong number of parameters/],
+        [reviveOffers => [1], qr/reviveOffers: roles: expected an array reference .*"1"/],
+        [reviveOffers => [[], 1], qr/Wrong number of parameters; got 2; expected 0 to 1/],
+        [suppressOffers => [[undef]], qr/suppressOffers: roles->\[0\]: expected a string, got undef/],
+        [updateFramework => [], qr/Wrong number of parameters; got 0; expected 1 to 2/],
+        [updateFramework => [{user => '', name => 'n'}, 'a'], qr/updateFramework: suppressedRoles: expected an array reference/],
+        [updateFramework => [{user => ''}], qr/Mesos::FrameworkInfo\.name: required field is missing/],
+        [acceptInverseOffers => [{value => 'o'}], qr/acceptInverseOffers: inverseOfferIds: expected an array reference/],
+        [declineInverseOffers => [[{}]], qr/Mesos::OfferID\.value: required field is missing/],
+        [reconcileOperations => [[{}]], qr/ReconcileOperations::Operation\.operation_id: required field is missing/],
+        [shutdownExecutor => [{value => 'e'}], qr/Wrong number of parameters; got 1; expected 2/],
+        [acknowledgeOperationStatus => [{state => 1}], qr/implicit_acknowledgements => 0/],
+        [acknowledgeOperationStatus => ['x'], qr/acknowledgeOperationStatus: status: expected Mesos::OperationStatus/],
         [acknowledgeStatusUpdate => [{task_id => {value => 1}, state => 1}], qr/implicit_acknowledgements => 0/],
     ) {
         my ($method, $args, @patterns) = @$case;
@@ -81,7 +102,9 @@ subtest 'calls on a driver that does not run return its status' => sub {
     my %calls = (
         launchTasks => [[$id], []], launchTask => [$id, []], killTask => [$id], declineOffer => [$id], reviveOffers => [],
         suppressOffers => [], sendFrameworkMessage => [$id, $id, 42], reconcileTasks => [[]], requestResources => [[]],
-        acceptOffers => [[$id], []],
+        acceptOffers => [[$id], []], updateFramework => [{user => '', name => 'n'}], acceptInverseOffers => [[$id]],
+        declineInverseOffers => [[$id], {refuse_seconds => 1}], shutdownExecutor => [$id, $id],
+        reconcileOperations => [[{operation_id => $id}]],
     );
     is $driver->$_(@{ $calls{$_} }), Mesos::Status::DRIVER_NOT_STARTED, "$_ before start" for sort keys %calls;
     is $driver->declineOffer($id, undef), Mesos::Status::DRIVER_NOT_STARTED, 'explicit undef for optional filters';
@@ -102,6 +125,60 @@ subtest 'calls on a driver that does not run return its status' => sub {
     is $driver->run, Mesos::Status::DRIVER_STOPPED;
     is $driver->run_once, Mesos::Status::DRIVER_STOPPED;
     is $driver->status, Mesos::Status::DRIVER_STOPPED;
+};
+
+subtest 'secrets' => sub {
+    my $driver = Mesos::SchedulerDriver->new(%good, credential => {principal => 'p', secret => 's3cret'});
+    is_deeply [ref $driver->credential, $driver->credential->{secret}], ['Mesos::Credential', 's3cret'];
+    require Data::Dumper;
+    local $Data::Dumper::Deparse = $Data::Dumper::Deparse = 1;
+    unlike Data::Dumper::Dumper($driver), qr/s3cret/, 'not in a dump';
+    is +Mesos::SchedulerDriver->new(%good)->credential, undef;
+};
+
+subtest 'statistics' => sub {
+    my $driver = Mesos::SchedulerDriver->new(%good);
+    my $stats = $driver->stats;
+    is_deeply {%$stats, last_heartbeat_age => 1}, {
+        events => {}, calls => {}, answers => {}, last_heartbeat_age => 1,
+        map { ($_ => 0) } qw(
+            queue_length queue_high_water calls_waiting calls_unanswered calls_dropped calls_refused updates_received
+            updates_acknowledged updates_made subscriptions reconnects disconnects bytes_in bytes_out
+        ),
+    };
+    is $stats->{last_heartbeat_age}, undef;
+    $driver->start;
+    $driver->killTask({value => 't'});
+    my $end = time + 30;
+    select undef, undef, undef, 0.01 until $driver->stats->{calls_dropped} || time > $end;
+    is $driver->stats->{calls_dropped}, 1, 'a call without a master';
+    is_deeply $driver->stats->{calls}, {};
+};
+
+subtest 'calls without a master' => sub {
+    for my $capabilities ([], [{type => Mesos::FrameworkInfo::Capability::Type::PARTITION_AWARE()}]) {
+        my @updates;
+        my $scheduler = Mesos::Scheduler->new;
+        no warnings 'redefine';
+        local *Mesos::Scheduler::statusUpdate = sub { push @updates, $_[2] };
+        my $driver = Mesos::SchedulerDriver->new(%good, scheduler => $scheduler, framework => {user => '', name => 'n', capabilities => $capabilities});
+        $driver->start;
+        my $task = {task_id => {value => 't'}, slave_id => {value => 's'}, name => 'n'};
+        $driver->launchTasks([{value => 'o'}], [$task]);
+        $driver->acceptOffers([{value => 'o'}], [
+            {type => Mesos::Offer::Operation::Type::LAUNCH(), launch => {task_infos => [{%$task, task_id => {value => 'u'}}]}},
+            {type => Mesos::Offer::Operation::Type::LAUNCH_GROUP(), launch_group => {
+                executor => {executor_id => {value => 'e'}}, task_group => {tasks => [{%$task, task_id => {value => 'v'}}]}}},
+        ]);
+        my $end = time + 30;
+        $driver->dispatcher->wait(1) until @updates == 3 || time > $end;
+        my $state = @$capabilities ? Mesos::TaskState::TASK_DROPPED() : Mesos::TaskState::TASK_LOST();
+        is_deeply [map { [$_->{task_id}{value}, @$_{qw(state message source reason uuid slave_id)}] } @updates], [
+            map { [$_, $state, 'Master disconnected', Mesos::TaskStatus::Source::SOURCE_MASTER(),
+                Mesos::TaskStatus::Reason::REASON_MASTER_DISCONNECTED(), undef, undef] } qw(t u v)
+        ];
+        is $driver->stats->{updates_made}, 3;
+    }
 };
 
 subtest 'a closed driver' => sub {

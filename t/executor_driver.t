@@ -46,6 +46,18 @@ subtest 'before start' => sub {
     is $driver->join, Mesos::Status::DRIVER_NOT_STARTED;
 };
 
+subtest 'statistics' => sub {
+    my $stats = $driver->stats;
+    is $stats->{last_heartbeat_age}, undef;
+    is_deeply {%$stats, last_heartbeat_age => 0}, {
+        events => {}, calls => {}, answers => {},
+        map { ($_ => 0) } qw(
+            queue_length queue_high_water calls_waiting calls_unanswered calls_dropped calls_refused updates_sent
+            updates_acknowledged subscriptions reconnects disconnects bytes_in bytes_out last_heartbeat_age
+        ),
+    };
+};
+
 subtest 'an environment without agent' => sub {
     dies_at __LINE__, sub { $driver->start }, 'start', qr/MESOS_\w+ is not set/, qr/agent/;
     dies_at __LINE__, sub { $driver->run }, 'run', qr/MESOS_\w+ is not set/;

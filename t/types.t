@@ -4,7 +4,7 @@ use Test::More;
 use Mesos::Types qw(:all);
 use Types::Standard qw(ArrayRef);
 
-for my $name (qw(CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID Request SlaveID TaskID TaskInfo TaskStatus)) {
+for my $name (qw(CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID OperationStatus Request SlaveID TaskID TaskInfo TaskStatus)) {
     my $type = Mesos::Types->get_type($name);
     my $class = "Mesos::$name";
     ok $type->check($class->new), "$name accepts a $class";

@@ -5,6 +5,7 @@ mod support;
 use mesos_perl::driver::{scheduler, SchedulerCall, SchedulerOptions, Status};
 use mesos_perl::proto::{self, scheduler as api, FrameworkId, FrameworkInfo, OfferId, SlaveId};
 use prost::Message;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::scheduler::{acknowledge, event, kill, launch, offers, options, start, subscribe, update};
 use support::{expect, list, message, next_event, text, wait_for, Server};
@@ -239,6 +240,64 @@ fn calls_are_pipelined_in_order_with_a_bound() {
         assert_eq!(call.kill.expect("KILL").task_id.value, i.to_string());
     }
     drop(driver);
+}
+
+/// The number of a driver's statistics, 0 if it is not there.
+fn stat(driver: &Arc<dyn mesos_perl::driver::SchedulerDriver>, group: &str, name: &str) -> f64 {
+    let stats = driver.stats();
+    let found = stats.iter().find(|s| s.group == group && s.name == name);
+    found.and_then(|s| s.value).unwrap_or(0.0)
+}
+
+#[test]
+fn calls_that_wait_are_bounded_and_counted() {
+    let server = Server::new();
+    let (driver, channel) = start(SchedulerOptions {
+        max_unanswered_calls: Some(2),
+        max_queued_calls: Some(3),
+        ..options(&server)
+    });
+    let (mut stream, _) = subscribe(&server);
+    expect(&channel, "registered");
+    for i in 0..2 {
+        assert_eq!(driver.call(kill(&i.to_string())), Ok(Status::Running));
+    }
+    let mut calls = server.accept();
+    for _ in 0..2 {
+        calls.request();
+    }
+    wait_for("a full window", || {
+        (stat(&driver, "", "calls_unanswered") == 2.0).then_some(())
+    });
+    for i in 2..5 {
+        assert_eq!(driver.call(kill(&i.to_string())), Ok(Status::Running), "{i} waits");
+    }
+    let refused = driver.call(kill("5")).expect_err("there is no room");
+    assert!(
+        refused.to_string().starts_with("3 calls wait for the master already"),
+        "{refused}"
+    );
+    assert_eq!(stat(&driver, "", "calls_waiting"), 3.0);
+    // Acknowledgements are not the program's calls.
+    stream.record(&update("t", Some(&[7; 16])));
+    assert!(acknowledge(&expect(&channel, "statusUpdate")));
+    for i in 2..5 {
+        calls.accepted();
+        assert_eq!(
+            calls.request().decode::<api::Call>().kill.expect("KILL").task_id.value,
+            i.to_string()
+        );
+    }
+    calls.accepted();
+    assert!(calls.request().decode::<api::Call>().acknowledge.is_some());
+    calls.accepted();
+    calls.accepted();
+    wait_for("all answers", || (stat(&driver, "answers", "202") == 6.0).then_some(()));
+    assert_eq!(driver.call(kill("6")), Ok(Status::Running), "there is room again");
+    assert_eq!(stat(&driver, "", "updates_acknowledged"), 1.0);
+    assert_eq!(stat(&driver, "", "updates_received"), 1.0);
+    assert_eq!(stat(&driver, "events", "SUBSCRIBED"), 1.0);
+    assert_eq!(stat(&driver, "", "subscriptions"), 1.0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `master => 'local'`: a native driver together with the cluster that it talks to. Each driver has its own cluster.
 
-use super::{DriverError, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use super::{DriverError, SchedulerCall, SchedulerDriver, SchedulerOptions, Stat, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
 use crate::local::{BadSetting, Cluster, Config, StartError};
@@ -69,6 +69,10 @@ impl SchedulerDriver for EmbeddedSchedulerDriver {
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
         self.driver.call(call)
+    }
+
+    fn stats(&self) -> Vec<Stat> {
+        self.driver.stats()
     }
 
     fn close(&self) {

@@ -1,6 +1,6 @@
 //! The executor driver's trait and calls.
 
-use super::{DriverError, Status};
+use super::{DriverError, Stat, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
 use crate::native;
@@ -25,6 +25,8 @@ pub trait ExecutorDriver: Send + Sync {
     fn start(&self) -> Result<Status, DriverError>;
     fn stop(&self) -> Status;
     fn abort(&self) -> Status;
+    /// What the driver has counted since it was made.
+    fn stats(&self) -> Vec<Stat>;
     /// Carries `call` out if the driver runs; returns the status in any case.
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError>;
     /// Ends the driver: sends what is queued and waits, bounded in time, until the agent has recorded the updates; joins threads.

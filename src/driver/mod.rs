@@ -8,10 +8,12 @@ pub mod executor;
 pub mod lifecycle;
 pub mod master;
 pub mod scheduler;
+pub mod stats;
 pub mod status;
 
 pub use executor::{ExecutorCall, ExecutorDriver};
 pub use scheduler::{SchedulerCall, SchedulerDriver, SchedulerOptions};
+pub use stats::Stat;
 pub use status::Status;
 
 use std::fmt;
@@ -23,6 +25,8 @@ pub enum DriverError {
     Argument { name: &'static str, problem: String },
     /// The machine refused something that the driver needs (threads, sockets, files, processes).
     System(String),
+    /// So many calls wait for the master already (the bound, `max_queued_calls`): the same call may be made again later.
+    Full(usize),
 }
 
 impl fmt::Display for DriverError {
@@ -30,6 +34,10 @@ impl fmt::Display for DriverError {
         match self {
             DriverError::Argument { name, problem } => write!(f, "{name}: {problem}"),
             DriverError::System(what) => f.write_str(what),
+            DriverError::Full(bound) => write!(
+                f,
+                "{bound} calls wait for the master already (max_queued_calls): nothing was sent, call again later"
+            ),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::embedded::EmbeddedSchedulerDriver;
 use super::master::Master;
-use super::{DriverError, Status};
+use super::{DriverError, Stat, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
 use crate::native;
@@ -24,6 +24,14 @@ pub struct SchedulerOptions {
     pub implicit_acknowledgements: bool,
     /// Fail with an `error` event after this long without a master. `None`: keep trying.
     pub master_timeout: Option<Duration>,
+    /// Where the framework's id is kept between runs.
+    pub framework_id_file: Option<PathBuf>,
+    /// Ask for the states of all tasks after every subscription.
+    pub reconcile_on_registration: bool,
+    /// How many calls may be unanswered, 1 to 1,000. `None`: 256.
+    pub max_unanswered_calls: Option<i64>,
+    /// How many calls may wait behind those, at least 1. `None`: 100,000.
+    pub max_queued_calls: Option<i64>,
     /// For `local`: the helper executable (parent of all tasks).
     pub helper: PathBuf,
     /// For `local`: added to the environment of executors, below what the framework sets.
@@ -58,6 +66,11 @@ pub enum SchedulerCall {
     ReviveOffers {
         roles: Option<Vec<String>>,
     },
+    /// FrameworkInfo with the framework's id; `None`: the suppressed roles stay as they are.
+    UpdateFramework {
+        framework: Vec<u8>,
+        suppressed_roles: Option<Vec<String>>,
+    },
     SuppressOffers {
         roles: Option<Vec<String>>,
     },
@@ -79,6 +92,29 @@ pub enum SchedulerCall {
     ReconcileTasks {
         statuses: Vec<Vec<u8>>,
     },
+    /// OfferID[], Filters
+    AcceptInverseOffers {
+        offer_ids: Vec<Vec<u8>>,
+        filters: Option<Vec<u8>>,
+    },
+    /// OfferID[], Filters
+    DeclineInverseOffers {
+        offer_ids: Vec<Vec<u8>>,
+        filters: Option<Vec<u8>>,
+    },
+    /// OperationStatus. One without uuid needs no acknowledgement and is let pass.
+    AcknowledgeOperation {
+        status: Vec<u8>,
+    },
+    /// scheduler.Call.ReconcileOperations.Operation[]; empty: all operations.
+    ReconcileOperations {
+        operations: Vec<Vec<u8>>,
+    },
+    /// ExecutorID, SlaveID
+    ShutdownExecutor {
+        executor_id: Vec<u8>,
+        slave_id: Vec<u8>,
+    },
 }
 
 /// A framework's connection to Mesos. All methods may be called from any thread and return at once, except [`close`](Self::close).
@@ -90,6 +126,8 @@ pub trait SchedulerDriver: Send + Sync {
     /// With `failover` the framework stays registered, else it is torn down if a master is connected.
     fn stop(&self, failover: bool) -> Status;
     fn abort(&self) -> Status;
+    /// What the driver has counted since it was made.
+    fn stats(&self) -> Vec<Stat>;
     /// Carries `call` out if the driver runs; returns the status in any case.
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError>;
     /// Ends the driver: sends what is queued (bounded in time), closes connections and joins threads. No TEARDOWN unless stopped.

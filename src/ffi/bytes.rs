@@ -84,4 +84,14 @@ impl MesosBytesList {
                 .collect()
         }
     }
+
+    /// The byte strings as text; what is not UTF-8 is replaced.
+    ///
+    /// # Safety
+    /// As for [`to_vecs`](Self::to_vecs).
+    pub(super) unsafe fn to_texts(self) -> Vec<String> {
+        // SAFETY: the caller's promise.
+        let all = unsafe { self.to_vecs() };
+        all.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
 }

@@ -23,6 +23,8 @@ pub enum MesosCode {
     MesosDecode = 6,
     /// A Perl value cannot be encoded as a message of the class.
     MesosEncode = 7,
+    /// As many calls wait as may: nothing was sent, and the same call may be made again later.
+    MesosFull = 8,
 }
 
 /// A code with its text, as the safe side of this folder passes it around.
@@ -46,6 +48,7 @@ impl From<DriverError> for FfiError {
         let code = match error {
             DriverError::Argument { .. } => MesosCode::MesosBadArgument,
             DriverError::System(_) => MesosCode::MesosSystem,
+            DriverError::Full(_) => MesosCode::MesosFull,
         };
         FfiError::new(code, error.to_string())
     }

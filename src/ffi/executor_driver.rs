@@ -5,6 +5,7 @@ use super::channel::MesosChannel;
 use super::error::MesosCode;
 use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
+use super::stats::MesosStats;
 use crate::driver::{self, ExecutorCall, ExecutorDriver, Status};
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -126,5 +127,16 @@ pub extern "C" fn mesos_executor_driver_send_framework_message(
         // SAFETY: the caller lends the bytes for the call.
         let data = unsafe { data.to_vec() };
         d.call(ExecutorCall::SendFrameworkMessage { data })
+    })
+}
+
+/// What the driver has counted; the caller frees it.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_stats(driver: *const MesosExecutorDriver, result: *mut *mut MesosStats) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (driver, result) = unsafe { (handle::get(driver)?, handle::out(result)?) };
+        *result = MesosStats::give(driver.driver.stats());
+        Ok(())
     })
 }

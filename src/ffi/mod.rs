@@ -27,3 +27,4 @@ pub mod log;
 pub mod message;
 pub mod scheduler_driver;
 pub mod signals;
+pub mod stats;

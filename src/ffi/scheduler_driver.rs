@@ -5,6 +5,7 @@ use super::channel::MesosChannel;
 use super::error::MesosCode;
 use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
+use super::stats::MesosStats;
 use crate::driver::{self, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use std::ffi::{c_int, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -46,6 +47,14 @@ pub struct MesosSchedulerOptions {
     pub implicit_acknowledgements: bool,
     /// Seconds without a master after which the driver fails; 0 or less: never.
     pub master_timeout: f64,
+    /// Path of the file that keeps the framework's id between runs; empty for none.
+    pub framework_id_file: MesosBytes,
+    /// Ask for the states of all tasks after every subscription.
+    pub reconcile_on_registration: bool,
+    /// How many calls may be unanswered: 1 to 1000.
+    pub max_unanswered_calls: i64,
+    /// How many calls may wait behind those; one more is MESOS_FULL.
+    pub max_queued_calls: i64,
     /// For `local`: path of the helper executable.
     pub helper: MesosBytes,
     /// For `local`: `NAME=VALUE` strings for the environment of executors.
@@ -74,6 +83,7 @@ pub extern "C" fn mesos_scheduler_driver_new(
         let (channel, result, options) = unsafe {
             let given = &*handle::out(options.cast_mut())?;
             let credential = given.credential.to_vec();
+            let framework_id_file = given.framework_id_file.to_vec();
             let options = SchedulerOptions {
                 master: given.master.to_text(),
                 framework: given.framework.to_vec(),
@@ -82,6 +92,10 @@ pub extern "C" fn mesos_scheduler_driver_new(
                 master_timeout: Duration::try_from_secs_f64(given.master_timeout)
                     .ok()
                     .filter(|t| !t.is_zero()),
+                framework_id_file: (!framework_id_file.is_empty()).then(|| OsString::from_vec(framework_id_file).into()),
+                reconcile_on_registration: given.reconcile_on_registration,
+                max_unanswered_calls: Some(given.max_unanswered_calls),
+                max_queued_calls: Some(given.max_queued_calls),
                 helper: OsString::from_vec(given.helper.to_vec()).into(),
                 executor_environment: given
                     .executor_environment
@@ -232,16 +246,138 @@ pub extern "C" fn mesos_scheduler_driver_decline_offer(
     })
 }
 
-/// Takes all filters and the suppression back.
+/// Takes filters and suppression back, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
 #[no_mangle]
-pub extern "C" fn mesos_scheduler_driver_revive_offers(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
-    call(driver, status, || SchedulerCall::ReviveOffers { roles: None })
+pub extern "C" fn mesos_scheduler_driver_revive_offers(
+    driver: *const MesosSchedulerDriver,
+    roles: MesosBytesList,
+    all: bool,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::ReviveOffers {
+        // SAFETY: the caller lends the bytes for the call.
+        roles: (!all).then(|| unsafe { roles.to_texts() }),
+    })
 }
 
-/// Asks for no more offers until revived.
+/// Asks for no more offers until revived, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
 #[no_mangle]
-pub extern "C" fn mesos_scheduler_driver_suppress_offers(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
-    call(driver, status, || SchedulerCall::SuppressOffers { roles: None })
+pub extern "C" fn mesos_scheduler_driver_suppress_offers(
+    driver: *const MesosSchedulerDriver,
+    roles: MesosBytesList,
+    all: bool,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::SuppressOffers {
+        // SAFETY: the caller lends the bytes for the call.
+        roles: (!all).then(|| unsafe { roles.to_texts() }),
+    })
+}
+
+/// `framework`: encoded mesos.FrameworkInfo with the framework's id. With `keep_suppressed` the roles that are suppressed stay so.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_update_framework(
+    driver: *const MesosSchedulerDriver,
+    framework: MesosBytes,
+    suppressed_roles: MesosBytesList,
+    keep_suppressed: bool,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::UpdateFramework {
+            framework: framework.to_vec(),
+            suppressed_roles: (!keep_suppressed).then(|| suppressed_roles.to_texts()),
+        }
+    })
+}
+
+/// `offer_ids`: encoded mesos.OfferID messages of inverse offers. `filters`: encoded mesos.Filters.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_accept_inverse_offers(
+    driver: *const MesosSchedulerDriver,
+    offer_ids: MesosBytesList,
+    filters: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::AcceptInverseOffers {
+            offer_ids: offer_ids.to_vecs(),
+            filters: Some(filters.to_vec()),
+        }
+    })
+}
+
+/// As `mesos_scheduler_driver_accept_inverse_offers`.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_decline_inverse_offers(
+    driver: *const MesosSchedulerDriver,
+    offer_ids: MesosBytesList,
+    filters: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::DeclineInverseOffers {
+            offer_ids: offer_ids.to_vecs(),
+            filters: Some(filters.to_vec()),
+        }
+    })
+}
+
+/// `update`: the encoded mesos.OperationStatus that is acknowledged explicitly.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_acknowledge_operation(
+    driver: *const MesosSchedulerDriver,
+    update: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::AcknowledgeOperation {
+        // SAFETY: the caller lends the bytes for the call.
+        status: unsafe { update.to_vec() },
+    })
+}
+
+/// `operations`: encoded mesos.scheduler.Call.ReconcileOperations.Operation messages; none for all operations.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_reconcile_operations(
+    driver: *const MesosSchedulerDriver,
+    operations: MesosBytesList,
+    status: *mut c_int,
+) -> MesosCode {
+    call(driver, status, || SchedulerCall::ReconcileOperations {
+        // SAFETY: the caller lends the bytes for the call.
+        operations: unsafe { operations.to_vecs() },
+    })
+}
+
+/// `executor_id`, `slave_id`: encoded mesos.ExecutorID, mesos.SlaveID.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_shutdown_executor(
+    driver: *const MesosSchedulerDriver,
+    executor_id: MesosBytes,
+    slave_id: MesosBytes,
+    status: *mut c_int,
+) -> MesosCode {
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        SchedulerCall::ShutdownExecutor {
+            executor_id: executor_id.to_vec(),
+            slave_id: slave_id.to_vec(),
+        }
+    })
+}
+
+/// What the driver has counted; the caller frees it.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_stats(driver: *const MesosSchedulerDriver, result: *mut *mut MesosStats) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (driver, result) = unsafe { (handle::get(driver)?, handle::out(result)?) };
+        *result = MesosStats::give(driver.driver.stats());
+        Ok(())
+    })
 }
 
 /// `task_id`: encoded mesos.TaskID.

@@ -32,7 +32,7 @@ impl Core {
             } else if let Some(group) = operation.launch_group {
                 self.reject_group(framework, group);
             } else {
-                log::warn!("the embedded cluster ignores an operation of type {:?}", operation.r#type);
+                self.reject_operation(framework, &operation);
             }
         }
         self.refuse(

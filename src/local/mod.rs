@@ -27,6 +27,7 @@ mod ids;
 mod launch;
 mod master;
 mod offers;
+mod operations;
 mod required;
 mod resource_text;
 mod resources;

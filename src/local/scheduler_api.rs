@@ -188,12 +188,14 @@ pub fn handle(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) 
         }
         Type::Reconcile => core.reconcile(&id, &call.reconcile.unwrap_or_default().tasks),
         Type::Message => core.message_to_executor(&id, call.message.unwrap_or_default()),
+        Type::ReconcileOperations => {
+            let asked = call.reconcile_operations.unwrap_or_default();
+            core.reconcile_operations(&id, &asked.operations);
+        }
         // There are neither inverse offers nor operations with feedback here; requests are only logged by Mesos, too.
-        Type::AcceptInverseOffers
-        | Type::DeclineInverseOffers
-        | Type::AcknowledgeOperationStatus
-        | Type::ReconcileOperations
-        | Type::Request => log::debug!("the embedded cluster ignores {}", kind.as_str_name()),
+        Type::AcceptInverseOffers | Type::DeclineInverseOffers | Type::AcknowledgeOperationStatus | Type::Request => {
+            log::debug!("the embedded cluster ignores {}", kind.as_str_name())
+        }
     }
     Ok(Answer::Accepted)
 }

@@ -1,10 +1,11 @@
 //! The executor driver that Perl holds.
 
+use super::counters::Counters;
 use super::executor_environment::Environment;
 use super::executor_machine::{complete, Command, ExecutorMachine};
 use super::handle::{self, Handle};
 use crate::channel::Channel;
-use crate::driver::{DriverError, ExecutorCall, Status};
+use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::SystemTime;
@@ -21,6 +22,7 @@ pub struct ExecutorDriver {
 
 struct Core {
     handle: Handle<Command>,
+    counters: Arc<Counters>,
 }
 
 impl EventOwner for Core {
@@ -38,6 +40,7 @@ impl ExecutorDriver {
         ExecutorDriver {
             core: Arc::new(Core {
                 handle: Handle::new(channel),
+                counters: Arc::new(Counters::executor()),
             }),
             variables: Box::new(environment),
             environment: Mutex::new(None),
@@ -100,7 +103,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
                 let owner: Weak<Core> = Arc::downgrade(&core);
                 core.handle.emit(emission, owner);
             };
-            let machine = ExecutorMachine::new(environment, handle::seed());
+            let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), handle::seed());
             if let Err(why) = self.handle().launch("mesos-executor", machine, emit, kill_process_group) {
                 self.handle().lifecycle.abort();
                 return Err(why);
@@ -128,12 +131,19 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
         let environment = self.environment().filter(|_| self.handle().lifecycle.is_running());
         if let Some(environment) = environment {
-            self.handle().send(match call {
+            let command = match call {
                 ExecutorCall::SendStatusUpdate { status } => self.update(&environment, &status)?,
                 ExecutorCall::SendFrameworkMessage { data } => Command::Message { data },
-            });
+            };
+            // Updates are never refused: they are the executor's duty.
+            self.core.counters.hand_over(usize::MAX);
+            self.handle().send(command);
         }
         Ok(self.status())
+    }
+
+    fn stats(&self) -> Vec<Stat> {
+        self.core.counters.stats(self.handle().channel())
     }
 
     fn close(&self) {

@@ -2,6 +2,7 @@
 //! means.
 
 use super::backoff::Random;
+use super::counters::Counters;
 use super::executor_environment::Environment;
 use super::fields;
 use super::machine::{Action, Emission, Link, Machine, Now};
@@ -14,6 +15,7 @@ use crate::event::Arg;
 use crate::message::class;
 use crate::proto;
 use prost::Message;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long updates may wait for ACKNOWLEDGED after `stop` or `close`.
@@ -71,6 +73,7 @@ pub struct ExecutorMachine {
     end_by: Option<Duration>,
     closing: bool,
     random: Random,
+    counters: Arc<Counters>,
     actions: Vec<Action>,
 }
 
@@ -99,7 +102,7 @@ pub fn complete(status: &[u8], environment: &Environment, uuid: &[u8], wall: f64
 }
 
 impl ExecutorMachine {
-    pub fn new(environment: Environment, seed: u64) -> Self {
+    pub fn new(environment: Environment, counters: Arc<Counters>, seed: u64) -> Self {
         ExecutorMachine {
             session: Session::new("executor", environment.endpoint.clone()),
             environment,
@@ -112,6 +115,7 @@ impl ExecutorMachine {
             end_by: None,
             closing: false,
             random: Random(seed | 1),
+            counters,
             actions: Vec::new(),
         }
     }
@@ -146,7 +150,14 @@ impl ExecutorMachine {
         if self.state == State::Ending && delivered && (self.kill_at.is_none() || self.closing) {
             self.end();
         }
-        self.actions.extend(self.session.take_actions());
+        for action in self.session.take_actions() {
+            if let Action::Send(_, bytes) = &action {
+                self.counters.sent(bytes.len());
+            }
+            self.actions.push(action);
+        }
+        let (waiting, unanswered) = self.session.calls();
+        self.counters.set_calls(waiting, unanswered);
         if self.state == State::Ended && self.actions.last() != Some(&Action::Done) {
             self.actions.push(Action::Done);
         }
@@ -179,6 +190,7 @@ impl ExecutorMachine {
     }
 
     fn subscribe(&mut self, now: Now) {
+        self.counters.call(wire::SUBSCRIBE.1);
         let unacknowledged_updates = self.updates.iter_mut().map(|update| {
             update.sent = true;
             wire::Update {
@@ -202,6 +214,7 @@ impl ExecutorMachine {
             Ok(event) => event,
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
         };
+        self.counters.event(wire::event_name(event.kind));
         log::debug!(
             "executor {}, agent {}: event {:?}",
             self.environment.executor_id,
@@ -226,6 +239,7 @@ impl ExecutorMachine {
                 }
             }
             Some(wire::ACKNOWLEDGED) => {
+                self.counters.count("updates_acknowledged");
                 let acknowledged = event.acknowledged.unwrap_or_default();
                 self.updates.retain(|u| Some(&u.uuid) != acknowledged.uuid.as_ref());
                 self.tasks.retain(|(id, _)| Some(id) != acknowledged.task_id.as_ref());
@@ -250,6 +264,8 @@ impl ExecutorMachine {
         // The agent's heartbeats come every 30 minutes and tell nothing in time: the end of the connection does.
         self.session.subscribed(None, now.elapsed);
         self.gone_since = None;
+        self.counters.answer(200);
+        self.counters.count("subscriptions");
         let agent = Arg::message(class::SLAVE_INFO, subscribed.agent_info.unwrap_or_default());
         let first = !std::mem::replace(&mut self.registered, true);
         log::info!(
@@ -305,15 +321,19 @@ impl ExecutorMachine {
             };
             let mut outgoing = self.encode(wire::UPDATE, call);
             outgoing.uuid = Some(uuid);
+            self.counters.call(outgoing.name);
+            self.counters.count("updates_sent");
             self.session.call(outgoing, now.elapsed);
         }
     }
 
     fn answered(&mut self, answer: &Answer) {
         let status = answer.head.status;
+        self.counters.answer(status);
         if (200..=299).contains(&status) {
             return;
         }
+        self.counters.count("calls_refused");
         let what = format!("{} ({}) for {}", status, answer.body, answer.call.name);
         log::error!(
             "executor {}, agent {}: answer {what}",
@@ -339,6 +359,7 @@ impl ExecutorMachine {
         let subscribed = self.gone_since.is_none() && self.registered;
         self.updates.iter_mut().for_each(|u| u.sent = false);
         if subscribed {
+            self.counters.count("disconnects");
             self.emit_disconnected();
         }
         match self.environment.recovery_timeout {
@@ -415,11 +436,15 @@ impl Machine for ExecutorMachine {
     }
 
     fn received(&mut self, link: Link, data: &[u8], now: Now) {
+        self.counters.received(data.len());
         self.session.received(link, data, now.elapsed);
         self.settle(now);
     }
 
     fn command(&mut self, command: Command, now: Now) {
+        if matches!(command, Command::Update { .. } | Command::Message { .. }) {
+            self.counters.taken();
+        }
         match command {
             _ if self.state == State::Ended => (),
             Command::Update { uuid, status } => {
@@ -434,9 +459,11 @@ impl Machine for ExecutorMachine {
                     ..Default::default()
                 };
                 let outgoing = self.encode(wire::SEND_MESSAGE, call);
+                self.counters.call(outgoing.name);
                 self.session.call(outgoing, now.elapsed);
             }
             Command::Message { .. } => {
+                self.counters.count("calls_dropped");
                 log::warn!("executor {}: no agent, a message is dropped", self.environment.executor_id);
             }
             Command::Stop => self.end_within(END_LIMIT, now),

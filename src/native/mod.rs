@@ -10,13 +10,16 @@
 //! | records out of a response's body | [`recordio`] | no |
 //! | connecting, subscribing, pipelined calls, redirects, timeouts | [`session`], [`pipeline`], [`backoff`] | no |
 //! | events and calls out of and into records | [`wire`], [`fields`] | no |
+//! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler_calls`], [`scheduler_events`], [`registration`] | no |
 //! | which callback, what to remember, what to answer | [`scheduler_machine`], [`executor_machine`] | no |
 //! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`handle`] | yes |
+//! | what outlives a run, and what is counted | [`framework_id_file`], [`counters`] | yes |
 //!
 //! Everything without I/O is fed bytes and the time, and answers with [`machine::Action`]s: tests replay captures through it.
 
 pub mod backoff;
 pub mod connection;
+pub mod counters;
 pub mod detector;
 pub mod duration;
 pub mod endpoint;
@@ -24,13 +27,17 @@ pub mod executor;
 pub mod executor_environment;
 pub mod executor_machine;
 pub mod fields;
+pub mod framework_id_file;
 pub mod handle;
 pub mod http;
 pub mod machine;
+mod mailbox;
 pub mod pipeline;
 pub mod recordio;
+pub mod registration;
 pub mod scheduler;
 pub mod scheduler_calls;
+pub mod scheduler_events;
 pub mod scheduler_machine;
 pub mod session;
 pub mod tls;

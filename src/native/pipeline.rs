@@ -3,7 +3,7 @@
 use super::http::{Head, HttpError, Part, ResponseParser};
 use std::collections::VecDeque;
 
-/// How many calls may be unanswered. A master pays about 13 KB for each, gains nothing beyond some dozens, and one that loses a
+/// How many calls may be unanswered unless set otherwise. A master pays about 13 KB for each, gains nothing beyond some dozens, and one that loses a
 /// connection with tens of thousands dies.
 pub const WINDOW: usize = 256;
 
@@ -44,8 +44,8 @@ pub struct Answer {
 }
 
 /// Calls that wait and calls that are unanswered.
-#[derive(Default)]
 pub struct Pipeline {
+    window: usize,
     waiting: VecDeque<Outgoing>,
     unanswered: VecDeque<Outgoing>,
     parser: ResponseParser,
@@ -53,7 +53,30 @@ pub struct Pipeline {
     body: Vec<u8>,
 }
 
+impl Default for Pipeline {
+    fn default() -> Self {
+        Pipeline {
+            window: WINDOW,
+            waiting: VecDeque::new(),
+            unanswered: VecDeque::new(),
+            parser: ResponseParser::default(),
+            head: None,
+            body: Vec::new(),
+        }
+    }
+}
+
 impl Pipeline {
+    /// How many calls may be unanswered from now on; at least one.
+    pub fn set_window(&mut self, window: usize) {
+        self.window = window.max(1);
+    }
+
+    /// How many calls wait, and how many are unanswered.
+    pub fn lengths(&self) -> (usize, usize) {
+        (self.waiting.len(), self.unanswered.len())
+    }
+
     pub fn push(&mut self, call: Outgoing) {
         self.waiting.push_back(call);
     }
@@ -68,7 +91,7 @@ impl Pipeline {
 
     /// The next call to send, if the window has room; it counts as unanswered from now on.
     pub fn next_to_send(&mut self) -> Option<&Outgoing> {
-        if self.unanswered.len() >= WINDOW {
+        if self.unanswered.len() >= self.window {
             return None;
         }
         let call = self.waiting.pop_front()?;

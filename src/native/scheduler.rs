@@ -1,17 +1,28 @@
 //! The scheduler driver that Perl holds.
 
+use super::counters::Counters;
 use super::detector::Source;
 use super::endpoint::{Endpoint, Secret};
 use super::fields;
+use super::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
 use super::handle::{self, Handle};
+use super::pipeline::WINDOW;
+use super::registration;
 use super::scheduler_calls::prepare;
 use super::scheduler_machine::{Command, Config, SchedulerMachine};
 use super::wire::{Credential, FrameworkInfo};
 use crate::channel::Channel;
-use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Status};
+use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use prost::Message;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Weak};
+
+/// The most for `max_unanswered_calls`: a connection that closes with tens of thousands takes a 1.11 master with it.
+const MAX_WINDOW: usize = 1000;
+/// Calls that may wait behind the window unless set otherwise, and at most.
+const DEFAULT_QUEUED_CALLS: usize = 100_000;
+const MAX_QUEUED_CALLS: usize = 1_000_000_000;
 
 /// A framework's driver over the v1 HTTP API. One thread between `start` and its end.
 pub struct SchedulerDriver {
@@ -19,10 +30,13 @@ pub struct SchedulerDriver {
     /// Taken by `start`.
     config: Mutex<Option<Config>>,
     implicit_acknowledgements: bool,
+    max_queued_calls: usize,
+    known_id: Arc<Mutex<Option<String>>>,
 }
 
 struct Core {
     handle: Handle<Command>,
+    counters: Arc<Counters>,
 }
 
 impl EventOwner for Core {
@@ -44,20 +58,75 @@ impl SchedulerDriver {
             Some(credential) => source.into().authorized(&authorization(&credential)?),
             None => source.into(),
         };
+        let mut framework = filled("framework", &options.framework)?;
+        let store = options.framework_id_file.map(FrameworkIdFile::open).transpose()?;
+        if let Some(id) = store.as_ref().and_then(FrameworkIdFile::id) {
+            framework = with_id(framework, id)?;
+        }
+        let known = FrameworkInfo::decode(&framework[..]).ok().and_then(|info| info.id?.value);
+        let known_id = Arc::new(Mutex::new(known.filter(|id| !id.is_empty())));
+        let counters = Arc::new(Counters::scheduler());
+        let window = bounded("max_unanswered_calls", options.max_unanswered_calls, WINDOW, MAX_WINDOW)?;
+        let max_queued_calls = bounded(
+            "max_queued_calls",
+            options.max_queued_calls,
+            DEFAULT_QUEUED_CALLS,
+            MAX_QUEUED_CALLS,
+        )?;
         let config = Config {
             source,
-            framework: filled(&options.framework)?,
+            framework,
             implicit_acknowledgements: options.implicit_acknowledgements,
             master_timeout: options.master_timeout,
+            window,
+            reconcile_on_registration: options.reconcile_on_registration,
+            store: store.map(|store| Box::new(store) as Box<dyn FrameworkIdStore>),
+            known_id: Arc::clone(&known_id),
+            counters: Arc::clone(&counters),
             seed: handle::seed(),
         };
         Ok(SchedulerDriver {
             core: Arc::new(Core {
                 handle: Handle::new(channel),
+                counters,
             }),
             implicit_acknowledgements: config.implicit_acknowledgements,
+            max_queued_calls,
+            known_id,
             config: Mutex::new(Some(config)),
         })
+    }
+
+    /// Checks what libmesos would crash of.
+    fn check_update(&self, framework: &[u8], suppressed: Option<&Vec<String>>) -> Result<Vec<u8>, DriverError> {
+        let wrong = |problem: String| Err(argument("frameworkInfo", problem));
+        let info = filled("frameworkInfo", framework)?;
+        let decoded = FrameworkInfo::decode(&info[..]).unwrap_or_default();
+        let given = decoded.id.as_ref().and_then(|id| id.value.clone()).unwrap_or_default();
+        match self.known_id.lock().unwrap_or_else(|e| e.into_inner()).as_deref() {
+            None => return wrong("the framework has no id yet: it is not registered".to_string()),
+            Some(known) if given.is_empty() => return wrong(format!("FrameworkInfo.id is missing, this framework's is {known}")),
+            Some(known) if given != known => {
+                return wrong(format!(
+                    "FrameworkInfo.id is {given}, but this framework's is {known} and cannot change"
+                ))
+            }
+            Some(_) => (),
+        }
+        let roles = registration::roles(&decoded);
+        let mut seen = BTreeSet::new();
+        for role in suppressed.into_iter().flatten() {
+            if !seen.insert(role) {
+                return Err(argument("suppressedRoles", format!("{role:?} is there twice")));
+            }
+            if !roles.contains(role) {
+                return Err(argument(
+                    "suppressedRoles",
+                    format!("{role:?} is not a role of the framework"),
+                ));
+            }
+        }
+        Ok(info)
     }
 
     fn handle(&self) -> &Handle<Command> {
@@ -84,12 +153,39 @@ fn authorization(credential: &[u8]) -> Result<Secret, DriverError> {
     Ok(Endpoint::basic(&principal, &secret))
 }
 
-/// `framework` with user and hostname, as libmesos fills them in.
-fn filled(framework: &[u8]) -> Result<Vec<u8>, DriverError> {
-    let wrong = |problem: String| DriverError::Argument {
-        name: "framework",
-        problem,
-    };
+fn argument(name: &'static str, problem: String) -> DriverError {
+    DriverError::Argument { name, problem }
+}
+
+/// A number from 1 to `most`.
+fn bounded(name: &'static str, given: Option<i64>, default: usize, most: usize) -> Result<usize, DriverError> {
+    let Some(given) = given else { return Ok(default) };
+    match usize::try_from(given) {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(argument(name, format!("expected 1 to {most}, got {given}"))),
+    }
+}
+
+/// `framework` with the id that an earlier run has stored.
+fn with_id(framework: Vec<u8>, id: &str) -> Result<Vec<u8>, DriverError> {
+    let decoded = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
+    match decoded.id.and_then(|id| id.value).filter(|given| !given.is_empty()) {
+        Some(given) if given != id => Err(argument(
+            "framework_id_file",
+            format!("it holds {id}, but framework.id is {given}: give one of them"),
+        )),
+        Some(_) => Ok(framework),
+        None => {
+            let mut info = fields::without(&framework, &[3]).unwrap_or_default();
+            fields::append(&mut info, 3, &fields::id(id));
+            Ok(info)
+        }
+    }
+}
+
+/// `framework`, the argument called `name`, with user and hostname, as libmesos fills them in.
+fn filled(name: &'static str, framework: &[u8]) -> Result<Vec<u8>, DriverError> {
+    let wrong = |problem: String| argument(name, problem);
     let decoded = FrameworkInfo::decode(framework).map_err(|e| wrong(format!("not an encoded FrameworkInfo ({e})")))?;
     if decoded.name.is_none() {
         return Err(wrong("FrameworkInfo.name is missing".to_string()));
@@ -158,10 +254,27 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
         if self.handle().lifecycle.is_running() {
+            let call = match call {
+                SchedulerCall::UpdateFramework {
+                    framework,
+                    suppressed_roles,
+                } => SchedulerCall::UpdateFramework {
+                    framework: self.check_update(&framework, suppressed_roles.as_ref())?,
+                    suppressed_roles,
+                },
+                other => other,
+            };
             let prepared = prepare(call, self.implicit_acknowledgements)?;
+            if !self.core.counters.hand_over(self.max_queued_calls) {
+                return Err(DriverError::Full(self.max_queued_calls));
+            }
             self.handle().send(Command::Call(prepared));
         }
         Ok(self.status())
+    }
+
+    fn stats(&self) -> Vec<Stat> {
+        self.core.counters.stats(self.handle().channel())
     }
 
     fn close(&self) {
@@ -189,11 +302,11 @@ mod tests {
             ..Default::default()
         };
         let given = info("someone", Some("host")).encode_to_vec();
-        assert_eq!(filled(&given), Ok(given));
-        let made = filled(&info("", None).encode_to_vec()).expect("filled");
+        assert_eq!(filled("framework", &given), Ok(given));
+        let made = filled("framework", &info("", None).encode_to_vec()).expect("filled");
         let made = proto::FrameworkInfo::decode(&made[..]).expect("FrameworkInfo");
         assert!(!made.user.is_empty() && made.hostname.is_some_and(|h| !h.is_empty()));
-        let error = filled(b"").expect_err("no name").to_string();
+        let error = filled("framework", b"").expect_err("no name").to_string();
         assert_eq!(error, "framework: FrameworkInfo.name is missing");
     }
 

@@ -1,7 +1,7 @@
 //! Arguments of a scheduler driver's calls, checked, and made into calls of the v1 API.
 
 use super::wire::scheduler::{self as wire, Call};
-use super::wire::{Id, Launch, Operation, TaskInfo, TaskStatus, OPERATION_LAUNCH};
+use super::wire::{Id, Launch, Operation, OperationStatus, TaskInfo, TaskStatus, OPERATION_LAUNCH, OPERATION_LAUNCH_GROUP};
 use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
 use prost::Message;
@@ -19,6 +19,8 @@ pub enum Prepared {
     },
     /// REVIVE or SUPPRESS: remembered while there is no master. Empty: all roles.
     Roles { revive: bool, roles: Vec<String> },
+    /// UPDATE_FRAMEWORK: remembered as well. Without roles those that are suppressed stay so.
+    Framework { info: Vec<u8>, suppressed: Option<Vec<String>> },
     /// Accepted, and nothing to do.
     Nothing,
 }
@@ -58,6 +60,7 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
             let operation = Operation {
                 kind: Some(OPERATION_LAUNCH),
                 launch: Some(Launch { task_infos: tasks }),
+                launch_group: None,
             };
             accept("offerIds", offer_ids, vec![operation.encode_to_vec()], filters, task_ids)?
         }
@@ -69,10 +72,12 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
             let mut launched = Vec::new();
             for operation in &operations {
                 let decoded = Operation::decode(&operation[..]).map_err(|e| problem("operations", "Offer.Operation", &e))?;
-                if decoded.kind == Some(OPERATION_LAUNCH) {
-                    let tasks = decoded.launch.unwrap_or_default().task_infos;
-                    launched.extend(task_ids("operations", &tasks)?);
-                }
+                let launch = match decoded.kind {
+                    Some(OPERATION_LAUNCH) => decoded.launch,
+                    Some(OPERATION_LAUNCH_GROUP) => decoded.launch_group.and_then(|group| group.task_group),
+                    _ => None,
+                };
+                launched.extend(task_ids("operations", &launch.unwrap_or_default().task_infos)?);
             }
             accept("offerIds", offer_ids, operations, filters, launched)?
         }
@@ -91,18 +96,55 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
                 ..Default::default()
             },
         ),
+        SchedulerCall::UpdateFramework {
+            framework,
+            suppressed_roles,
+        } => Prepared::Framework {
+            info: framework,
+            suppressed: suppressed_roles,
+        },
         SchedulerCall::Acknowledge { status } => {
-            if implicit_acknowledgements {
-                return Err(DriverError::Argument {
-                    name: "status",
-                    problem: "this driver acknowledges updates itself (implicit acknowledgements are on)".to_string(),
-                });
-            }
-            match acknowledgement("status", &status)? {
-                Some(update) => acknowledge(update),
-                None => Prepared::Nothing,
-            }
+            explicit(implicit_acknowledgements)?;
+            acknowledgement("status", &status)?.map_or(Prepared::Nothing, acknowledge)
         }
+        SchedulerCall::AcknowledgeOperation { status } => {
+            explicit(implicit_acknowledgements)?;
+            operation_acknowledgement("status", &status)?.map_or(Prepared::Nothing, acknowledge)
+        }
+        SchedulerCall::AcceptInverseOffers { offer_ids, filters } => Prepared::send(
+            wire::ACCEPT_INVERSE_OFFERS,
+            Call {
+                accept_inverse_offers: Some(inverse_offers(offer_ids, filters)?),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::DeclineInverseOffers { offer_ids, filters } => Prepared::send(
+            wire::DECLINE_INVERSE_OFFERS,
+            Call {
+                decline_inverse_offers: Some(inverse_offers(offer_ids, filters)?),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::ReconcileOperations { operations } => {
+            let operations = each("operations", "Call.ReconcileOperations.Operation", operations)?;
+            Prepared::send(
+                wire::RECONCILE_OPERATIONS,
+                Call {
+                    reconcile_operations: Some(wire::ReconcileOperations { operations }),
+                    ..Default::default()
+                },
+            )
+        }
+        SchedulerCall::ShutdownExecutor { executor_id, slave_id } => Prepared::send(
+            wire::SHUTDOWN,
+            Call {
+                shutdown: Some(wire::Shutdown {
+                    executor_id: Some(id("executorId", "ExecutorID", executor_id)?),
+                    agent_id: Some(id("slaveId", "SlaveID", slave_id)?),
+                }),
+                ..Default::default()
+            },
+        ),
         SchedulerCall::SendFrameworkMessage {
             executor_id,
             slave_id,
@@ -138,6 +180,16 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
     })
 }
 
+fn explicit(implicit_acknowledgements: bool) -> Result<(), DriverError> {
+    match implicit_acknowledgements {
+        false => Ok(()),
+        true => Err(DriverError::Argument {
+            name: "status",
+            problem: "this driver acknowledges updates itself (implicit acknowledgements are on)".to_string(),
+        }),
+    }
+}
+
 /// What acknowledges an encoded TaskStatus; `None` for one without uuid (made by a master or a driver) or without agent.
 pub fn acknowledgement(name: &'static str, status: &[u8]) -> Result<Option<Acknowledgement>, DriverError> {
     let status = TaskStatus::decode(status).map_err(|e| problem(name, "TaskStatus", &e))?;
@@ -145,17 +197,75 @@ pub fn acknowledgement(name: &'static str, status: &[u8]) -> Result<Option<Ackno
         return Ok(None);
     };
     let task_id = required(name, "TaskStatus.task_id", status.task_id)?;
-    Ok(Some(Acknowledgement { agent_id, task_id, uuid }))
+    Ok(Some(Acknowledgement::Task { agent_id, task_id, uuid }))
+}
+
+/// The same for an encoded OperationStatus.
+pub fn operation_acknowledgement(name: &'static str, status: &[u8]) -> Result<Option<Acknowledgement>, DriverError> {
+    let status = OperationStatus::decode(status).map_err(|e| problem(name, "OperationStatus", &e))?;
+    let Some(uuid) = status.uuid.and_then(|u| u.value).filter(|u| !u.is_empty()) else {
+        return Ok(None);
+    };
+    Ok(Some(Acknowledgement::Operation {
+        agent_id: status.agent_id,
+        resource_provider_id: status.resource_provider_id,
+        operation_id: required(name, "OperationStatus.operation_id", status.operation_id)?,
+        uuid,
+    }))
 }
 
 pub fn acknowledge(update: Acknowledgement) -> Prepared {
+    match update {
+        Acknowledgement::Task { agent_id, task_id, uuid } => Prepared::send(
+            wire::ACKNOWLEDGE,
+            Call {
+                acknowledge: Some(wire::Acknowledge {
+                    agent_id: Some(agent_id),
+                    task_id: Some(task_id),
+                    uuid: Some(uuid),
+                }),
+                ..Default::default()
+            },
+        ),
+        Acknowledgement::Operation {
+            agent_id,
+            resource_provider_id,
+            operation_id,
+            uuid,
+        } => Prepared::send(
+            wire::ACKNOWLEDGE_OPERATION_STATUS,
+            Call {
+                acknowledge_operation_status: Some(wire::AcknowledgeOperationStatus {
+                    agent_id,
+                    resource_provider_id,
+                    uuid: Some(uuid),
+                    operation_id: Some(operation_id),
+                }),
+                ..Default::default()
+            },
+        ),
+    }
+}
+
+/// Asks for the states of all tasks.
+pub fn reconcile() -> Prepared {
     Prepared::send(
-        wire::ACKNOWLEDGE,
+        wire::RECONCILE,
         Call {
-            acknowledge: Some(wire::Acknowledge {
-                agent_id: Some(update.agent_id),
-                task_id: Some(update.task_id),
-                uuid: Some(update.uuid),
+            reconcile: Some(wire::Reconcile::default()),
+            ..Default::default()
+        },
+    )
+}
+
+/// UPDATE_FRAMEWORK with a FrameworkInfo that holds the framework's id.
+pub fn update_framework(framework_info: Vec<u8>, suppressed_roles: Vec<String>) -> Prepared {
+    Prepared::send(
+        wire::UPDATE_FRAMEWORK,
+        Call {
+            update_framework: Some(wire::Subscribe {
+                framework_info,
+                suppressed_roles,
             }),
             ..Default::default()
         },
@@ -237,6 +347,14 @@ fn accept(
         }),
         tasks,
         offers: offer_ids,
+    })
+}
+
+/// The body of both calls about inverse offers.
+fn inverse_offers(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Result<wire::Decline, DriverError> {
+    Ok(wire::Decline {
+        offer_ids: ids("inverseOfferIds", "OfferID", offer_ids)?,
+        filters: optional("filters", "Filters", filters)?,
     })
 }
 
@@ -342,7 +460,7 @@ mod tests {
         fields::append(&mut status, 5, &fields::id("s"));
         assert_eq!(acknowledgement("status", &status), Ok(None), "an empty uuid");
         fields::append(&mut status, 11, &[7; 16]);
-        let update = Acknowledgement {
+        let update = Acknowledgement::Task {
             agent_id: fields::id("s"),
             task_id: fields::id("t"),
             uuid: vec![7; 16],

@@ -1,20 +1,24 @@
 //! A scheduler driver's logic: which callback an event is, what is remembered, what is answered, when to subscribe again.
 
 use super::backoff::Backoff;
+use super::counters::Counters;
 use super::detector::{Detection, Source};
-use super::endpoint::Endpoint;
 use super::fields;
+use super::framework_id_file::FrameworkIdStore;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use super::pipeline::{Answer, Outgoing};
+use super::registration::{self, Registration};
 use super::scheduler_calls::{self as calls, Prepared};
+use super::scheduler_events::{callback, lost_task, master_info, Lost};
 use super::session::{Session, SessionEvent};
 use super::wire::scheduler::{self as wire, Event};
-use super::wire::{FrameworkInfo, Id, Offer};
+use super::wire::Offer;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
-use crate::proto;
+use crate::proto::task_status::Reason;
 use prost::Message;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 mod detection;
@@ -32,10 +36,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// For offers that come after an abort: a day.
 const ABORTED_REFUSAL: f64 = 86_400.0;
-
-/// FrameworkInfo.Capability.Type
-const PARTITION_AWARE: i32 = 5;
-const MULTI_ROLE: i32 = 6;
+/// The ERROR for an id that no framework can have any more.
+const REMOVED: &str = "Framework has been removed";
 
 /// What a machine is made from.
 pub struct Config {
@@ -45,6 +47,13 @@ pub struct Config {
     pub framework: Vec<u8>,
     pub implicit_acknowledgements: bool,
     pub master_timeout: Option<Duration>,
+    /// How many calls may be unanswered.
+    pub window: usize,
+    pub reconcile_on_registration: bool,
+    pub store: Option<Box<dyn FrameworkIdStore>>,
+    /// The framework's id as soon as it is known, for those who call from other threads.
+    pub known_id: Arc<Mutex<Option<String>>>,
+    pub counters: Arc<Counters>,
     /// For jitter.
     pub seed: u64,
 }
@@ -73,9 +82,7 @@ pub struct SchedulerMachine {
     session: Session,
     state: State,
     config: Config,
-    info: FrameworkInfo,
-    /// Encoded FrameworkID.
-    framework_id: Option<Vec<u8>>,
+    registration: Registration,
     /// The next success is `registered` though the id is known: another process had it.
     failover: bool,
     subscribed_since: Option<Duration>,
@@ -83,10 +90,6 @@ pub struct SchedulerMachine {
     absent_since: Duration,
     last_reason: String,
     backoff: Backoff,
-    /// Roles for which the program wants no offers; sent with every SUBSCRIBE.
-    suppressed: BTreeSet<String>,
-    /// REVIVE and SUPPRESS that came while there was no master.
-    remembered: Vec<(bool, Vec<String>)>,
     /// Offers that the program may use, to be given back by an abort.
     offers: HashSet<Vec<u8>>,
     end_by: Option<Duration>,
@@ -95,20 +98,18 @@ pub struct SchedulerMachine {
 
 impl SchedulerMachine {
     pub fn new(config: Config) -> Self {
-        let info = FrameworkInfo::decode(&config.framework[..]).unwrap_or_default();
-        let id = info.id.as_ref().and_then(|id| id.value.clone()).filter(|v| !v.is_empty());
+        let registration = Registration::new(&config.framework);
+        let mut session = Session::new("scheduler", config.source.fixed());
+        session.set_window(config.window);
         SchedulerMachine {
-            session: Session::new("scheduler", config.source.fixed()),
+            session,
             state: State::Running,
-            framework_id: id.as_deref().map(fields::id),
-            failover: id.is_some(),
-            info,
+            failover: registration.id().is_some(),
+            registration,
             subscribed_since: None,
             absent_since: Duration::ZERO,
             last_reason: "no answer yet".to_string(),
             backoff: Backoff::new(BACKOFF_CAP, config.seed),
-            suppressed: BTreeSet::new(),
-            remembered: Vec::new(),
             offers: HashSet::new(),
             end_by: None,
             actions: Vec::new(),
@@ -124,12 +125,7 @@ impl SchedulerMachine {
 
     /// For log lines.
     fn framework(&self) -> String {
-        let id = self
-            .framework_id
-            .as_deref()
-            .and_then(|id| Id::decode(id).ok())
-            .and_then(|id| id.value);
-        id.unwrap_or_else(|| format!("{:?} (no id yet)", self.info.name.as_deref().unwrap_or("")))
+        self.registration.name()
     }
 
     fn fail(&mut self, message: &str) {
@@ -149,7 +145,7 @@ impl SchedulerMachine {
             match event {
                 SessionEvent::Ready => self.subscribe(now),
                 SessionEvent::Record(record) => self.record(&record, now),
-                SessionEvent::Answered(answer) => self.answered(&answer),
+                SessionEvent::Answered(answer) => self.answered(answer, now),
                 SessionEvent::Refused { head, body } => self.refused(head.status, &head.reason, &body, now),
                 SessionEvent::Lost { reason, unsent } => self.lost(reason, unsent, now),
             }
@@ -157,28 +153,23 @@ impl SchedulerMachine {
         if self.state == State::Ending && self.session.is_drained() {
             self.end();
         }
-        self.actions.extend(self.session.take_actions());
+        for action in self.session.take_actions() {
+            if let Action::Send(_, bytes) = &action {
+                self.config.counters.sent(bytes.len());
+            }
+            self.actions.push(action);
+        }
+        let (waiting, unanswered) = self.session.calls();
+        self.config.counters.set_calls(waiting, unanswered);
         if self.state == State::Ended && self.actions.last() != Some(&Action::Done) {
             self.actions.push(Action::Done);
         }
     }
 
     fn subscribe(&mut self, now: Now) {
-        let mut info = fields::without(&self.config.framework, &[3]).unwrap_or_default();
-        if let Some(id) = &self.framework_id {
-            fields::append(&mut info, 3, id);
-        }
-        let (kind, _) = wire::SUBSCRIBE;
-        let call = wire::Call {
-            framework_id: self.framework_id.clone(),
-            kind: Some(kind),
-            subscribe: Some(wire::Subscribe {
-                framework_info: info,
-                suppressed_roles: self.suppressed.iter().cloned().collect(),
-            }),
-            ..Default::default()
-        };
-        self.session.subscribe(&call.encode_to_vec(), now.elapsed);
+        self.config.counters.call("SUBSCRIBE");
+        let call = self.registration.subscribe();
+        self.session.subscribe(&call, now.elapsed);
     }
 
     fn record(&mut self, record: &[u8], now: Now) {
@@ -186,10 +177,16 @@ impl SchedulerMachine {
             Ok(event) => event,
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
         };
+        self.config.counters.event(wire::event_name(event.kind));
         match (event.kind, self.session.is_subscribed()) {
             (Some(wire::ERROR), _) => {
                 let message = event.error.and_then(|e| e.message).unwrap_or_default();
-                self.fail(&String::from_utf8_lossy(&message));
+                let message = String::from_utf8_lossy(&message);
+                if message == REMOVED {
+                    // The next run registers a new framework.
+                    self.forget_id();
+                }
+                self.fail(&message);
             }
             (Some(wire::SUBSCRIBED), false) => match event.subscribed {
                 Some(subscribed) => self.subscribed(subscribed, now),
@@ -204,21 +201,24 @@ impl SchedulerMachine {
         let Some(id) = subscribed.framework_id else {
             return self.session.lose("SUBSCRIBED without a framework id".to_string());
         };
-        if self
-            .framework_id
-            .as_ref()
-            .is_some_and(|known| Id::decode(&known[..]) != Id::decode(&id[..]))
-        {
+        let known = self.registration.id().is_some();
+        if !self.registration.subscribed(id.clone()) {
             return self.fail("The master registered this framework under another id");
         }
+        let text = registration::value(&id).unwrap_or_default();
+        if let Some(Err(why)) = self.config.store.as_mut().map(|store| store.save(&text)) {
+            return self.fail(&why);
+        }
+        *self.config.known_id.lock().unwrap_or_else(|e| e.into_inner()) = Some(text);
+        self.config.counters.answer(200);
+        self.config.counters.count("subscriptions");
         let interval = subscribed.heartbeat_interval_seconds.filter(|s| s.is_finite() && *s > 0.0);
         let interval = interval.unwrap_or(DEFAULT_HEARTBEAT).min(LONGEST_HEARTBEAT);
         let silence = Duration::from_secs_f64(interval * MISSED_HEARTBEATS);
         self.session.subscribed(Some(silence), now.elapsed);
         self.subscribed_since = Some(now.elapsed);
         self.offers.clear();
-        let first = self.framework_id.is_none() || self.failover;
-        self.framework_id = Some(id.clone());
+        let first = !known || self.failover;
         self.failover = false;
         log::info!(
             "framework {} is {} with master {}",
@@ -226,8 +226,11 @@ impl SchedulerMachine {
             if first { "registered" } else { "reregistered" },
             self.session.target()
         );
-        for (revive, roles) in std::mem::take(&mut self.remembered) {
-            self.send(calls::roles(revive, roles), now);
+        if let Some(update) = self.registration.pending_update() {
+            self.send(update, now);
+        }
+        if self.config.reconcile_on_registration && self.state == State::Running {
+            self.send(calls::reconcile(), now);
         }
         let master = subscribed.master_info.unwrap_or_else(|| master_info(self.session.target()));
         let master = Arg::message(class::MASTER_INFO, master);
@@ -246,31 +249,20 @@ impl SchedulerMachine {
         );
         match event.kind {
             Some(wire::OFFERS) => self.offered(event.offers.unwrap_or_default().offers, now),
-            Some(wire::RESCIND) => {
-                if let Some(id) = event.rescind.and_then(|r| r.offer_id) {
-                    self.offers.remove(&id);
-                    self.emit(Emission::new("offerRescinded", vec![Arg::message(class::OFFER_ID, id)]));
+            Some(wire::INVERSE_OFFERS) if event.inverse_offers.is_none() => (),
+            kind => {
+                if kind == Some(wire::UPDATE) {
+                    self.config.counters.count("updates_received");
+                }
+                if let Some(id) = event.rescind.as_ref().and_then(|r| r.offer_id.as_ref()) {
+                    self.offers.remove(id);
+                }
+                match callback(event, self.config.implicit_acknowledgements) {
+                    Ok(Some(emission)) => self.emit(emission),
+                    Ok(None) => (),
+                    Err(why) => log::error!("framework {}: an update is ignored: {why}", self.framework()),
                 }
             }
-            Some(wire::UPDATE) => {
-                if let Some(status) = event.update.and_then(|u| u.status) {
-                    self.update(status);
-                }
-            }
-            Some(wire::MESSAGE) => {
-                let message = event.message.unwrap_or_default();
-                if let (Some(executor), Some(agent)) = (message.executor_id, message.agent_id) {
-                    let args = vec![
-                        Arg::message(class::EXECUTOR_ID, executor),
-                        Arg::message(class::SLAVE_ID, agent),
-                        Arg::string(message.data.unwrap_or_default()),
-                    ];
-                    self.emit(Emission::new("frameworkMessage", args));
-                }
-            }
-            Some(wire::FAILURE) => self.failure(event.failure.unwrap_or_default()),
-            // HEARTBEAT has done its work by arriving; inverse offers, operations and later inventions have no callback.
-            _ => (),
         }
     }
 
@@ -296,51 +288,62 @@ impl SchedulerMachine {
         }
     }
 
-    fn update(&mut self, status: Vec<u8>) {
-        let acknowledgement = match calls::acknowledgement("status", &status) {
-            Ok(update) => update.filter(|_| self.config.implicit_acknowledgements),
-            Err(why) => return log::error!("framework {}: an update is ignored: {why}", self.framework()),
+    fn answered(&mut self, answer: Answer, now: Now) {
+        let status = answer.head.status;
+        let name = answer.call.name;
+        let accepted = (200..=299).contains(&status);
+        self.config.counters.answer(status);
+        match (name, accepted) {
+            (_, false) => self.config.counters.count("calls_refused"),
+            ("ACKNOWLEDGE", true) => self.config.counters.count("updates_acknowledged"),
+            ("TEARDOWN", true) => self.forget_id(),
+            _ => (),
+        }
+        if name == wire::UPDATE_FRAMEWORK.1 {
+            self.registration.answered(accepted);
+        }
+        if accepted {
+            return log::debug!("framework {}: {name} accepted", self.framework());
+        }
+        let what = format!("{status} ({}) for {name}", answer.body);
+        log::error!(
+            "framework {}, master {}: answer {what}",
+            self.framework(),
+            self.session.target()
+        );
+        // Another leader, or one that does not know this subscription (any more).
+        let says = |text: &str| answer.body.contains(text);
+        let gone = match status {
+            // Not allowed to change the framework: the only 403 that is about the call itself.
+            403 if name == wire::UPDATE_FRAMEWORK.1 => says("Framework is not"),
+            300..=399 | 403 | 404 | 429 | 500..=599 => true,
+            400 => says("stream ID") || says("cannot be found"),
+            _ => false,
         };
-        let mut emission = Emission::new("statusUpdate", vec![Arg::message(class::TASK_STATUS, status)]);
-        emission.acknowledgement = acknowledgement;
-        self.emit(emission);
-    }
-
-    fn failure(&mut self, failure: wire::Failure) {
-        match (failure.agent_id, failure.executor_id) {
-            (Some(agent), Some(executor)) => {
-                let args = vec![
-                    Arg::message(class::EXECUTOR_ID, executor),
-                    Arg::message(class::SLAVE_ID, agent),
-                    Arg::string(failure.status.unwrap_or(-1).to_string()),
-                ];
-                self.emit(Emission::new("executorLost", args));
-            }
-            (Some(agent), None) => self.emit(Emission::new("slaveLost", vec![Arg::message(class::SLAVE_ID, agent)])),
-            (None, _) => (),
+        // What a gateway says of a server that it could not understand is no word on the call.
+        if status < 500 || status == 503 {
+            let reason = match gone || status == 401 {
+                true => Reason::MasterDisconnected,
+                false => Reason::InvalidOffers,
+            };
+            self.lose_tasks(answer.call.tasks, reason, &format!("Master answered {what}"), now);
+        }
+        match status {
+            401 => self.fail("Master refused authentication"),
+            _ if gone && self.state != State::Ending => self.session.lose(what),
+            _ => (),
         }
     }
 
-    fn answered(&mut self, answer: &Answer) {
-        let status = answer.head.status;
-        let what = || format!("{} ({}) for {}", status, answer.body, answer.call.name);
-        match status {
-            200..=299 => log::debug!("framework {}: {} accepted", self.framework(), answer.call.name),
-            401 => self.fail("Master refused authentication"),
-            // Another leader, or one that does not know this subscription (any more).
-            _ if self.state == State::Ending => log::warn!("framework {}: answer {}", self.framework(), what()),
-            300..=399 | 403 | 404 | 429 | 500..=599 => self.session.lose(what()),
-            400 if ["stream ID", "cannot be found"].iter().any(|t| answer.body.contains(t)) => self.session.lose(what()),
-            _ => log::error!(
-                "framework {}, master {}: answer {}",
-                self.framework(),
-                self.session.target(),
-                what()
-            ),
+    fn forget_id(&mut self) {
+        if let Some(Err(why)) = self.config.store.as_mut().map(|store| store.remove()) {
+            log::error!("framework {}: {why}", self.framework());
         }
     }
 
     fn refused(&mut self, status: u16, reason: &str, body: &str, now: Now) {
+        self.config.counters.answer(status);
+        self.config.counters.count("calls_refused");
         match status {
             401 => self.fail("Master refused authentication"),
             404 | 408 | 429 | 500..=599 => self.lost(format!("{status} {reason}: {body}"), Vec::new(), now),
@@ -358,10 +361,11 @@ impl SchedulerMachine {
                 self.backoff.reset();
             }
             self.absent_since = now.elapsed;
+            self.config.counters.count("disconnects");
             self.emit(Emission::new("disconnected", vec![]));
         }
         for call in unsent {
-            self.lose_tasks(call.tasks, now);
+            self.drop_call(call.name, call.tasks, now);
         }
         if self.state == State::Running {
             self.connect(now);
@@ -373,23 +377,24 @@ impl SchedulerMachine {
         self.session.connect_at(when, now.elapsed);
     }
 
-    /// What libmesos tells of tasks that are launched while there is no master.
-    fn lose_tasks(&mut self, tasks: Vec<Vec<u8>>, now: Now) {
-        let aware = self.info.capabilities.iter().any(|c| c.kind == Some(PARTITION_AWARE));
-        let state = if aware {
-            proto::TaskState::TaskDropped
-        } else {
-            proto::TaskState::TaskLost
+    /// A call that never left.
+    fn drop_call(&mut self, name: &'static str, tasks: Vec<Vec<u8>>, now: Now) {
+        log::debug!("framework {}: no master, {name} is dropped", self.framework());
+        self.config.counters.count("calls_dropped");
+        self.lose_tasks(tasks, Reason::MasterDisconnected, "Master disconnected", now);
+    }
+
+    /// Tells of tasks that were not launched.
+    fn lose_tasks(&mut self, tasks: Vec<Vec<u8>>, reason: Reason, message: &str, now: Now) {
+        let lost = Lost {
+            partition_aware: self.registration.is_partition_aware(),
+            reason,
+            message,
+            wall: now.wall,
         };
         for task_id in tasks {
-            let mut status = Vec::new();
-            fields::append(&mut status, 1, &task_id);
-            fields::append_varint(&mut status, 2, state as u64);
-            fields::append(&mut status, 4, b"Master disconnected");
-            fields::append_double(&mut status, 6, now.wall);
-            fields::append_varint(&mut status, 9, proto::task_status::Source::Master as u64);
-            fields::append_varint(&mut status, 10, proto::task_status::Reason::MasterDisconnected as u64);
-            self.emit(Emission::new("statusUpdate", vec![Arg::message(class::TASK_STATUS, status)]));
+            self.config.counters.count("updates_made");
+            self.emit(lost_task(&task_id, &lost));
         }
     }
 
@@ -403,51 +408,35 @@ impl SchedulerMachine {
                 offers,
             } => {
                 if !self.session.is_subscribed() {
-                    log::debug!("framework {}: no master, {name} is dropped", self.framework());
-                    return self.lose_tasks(tasks, now);
+                    return self.drop_call(name, tasks, now);
                 }
                 for id in &offers {
                     self.offers.remove(id);
                 }
-                call.framework_id = self.framework_id.clone();
+                call.framework_id = self.registration.id().cloned();
+                self.config.counters.call(name);
                 let mut outgoing = Outgoing::new(name, call.encode_to_vec());
                 outgoing.tasks = tasks;
                 self.session.call(outgoing, now.elapsed);
             }
-            Prepared::Roles { revive, roles } => self.change_roles(revive, roles, now),
+            Prepared::Roles { revive, roles } => {
+                self.registration.change_roles(revive, &roles);
+                match self.session.is_subscribed() {
+                    true => self.send(calls::roles(revive, roles), now),
+                    false => self.registration.tell_later(),
+                }
+            }
+            Prepared::Framework { info, suppressed } => {
+                self.registration.change(&info, suppressed);
+                match self.session.is_subscribed() {
+                    true => {
+                        let update = self.registration.update();
+                        self.send(update, now);
+                    }
+                    false => self.registration.tell_later(),
+                }
+            }
             Prepared::Nothing => (),
-        }
-    }
-
-    fn change_roles(&mut self, revive: bool, roles: Vec<String>, now: Now) {
-        let own = self.roles();
-        let changed: Vec<String> = match roles.is_empty() {
-            true => own,
-            // A master ignores a call with a foreign role, but refuses a SUBSCRIBE with one.
-            false if roles.iter().all(|r| own.contains(r)) => roles.clone(),
-            false => Vec::new(),
-        };
-        for role in changed {
-            match revive {
-                true => drop(self.suppressed.remove(&role)),
-                false => drop(self.suppressed.insert(role)),
-            }
-        }
-        if self.session.is_subscribed() {
-            self.send(calls::roles(revive, roles), now);
-        } else {
-            if roles.is_empty() {
-                self.remembered.clear();
-            }
-            self.remembered.retain(|earlier| earlier.1 != roles);
-            self.remembered.push((revive, roles));
-        }
-    }
-
-    fn roles(&self) -> Vec<String> {
-        match self.info.capabilities.iter().any(|c| c.kind == Some(MULTI_ROLE)) {
-            true => self.info.roles.clone(),
-            false => vec![self.info.role.clone().unwrap_or_else(|| "*".to_string())],
         }
     }
 
@@ -493,11 +482,15 @@ impl Machine for SchedulerMachine {
     }
 
     fn received(&mut self, link: Link, data: &[u8], now: Now) {
+        self.config.counters.received(data.len());
         self.session.received(link, data, now.elapsed);
         self.settle(now);
     }
 
     fn command(&mut self, command: Command, now: Now) {
+        if matches!(command, Command::Call(_)) {
+            self.config.counters.taken();
+        }
         match command {
             _ if self.state == State::Ended => (),
             Command::Call(prepared) if self.state != State::Ending => self.send(prepared, now),
@@ -561,23 +554,6 @@ impl SchedulerMachine {
             .filter(|_| waits)
             .map(|limit| self.absent_since.saturating_add(limit))
     }
-}
-
-/// For masters before 1.1, which do not tell their MasterInfo.
-fn master_info(endpoint: &Endpoint) -> Vec<u8> {
-    let ip = endpoint
-        .host
-        .parse::<std::net::Ipv4Addr>()
-        .map(|ip| u32::from_le_bytes(ip.octets()));
-    proto::MasterInfo {
-        id: format!("master@{endpoint}"),
-        ip: ip.unwrap_or(0),
-        port: u32::from(endpoint.port),
-        pid: Some(format!("master@{endpoint}")),
-        hostname: Some(endpoint.host.clone()),
-        ..Default::default()
-    }
-    .encode_to_vec()
 }
 
 #[cfg(test)]

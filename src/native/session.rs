@@ -129,6 +129,16 @@ impl Session {
         self.phase == Phase::Subscribed
     }
 
+    /// How many calls may be unanswered; [`super::pipeline::WINDOW`] unless set.
+    pub fn set_window(&mut self, window: usize) {
+        self.calls.set_window(window);
+    }
+
+    /// How many calls wait, and how many are unanswered.
+    pub fn calls(&self) -> (usize, usize) {
+        self.calls.lengths()
+    }
+
     /// No call waits or is unanswered.
     pub fn is_drained(&self) -> bool {
         !self.calls.has_waiting() && !self.calls.has_unanswered()

@@ -33,6 +33,26 @@ pub struct TaskInfo {
     pub agent_id: Option<Vec<u8>>,
 }
 
+/// What the driver reads of an OperationStatus.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct OperationStatus {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub operation_id: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "5")]
+    pub uuid: Option<Uuid>,
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub agent_id: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "7")]
+    pub resource_provider_id: Option<Vec<u8>>,
+}
+
+/// UUID
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Uuid {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub value: Option<Vec<u8>>,
+}
+
 /// What the driver reads of an Offer.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Offer {
@@ -40,13 +60,23 @@ pub struct Offer {
     pub id: Option<Vec<u8>>,
 }
 
-/// Offer.Operation, as far as LAUNCH.
+/// Offer.Operation, as far as LAUNCH and LAUNCH_GROUP.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Operation {
     #[prost(int32, optional, tag = "1")]
     pub kind: Option<i32>,
     #[prost(message, optional, tag = "2")]
     pub launch: Option<Launch>,
+    #[prost(message, optional, tag = "7")]
+    pub launch_group: Option<LaunchGroup>,
+}
+
+/// Offer.Operation.LaunchGroup, without its executor.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct LaunchGroup {
+    /// TaskGroupInfo, which has its tasks where Launch has them.
+    #[prost(message, optional, tag = "2")]
+    pub task_group: Option<Launch>,
 }
 
 /// Offer.Operation.Launch
@@ -57,8 +87,9 @@ pub struct Launch {
     pub task_infos: Vec<Vec<u8>>,
 }
 
-/// Offer.Operation.Type LAUNCH.
+/// Offer.Operation.Type LAUNCH and LAUNCH_GROUP.
 pub const OPERATION_LAUNCH: i32 = 1;
+pub const OPERATION_LAUNCH_GROUP: i32 = 6;
 
 /// What the driver reads of a FrameworkInfo.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -95,6 +126,8 @@ pub struct Credential {
     pub secret: Option<String>,
 }
 
+pub mod executor;
+
 /// mesos.v1.scheduler
 pub mod scheduler {
     pub const SUBSCRIBED: i32 = 1;
@@ -105,6 +138,27 @@ pub mod scheduler {
     pub const FAILURE: i32 = 6;
     pub const ERROR: i32 = 7;
     pub const HEARTBEAT: i32 = 8;
+    pub const INVERSE_OFFERS: i32 = 9;
+    pub const RESCIND_INVERSE_OFFER: i32 = 10;
+    pub const UPDATE_OPERATION_STATUS: i32 = 11;
+
+    /// The name of an event's type; UNKNOWN for those of later versions.
+    pub fn event_name(kind: Option<i32>) -> &'static str {
+        match kind {
+            Some(SUBSCRIBED) => "SUBSCRIBED",
+            Some(OFFERS) => "OFFERS",
+            Some(RESCIND) => "RESCIND",
+            Some(UPDATE) => "UPDATE",
+            Some(MESSAGE) => "MESSAGE",
+            Some(FAILURE) => "FAILURE",
+            Some(ERROR) => "ERROR",
+            Some(HEARTBEAT) => "HEARTBEAT",
+            Some(INVERSE_OFFERS) => "INVERSE_OFFERS",
+            Some(RESCIND_INVERSE_OFFER) => "RESCIND_INVERSE_OFFER",
+            Some(UPDATE_OPERATION_STATUS) => "UPDATE_OPERATION_STATUS",
+            _ => "UNKNOWN",
+        }
+    }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Event {
@@ -124,6 +178,20 @@ pub mod scheduler {
         pub failure: Option<Failure>,
         #[prost(message, optional, tag = "8")]
         pub error: Option<Error>,
+        #[prost(message, optional, tag = "9")]
+        pub inverse_offers: Option<InverseOffers>,
+        #[prost(message, optional, tag = "10")]
+        pub rescind_inverse_offer: Option<Rescind>,
+        /// As UPDATE: one member, `status`, number 1.
+        #[prost(message, optional, tag = "11")]
+        pub update_operation_status: Option<Update>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct InverseOffers {
+        /// InverseOffer[]
+        #[prost(bytes = "vec", repeated, tag = "1")]
+        pub inverse_offers: Vec<Vec<u8>>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -196,6 +264,8 @@ pub mod scheduler {
         pub decline: Option<Decline>,
         #[prost(message, optional, tag = "6")]
         pub kill: Option<Kill>,
+        #[prost(message, optional, tag = "7")]
+        pub shutdown: Option<Shutdown>,
         #[prost(message, optional, tag = "8")]
         pub acknowledge: Option<Acknowledge>,
         #[prost(message, optional, tag = "9")]
@@ -204,10 +274,20 @@ pub mod scheduler {
         pub message: Option<Message>,
         #[prost(message, optional, tag = "11")]
         pub request: Option<Request>,
+        #[prost(message, optional, tag = "13")]
+        pub accept_inverse_offers: Option<Decline>,
+        #[prost(message, optional, tag = "14")]
+        pub decline_inverse_offers: Option<Decline>,
         #[prost(message, optional, tag = "15")]
         pub revive: Option<Roles>,
         #[prost(message, optional, tag = "16")]
         pub suppress: Option<Roles>,
+        #[prost(message, optional, tag = "17")]
+        pub acknowledge_operation_status: Option<AcknowledgeOperationStatus>,
+        #[prost(message, optional, tag = "18")]
+        pub reconcile_operations: Option<ReconcileOperations>,
+        #[prost(message, optional, tag = "19")]
+        pub update_framework: Option<Subscribe>,
     }
 
     /// Number of a call's type, and its name for logs.
@@ -221,8 +301,15 @@ pub mod scheduler {
     pub const RECONCILE: (i32, &str) = (9, "RECONCILE");
     pub const SEND_MESSAGE: (i32, &str) = (10, "MESSAGE");
     pub const REQUEST: (i32, &str) = (11, "REQUEST");
+    pub const SHUTDOWN: (i32, &str) = (7, "SHUTDOWN");
     pub const SUPPRESS: (i32, &str) = (12, "SUPPRESS");
+    pub const ACCEPT_INVERSE_OFFERS: (i32, &str) = (13, "ACCEPT_INVERSE_OFFERS");
+    pub const DECLINE_INVERSE_OFFERS: (i32, &str) = (14, "DECLINE_INVERSE_OFFERS");
+    pub const ACKNOWLEDGE_OPERATION_STATUS: (i32, &str) = (15, "ACKNOWLEDGE_OPERATION_STATUS");
+    pub const RECONCILE_OPERATIONS: (i32, &str) = (16, "RECONCILE_OPERATIONS");
+    pub const UPDATE_FRAMEWORK: (i32, &str) = (17, "UPDATE_FRAMEWORK");
 
+    /// Of SUBSCRIBE and UPDATE_FRAMEWORK.
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Subscribe {
         #[prost(bytes = "vec", tag = "1")]
@@ -241,6 +328,7 @@ pub mod scheduler {
         pub filters: Option<Vec<u8>>,
     }
 
+    /// Also of both calls about inverse offers.
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Decline {
         #[prost(bytes = "vec", repeated, tag = "1")]
@@ -263,6 +351,33 @@ pub mod scheduler {
         pub task_id: Option<Vec<u8>>,
         #[prost(bytes = "vec", optional, tag = "3")]
         pub uuid: Option<Vec<u8>>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Shutdown {
+        #[prost(bytes = "vec", optional, tag = "1")]
+        pub executor_id: Option<Vec<u8>>,
+        #[prost(bytes = "vec", optional, tag = "2")]
+        pub agent_id: Option<Vec<u8>>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct AcknowledgeOperationStatus {
+        #[prost(bytes = "vec", optional, tag = "1")]
+        pub agent_id: Option<Vec<u8>>,
+        #[prost(bytes = "vec", optional, tag = "2")]
+        pub resource_provider_id: Option<Vec<u8>>,
+        #[prost(bytes = "vec", optional, tag = "3")]
+        pub uuid: Option<Vec<u8>>,
+        #[prost(bytes = "vec", optional, tag = "4")]
+        pub operation_id: Option<Vec<u8>>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct ReconcileOperations {
+        /// ReconcileOperations.Operation[]
+        #[prost(bytes = "vec", repeated, tag = "1")]
+        pub operations: Vec<Vec<u8>>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -291,135 +406,6 @@ pub mod scheduler {
     pub struct Roles {
         #[prost(string, repeated, tag = "1")]
         pub roles: Vec<String>,
-    }
-}
-
-/// mesos.v1.executor
-pub mod executor {
-    pub const SUBSCRIBED: i32 = 1;
-    pub const LAUNCH: i32 = 2;
-    pub const KILL: i32 = 3;
-    pub const ACKNOWLEDGED: i32 = 4;
-    pub const MESSAGE: i32 = 5;
-    pub const ERROR: i32 = 6;
-    pub const SHUTDOWN: i32 = 7;
-    pub const LAUNCH_GROUP: i32 = 8;
-    pub const HEARTBEAT: i32 = 9;
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Event {
-        #[prost(int32, optional, tag = "1")]
-        pub kind: Option<i32>,
-        #[prost(message, optional, tag = "2")]
-        pub subscribed: Option<Subscribed>,
-        #[prost(message, optional, tag = "3")]
-        pub acknowledged: Option<Acknowledged>,
-        #[prost(message, optional, tag = "4")]
-        pub launch: Option<Launch>,
-        #[prost(message, optional, tag = "5")]
-        pub kill: Option<Kill>,
-        #[prost(message, optional, tag = "6")]
-        pub message: Option<EventMessage>,
-        #[prost(message, optional, tag = "7")]
-        pub error: Option<Error>,
-        #[prost(message, optional, tag = "8")]
-        pub launch_group: Option<LaunchGroup>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Subscribed {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub executor_info: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "2")]
-        pub framework_info: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "3")]
-        pub agent_info: Option<Vec<u8>>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Acknowledged {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub task_id: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "2")]
-        pub uuid: Option<Vec<u8>>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Launch {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub task: Option<Vec<u8>>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct LaunchGroup {
-        #[prost(message, optional, tag = "1")]
-        pub task_group: Option<TaskGroup>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct TaskGroup {
-        #[prost(bytes = "vec", repeated, tag = "1")]
-        pub tasks: Vec<Vec<u8>>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Kill {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub task_id: Option<Vec<u8>>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct EventMessage {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub data: Option<Vec<u8>>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Error {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub message: Option<Vec<u8>>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Call {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub executor_id: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "2")]
-        pub framework_id: Option<Vec<u8>>,
-        #[prost(int32, optional, tag = "3")]
-        pub kind: Option<i32>,
-        #[prost(message, optional, tag = "4")]
-        pub subscribe: Option<Subscribe>,
-        #[prost(message, optional, tag = "5")]
-        pub update: Option<Update>,
-        #[prost(message, optional, tag = "6")]
-        pub message: Option<CallMessage>,
-    }
-
-    pub const SUBSCRIBE: (i32, &str) = (1, "SUBSCRIBE");
-    pub const UPDATE: (i32, &str) = (2, "UPDATE");
-    pub const SEND_MESSAGE: (i32, &str) = (3, "MESSAGE");
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Subscribe {
-        /// TaskInfo[]
-        #[prost(bytes = "vec", repeated, tag = "1")]
-        pub unacknowledged_tasks: Vec<Vec<u8>>,
-        #[prost(message, repeated, tag = "2")]
-        pub unacknowledged_updates: Vec<Update>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Update {
-        #[prost(bytes = "vec", tag = "1")]
-        pub status: Vec<u8>,
-    }
-
-    /// `data` has number 2 here and 1 in the Event.
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub struct CallMessage {
-        #[prost(bytes = "vec", optional, tag = "2")]
-        pub data: Option<Vec<u8>>,
     }
 }
 
@@ -468,6 +454,10 @@ mod tests {
                     "MESSAGE",
                     "REQUEST",
                     "SUPPRESS",
+                    "SHUTDOWN",
+                    "INVERSE_OFFERS",
+                    "OPERATION",
+                    "UPDATE_FRAMEWORK",
                     "UPDATE.",
                 ];
                 if !ours.iter().any(|call| name.contains(call)) || name.starts_with("50") || name.starts_with("51") {

@@ -138,6 +138,15 @@ the agent restarts, until the agent has recorded it.
 
 Sends bytes to the scheduler. Not reliable.
 
+=head2 stats
+
+    my $stats = $driver->stats;
+
+What the driver has counted since it was made, as L<Mesos::SchedulerDriver/stats> describes it: C<events>, C<calls> and C<answers>
+by type and status, C<queue_length>, C<queue_high_water>, C<calls_waiting>, C<calls_unanswered>, C<calls_dropped>, C<calls_refused>,
+C<updates_sent>, C<updates_acknowledged> (by the agent), C<subscriptions>, C<reconnects>, C<disconnects>, C<bytes_in>, C<bytes_out>
+and C<last_heartbeat_age>. Agents send heartbeats every 30 minutes only.
+
 =head2 event_handler
 
 The executor.

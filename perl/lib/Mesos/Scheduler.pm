@@ -35,7 +35,7 @@ Mesos::Scheduler - base class of schedulers
 =head1 DESCRIPTION
 
 The methods below are called by a L<Mesos::SchedulerDriver>, one at a time, when an event loop runs. All do nothing here; override
-what you need. What they return is ignored. Every method gets the driver first. Messages are objects of the named class
+what you need. What they return is ignored. What this class lacks, below L</OPTIONAL METHODS>, is called only if you write it. Every method gets the driver first. Messages are objects of the named class
 (L<Mesos::Messages>), which are hashes of their fields; strings are byte strings.
 
 =head1 METHODS
@@ -100,5 +100,30 @@ An executor has ended. C<$status> is the wait status as a decimal string (exit c
     sub error { my ($self, $driver, $message) = @_; ... }
 
 The driver has failed, is aborted, and makes no more callbacks; C<run> returns. C<$message> says why.
+
+=head1 OPTIONAL METHODS
+
+What Mesos 1.x has beyond the ten methods above. This class does not have them: a scheduler that does not want these events just
+leaves them out.
+
+=head2 inverseOffers
+
+    sub inverseOffers { my ($self, $driver, $inverseOffers) = @_; ... }
+
+An agent is to be maintained, and the framework is asked to leave it: an array reference of C<Mesos::InverseOffer>, with C<slave_id> and
+C<unavailability>. Answer with C<acceptInverseOffers> or C<declineInverseOffers>.
+
+=head2 inverseOfferRescinded
+
+    sub inverseOfferRescinded { my ($self, $driver, $offerId) = @_; ... }
+
+The id of an inverse offer (C<Mesos::OfferID>) is void.
+
+=head2 operationStatusUpdate
+
+    sub operationStatusUpdate { my ($self, $driver, $status) = @_; ... }
+
+The state of an operation that was given an C<id>: a C<Mesos::OperationStatus>. It is acknowledged as a status update is; without
+this method it is not.
 
 =cut

@@ -1,37 +1,61 @@
 package Mesos::SchedulerDriver;
 use 5.10.1;
 use Carp qw(croak);
-use File::Spec;
+use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Scheduler ();
 use Mesos::Types ();
 use Mesos::XS;
-use Types::Standard qw(Num Str);
+use Types::Standard qw(Int Num Str);
 use Moo;
 use namespace::autoclean;
 
 my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(
-    Credential ExecutorID Filters FrameworkInfo OfferID OfferOperation Request Scheduler SlaveID TaskID TaskInfo TaskStatus
+    Credential ExecutorID Filters FrameworkInfo OfferID OfferOperation OperationStatus ReconcileOperation Request Scheduler
+    SlaveID TaskID TaskInfo TaskStatus
 );
 
 has master => (is => 'ro', isa => Str, required => 1);
 has framework => (is => 'ro', isa => $type{FrameworkInfo}, coerce => $type{FrameworkInfo}->coercion, required => 1);
 has scheduler => (is => 'ro', isa => $type{Scheduler}, required => 1);
-has credential => (is => 'ro', isa => $type{Credential}, coerce => $type{Credential}->coercion);
+# Not in the object, where dumps would show the secret.
+fieldhash my %credential;
+has credential => (is => 'bare', isa => \&_check_credential, coerce => $type{Credential}->coercion);
 has implicit_acknowledgements => (is => 'ro', default => 1);
 has master_timeout => (is => 'ro', isa => Num, default => 0);
+has framework_id_file => (is => 'ro', isa => Str, default => '');
+has reconcile_on_registration => (is => 'ro', default => 0);
+has max_unanswered_calls => (is => 'ro', isa => Int, default => 256);
+has max_queued_calls => (is => 'ro', isa => Int, default => 100_000);
 
 sub BUILD {
     my ($self) = @_;
+    $credential{$self} = delete $self->{credential};
     Mesos::_log_init($self->framework->{name});
     $self->_xs_init($self->dispatcher->channel, {
-        (map { ($_ => $self->$_) } qw(master framework credential implicit_acknowledgements master_timeout)),
+        (map { ($_ => $self->$_) } qw(
+            master framework credential implicit_acknowledgements master_timeout framework_id_file reconcile_on_registration
+            max_unanswered_calls max_queued_calls
+        )),
         helper               => Mesos::XS::helper_path(),
-        executor_environment => ['PERL5LIB=' . join ':', map { File::Spec->rel2abs($_) } grep { !ref } @INC],
+        executor_environment => ['PERL5LIB=' . Mesos::XS::include_path()],
     });
 }
 
+# As the type's own message, without the value.
+sub _check_credential {
+    my ($value) = @_;
+    return if $type{Credential}->check($value);
+    my $what = !defined $value ? 'Undef' : !ref $value ? 'A plain value' : 'A reference to ' . ref $value;
+    Mesos::Types::_die(qq(credential: $what did not pass type constraint "Credential"));
+}
+
+sub credential { $credential{ $_[0] } }
+
 sub event_handler { $_[0]->scheduler }
+
+my %is_optional = map { ($_ => 1) } qw(inverseOffers inverseOfferRescinded operationStatusUpdate);
+sub _is_optional { $is_optional{ $_[1] } }
 
 sub start { $_[0]->_xs_start }
 
@@ -42,7 +66,7 @@ sub abort { $_[0]->_xs_abort }
 # After the methods that it modifies and requires.
 with 'Mesos::Role::HasDispatcher';
 
-sub _is_alive { $_[0]->status == Mesos::Status::DRIVER_RUNNING() }
+sub _is_alive { $_[0]->_xs_is_running }
 
 sub requestResources {
     my $self = shift;
@@ -76,14 +100,18 @@ sub declineOffer {
 
 sub reviveOffers {
     my $self = shift;
-    check_arguments('reviveOffers', \@_);
-    return $self->_xs_revive_offers;
+    return $self->_xs_revive_offers(check_arguments('reviveOffers', \@_, [roles => [Str], 1]));
 }
 
 sub suppressOffers {
     my $self = shift;
-    check_arguments('suppressOffers', \@_);
-    return $self->_xs_suppress_offers;
+    return $self->_xs_suppress_offers(check_arguments('suppressOffers', \@_, [roles => [Str], 1]));
+}
+
+sub updateFramework {
+    my $self = shift;
+    return $self->_xs_update_framework(check_arguments('updateFramework', \@_,
+        [frameworkInfo => $type{FrameworkInfo}], [suppressedRoles => [Str], 1]));
 }
 
 sub killTask {
@@ -93,10 +121,20 @@ sub killTask {
 
 sub acknowledgeStatusUpdate {
     my $self = shift;
-    my ($status) = check_arguments('acknowledgeStatusUpdate', \@_, [status => $type{TaskStatus}]);
-    croak 'acknowledgeStatusUpdate: this driver acknowledges implicitly: expected one made with implicit_acknowledgements => 0'
+    return $self->_xs_acknowledge($self->_explicit('acknowledgeStatusUpdate', \@_, $type{TaskStatus}));
+}
+
+sub acknowledgeOperationStatus {
+    my $self = shift;
+    return $self->_xs_acknowledge_operation($self->_explicit('acknowledgeOperationStatus', \@_, $type{OperationStatus}));
+}
+
+sub _explicit {
+    my ($self, $method, $args, $type) = @_;
+    my ($status) = check_arguments($method, $args, [status => $type]);
+    croak "$method: this driver acknowledges implicitly: expected one made with implicit_acknowledgements => 0"
         if $self->implicit_acknowledgements;
-    return $self->_xs_acknowledge($status);
+    return $status;
 }
 
 sub sendFrameworkMessage {
@@ -108,6 +146,29 @@ sub sendFrameworkMessage {
 sub reconcileTasks {
     my $self = shift;
     return $self->_xs_reconcile_tasks(check_arguments('reconcileTasks', \@_, [statuses => [$type{TaskStatus}]]));
+}
+
+sub reconcileOperations {
+    my $self = shift;
+    return $self->_xs_reconcile_operations(check_arguments('reconcileOperations', \@_, [operations => [$type{ReconcileOperation}]]));
+}
+
+sub acceptInverseOffers {
+    my $self = shift;
+    return $self->_xs_accept_inverse_offers(check_arguments('acceptInverseOffers', \@_,
+        [inverseOfferIds => [$type{OfferID}]], [filters => $type{Filters}, 1]));
+}
+
+sub declineInverseOffers {
+    my $self = shift;
+    return $self->_xs_decline_inverse_offers(check_arguments('declineInverseOffers', \@_,
+        [inverseOfferIds => [$type{OfferID}]], [filters => $type{Filters}, 1]));
+}
+
+sub shutdownExecutor {
+    my $self = shift;
+    return $self->_xs_shutdown_executor(check_arguments('shutdownExecutor', \@_,
+        [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}]));
 }
 
 sub DEMOLISH { $_[0]->_xs_free }
@@ -184,16 +245,49 @@ Required. The L<Mesos::Scheduler>, whose methods are called.
 =head2 credential
 
 A C<Mesos::Credential> or a hash reference, C<< {principal => ..., secret => ...} >>: how to authenticate with the master (HTTP
-Basic). Default: none.
+Basic). Default: none. It is kept outside of the object: dumps of a driver do not show the secret, nor do log lines and errors.
 
 =head2 implicit_acknowledgements
 
 True (default): a status update is acknowledged when its callback has returned normally; one whose callback died comes again.
 False: the program calls C<acknowledgeStatusUpdate> itself.
 
+The same holds for updates of operations and C<acknowledgeOperationStatus>. If the scheduler has no method
+C<operationStatusUpdate>, they are not acknowledged: Mesos keeps what nobody has seen, and sends it again, less and less often.
+
 =head2 master_timeout
 
 Seconds without a master after which the driver fails with C<error>. Default 0: it tries for ever.
+
+=head2 framework_id_file
+
+The path of a file that keeps the framework's id, so that a restarted program continues its framework and finds its tasks (with a
+C<failover_timeout> in C<framework>, or Mesos removes the framework when its program ends). Default: none.
+
+The id is stored before C<registered> is called, in a file that only its owner can read (mode 0600), replaced as a whole. The next
+driver with this file registers with that id: it gets C<registered>, with the same C<Mesos::FrameworkID>. The file is removed when a
+master has confirmed the end of the framework (C<stop> without failover). If C<stop> finds no master, Mesos does not hear of it, and
+the file stays.
+
+C<new> dies if the file cannot be read or is damaged, if its directory is not writable, or if C<framework> has another id. An id that
+cannot be stored is an C<error>. If Mesos has removed the framework meanwhile (its C<failover_timeout> is over), there is one
+C<error>, C<Framework has been removed>; the file is removed then, and the next driver registers a new framework. One file is for
+one program at a time: Mesos ends the earlier driver with C<Framework failed over>.
+
+=head2 reconcile_on_registration
+
+True: after every registration the driver asks for the states of all tasks, as C<reconcileTasks([])> does. Default: false.
+
+=head2 max_unanswered_calls
+
+How many calls are sent before the master has answered the first of them: 1 to 1000, default 256. A master gains nothing beyond
+some dozens.
+
+=head2 max_queued_calls
+
+How many calls may wait in the driver behind those, at least 1, default 100000. A call beyond dies with C<calls wait for the master
+already>, and nothing was sent: it can be made again later. Implicit acknowledgements and C<stop> are not bound by this.
+C<stats> tells how many wait.
 
 =head1 METHODS
 
@@ -236,6 +330,10 @@ No more callbacks are made and no more offers taken; framework and tasks stay.
 Launches tasks (C<Mesos::TaskInfo>) with the resources of offers (C<Mesos::OfferID>) of one agent; what is left of them is
 declined with C<$filters> (C<Mesos::Filters>; default: no offers of the same for 5 seconds). Without tasks the offers are declined.
 
+If there is no master, or the master refuses the call, the driver itself calls C<statusUpdate> for each task, with C<TASK_LOST>
+(C<TASK_DROPPED> for a framework with the capability C<PARTITION_AWARE>), C<SOURCE_MASTER> and a message that says why. If the
+connection breaks before the answer, nobody knows what became of the call: reconcile after C<reregistered>.
+
 =head2 launchTask
 
     my $status = $driver->launchTask($offerId, \@tasks);
@@ -248,7 +346,8 @@ The same with one offer. As in Mesos 1.07.1 it takes an array of tasks.
     my $status = $driver->acceptOffers(\@offerIds, \@operations);
     my $status = $driver->acceptOffers(\@offerIds, \@operations, $filters);
 
-Applies operations (C<Mesos::Offer::Operation>: launch, reserve, create, ...) to offers.
+Applies operations (C<Mesos::Offer::Operation>: launch, launch_group, reserve, unreserve, create, destroy, ...) to offers of one
+agent. For an operation with an C<id> Mesos reports by C<operationStatusUpdate>.
 
 =head2 declineOffer
 
@@ -258,14 +357,31 @@ Applies operations (C<Mesos::Offer::Operation>: launch, reserve, create, ...) to
 =head2 reviveOffers
 
     my $status = $driver->reviveOffers;
+    my $status = $driver->reviveOffers(\@roles);
 
-Takes all filters and the suppression back.
+Takes filters and suppression back, for all roles of the framework or for those named. With an empty array nothing happens. While
+there is no master it is remembered for the next one.
 
 =head2 suppressOffers
 
     my $status = $driver->suppressOffers;
+    my $status = $driver->suppressOffers(\@roles);
 
-Asks for no offers until C<reviveOffers>.
+Asks for no offers until C<reviveOffers>, for all roles of the framework or for those named. With an empty array nothing happens.
+Suppressed roles stay suppressed when the driver connects again.
+
+=head2 updateFramework
+
+    my $status = $driver->updateFramework($frameworkInfo);
+    my $status = $driver->updateFramework($frameworkInfo, \@suppressedRoles);
+
+Changes the framework: C<$frameworkInfo> (C<Mesos::FrameworkInfo>) is the whole of it, with the C<id> that C<registered> has told.
+Name, C<failover_timeout>, roles, capabilities, labels and so on may change; a master refuses other values for C<user>,
+C<checkpoint> and C<principal> (a log line of level ERROR, and the earlier framework stays). C<@suppressedRoles> are all roles that are
+suppressed from now on; without it those that are suppressed stay so.
+
+Dies if the framework is not registered yet, if the id is missing or another one, or if a suppressed role is named twice or is
+not the framework's. Needs Mesos 1.9.
 
 =head2 requestResources
 
@@ -278,6 +394,12 @@ Tells the master what is wanted (C<Mesos::Request>). Masters only log it.
     my $status = $driver->killTask($taskId);
 
 Kills a task (C<Mesos::TaskID>). Not reliable: call it again while no terminal update has come.
+
+=head2 shutdownExecutor
+
+    my $status = $driver->shutdownExecutor($executorId, $slaveId);
+
+Ends an executor and its tasks. What comes of it is told by C<executorLost> and C<statusUpdate>. Not reliable.
 
 =head2 acknowledgeStatusUpdate
 
@@ -293,11 +415,78 @@ Updates without a uuid need none and are let pass.
 Asks for the states of tasks (C<Mesos::TaskStatus>; only C<task_id> and C<slave_id> count, but C<state> must be there), or with
 an empty array of all tasks of this framework.
 
+=head2 acknowledgeOperationStatus
+
+    my $status = $driver->acknowledgeOperationStatus($operationStatus);
+
+The same for what C<operationStatusUpdate> got: a C<Mesos::OperationStatus>.
+
+=head2 reconcileOperations
+
+    my $status = $driver->reconcileOperations(\@operations);
+
+Asks for the states of operations, each a C<Mesos::Scheduler::Call::ReconcileOperations::Operation> or a hash reference with
+C<operation_id> and, best, C<slave_id> or C<resource_provider_id>; with an empty array, of all operations. The answers are calls
+of C<operationStatusUpdate>.
+
+=head2 acceptInverseOffers
+
+    my $status = $driver->acceptInverseOffers(\@inverseOfferIds);
+    my $status = $driver->acceptInverseOffers(\@inverseOfferIds, $filters);
+
+Tells the master that the framework will have left the agents of these inverse offers (C<Mesos::OfferID>) in time.
+
+=head2 declineInverseOffers
+
+    my $status = $driver->declineInverseOffers(\@inverseOfferIds);
+    my $status = $driver->declineInverseOffers(\@inverseOfferIds, $filters);
+
+Tells the master that it will not.
+
 =head2 sendFrameworkMessage
 
     my $status = $driver->sendFrameworkMessage($executorId, $slaveId, $data);
 
 Sends bytes to an executor. Not reliable.
+
+=head2 stats
+
+    my $stats = $driver->stats;
+
+What the driver has counted since it was made: a new hash reference. C<events>, C<calls> and C<answers> are hashes of counts, by type
+(C<< $stats->{events}{UPDATE} >>, C<< $stats->{calls}{ACCEPT} >>) and by HTTP status (C<< $stats->{answers}{202} >>). The others are
+numbers:
+
+=over
+
+=item queue_length, queue_high_water
+
+Events that wait for their callbacks, now and at most, in the channel that this driver uses, perhaps with others.
+
+=item calls_waiting, calls_unanswered
+
+Calls that wait in the driver, and calls that were sent and not answered.
+
+=item calls_dropped, calls_refused
+
+Calls that were never sent for want of a master, and calls that a master answered with an error.
+
+=item updates_received, updates_acknowledged, updates_made
+
+Status updates that came, acknowledgements that the master has taken, and updates that the driver made itself for tasks that were
+never launched.
+
+=item subscriptions, reconnects, disconnects
+
+Times that a master confirmed the subscription, those of them that were not the first, and losses of it.
+
+=item bytes_in, bytes_out
+
+=item last_heartbeat_age
+
+Seconds since the master's last heartbeat; undef before the first.
+
+=back
 
 =head2 event_handler
 

@@ -8,10 +8,16 @@ use Type::Library -base;
 use Type::Tiny::Class;
 use Types::Standard qw(HashRef Str);
 
+my %class = (
+    OfferOperation     => 'Mesos::Offer::Operation',
+    ReconcileOperation => 'Mesos::Scheduler::Call::ReconcileOperations::Operation',
+);
+
 for my $name (qw(
-    CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID OfferOperation Request SlaveID TaskID TaskInfo TaskStatus
+    CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID OfferOperation OperationStatus ReconcileOperation
+    Request SlaveID TaskID TaskInfo TaskStatus
 )) {
-    my $class = $name eq 'OfferOperation' ? 'Mesos::Offer::Operation' : "Mesos::$name";
+    my $class = $class{$name} || "Mesos::$name";
     my $type = Type::Tiny::Class->new(name => $name, class => $class, library => __PACKAGE__);
     $type->coercion->add_type_coercions(HashRef, sub { $class->new($_) });
     __PACKAGE__->add_type($type);
@@ -32,6 +38,16 @@ sub _dispatcher {
     my $class = $name =~ s/\A\+// ? $name : "Mesos::Dispatcher::$name";
     return $class->new if eval { require_module($class); 1 };
     (my $problem = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+    # An event loop is missing, and not the dispatcher itself.
+    if ($problem =~ m{\ACan't locate (\S+)\.pm in \@INC}) {
+        (my $module = $1) =~ s{/}{::}g;
+        $problem = "$class needs the module $module, which is not installed" if $module ne $class;
+    }
+    _die($problem);
+}
+
+sub _die {
+    my ($problem) = @_;
     # The user's line is behind the frames of Moo and Type::Tiny, which Carp does not look past.
     my $level = 0;
     $level++ while caller($level) =~ /\A(?:Mesos|Moo|Type|Eval::TypeTiny|Method::Generate|Module::Runtime)\b/;
@@ -67,14 +83,18 @@ A L<Type::Library>: it exports C<X>, C<is_X>, C<to_X> and C<assert_X> for each t
 
 =over
 
-=item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, OfferID, Request, SlaveID, TaskID, TaskInfo,
-TaskStatus
+=item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, OfferID, OperationStatus, Request, SlaveID,
+TaskID, TaskInfo, TaskStatus
 
 Objects of C<Mesos::CommandInfo> and so on (L<Mesos::Messages>). Coerced from hash references by the class's C<new>.
 
 =item OfferOperation
 
 Objects of C<Mesos::Offer::Operation>. Coerced from hash references.
+
+=item ReconcileOperation
+
+Objects of C<Mesos::Scheduler::Call::ReconcileOperations::Operation>. Coerced from hash references.
 
 =item Channel, Dispatcher, Executor, ExecutorDriver, Scheduler, SchedulerDriver
 

@@ -64,7 +64,7 @@ fn subscribe(machine: &mut ExecutorMachine, second: f64) -> Vec<Action> {
 }
 
 fn registered(changes: &[(&str, &str)]) -> ExecutorMachine {
-    let mut machine = ExecutorMachine::new(environment(changes), 3);
+    let mut machine = ExecutorMachine::new(environment(changes), Arc::new(Counters::executor()), 3);
     machine.start(at(0.0));
     assert_eq!(names(&subscribe(&mut machine, 0.0)), ["registered"]);
     machine
@@ -128,7 +128,7 @@ fn captured_sessions_byte_by_byte() {
         let environment = Environment::read(|name| all.get(name).cloned()).expect("environment");
         let request = captures::read(&format!("{folder}/00-SUBSCRIBE.request.http")).expect("request");
         let response = captures::read(&format!("{folder}/00-SUBSCRIBE.response.http")).expect("response");
-        let mut machine = ExecutorMachine::new(environment, 3);
+        let mut machine = ExecutorMachine::new(environment, Arc::new(Counters::executor()), 3);
         machine.start(at(0.0));
         machine.opened(Link::Stream, at(0.0));
         let body = &request[request.windows(4).position(|w| w == b"\r\n\r\n").expect("head") + 4..];
@@ -261,7 +261,7 @@ fn with_checkpointing_everything_unacknowledged_is_sent_again() {
 #[test]
 fn without_checkpointing_the_loss_of_the_agent_is_the_end() {
     for connected_once in [true, false] {
-        let mut machine = ExecutorMachine::new(environment(&[]), 3);
+        let mut machine = ExecutorMachine::new(environment(&[]), Arc::new(Counters::executor()), 3);
         machine.start(at(0.0));
         if connected_once {
             subscribe(&mut machine, 0.0);
@@ -280,7 +280,7 @@ fn an_agent_that_recovers_is_waited_for_and_one_that_knows_nothing_ends_it() {
         machine.received(Link::Stream, response.as_bytes(), at(0.0));
         names(&machine.take_actions())
     };
-    let mut machine = ExecutorMachine::new(environment(&[]), 3);
+    let mut machine = ExecutorMachine::new(environment(&[]), Arc::new(Counters::executor()), 3);
     machine.start(at(0.0));
     assert_eq!(
         answer(&mut machine, "503 Service Unavailable", "Agent has not finished recovery"),
@@ -293,7 +293,7 @@ fn an_agent_that_recovers_is_waited_for_and_one_that_knows_nothing_ends_it() {
         ["shutdown"]
     );
 
-    let mut machine = ExecutorMachine::new(environment(&[]), 3);
+    let mut machine = ExecutorMachine::new(environment(&[]), Arc::new(Counters::executor()), 3);
     machine.start(at(0.0));
     assert_eq!(answer(&mut machine, "401 Unauthorized", "no"), ["error"]);
 }

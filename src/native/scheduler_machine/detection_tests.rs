@@ -3,6 +3,8 @@
 use super::*;
 use crate::driver::master::Master;
 use crate::native::http;
+use crate::native::Endpoint;
+use crate::proto;
 
 fn at(elapsed: f64) -> Now {
     Now {
@@ -23,6 +25,11 @@ fn machine() -> SchedulerMachine {
         framework: framework.encode_to_vec(),
         implicit_acknowledgements: true,
         master_timeout: Some(Duration::from_secs(60)),
+        window: 256,
+        reconcile_on_registration: false,
+        store: None,
+        known_id: Arc::default(),
+        counters: Arc::new(Counters::scheduler()),
         seed: 1,
     })
 }

@@ -1,7 +1,11 @@
 //! The machine without sockets: a captured session byte by byte, and everything that depends on the clock.
 
+mod surface;
+
 use super::*;
 use crate::native::captures;
+use crate::native::Endpoint;
+use crate::proto;
 
 fn at(seconds: f64) -> Now {
     Now {
@@ -16,6 +20,11 @@ fn machine(framework: Vec<u8>, master_timeout: Option<Duration>) -> SchedulerMac
         framework,
         implicit_acknowledgements: true,
         master_timeout,
+        window: 256,
+        reconcile_on_registration: false,
+        store: None,
+        known_id: Arc::default(),
+        counters: Arc::new(Counters::scheduler()),
         seed: 7,
     })
 }
@@ -109,6 +118,14 @@ fn expected(records: &[Vec<u8>]) -> Vec<(&'static str, Vec<Vec<u8>>)> {
                     None => ("slaveLost", vec![agent]),
                 }
             }
+            Type::InverseOffers => {
+                let offers = event.inverse_offers.expect("inverse offers").inverse_offers;
+                ("inverseOffers", offers.iter().map(|o| o.encode_to_vec()).collect())
+            }
+            Type::UpdateOperationStatus => {
+                let status = event.update_operation_status.expect("update").status;
+                ("operationStatusUpdate", vec![status.encode_to_vec()])
+            }
             Type::Error => ("error", vec![event.error.expect("error").message.into_bytes()]),
             _ => continue,
         });
@@ -140,10 +157,14 @@ fn captured_sessions_byte_by_byte() {
                         Arg::Scalar(_, bytes) => vec![bytes.clone()],
                         Arg::List(_, items) => items.clone(),
                     });
-                    let uuid = emission.acknowledgement.as_ref().map(|a| a.uuid.clone());
+                    let uuid = emission.acknowledgement.as_ref().map(|a| a.uuid().to_vec());
                     if let ("statusUpdate", Some(Arg::Scalar(_, status))) = (emission.name, emission.args.first()) {
                         let status = proto::TaskStatus::decode(&status[..]).expect("status");
                         assert_eq!(uuid, status.uuid.map(|u| u.to_vec()), "{folder}");
+                    } else if let ("operationStatusUpdate", Some(Arg::Scalar(_, status))) = (emission.name, emission.args.first())
+                    {
+                        let status = proto::OperationStatus::decode(&status[..]).expect("status");
+                        assert_eq!(uuid, status.uuid.map(|u| u.value.to_vec()), "{folder}");
                     }
                     emitted.push((emission.name, args.collect::<Vec<_>>()));
                 }
@@ -332,20 +353,6 @@ fn a_stop_waits_for_the_answer_to_teardown_and_no_longer_than_five_seconds() {
             }
         }
         assert_eq!(machine.take_actions().last(), Some(&Action::Done));
-    }
-}
-
-#[test]
-fn suppressed_roles_stay_those_of_the_framework() {
-    let mut machine = subscribed();
-    for (revive, roles, expected) in [
-        (false, vec!["foreign".to_string()], vec![]),
-        (false, vec![], vec!["*"]),
-        (true, vec!["*".to_string()], vec![]),
-        (false, vec!["*".to_string()], vec!["*"]),
-    ] {
-        machine.command(Command::Call(Prepared::Roles { revive, roles }), at(1.0));
-        assert_eq!(machine.suppressed.iter().collect::<Vec<_>>(), expected);
     }
 }
 

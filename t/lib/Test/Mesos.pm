@@ -10,6 +10,7 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use Mesos::SchedulerDriver;
 use Test::Framework;
+use Test::Mesos::Surface ();
 use Test::More;
 
 our @EXPORT_OK = qw(driver_for run_tasks command custom_executor scenarios);
@@ -182,6 +183,7 @@ sub scenarios {
             $next->run;
             is $second->states->{t}[-1], Mesos::TaskState::TASK_KILLED();
         },
+        Test::Mesos::Surface::scenarios(),
     );
 }
 

@@ -22,6 +22,8 @@ sub _stopped { my $dispatcher = $_[0]{dispatcher}; $dispatcher->interrupt_wait i
 # What consumers may say about themselves; the drivers do.
 sub _driver_id {0}
 sub _is_alive {1}
+# Events that a handler need not know.
+sub _is_optional {0}
 
 # A class without BUILD of its own gets one to hang the modifier on.
 sub BUILD { }
@@ -59,18 +61,22 @@ sub join {
 
 sub dispatch_event {
     my ($self) = @_;
-    my ($id, $receipt, $event, @args) = $self->dispatcher->channel->_take;
+    # Straight into the hashes: this is what every event costs.
+    my $dispatcher = $self->{dispatcher};
+    my ($id, $receipt, $event, @args) = $dispatcher->{channel}->_take;
     return unless defined $event;
     # Drivers may share a dispatcher: what a driver queued goes to its own handler.
-    my $driver = $id ? $self->dispatcher->{_drivers}{$id} : $self;
+    my $driver = $id ? $dispatcher->{_drivers}{$id} : $self;
     # A driver takes its events with it when it goes; here it went since.
     return unless $driver;
     my $handler = $driver->event_handler;
-    if ($handler->can($event)) { $handler->$event($driver, @args) }
-    else                       { carp "Event handler can't process event type $event" }
+    if (my $callback = $handler->can($event)) { $handler->$callback($driver, @args) }
+    # Nobody has seen what is not acknowledged.
+    elsif ($driver->_is_optional($event)) { undef $receipt }
+    else                                  { carp "Event handler can't process event type $event" }
     # Not reached when the handler died: then Mesos sends the update again.
     $receipt->acknowledge if $receipt;
-    $driver->running(0) if $driver->running && !$driver->_is_alive;
+    $driver->running(0) if $driver->{running} && !$driver->_is_alive;
     return ($event, @args);
 }
 
@@ -102,7 +108,8 @@ Mesos::Role::HasDispatcher - a class that handles the events of a dispatcher
 Composed into L<Mesos::SchedulerDriver> and L<Mesos::ExecutorDriver>, and into any class of Moo or Moose that has the methods
 C<event_handler>, C<status>, C<start>, C<stop> and C<abort>.
 
-Each event is the name of a method of the handler. If the handler has no such method there is a warning. Several drivers may share
+Each event is the name of a method of the handler. If the handler has no such method there is a warning, unless the driver calls
+the method optional. Several drivers may share
 a dispatcher: events of a driver reach its own handler, events that the program itself sends reach that of the driver made last.
 
 =head1 ATTRIBUTES

@@ -1,0 +1,182 @@
+//! What a framework is registered as: its FrameworkInfo, its id, and the roles for which it wants no offers.
+//!
+//! All of it goes into every SUBSCRIBE. What changes while there is no subscription that could be told is told by one
+//! UPDATE_FRAMEWORK after the next one, as libmesos does.
+
+use super::fields;
+use super::wire::scheduler as wire;
+use super::wire::{FrameworkInfo, Id};
+use prost::Message;
+use std::collections::{BTreeSet, VecDeque};
+
+/// FrameworkInfo.Capability.Type
+const PARTITION_AWARE: i32 = 5;
+const MULTI_ROLE: i32 = 6;
+
+/// See the module.
+pub struct Registration {
+    /// Encoded FrameworkInfo without id.
+    info: Vec<u8>,
+    decoded: FrameworkInfo,
+    /// Encoded FrameworkID.
+    id: Option<Vec<u8>>,
+    suppressed: BTreeSet<String>,
+    /// Something changed that the master has not been told.
+    changed: bool,
+    /// The FrameworkInfo that the master has accepted, and those that it has not answered yet.
+    accepted: Vec<u8>,
+    unanswered: VecDeque<Vec<u8>>,
+}
+
+impl Registration {
+    /// `framework`: encoded FrameworkInfo; the id in it, if any, is that of an earlier driver.
+    pub fn new(framework: &[u8]) -> Self {
+        let decoded = FrameworkInfo::decode(framework).unwrap_or_default();
+        let id = decoded.id.as_ref().and_then(|id| id.value.as_deref());
+        let info = fields::without(framework, &[3]).unwrap_or_default();
+        Registration {
+            id: id.filter(|value| !value.is_empty()).map(fields::id),
+            accepted: info.clone(),
+            info,
+            decoded,
+            suppressed: BTreeSet::new(),
+            changed: false,
+            unanswered: VecDeque::new(),
+        }
+    }
+
+    /// Encoded FrameworkID.
+    pub fn id(&self) -> Option<&Vec<u8>> {
+        self.id.as_ref()
+    }
+
+    /// The id, or the name of a framework without one: for log lines.
+    pub fn name(&self) -> String {
+        let id = self.id.as_deref().and_then(value);
+        id.unwrap_or_else(|| format!("{:?} (no id yet)", self.decoded.name.as_deref().unwrap_or("")))
+    }
+
+    pub fn is_partition_aware(&self) -> bool {
+        self.can(PARTITION_AWARE)
+    }
+
+    fn can(&self, capability: i32) -> bool {
+        self.decoded.capabilities.iter().any(|c| c.kind == Some(capability))
+    }
+
+    /// Encoded FrameworkInfo with the id, and the suppressed roles.
+    pub fn content(&self) -> (Vec<u8>, Vec<String>) {
+        let mut info = self.info.clone();
+        if let Some(id) = &self.id {
+            fields::append(&mut info, 3, id);
+        }
+        (info, self.suppressed.iter().cloned().collect())
+    }
+
+    /// An encoded SUBSCRIBE.
+    pub fn subscribe(&mut self) -> Vec<u8> {
+        let (framework_info, suppressed_roles) = self.content();
+        let (kind, _) = wire::SUBSCRIBE;
+        self.unanswered = VecDeque::from([self.info.clone()]);
+        let call = wire::Call {
+            framework_id: self.id.clone(),
+            kind: Some(kind),
+            subscribe: Some(wire::Subscribe {
+                framework_info,
+                suppressed_roles,
+            }),
+            ..Default::default()
+        };
+        call.encode_to_vec()
+    }
+
+    /// The master has confirmed a SUBSCRIBE under this encoded id. False: it is not that of this framework.
+    pub fn subscribed(&mut self, id: Vec<u8>) -> bool {
+        if self.id.as_deref().is_some_and(|known| value(known) != value(&id)) {
+            return false;
+        }
+        self.id = Some(id);
+        self.answered(true);
+        true
+    }
+
+    /// The call that tells the master what has changed without it.
+    pub fn pending_update(&mut self) -> Option<super::scheduler_calls::Prepared> {
+        std::mem::take(&mut self.changed).then(|| self.update())
+    }
+
+    /// UPDATE_FRAMEWORK. Its answer is to be told by [`answered`](Self::answered).
+    pub fn update(&mut self) -> super::scheduler_calls::Prepared {
+        let (info, suppressed) = self.content();
+        self.unanswered.push_back(self.info.clone());
+        super::scheduler_calls::update_framework(info, suppressed)
+    }
+
+    /// The answer to the oldest UPDATE_FRAMEWORK. What a master has refused is not tried again with the next SUBSCRIBE.
+    pub fn answered(&mut self, accepted: bool) {
+        let Some(info) = self.unanswered.pop_front() else {
+            return;
+        };
+        if accepted {
+            self.accepted = info;
+        } else if self.unanswered.is_empty() {
+            self.set_info(self.accepted.clone());
+            let roles = self.roles();
+            self.suppressed.retain(|role| roles.contains(role));
+        }
+    }
+
+    fn set_info(&mut self, info: Vec<u8>) {
+        self.decoded = FrameworkInfo::decode(&info[..]).unwrap_or_default();
+        self.info = info;
+    }
+
+    /// Another FrameworkInfo; without roles those that are suppressed and still there stay suppressed.
+    pub fn change(&mut self, info: &[u8], suppressed: Option<Vec<String>>) {
+        self.set_info(fields::without(info, &[3]).unwrap_or_default());
+        if let Some(suppressed) = suppressed {
+            self.suppressed = suppressed.into_iter().collect();
+        }
+        let roles = self.roles();
+        self.suppressed.retain(|role| roles.contains(role));
+    }
+
+    /// Suppresses or revives roles, all of them if none is named.
+    pub fn change_roles(&mut self, revive: bool, roles: &[String]) {
+        let own = self.roles();
+        let changed: &[String] = match roles.is_empty() {
+            true => &own,
+            // A master ignores a call with a foreign role, but refuses a SUBSCRIBE with one.
+            false if roles.iter().all(|r| own.contains(r)) => roles,
+            false => &[],
+        };
+        for role in changed {
+            match revive {
+                true => drop(self.suppressed.remove(role)),
+                false => drop(self.suppressed.insert(role.clone())),
+            }
+        }
+    }
+
+    /// The next subscription is to be followed by an UPDATE_FRAMEWORK.
+    pub fn tell_later(&mut self) {
+        self.changed = true;
+    }
+
+    fn roles(&self) -> Vec<String> {
+        roles(&self.decoded)
+    }
+}
+
+/// The roles of a framework.
+pub fn roles(info: &FrameworkInfo) -> Vec<String> {
+    match info.capabilities.iter().any(|c| c.kind == Some(MULTI_ROLE)) {
+        true => info.roles.clone(),
+        false => vec![info.role.clone().unwrap_or_else(|| "*".to_string())],
+    }
+}
+
+/// The text of an encoded id.
+pub fn value(id: &[u8]) -> Option<String> {
+    Id::decode(id).ok().and_then(|id| id.value)
+}
