@@ -53,6 +53,7 @@ level(MesosChannel *channel)
 {
     MesosDispatcher *dispatcher = NULL;
     MesosEvent *event = NULL;
+    uint64_t taken = 0;
     int fd, i;
 
     OK(mesos_dispatcher_new_pipe(channel, &dispatcher));
@@ -70,7 +71,11 @@ level(MesosChannel *channel)
         mesos_event_free(event);
     }
     CHECK(!readable(fd, 0));
-    CHECK(mesos_channel_taken(channel) == 70001);
+    CHECK(!mesos_channel_waiting(channel, &taken));
+    OK(mesos_channel_send(channel, event_named("e")));
+    CHECK(mesos_channel_waiting(channel, &taken) && taken == 70001);
+    OK(mesos_channel_take(channel, &event));
+    mesos_event_free(event);
     mesos_dispatcher_free(dispatcher);
     CHECK(fcntl(fd, F_GETFD) == -1); /* closed with its dispatcher */
 }

@@ -30,6 +30,8 @@ new_driver(MesosChannel *channel, const char *master, const char *helper)
     options.implicit_acknowledgements = true;
     options.master_timeout = *helper ? 0 : 0.2; /* the embedded cluster is slow under valgrind */
     options.helper = bytes(helper);
+    options.max_unanswered_calls = 256;
+    options.max_queued_calls = 1000;
     OK(mesos_scheduler_driver_new(channel, &options, &driver));
     return driver;
 }

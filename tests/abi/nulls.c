@@ -30,7 +30,7 @@ handles(void)
     OK(mesos_channel_new(&channel));
     FAILS(mesos_channel_take(NULL, &event), MESOS_NULL_POINTER, "the channel is not initialised");
     FAILS(mesos_channel_take(channel, NULL), MESOS_NULL_POINTER, "no place for the result");
-    CHECK(mesos_channel_size(NULL) == 0 && mesos_channel_taken(NULL) == 0);
+    CHECK(mesos_channel_size(NULL) == 0 && !mesos_channel_waiting(NULL, NULL));
     FAILS(mesos_channel_send(channel, NULL), MESOS_NULL_POINTER, "");
     /* The event is consumed, also by a call that fails: a leak checker would see it. */
     FAILS(mesos_channel_send(NULL, event_named("lost")), MESOS_NULL_POINTER, "the channel is not initialised");
@@ -66,6 +66,7 @@ scheduler_driver(void)
     MesosChannel *channel = NULL;
     MesosSchedulerDriver *driver = NULL;
     MesosSchedulerOptions options;
+    MesosStats *stats = NULL;
     int status = -1;
 
     memset(&options, 0, sizeof options);
@@ -89,12 +90,23 @@ scheduler_driver(void)
     NOT_INITIALISED(mesos_scheduler_driver_launch_tasks(NULL, no_list, no_list, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_accept_offers(NULL, no_list, no_list, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_decline_offer(NULL, none, none, &status));
-    NOT_INITIALISED(mesos_scheduler_driver_revive_offers(NULL, &status));
-    NOT_INITIALISED(mesos_scheduler_driver_suppress_offers(NULL, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_revive_offers(NULL, no_list, true, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_suppress_offers(NULL, no_list, true, &status));
     NOT_INITIALISED(mesos_scheduler_driver_kill_task(NULL, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_acknowledge(NULL, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_send_framework_message(NULL, none, none, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_reconcile_tasks(NULL, no_list, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_update_framework(NULL, none, no_list, true, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_accept_inverse_offers(NULL, no_list, none, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_decline_inverse_offers(NULL, no_list, none, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_acknowledge_operation(NULL, none, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_reconcile_operations(NULL, no_list, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_shutdown_executor(NULL, none, none, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_stats(NULL, &stats));
+    NOT_INITIALISED(mesos_executor_driver_stats(NULL, &stats));
+    CHECK(mesos_stats_count(NULL) == 0);
+    FAILS(mesos_stats_get(NULL, 0, NULL), MESOS_NULL_POINTER, "");
+    mesos_stats_free(NULL);
     CHECK(status == -1); /* nothing was written */
     mesos_channel_free(channel);
 }
