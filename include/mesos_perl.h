@@ -544,9 +544,9 @@ MesosCode mesos_channel_take(const struct MesosChannel *channel, struct MesosEve
 size_t mesos_channel_size(const struct MesosChannel *channel);
 
 /*
- How many events were ever taken from the channel.
+ Whether events are queued; if so, `taken` is how many were ever taken.
  */
-uint64_t mesos_channel_taken(const struct MesosChannel *channel);
+bool mesos_channel_waiting(const struct MesosChannel *channel, uint64_t *taken);
 
 /*
  A dispatcher with a descriptor that is readable exactly while the channel holds events. Owned by the caller.

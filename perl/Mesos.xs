@@ -43,10 +43,13 @@ size(SV *self)
   OUTPUT:
     RETVAL
 
-UV
-_taken(SV *self)
+# How many events were ever taken, or undef if none is queued.
+SV *
+_waiting(SV *self)
+  PREINIT:
+    uint64_t taken;
   CODE:
-    RETVAL = (UV)mesos_channel_taken(mesos_handle(aTHX_ self, &mesos_channel_type));
+    RETVAL = mesos_channel_waiting(mesos_handle(aTHX_ self, &mesos_channel_type), &taken) ? newSVuv((UV)taken) : &PL_sv_undef;
   OUTPUT:
     RETVAL
 
@@ -195,6 +198,16 @@ int
 status(SV *self)
   CODE:
     mesos_check(aTHX_ mesos_scheduler_driver_status(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &RETVAL));
+  OUTPUT:
+    RETVAL
+
+bool
+_xs_is_running(SV *self)
+  PREINIT:
+    int status;
+  CODE:
+    mesos_check(aTHX_ mesos_scheduler_driver_status(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &status));
+    RETVAL = status == 2 /* DRIVER_RUNNING */;
   OUTPUT:
     RETVAL
 

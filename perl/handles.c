@@ -117,8 +117,11 @@ mesos_detach(pTHX_ SV *self, mesos_type *type)
 SV *
 mesos_new_object(pTHX_ const char *class, mesos_type *type, void *handle)
 {
-    SV *object = sv_2mortal(newRV_noinc((SV *)newHV()));
-    mesos_attach(aTHX_ object, type, handle);
+    SV *body = newSV_type(SVt_PVMG);
+    SV *object = sv_2mortal(newRV_noinc(body));
+    MAGIC *mg = sv_magicext(body, NULL, PERL_MAGIC_ext, &type->magic, NULL, 0);
+    mg->mg_flags |= MGf_DUP;
+    mg->mg_ptr = (char *)handle;
     return sv_bless(object, gv_stashpv(class, GV_ADD));
 }
 

@@ -98,6 +98,12 @@ impl Channel {
         self.lock().taken
     }
 
+    /// [`taken`](Self::taken) if events are queued.
+    pub fn waiting(&self) -> Option<u64> {
+        let queue = self.lock();
+        (!queue.events.is_empty()).then_some(queue.taken)
+    }
+
     /// The longest that the queue ever was.
     pub fn high_water(&self) -> usize {
         self.lock().high_water

@@ -159,6 +159,26 @@ each_dispatcher(sub {
         $second->set_cb(sub { });
     };
 
+    subtest 'arguments of the wrong type' => sub {
+        my $dispatcher = dispatcher($name);
+        my @cases = (
+            [cb => sub { dispatcher($name, cb => 'x') }], [cb => sub { dispatcher($name, cb => undef) }],
+            [channel => sub { dispatcher($name, channel => {}) }], [channel => sub { dispatcher($name, channel => undef) }],
+            [qr/\$_\[1\]|"cb"|\$value/ => sub { $dispatcher->set_cb(undef) }],
+            $name =~ /IOAsync|Mojo/ ? [loop => sub { dispatcher($name, loop => bless [], 'Loop') }] : (),
+        );
+        for my $case (@cases) {
+            my ($argument, $code) = @$case;
+            my @warnings;
+            local $SIG{__WARN__} = sub { push @warnings, @_ };
+            ok !eval { $code->(); 1 }, 'dies';
+            # Looked at as text: the types' own errors are objects.
+            my $error = "$@";
+            like $error, qr/did not pass type constraint .*$argument.* at \Q${\__FILE__}\E line \d+/, "names $argument";
+            is_deeply \@warnings, [], 'and says nothing else';
+        }
+    };
+
     subtest 'fork' => sub {
         my $dispatcher = dispatcher($name);
         my $got = 0;
@@ -212,6 +232,23 @@ subtest 'descriptor' => sub {
     close $dispatcher->fh;
     $dispatcher->send('e');
     is $readable->(), 1, 'closing the handle leaves the descriptor alone';
+};
+
+# Mesos 1.07.1 died when the loop had stopped: it asked the dispatcher for the status of a driver.
+subtest 'run of a dispatcher' => sub {
+    my %program = (
+        IOAsync => 'my $d = Mesos::Dispatcher::IOAsync->new; $d->set_cb(sub { print $d->recv; $d->loop->stop("stopped") });
+            $d->send("e"); print " ", $d->run, "\n"; $d->set_cb(sub { })',
+        POE => 'our $d = Mesos::Dispatcher::POE->new; $d->set_cb(sub { print $d->recv; POE::Kernel->stop });
+            $d->send("e"); $d->run; print " stopped\n"; $d->set_cb(sub { })',
+    );
+    each_dispatcher(sub {
+        my ($name) = @_;
+        # Stopping a loop is for good in some: a process of its own.
+        open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), "-MMesos::Dispatcher::$name", '-e', $program{$name} or die $!;
+        is do { local $/; readline $out }, "e stopped\n", 'returns when the loop was stopped';
+        ok close $out, 'and the program ends well';
+    }, sort keys %program);
 };
 
 subtest 'the base class' => sub {

@@ -2,6 +2,7 @@
 use strict;
 use warnings FATAL => 'all';
 use File::Find ();
+use File::Spec;
 use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use JSON::PP qw(encode_json);
@@ -55,6 +56,27 @@ subtest 'settings that are wrong name themselves, at the line that makes the dri
         ok !eval { Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new); 1 };
         like $@, qr/$name: .* at \Q${\__FILE__}\E line ${\(__LINE__ - 1)}\b/, "$name=$value";
     }
+};
+
+subtest 'a program that has left the folder that its @INC is relative to' => sub {
+    my $code = q{
+        require Test::Mesos;
+        # Perl itself finds nothing more there.
+        require Mesos::Dispatcher::AnyEvent;
+        chdir '/' or die;
+        my $task = {task_id => {value => 't'}, name => 't', data => 'd', executor => Test::Mesos::custom_executor('e')};
+        my $seen;
+        my ($scheduler) = Test::Mesos::run_tasks('local', [$task], scheduler => {
+            on_update => sub { my ($driver, $update) = @_;
+                $driver->sendFrameworkMessage(@$update{qw(executor_id slave_id)}, 't:x') if $update->{state} == 1 },
+        });
+        print "@{ $scheduler->states->{t} }\n";
+    };
+    # Without PERL5LIB: it would help the executor.
+    delete local $ENV{PERL5LIB};
+    open my $out, '-|', $^X, (map { '-I' . File::Spec->abs2rel($_) } grep { !ref } @INC), '-e', $code or die $!;
+    my $said = do { local $/; readline $out };
+    is $said, "1 2\n", 'helper and executor are found';
 };
 
 subtest 'nobody else may use it' => sub {

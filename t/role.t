@@ -136,6 +136,20 @@ subtest 'a shared dispatcher' => sub {
     is scalar @{ $handler[1]{got} }, 1, 'what the program sends goes to the driver that was made last';
 };
 
+subtest 'an event loop that is not installed' => sub {
+    my %first = (AnyEvent => 'AnyEvent', Interrupt => 'Async::Interrupt', IOAsync => 'IO::Async::Handle', Mojo => 'Mojo::IOLoop', POE => 'POE::Kernel');
+    for my $name (sort keys %first) {
+        (my $file = "$first{$name}.pm") =~ s{::}{/}g;
+        # In a process that has not loaded it; @INC is as if it were nowhere.
+        my $code = qq{require Mesos::Types; unshift \@INC, sub { \@INC = () if \$_[1] eq '$file'; return };
+            eval { Mesos::Types::Dispatcher()->coerce('$name') }; print \$@};
+        $code =~ s/\\([\@\$])/$1/g;
+        open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), '-e', $code or die $!;
+        my $said = do { local $/; <$out> };
+        is $said, "Mesos::Dispatcher::$name needs the module $first{$name}, which is not installed at -e line 2.\n", $name;
+    }
+};
+
 subtest 'bad dispatchers' => sub {
     for my $bad ('Nope', undef, {}, 'x y') {
         ok !eval { TestDriver->new(event_handler => 1, dispatcher => $bad); 1 };

@@ -278,6 +278,9 @@ fn leaders_change_under_load() {
         lead([2, 0, 1][round as usize % 3]);
         framework.until("the new leader", |f| f.registrations() > registrations);
     }
+    // Those whose callbacks died come again when it changes once more.
+    framework.until("every update once", |f| f.delivered.len() == 1000);
+    lead(0);
     framework.balance(&agents);
 }
 

@@ -208,7 +208,8 @@ fn launches_without_a_master_are_lost() {
         assert_eq!(subscribe.subscribe.expect("subscribe").suppressed_roles, ["*"]);
         expect(&channel, "registered");
         let call: api::Call = server.accept().request().decode();
-        assert_eq!(call.r#type(), api::call::Type::Suppress, "remembered; the KILL was dropped");
+        assert_eq!(call.r#type(), api::call::Type::UpdateFramework, "the KILL was dropped");
+        assert_eq!(call.update_framework.expect("its content").suppressed_roles, ["*"]);
     }
 }
 

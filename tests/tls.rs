@@ -5,7 +5,7 @@
 mod support;
 
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, scheduler, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{executor, scheduler, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::proto::{self, executor as executor_api, scheduler as api};
 use prost::Message;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
-use support::scheduler::{kill, options, subscribe};
+use support::scheduler::{kill, offers, options, subscribe};
 use support::{expect, text, Server};
 use tokio_rustls::TlsAcceptor;
 
@@ -280,6 +280,36 @@ fn redirects_keep_credentials_within_https() {
     expect(&channel, "registered");
     driver.close();
     assert!(leader.is_idle());
+}
+
+/// More than any buffer holds, with a window full of calls and a server that reads late.
+#[test]
+fn large_calls_in_a_row() {
+    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
+    let port = proxy(&server_certificate(&ca), None, server.port());
+    let file = folder.write("ca.pem", &ca.cert.pem());
+    let master = format!("https://127.0.0.1:{port}");
+    let (driver, channel) = start(master, &server, &[("LIBPROCESS_SSL_CA_FILE", &file)]);
+    let (mut stream, _) = subscribe(&server);
+    expect(&channel, "registered");
+    for number in 0..600_u32 {
+        let call = SchedulerCall::SendFrameworkMessage {
+            executor_id: proto::ExecutorId { value: "E".into() }.encode_to_vec(),
+            slave_id: proto::SlaveId { value: "S".into() }.encode_to_vec(),
+            data: number.to_be_bytes().repeat(8_000),
+        };
+        assert_eq!(driver.call(call), Ok(Status::Running));
+    }
+    // Events come through meanwhile.
+    stream.record(&offers(&["o"]));
+    expect(&channel, "resourceOffers");
+    let mut calls = server.accept();
+    for number in 0..600_u32 {
+        let data = calls.request().decode::<api::Call>().message.expect("MESSAGE").data;
+        assert_eq!(data, number.to_be_bytes().repeat(8_000));
+        calls.accepted();
+    }
+    driver.close();
 }
 
 #[test]

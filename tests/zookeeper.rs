@@ -10,7 +10,7 @@ use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 use support::scheduler::{options, start, subscribe, subscribed};
-use support::{expect, text, wait_for, Connection, Server};
+use support::{expect, message, next_event, text, wait_for, Connection, Server};
 use zookeeper_support::{Ensemble, Kind, Writer};
 
 fn json(master: &Server) -> String {
@@ -158,6 +158,49 @@ fn an_ensemble_that_is_gone_ends_the_session_and_comes_back() {
     expect(&channel, "reregistered");
     assert_eq!(driver.status(), Status::Running);
     finish(&*driver, &channel);
+}
+
+/// MESOS_TEST_MASTERS=host:port,... names real masters of Apache Mesos. They do not know this ZooKeeper: the nodes are made here.
+#[test]
+fn real_masters_lead_in_turn() {
+    let Ok(masters) = std::env::var("MESOS_TEST_MASTERS") else {
+        return eprintln!("SKIPPED: MESOS_TEST_MASTERS is not set");
+    };
+    let Some(ensemble) = Ensemble::started(3, 60_000) else {
+        return;
+    };
+    let ports: Vec<u16> = masters
+        .split(',')
+        .map(|m| m.rsplit_once(':').expect(m).1.parse().expect(m))
+        .collect();
+    assert!(ports.len() > 1);
+    let mut writer = Writer::connect(ensemble.port(0));
+    writer.create("/mesos", b"", Kind::Persistent);
+    let mut create = |port: &u16| {
+        let info = format!(r#"{{"address":{{"ip":"127.0.0.1","port":{port}}},"port":{port}}}"#);
+        writer.create("/mesos/json.info_", info.as_bytes(), Kind::PersistentSequential)
+    };
+    let nodes: Vec<String> = ports.iter().map(&mut create).collect();
+    let nowhere = Server::new();
+    let (driver, channel) = driver(ensemble.url("", "/mesos"), &nowhere);
+    for (round, port) in ports.iter().enumerate() {
+        let (name, argument) = if round == 0 { ("registered", 1) } else { ("reregistered", 0) };
+        // Agents' offers may come in between.
+        let found = loop {
+            let event = next_event(&channel);
+            if event.name != "resourceOffers" {
+                break event;
+            }
+        };
+        assert_eq!(found.name, name);
+        assert_eq!(message::<MasterInfo>(&found, argument).port, u32::from(*port));
+        if round + 1 < nodes.len() {
+            writer.delete(&nodes[round]);
+            while next_event(&channel).name != "disconnected" {}
+        }
+    }
+    driver.stop(false);
+    driver.close();
 }
 
 #[test]

@@ -91,6 +91,52 @@ unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal
 remove_tree($source);
 ok !-e $source, 'the sources are gone';
 
+# A framework on the embedded cluster, with a task and an executor in Perl, which has to find the installed module too.
+my $framework = <<'END';
+use strict;
+use warnings;
+use Mesos::SchedulerDriver;
+package Framework;
+use Moo;
+extends 'Mesos::Scheduler';
+has ended => (is => 'ro', default => sub { {} });
+sub resourceOffers {
+    my ($self, $driver, $offers) = @_;
+    my %task = (slave_id => $offers->[0]{slave_id}, resources => [{name => 'cpus', type => 0, scalar => {value => 0.1}}]);
+    my $executor = {executor_id => {value => 'e'}, name => 'e', command => {value => "$^X $ARGV[0]"}};
+    $driver->launchTasks([$offers->[0]{id}], $self->{launched}++ ? [] : [
+        {%task, task_id => {value => 'command'}, name => 'c', command => {value => 'exit 0'}},
+        {%task, task_id => {value => 'custom'}, name => 'e', executor => $executor},
+    ]);
+}
+sub statusUpdate {
+    my ($self, $driver, $update) = @_;
+    $self->ended->{"$update->{task_id}{value} $update->{state}"}++ if $update->{state} > 1;
+    $driver->stop if keys %{ $self->ended } == 2;
+}
+package main;
+my $scheduler = Framework->new;
+Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => $scheduler)->run;
+print join(', ', sort keys %{ $scheduler->ended }), "\n";
+END
+my $executor = <<'END';
+use strict;
+use warnings;
+use Mesos::ExecutorDriver;
+package Executor;
+use Moo;
+extends 'Mesos::Executor';
+sub launchTask { my ($self, $driver, $task) = @_; $driver->sendStatusUpdate({task_id => $task->{task_id}, state => 2}) }
+sub shutdown { my ($self, $driver) = @_; $driver->stop }
+package main;
+Mesos::ExecutorDriver->new(executor => Executor->new)->run;
+END
+for my $file ([framework => $framework], [executor => $executor]) {
+    open my $out, '>', "$scratch/$file->[0].pl" or die $!;
+    print $out $file->[1];
+    close $out or die $!;
+}
+
 my $program = 'print "$INC{q(Mesos.pm)} $Mesos::VERSION\n"';
 for my $installed (qw(base prefix destdir sudo)) {
     my $root = "$scratch/$installed";
@@ -106,6 +152,8 @@ for my $installed (qw(base prefix destdir sudo)) {
     my @include = $installed eq 'base' || $installed eq 'sudo' ? ("-I$root/lib/perl5") : ("-I$lib");
     like run_in('/', "$installed: loads", $^X, @include, '-MMesos::SchedulerDriver', '-e', $program),
         qr/^\Q$lib\E\/Mesos\.pm 2\.0\.0$/, "$installed: and it is that one";
+    is run_in('/', "$installed: a framework on the embedded cluster", 'timeout', 120, $^X, @include, "$scratch/framework.pl", "$scratch/executor.pl"),
+        "command 2, custom 2\n", "$installed: the helper is found, and the executor finds the module";
     is_deeply [ grep {/\.o$|Mesos\.(?:xs|c)$|\.rs$/} keys %$there ], [], "$installed: no sources";
 }
 

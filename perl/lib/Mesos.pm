@@ -124,6 +124,15 @@ Read with C<< master => 'local' >>, as a Mesos agent reads them: what it offers 
 its attributes (C<rack:r1;level:3>) and host name, where the sandboxes go (by default a private directory that is removed at the
 end), and a JSON object with more environment for tasks and executors.
 
+=item LIBPROCESS_SSL_ENABLED, LIBPROCESS_SSL_CA_FILE, LIBPROCESS_SSL_CA_DIR, LIBPROCESS_SSL_CERT_FILE, LIBPROCESS_SSL_KEY_FILE
+
+TLS, as libprocess knows it: C<1> for https where the address does not say otherwise; authorities to trust in place of the system's;
+the program's own certificate and key. Files are PEM. C<SSL_> will do for C<LIBPROCESS_SSL_>.
+
+=item LIBPROCESS_SSL_VERIFY_SERVER_CERT
+
+C<0>: take any certificate for any name. Whoever answers then gets the credentials.
+
 =back
 
 =head1 SEE ALSO

@@ -100,11 +100,14 @@ pub extern "C" fn mesos_channel_size(channel: *const MesosChannel) -> usize {
     })
 }
 
-/// How many events were ever taken from the channel.
+/// Whether events are queued; if so, `taken` is how many were ever taken.
 #[no_mangle]
-pub extern "C" fn mesos_channel_taken(channel: *const MesosChannel) -> u64 {
-    guard_value(0, || {
-        // SAFETY: a live handle of the caller's.
-        Ok(unsafe { handle::get(channel) }?.channel.taken())
+pub extern "C" fn mesos_channel_waiting(channel: *const MesosChannel, taken: *mut u64) -> bool {
+    guard_value(false, || {
+        // SAFETY: a live handle and a place for the result, both the caller's.
+        let (channel, taken) = unsafe { (handle::get(channel)?, handle::out(taken)?) };
+        let waiting = channel.channel.waiting();
+        *taken = waiting.unwrap_or(0);
+        Ok(waiting.is_some())
     })
 }

@@ -2,19 +2,55 @@
 
 use super::error::{FfiError, MesosCode};
 use nix::unistd::{getpid, Pid};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::OnceLock;
+
+/// How many forks lie between the first process of this library and this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+/// This process, once forks are counted.
+static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    PROCESS.store(getpid().as_raw(), Ordering::Relaxed);
+}
+
+/// Whether forks are counted. Asking the kernel for the process id would be a tenth of the time of an event.
+fn forks_are_counted() -> bool {
+    static COUNTED: OnceLock<bool> = OnceLock::new();
+    *COUNTED.get_or_init(|| {
+        PROCESS.store(getpid().as_raw(), Ordering::Relaxed);
+        // SAFETY: `forked` does only what is allowed in a child of a process with threads.
+        unsafe { libc::pthread_atfork(None, None, Some(forked)) == 0 }
+    })
+}
 
 /// The creator of a handle. Threads do not survive a fork, and locks may be held by them for ever, so that a child must not
 /// touch what its parent made.
 #[derive(Clone, Copy)]
-pub struct Creator(Pid);
+pub struct Creator {
+    /// For the error text, and where forks are not counted.
+    process: Pid,
+    forks: u64,
+}
 
 impl Creator {
     pub fn this_process() -> Self {
-        Creator(getpid())
+        let process = match forks_are_counted() {
+            true => Pid::from_raw(PROCESS.load(Ordering::Relaxed)),
+            false => getpid(),
+        };
+        Creator {
+            process,
+            forks: FORKS.load(Ordering::Relaxed),
+        }
     }
 
     pub fn is_this_process(self) -> bool {
-        self.0 == getpid()
+        match forks_are_counted() {
+            true => self.forks == FORKS.load(Ordering::Relaxed),
+            false => self.process == getpid(),
+        }
     }
 }
 
@@ -41,7 +77,7 @@ pub unsafe fn get<'a, T: Handle>(handle: *const T) -> Result<&'a T, FfiError> {
         format!(
             "this {} was made by process {}, before the fork that made this process: make a new one here",
             T::NAME,
-            value.creator().0
+            value.creator().process
         ),
     ))
 }
@@ -74,5 +110,29 @@ pub unsafe fn free<T: Handle>(handle: *mut T) {
         drop(value);
     } else {
         std::mem::forget(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_another_process() {
+        let creator = Creator::this_process();
+        assert!(creator.is_this_process() && forks_are_counted());
+        // SAFETY: the child does nothing but compare numbers and end.
+        match unsafe { nix::unistd::fork() }.expect("fork") {
+            nix::unistd::ForkResult::Child => {
+                let foreign = !creator.is_this_process() && Creator::this_process().is_this_process();
+                // SAFETY: ends the child without the test harness' destructors.
+                unsafe { libc::_exit(i32::from(!foreign)) }
+            }
+            nix::unistd::ForkResult::Parent { child } => {
+                let status = nix::sys::wait::waitpid(child, None).expect("the child");
+                assert_eq!(status, nix::sys::wait::WaitStatus::Exited(child, 0));
+            }
+        }
+        assert!(creator.is_this_process());
     }
 }

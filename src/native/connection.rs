@@ -3,6 +3,7 @@
 use super::detector::{self, Detection};
 use super::endpoint::Endpoint;
 use super::machine::{Action, Emission, Link, Machine, Now};
+use super::mailbox;
 use crate::channel::Channel;
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
@@ -19,8 +20,6 @@ use tokio::sync::oneshot;
 
 /// Bytes that one read takes.
 const READ_SIZE: usize = 64 << 10;
-/// Commands that are taken in a row: a program that calls without end must not keep events from being read.
-const BURST: usize = 1024;
 
 /// A connected byte stream.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {}
@@ -146,7 +145,7 @@ fn poll_open(
 /// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, no events are read.
 pub fn run<M: Machine>(
     machine: M,
-    commands: UnboundedReceiver<M::Command>,
+    commands: mailbox::Receiver<M::Command>,
     emit: &mut impl FnMut(Emission),
     kill: impl FnMut(),
     channel: &Channel,
@@ -160,7 +159,7 @@ pub fn run<M: Machine>(
 
 async fn drive<M: Machine>(
     mut machine: M,
-    mut commands: UnboundedReceiver<M::Command>,
+    mut commands: mailbox::Receiver<M::Command>,
     emit: &mut impl FnMut(Emission),
     mut kill: impl FnMut(),
     channel: &Channel,
@@ -174,7 +173,6 @@ async fn drive<M: Machine>(
     };
     let (mut stream, mut calls) = (Socket::Closed, Socket::Closed);
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
-    let mut commanded = true;
     let mut detections: Option<UnboundedReceiver<Detection>> = None;
     let mut congestion: Option<oneshot::Receiver<()>> = None;
     machine.start(now());
@@ -212,19 +210,12 @@ async fn drive<M: Machine>(
             }
         };
         tokio::select! {
-            command = commands.recv(), if commanded => match command {
-                Some(command) => {
+            () = commands.ready() => {
+                // What comes in a burst leaves in one write.
+                for command in commands.take() {
                     machine.command(command, now());
-                    // Commands come in bursts: take many before looking at the sockets again, so that they leave in one write.
-                    for _ in 0..BURST {
-                        match commands.try_recv() {
-                            Ok(command) => machine.command(command, now()),
-                            Err(_) => break,
-                        }
-                    }
                 }
-                None => commanded = false,
-            },
+            }
             happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
             happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
             detection = next_detection(&mut detections) => machine.detected(detection, now()),

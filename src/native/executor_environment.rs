@@ -2,7 +2,7 @@
 
 use super::duration;
 use super::endpoint::{split_authority, Endpoint};
-use super::tls::{Settings, Tls};
+use super::tls::{self, Settings, Tls};
 use crate::driver::DriverError;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,9 +64,8 @@ impl Environment {
             endpoint = endpoint.with_bearer(&token);
         }
         endpoint.socket = get("MESOS_DOMAIN_SOCKET").filter(|v| !v.is_empty()).map(PathBuf::from);
-        let settings = Settings::read(&get)?;
-        if settings.enabled && endpoint.socket.is_none() {
-            endpoint.tls = Some(Tls::new(&settings)?);
+        if endpoint.socket.is_none() && tls::enabled(&get)? {
+            endpoint.tls = Some(Tls::new(&Settings::read(&get)?)?);
         }
         let recovery = time("MESOS_RECOVERY_TIMEOUT", DEFAULT_RECOVERY)?;
         let grace = time("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", DEFAULT_GRACE)?;

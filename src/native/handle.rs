@@ -2,6 +2,7 @@
 
 use super::connection;
 use super::machine::{Emission, Machine};
+use super::mailbox::{mailbox, Sender};
 use crate::channel::Channel;
 use crate::driver::lifecycle::Lifecycle;
 use crate::driver::DriverError;
@@ -11,7 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
-use tokio::sync::mpsc::{unbounded_channel, UnboundedSender};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -23,7 +23,7 @@ pub struct Handle<C> {
     /// Held while an event passes to the channel, and while stop, abort or close shut the gate: nothing passes afterwards.
     /// The value: the gate is shut for good.
     gate: Mutex<bool>,
-    commands: Mutex<Option<UnboundedSender<C>>>,
+    commands: Mutex<Option<Sender<C>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -59,7 +59,7 @@ impl<C: Send + 'static> Handle<C> {
         if *lock(&self.gate) {
             return Err(DriverError::System("the driver is closed".to_string()));
         }
-        let (sender, receiver) = unbounded_channel();
+        let (sender, receiver) = mailbox();
         let channel = self.channel.clone();
         let mut thread = lock(&self.thread);
         let started = crate::thread::spawn(name, move || {
@@ -81,7 +81,7 @@ impl<C: Send + 'static> Handle<C> {
     pub fn send(&self, command: C) {
         if let Some(commands) = &*lock(&self.commands) {
             // The thread may have ended by itself: then there is nobody to do it.
-            let _ = commands.send(command);
+            commands.send(command);
         }
     }
 

@@ -31,6 +31,7 @@ pub mod framework_id_file;
 pub mod handle;
 pub mod http;
 pub mod machine;
+mod mailbox;
 pub mod pipeline;
 pub mod recordio;
 pub mod registration;

@@ -90,14 +90,14 @@ impl Registration {
         call.encode_to_vec()
     }
 
-    /// The master has confirmed a SUBSCRIBE under this encoded id. `Err`: it is not that of this framework.
-    pub fn subscribed(&mut self, id: Vec<u8>) -> Result<(), ()> {
+    /// The master has confirmed a SUBSCRIBE under this encoded id. False: it is not that of this framework.
+    pub fn subscribed(&mut self, id: Vec<u8>) -> bool {
         if self.id.as_deref().is_some_and(|known| value(known) != value(&id)) {
-            return Err(());
+            return false;
         }
         self.id = Some(id);
         self.answered(true);
-        Ok(())
+        true
     }
 
     /// The call that tells the master what has changed without it.

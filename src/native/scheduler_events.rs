@@ -1,5 +1,6 @@
 //! Which callback an event of the scheduler API is, and the updates that the driver makes itself.
 
+use super::endpoint::Endpoint;
 use super::fields;
 use super::machine::Emission;
 use super::scheduler_calls as calls;
@@ -8,6 +9,7 @@ use crate::driver::DriverError;
 use crate::event::{Arg, ArgType};
 use crate::message::class;
 use crate::proto;
+use prost::Message;
 
 /// The callback of an event, if it has one. SUBSCRIBED, OFFERS and ERROR are the machine's own business. With `implicit`, updates
 /// that ask for it carry their acknowledgement.
@@ -104,4 +106,21 @@ pub fn lost_task(task_id: &[u8], lost: &Lost<'_>) -> Emission {
     fields::append_varint(&mut status, 9, proto::task_status::Source::Master as u64);
     fields::append_varint(&mut status, 10, lost.reason as u64);
     Emission::new("statusUpdate", vec![Arg::message(class::TASK_STATUS, status)])
+}
+
+/// For masters before 1.1, which do not tell their MasterInfo.
+pub fn master_info(endpoint: &Endpoint) -> Vec<u8> {
+    let ip = endpoint
+        .host
+        .parse::<std::net::Ipv4Addr>()
+        .map(|ip| u32::from_le_bytes(ip.octets()));
+    proto::MasterInfo {
+        id: format!("master@{endpoint}"),
+        ip: ip.unwrap_or(0),
+        port: u32::from(endpoint.port),
+        pid: Some(format!("master@{endpoint}")),
+        hostname: Some(endpoint.host.clone()),
+        ..Default::default()
+    }
+    .encode_to_vec()
 }

@@ -3,25 +3,25 @@
 use super::backoff::Backoff;
 use super::counters::Counters;
 use super::detector::{Detection, Source};
-use super::endpoint::Endpoint;
 use super::fields;
 use super::framework_id_file::FrameworkIdStore;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use super::pipeline::{Answer, Outgoing};
 use super::registration::{self, Registration};
 use super::scheduler_calls::{self as calls, Prepared};
-use super::scheduler_events::{callback, lost_task, Lost};
+use super::scheduler_events::{callback, lost_task, master_info, Lost};
 use super::session::{Session, SessionEvent};
 use super::wire::scheduler::{self as wire, Event};
 use super::wire::Offer;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
-use crate::proto;
 use crate::proto::task_status::Reason;
 use prost::Message;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+mod detection;
 
 /// The longest pause between attempts to subscribe.
 const BACKOFF_CAP: Duration = Duration::from_secs(15);
@@ -202,7 +202,7 @@ impl SchedulerMachine {
             return self.session.lose("SUBSCRIBED without a framework id".to_string());
         };
         let known = self.registration.id().is_some();
-        if self.registration.subscribed(id.clone()).is_err() {
+        if !self.registration.subscribed(id.clone()) {
             return self.fail("The master registered this framework under another id");
         }
         let text = registration::value(&id).unwrap_or_default();
@@ -312,8 +312,14 @@ impl SchedulerMachine {
             self.session.target()
         );
         // Another leader, or one that does not know this subscription (any more).
-        let gone = matches!(status, 300..=399 | 403 | 404 | 429 | 500..=599)
-            || status == 400 && ["stream ID", "cannot be found"].iter().any(|t| answer.body.contains(t));
+        let says = |text: &str| answer.body.contains(text);
+        let gone = match status {
+            // Not allowed to change the framework: the only 403 that is about the call itself.
+            403 if name == wire::UPDATE_FRAMEWORK.1 => says("Framework is not"),
+            300..=399 | 403 | 404 | 429 | 500..=599 => true,
+            400 => says("stream ID") || says("cannot be found"),
+            _ => false,
+        };
         // What a gateway says of a server that it could not understand is no word on the call.
         if status < 500 || status == 503 {
             let reason = match gone || status == 401 {
@@ -461,33 +467,7 @@ impl Machine for SchedulerMachine {
     }
 
     fn detected(&mut self, detection: Detection, now: Now) {
-        let reason = match detection {
-            Detection::Failed(why) => {
-                if self.state != State::Ended {
-                    self.fail(&format!("Failed to detect a master: {why}"));
-                }
-                return self.settle(now);
-            }
-            Detection::Leader(leader) => {
-                let reason = format!("{leader} is detected as the leading master");
-                self.session.set_servers(leader);
-                self.backoff.reset();
-                reason
-            }
-            Detection::NoLeader(why) => {
-                self.session.set_servers(Vec::new());
-                format!("no leading master: {why}")
-            }
-        };
-        if self.session.is_active() {
-            self.session.lose(reason);
-        } else {
-            log::info!("framework {}: {reason}", self.framework());
-            self.last_reason = reason;
-            if self.state == State::Running {
-                self.connect(now);
-            }
-        }
+        self.leadership(detection, now);
         self.settle(now);
     }
 
@@ -576,24 +556,7 @@ impl SchedulerMachine {
     }
 }
 
-/// For masters before 1.1, which do not tell their MasterInfo.
-fn master_info(endpoint: &Endpoint) -> Vec<u8> {
-    let ip = endpoint
-        .host
-        .parse::<std::net::Ipv4Addr>()
-        .map(|ip| u32::from_le_bytes(ip.octets()));
-    proto::MasterInfo {
-        id: format!("master@{endpoint}"),
-        ip: ip.unwrap_or(0),
-        port: u32::from(endpoint.port),
-        pid: Some(format!("master@{endpoint}")),
-        hostname: Some(endpoint.host.clone()),
-        ..Default::default()
-    }
-    .encode_to_vec()
-}
-
 #[cfg(test)]
-mod detection;
+mod detection_tests;
 #[cfg(test)]
 mod tests;

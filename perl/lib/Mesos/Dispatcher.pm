@@ -3,14 +3,16 @@ use 5.10.1;
 use Carp qw(croak);
 use Mesos::Channel;
 use Mesos::XS;
+use Types::Standard qw(InstanceOf);
+use Types::TypeTiny qw(CodeLike);
 use Moo;
 use namespace::autoclean;
 
 # At most this many events are dispatched for one wake-up, so that the loop's other watchers get their turn.
 use constant BATCH => 64;
 
-has channel => (is => 'ro', default => sub { Mesos::Channel->new });
-has cb => (is => 'ro', writer => 'set_cb', default => sub { sub { } });
+has channel => (is => 'ro', isa => InstanceOf['Mesos::Channel'], default => sub { Mesos::Channel->new });
+has cb => (is => 'ro', isa => CodeLike, writer => 'set_cb', default => sub { sub { } });
 
 # Threads and watchers do not survive a fork: the child must not serve its parent's events.
 has _pid => (is => 'ro', init_arg => undef, default => sub {$$});
@@ -30,7 +32,7 @@ sub call {
     my ($self) = @_;
     my $wait = $self->{_wait};
     # A loop that a callback runs itself is no business of the wait that this callback answers.
-    return $self->cb->() if !$wait || $wait->{busy} || $wait->{serve};
+    return $self->{cb}->() if !$wait || $wait->{busy} || $wait->{serve};
     return if $wait->{done};
     local $wait->{busy} = 1;
     my @result = $self->cb->();
@@ -41,16 +43,18 @@ sub call {
 
 sub ready {
     my ($self) = @_;
-    return $self->unwatch if $self->_pid != $$;
-    my $channel = $self->channel;
-    return unless $channel->size;
+    return $self->unwatch if $self->{_pid} != $$;
+    my $channel = $self->{channel};
+    my $taken = $channel->_waiting;
+    return unless defined $taken;
     my $wait = $self->{_wait};
     return $self->call if $wait && !$wait->{busy} && !$wait->{serve};
     local $self->{_end_batch} = 0;
     for (1 .. BATCH) {
-        my $taken = $channel->_taken;
+        my $before = $taken;
         $self->call;
-        last if $channel->_taken == $taken || $self->{_end_batch} || !$channel->size;
+        $taken = $channel->_waiting;
+        last if !defined $taken || $taken == $before || $self->{_end_batch};
     }
     return;
 }

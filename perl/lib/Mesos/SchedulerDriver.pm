@@ -1,7 +1,6 @@
 package Mesos::SchedulerDriver;
 use 5.10.1;
 use Carp qw(croak);
-use File::Spec;
 use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Scheduler ();
@@ -39,7 +38,7 @@ sub BUILD {
             max_unanswered_calls max_queued_calls
         )),
         helper               => Mesos::XS::helper_path(),
-        executor_environment => ['PERL5LIB=' . join ':', map { File::Spec->rel2abs($_) } grep { !ref } @INC],
+        executor_environment => ['PERL5LIB=' . Mesos::XS::include_path()],
     });
 }
 
@@ -67,7 +66,7 @@ sub abort { $_[0]->_xs_abort }
 # After the methods that it modifies and requires.
 with 'Mesos::Role::HasDispatcher';
 
-sub _is_alive { $_[0]->status == Mesos::Status::DRIVER_RUNNING() }
+sub _is_alive { $_[0]->_xs_is_running }
 
 sub requestResources {
     my $self = shift;
@@ -211,8 +210,28 @@ All are arguments of C<new> and read-only.
 
 =head2 master
 
-Required. A string: C<host:port>, C<http://host:port>, or C<local>, which starts a master and an agent inside this process for
-this driver alone (L<Mesos/ENVIRONMENT> has its settings). C<new> dies if it is none of these.
+Required. A string; C<new> dies if it is none of these:
+
+=over
+
+=item C<local>
+
+A master and an agent inside this process for this driver alone (L<Mesos/ENVIRONMENT> has its settings).
+
+=item C<host:port>, C<http://host:port>, C<https://host:port>
+
+A master, or one that redirects to the leader; several with commas between them are tried in turn. An IPv6 address stands in brackets.
+Without C<http://> or C<https://> the variable C<LIBPROCESS_SSL_ENABLED> decides.
+
+=item C<zk://host:port,host:port/path>, C<zk://user:password@host:port/path>
+
+The leader that ZooKeeper knows. Until there is one, and when it changes, the driver waits.
+
+=item C<file:///path>
+
+The file holds one of these strings but C<local>. It is read by C<new>.
+
+=back
 
 =head2 framework
 

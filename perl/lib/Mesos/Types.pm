@@ -38,6 +38,11 @@ sub _dispatcher {
     my $class = $name =~ s/\A\+// ? $name : "Mesos::Dispatcher::$name";
     return $class->new if eval { require_module($class); 1 };
     (my $problem = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+    # An event loop is missing, and not the dispatcher itself.
+    if ($problem =~ m{\ACan't locate (\S+)\.pm in \@INC}) {
+        (my $module = $1) =~ s{/}{::}g;
+        $problem = "$class needs the module $module, which is not installed" if $module ne $class;
+    }
     _die($problem);
 }
 

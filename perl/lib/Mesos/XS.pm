@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use parent 'Exporter';
 use Carp ();
+use Cwd ();
 use File::Basename ();
 use File::Spec ();
 use Mesos ();
@@ -19,6 +20,10 @@ $Carp::Internal{$_} = 1 for qw(
 Mesos::trace(split /=/, defined $ENV{PERL_MESOS_TRACE} ? $ENV{PERL_MESOS_TRACE} : 'QUIET', 2);
 XSLoader::load('Mesos', $Mesos::VERSION);
 
+# What @INC and DynaLoader name relatively lies below this, also when the program goes elsewhere, as daemons do.
+my $loaded_in = Cwd::getcwd();
+sub _absolute { File::Spec->rel2abs($_[0], $loaded_in) }
+
 # How the shared object throws: Carp looks for the caller of the package that called it, and C has none.
 sub _croak { Carp::croak($_[0]) }
 
@@ -26,8 +31,10 @@ sub _croak { Carp::croak($_[0]) }
 sub helper_path {
     my @objects = grep { m{(?:\A|/)auto/Mesos/Mesos\.[^/]+\z} } reverse @DynaLoader::dl_shared_objects;
     Carp::croak('the shared object of Mesos is not in DynaLoader\'s list: cannot find mesos-perl-helper') unless @objects;
-    return File::Spec->rel2abs(File::Spec->catfile(File::Basename::dirname($objects[0]), 'mesos-perl-helper'));
+    return _absolute(File::Spec->catfile(File::Basename::dirname($objects[0]), 'mesos-perl-helper'));
 }
+
+sub include_path { join ':', map { _absolute($_) } grep { !ref } @INC }
 
 1;
 __END__
@@ -53,5 +60,11 @@ L<Mesos>. Every module that needs the shared object loads this one; programs nee
 
 The absolute path of F<mesos-perl-helper>, the parent of all tasks of the embedded cluster. Dies if the shared object was
 not loaded by DynaLoader.
+
+=head2 include_path
+
+    my $path = Mesos::XS::include_path();
+
+C<@INC> as executors of the embedded cluster get it in C<PERL5LIB>: absolute, joined with colons, without code references.
 
 =cut

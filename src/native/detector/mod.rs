@@ -5,7 +5,7 @@ pub mod standalone;
 pub mod zookeeper;
 
 use super::endpoint::{Endpoint, Secret};
-use super::tls::{Settings, Tls};
+use super::tls::{enabled, Settings, Tls};
 use crate::driver::master::{authority, Master, Scheme, ZooKeeperUrl};
 use crate::driver::DriverError;
 use standalone::Standalone;
@@ -43,17 +43,16 @@ impl Source {
             Master::File(path) => file::resolve(&path)?,
             other => other,
         };
-        let settings = Settings::read(&environment)?;
         // Made once, and only for those who need it: it reads certificates.
         let mut made: Option<Tls> = None;
         let mut tls = |scheme: Scheme| -> Result<Option<Tls>, DriverError> {
             let wanted = match scheme {
-                Scheme::Environment => settings.enabled,
+                Scheme::Environment => enabled(&environment)?,
                 Scheme::Http => false,
                 Scheme::Https => true,
             };
             if wanted && made.is_none() {
-                made = Some(Tls::new(&settings)?);
+                made = Some(Tls::new(&Settings::read(&environment)?)?);
             }
             Ok(made.clone().filter(|_| wanted))
         };
@@ -174,6 +173,13 @@ mod tests {
             Ok(Source::ZooKeeper { template, .. }) => assert!(template.tls.is_some()),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn settings_of_tls_do_not_concern_plain_http() {
+        let odd = [("SSL_KEY_FILE", "/k"), ("LIBPROCESS_SSL_CA_FILE", "/missing")];
+        assert!(source("http://a:1,b:2", &odd).is_ok());
+        assert!(source("https://a:1", &odd).is_err());
     }
 
     #[cfg(not(feature = "tls"))]

@@ -39,6 +39,9 @@ impl fmt::Debug for Tls {
 impl Tls {
     /// Reads the certificates and the key. The error names the variable and the file.
     pub fn new(settings: &Settings) -> Result<Self, DriverError> {
+        for warning in &settings.warnings {
+            log::warn!("{warning}");
+        }
         let provider = Arc::new(ring::default_provider());
         let versions: Vec<_> = [
             (settings.tls12, &rustls::version::TLS12),
@@ -53,7 +56,6 @@ impl Tls {
         let builder = match settings.verify {
             true => builder.with_root_certificates(roots(settings)?),
             false => {
-                log::warn!("LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: whoever answers is trusted with the credentials");
                 let verifier = Arc::new(Unverified(provider));
                 builder.dangerous().with_custom_certificate_verifier(verifier)
             }

@@ -1,7 +1,7 @@
 //! https: the LIBPROCESS_SSL_ variables ([`settings`]) and, with the Cargo feature `tls`, rustls (`client`).
 
 pub mod settings;
-pub use settings::Settings;
+pub use settings::{enabled, Settings};
 
 #[cfg(feature = "tls")]
 mod client;

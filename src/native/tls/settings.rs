@@ -23,8 +23,6 @@ const OLD_VERSIONS: [&str; 3] = ["ENABLE_SSL_V3", "ENABLE_TLS_V1_0", "ENABLE_TLS
 /// How a client is to use TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// SSL_ENABLED: https where nothing else is said.
-    pub enabled: bool,
     /// SSL_VERIFY_SERVER_CERT: unlike in libprocess only an explicit 0 switches it off.
     pub verify: bool,
     /// PEM. Without a file and a folder the system's roots are trusted.
@@ -34,38 +32,51 @@ pub struct Settings {
     pub certificate: Option<(PathBuf, PathBuf)>,
     pub tls12: bool,
     pub tls13: bool,
+    /// What to log where TLS is used.
+    pub warnings: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            enabled: false,
             verify: true,
             ca_file: None,
             ca_dir: None,
             certificate: None,
             tls12: true,
             tls13: true,
+            warnings: Vec::new(),
         }
     }
 }
 
+/// SSL_ENABLED: https where nothing else is said.
+pub fn enabled(get: impl Fn(&str) -> Option<String>) -> Result<bool, DriverError> {
+    Ok(flag(&get, "ENABLED")?.unwrap_or(false))
+}
+
+/// The value of a variable that is set, and its full name.
+fn value(get: &impl Fn(&str) -> Option<String>, name: &str) -> Option<(String, String)> {
+    let prefixed = ["LIBPROCESS_SSL_", "SSL_"].map(|prefix| format!("{prefix}{name}"));
+    let found = prefixed.into_iter().find_map(|full| Some((get(&full)?, full)));
+    found.filter(|(value, _)| !value.is_empty())
+}
+
+fn flag(get: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<bool>, DriverError> {
+    match value(get, name) {
+        None => Ok(None),
+        Some((text, _)) if text == "1" || text == "true" => Ok(Some(true)),
+        Some((text, _)) if text == "0" || text == "false" => Ok(Some(false)),
+        Some((text, full)) => Err(problem(format!("{full} is {text:?}, expected 1 or 0"))),
+    }
+}
+
 impl Settings {
-    /// Reads the variables through `get`. Warnings about them go to the log, when TLS is asked for.
+    /// Reads the variables through `get`.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, DriverError> {
-        let value = |name: &str| {
-            let prefixed = ["LIBPROCESS_SSL_", "SSL_"].map(|prefix| format!("{prefix}{name}"));
-            let found = prefixed.into_iter().find_map(|full| Some((get(&full)?, full)));
-            found.filter(|(value, _)| !value.is_empty())
-        };
-        let flag = |name: &str| match value(name) {
-            None => Ok(None),
-            Some((text, _)) if text == "1" || text == "true" => Ok(Some(true)),
-            Some((text, _)) if text == "0" || text == "false" => Ok(Some(false)),
-            Some((text, full)) => Err(problem(format!("{full} is {text:?}, expected 1 or 0"))),
-        };
+        let value = |name: &str| value(&get, name);
+        let flag = |name: &str| flag(&get, name);
         let path = |name: &str| value(name).map(|(path, _)| PathBuf::from(path));
-        let enabled = flag("ENABLED")?.unwrap_or(false);
         let verify = match flag("VERIFY_SERVER_CERT")? {
             None => flag("VERIFY_CERT")?,
             given => given,
@@ -89,29 +100,32 @@ impl Settings {
             }
             (None, None) => None,
         };
-        let settings = Settings {
-            enabled,
+        let mut settings = Settings {
             verify: verify.unwrap_or(true),
             ca_file,
             ca_dir,
             certificate,
             tls12: flag("ENABLE_TLS_V1_2")?.unwrap_or(true),
             tls13: flag("ENABLE_TLS_V1_3")?.unwrap_or(true),
+            warnings: Vec::new(),
         };
         if !settings.tls12 && !settings.tls13 {
             return Err(problem("LIBPROCESS_SSL_ENABLE_TLS_V1_2 and _V1_3 are both 0".to_string()));
         }
-        if enabled {
-            for (name, why) in UNUSED {
-                if let Some((_, full)) = value(name) {
-                    log::warn!("{full} has no effect: {why}");
-                }
+        for (name, why) in UNUSED {
+            if let Some((_, full)) = value(name) {
+                settings.warnings.push(format!("{full} has no effect: {why}"));
             }
-            for name in OLD_VERSIONS {
-                if flag(name)? == Some(true) {
-                    log::warn!("LIBPROCESS_SSL_{name} has no effect: only TLS 1.2 and 1.3 are spoken");
-                }
+        }
+        for name in OLD_VERSIONS {
+            if flag(name)? == Some(true) {
+                let warning = format!("LIBPROCESS_SSL_{name} has no effect: only TLS 1.2 and 1.3 are spoken");
+                settings.warnings.push(warning);
             }
+        }
+        if !settings.verify {
+            let warning = "LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: whoever answers is trusted with the credentials";
+            settings.warnings.push(warning.to_string());
         }
         Ok(settings)
     }
@@ -136,7 +150,9 @@ mod tests {
     fn verification_is_only_switched_off_explicitly() {
         assert_eq!(read(&[]), Ok(Settings::default()));
         let verify = |variables: &[(&str, &str)]| read(variables).map(|s| s.verify);
-        assert_eq!(verify(&[("LIBPROCESS_SSL_ENABLED", "1")]), Ok(true));
+        for (value, expected) in [("1", Ok(true)), ("false", Ok(false)), ("", Ok(false))] {
+            assert_eq!(enabled(|name| (name == "SSL_ENABLED").then(|| value.to_string())), expected);
+        }
         for name in [
             "LIBPROCESS_SSL_VERIFY_SERVER_CERT",
             "LIBPROCESS_SSL_VERIFY_CERT",
@@ -154,9 +170,28 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_effect_is_told() {
+        let variables = [
+            ("LIBPROCESS_SSL_CIPHERS", "AES"),
+            ("SSL_VERIFY_IPADD", "1"),
+            ("LIBPROCESS_SSL_ENABLE_SSL_V3", "1"),
+            ("LIBPROCESS_SSL_ENABLE_TLS_V1_0", "0"),
+            ("LIBPROCESS_SSL_VERIFY_CERT", "0"),
+        ];
+        let warnings = read(&variables).expect("settings").warnings;
+        let named = [
+            "LIBPROCESS_SSL_CIPHERS ",
+            "SSL_VERIFY_IPADD ",
+            "LIBPROCESS_SSL_ENABLE_SSL_V3 ",
+            "whoever answers",
+        ];
+        assert_eq!(warnings.len(), named.len(), "{warnings:?}");
+        assert!(warnings.iter().zip(named).all(|(w, name)| w.contains(name)), "{warnings:?}");
+    }
+
+    #[test]
     fn files_and_versions() {
         let all = read(&[
-            ("SSL_ENABLED", "true"),
             ("LIBPROCESS_SSL_CA_FILE", "/ca"),
             ("LIBPROCESS_SSL_CA_DIR", "/cas"),
             ("LIBPROCESS_SSL_CERT_FILE", "/cert"),
@@ -164,13 +199,13 @@ mod tests {
             ("LIBPROCESS_SSL_ENABLE_TLS_V1_3", "0"),
         ]);
         let expected = Settings {
-            enabled: true,
             verify: true,
             ca_file: Some("/ca".into()),
             ca_dir: Some("/cas".into()),
             certificate: Some(("/cert".into(), "/key".into())),
             tls12: true,
             tls13: false,
+            warnings: Vec::new(),
         };
         assert_eq!(all, Ok(expected));
         assert_eq!(

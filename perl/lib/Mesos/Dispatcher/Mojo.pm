@@ -2,11 +2,12 @@ package Mesos::Dispatcher::Mojo;
 use 5.10.1;
 use Mojo::IOLoop;
 use Scalar::Util qw(weaken);
+use Types::Standard qw(InstanceOf);
 use Moo;
 use namespace::autoclean;
 extends 'Mesos::Dispatcher::Pipe';
 
-has loop => (is => 'ro', lazy => 1, default => sub { Mojo::IOLoop->singleton });
+has loop => (is => 'ro', isa => InstanceOf['Mojo::IOLoop'], lazy => 1, default => sub { Mojo::IOLoop->singleton });
 
 sub BUILD {
     my ($self) = @_;

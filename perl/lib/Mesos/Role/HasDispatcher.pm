@@ -61,19 +61,22 @@ sub join {
 
 sub dispatch_event {
     my ($self) = @_;
-    my ($id, $receipt, $event, @args) = $self->dispatcher->channel->_take;
+    # Straight into the hashes: this is what every event costs.
+    my $dispatcher = $self->{dispatcher};
+    my ($id, $receipt, $event, @args) = $dispatcher->{channel}->_take;
     return unless defined $event;
     # Drivers may share a dispatcher: what a driver queued goes to its own handler.
-    my $driver = $id ? $self->dispatcher->{_drivers}{$id} : $self;
+    my $driver = $id ? $dispatcher->{_drivers}{$id} : $self;
     # A driver takes its events with it when it goes; here it went since.
     return unless $driver;
     my $handler = $driver->event_handler;
-    my $optional = $driver->_is_optional($event);
-    if    ($handler->can($event)) { $handler->$event($driver, @args) }
-    elsif (!$optional)            { carp "Event handler can't process event type $event" }
-    # Not reached when the handler died: then Mesos sends the update again. Nobody has seen one without a method.
-    $receipt->acknowledge if $receipt && (!$optional || $handler->can($event));
-    $driver->running(0) if $driver->running && !$driver->_is_alive;
+    if (my $callback = $handler->can($event)) { $handler->$callback($driver, @args) }
+    # Nobody has seen what is not acknowledged.
+    elsif ($driver->_is_optional($event)) { undef $receipt }
+    else                                  { carp "Event handler can't process event type $event" }
+    # Not reached when the handler died: then Mesos sends the update again.
+    $receipt->acknowledge if $receipt;
+    $driver->running(0) if $driver->{running} && !$driver->_is_alive;
     return ($event, @args);
 }
 

@@ -55,6 +55,10 @@ struct Session {
     next_xid: i32,
     last_zxid: i64,
     last_contact: Instant,
+    /// The leader was read at least once.
+    looked: bool,
+    /// A watch has fired since the last one was set.
+    fired: bool,
 }
 
 impl Session {
@@ -68,6 +72,8 @@ impl Session {
             next_xid: 1,
             last_zxid,
             last_contact: Instant::now(),
+            looked: false,
+            fired: false,
         };
         let wanted = SESSION_TIMEOUT.as_millis() as i32;
         session.stream.write_all(&protocol::connect(wanted, last_zxid)).await?;
@@ -129,9 +135,13 @@ impl Session {
         self.stream.write_all(&protocol::read(xid, operation, path, watch)).await?;
         loop {
             let (reply, reader) = self.reply().await?;
-            // A watch of an earlier round may fire now: this round sees what it tells.
             if reply.xid == protocol::WATCH_XID {
+                self.fired = true;
                 continue;
+            }
+            if watch {
+                // What fired before this answer is in this answer.
+                self.fired = false;
             }
             return match reply.error {
                 _ if reply.xid != xid => Err(Failure::Lost("answers out of order".to_string())),
@@ -146,7 +156,9 @@ impl Session {
 
     /// Waits until a watch fires.
     async fn changed(&mut self) -> Result<(), Failure> {
-        while self.reply().await?.0.xid != protocol::WATCH_XID {}
+        while !self.fired {
+            self.fired = self.reply().await?.0.xid == protocol::WATCH_XID;
+        }
         Ok(())
     }
 }
@@ -202,7 +214,9 @@ impl Detector {
             };
             let failure = self.follow(&mut session).await;
             self.last_zxid = session.last_zxid;
-            expires = session.last_contact + session.timeout;
+            if session.looked {
+                expires = session.last_contact + session.timeout;
+            }
             match failure {
                 Failure::Refused(why) => return why,
                 Failure::Lost(why) => log::warn!("ZooKeeper at {}: {why}", self.url),
@@ -236,6 +250,7 @@ impl Detector {
                 Ok(true) => {
                     // Only now: a server that closes each session at once is not to be asked without a pause.
                     self.backoff.reset();
+                    session.looked = true;
                     if let Err(failure) = session.changed().await {
                         return failure;
                     }
@@ -294,3 +309,6 @@ impl Detector {
         let _ = self.sender.send(detection);
     }
 }
+
+#[cfg(test)]
+mod tests;
