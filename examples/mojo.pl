@@ -17,7 +17,6 @@ extends 'Mesos::Scheduler';
 
 has tasks => (is => 'ro', default => sub { [] });
 
-my %STATE = map { ($_->[1] => $_->[0]) } @{ Mesos::TaskState->_pb_fields_list };
 
 sub add {
     my ($self, $command) = @_;
@@ -56,7 +55,7 @@ sub resourceOffers {
 sub statusUpdate {
     my ($self, $driver, $status) = @_;
     my $task = $self->find($status->{task_id}{value}) or return;
-    $task->{state}   = $STATE{ $status->{state} };
+    $task->{state}   = Mesos::TaskState->name_of($status->{state});
     $task->{message} = $status->{message} if defined $status->{message};
 }
 

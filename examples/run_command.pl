@@ -37,7 +37,6 @@ has task_id   => (is => 'ro', default => sub {"command-$$"});
 has read      => (is => 'ro', default => sub { {} });
 has exit_code => (is => 'rw', default => 2);
 
-my %STATE = map { ($_->[1] => $_->[0]) } @{ Mesos::TaskState->_pb_fields_list };
 
 # The agent names signals as strsignal(3) does.
 my %SIGNAL = (
@@ -96,7 +95,7 @@ sub task {
 
 sub statusUpdate {
     my ($self, $driver, $status) = @_;
-    my $state = $STATE{ $status->{state} } || $status->{state};
+    my $state = Mesos::TaskState->name_of($status->{state}) || $status->{state};
     my $message = $status->{message};
     $self->say_state($state . (defined $message && length $message ? ": $message" : ''));
     if ($state eq 'TASK_RUNNING') {

@@ -13,6 +13,16 @@
 #define MESOS_MAX_DEPTH 100
 
 /*
+ An option of `mesos_decoder_options`: fields that the class does not have are `MESOS_DECODE`.
+ */
+#define MESOS_DECODE_REJECT_UNKNOWN 1
+
+/*
+ An option of `mesos_decoder_options`: values of enums are `MesosTokenEnum`.
+ */
+#define MESOS_DECODE_ENUM_NAMES 2
+
+/*
  The `field` of the outermost message.
  */
 #define MESOS_NO_FIELD 4294967295
@@ -164,6 +174,11 @@ enum MesosPerlOp
    Made by the check, not by C: the field's declared default.
    */
   MESOS_PERL_DEFAULT = 12,
+  /*
+   A key that is no field, in the open message: `length` bytes at offset `value` of the arena. Its `field` is `MESOS_NO_FIELD`.
+   The tape ends here.
+   */
+  MESOS_PERL_UNKNOWN = 13,
 };
 #ifndef __cplusplus
 typedef uint32_t MesosPerlOp;
@@ -205,6 +220,10 @@ enum MesosTokenOp
    `count` bytes at offset `value` of the decoded bytes.
    */
   MESOS_TOKEN_BYTES = 7,
+  /*
+   `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know.
+   */
+  MESOS_TOKEN_ENUM = 8,
 };
 #ifndef __cplusplus
 typedef uint16_t MesosTokenOp;
@@ -721,6 +740,14 @@ struct MesosDecoder *mesos_decoder_new(void);
  `decoder` is NULL or came from `mesos_decoder_new`, and is not used after this.
  */
 void mesos_decoder_free(struct MesosDecoder *decoder);
+
+/*
+ What decodings do from now on: a sum of the options; 0, as at first, is none.
+
+ # Safety
+ `decoder` came from `mesos_decoder_new`.
+ */
+MesosCode mesos_decoder_options(struct MesosDecoder *decoder, uint32_t options);
 
 /*
  Decodes `bytes` as a message of class `class_id`: the tape is at `out_tape`, of `out_length` tokens, well-formed, and of fields

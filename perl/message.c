@@ -222,19 +222,30 @@ PERL_STATIC_INLINE SV *object(pTHX_ HV *hash, HV *stash)
     return reference;
 }
 
+/* The name of an enum's value; a number that the enum does not know stays one. */
+static SV *enum_value(pTHX_ const MesosSchemaEnum *of, int64_t number)
+{
+    size_t i;
+    for (i = 0; i < of->value_count; i++) {
+        if (of->values[i].number == number)
+            return string(aTHX_ (const char *)of->values[i].name.data, of->values[i].name.len);
+    }
+    return newSViv((IV)number);
+}
+
 /* Makes the object that a tape describes. Nothing here can fail, or run Perl code. */
-static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes)
+static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes, const bool blessed)
 {
     SV *around[2 * MESOS_MAX_DEPTH + 2];
     int depth = 0;
     SV *open = (SV *)sized_hash(aTHX_ token->count);
-    SV *result = object(aTHX_ (HV *)open, stash);
+    SV *result = blessed ? object(aTHX_ (HV *)open, stash) : refer(aTHX_ open);
 
     for (token++;; token++) {
         switch ((MesosTokenOp)token->op) {
         case MESOS_TOKEN_MESSAGE: {
             HV *const hash = sized_hash(aTHX_ token->count);
-            PLACE(object(aTHX_ hash, mesos_message_stash(aTHX_ state, (uint32_t)token->value)));
+            PLACE(blessed ? object(aTHX_ hash, mesos_message_stash(aTHX_ state, (uint32_t)token->value)) : refer(aTHX_ (SV *)hash));
             around[depth++] = open;
             open = (SV *)hash;
             break;
@@ -268,26 +279,41 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
         case MESOS_TOKEN_BYTES:
             PLACE(string(aTHX_ bytes + token->value, token->count));
             break;
+        case MESOS_TOKEN_ENUM:
+            PLACE(enum_value(aTHX_ state->schema->enums + token->count, (int64_t)token->value));
+            break;
         }
     }
 }
 
-SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length)
+SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length, uint32_t options)
 {
     MessageState *state = mesos_message_state(aTHX);
     MesosBytes input;
     const MesosToken *tape;
     size_t tokens;
+    MesosCode code;
     input.data = (const uint8_t *)bytes;
     input.len = length;
-    if (mesos_decoder_decode(state->decoder, class_id, input, &tape, &tokens) != MESOS_OK)
+    if (options)
+        mesos_decoder_options(state->decoder, options);
+    code = mesos_decoder_decode(state->decoder, class_id, input, &tape, &tokens);
+    if (options) {
+        /* Takes back what was set; its own success would hide the text of an error, so that this one goes first. */
+        SV *problem = code == MESOS_OK ? NULL : mesos_message_text(aTHX_ mesos_error_message());
+        mesos_decoder_options(state->decoder, 0);
+        if (problem)
+            mesos_message_croak(aTHX_ problem);
+    }
+    if (code != MESOS_OK)
         mesos_message_croak_last(aTHX);
-    return replay(aTHX_ state, stash ? stash : mesos_message_stash(aTHX_ state, class_id), tape, bytes);
+    return replay(aTHX_ state, stash ? stash : mesos_message_stash(aTHX_ state, class_id), tape, bytes,
+                  !(options & MESSAGE_UNBLESSED));
 }
 
 SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN length)
 {
-    return mesos_message_decode_into(aTHX_ class_id, NULL, bytes, length);
+    return mesos_message_decode_into(aTHX_ class_id, NULL, bytes, length, 0);
 }
 
 static uint32_t class_by_name(pTHX_ const char *name)

@@ -28,6 +28,14 @@ SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN l
  * Runs Perl code where the value holds tied or overloaded things. */
 SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value);
 
+/* What an encoding or decoding does besides. The first two are Rust's own numbers. */
+#define MESSAGE_REJECT_UNKNOWN MESOS_DECODE_REJECT_UNKNOWN /* keys or fields that the class does not have are errors */
+#define MESSAGE_ENUM_NAMES MESOS_DECODE_ENUM_NAMES         /* enums by name: decoded so, and understood when encoded */
+#define MESSAGE_UNBLESSED 4                                /* decode: plain hashes, no objects */
+
+/* mesos_message_encode_sv with options. */
+SV *mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options);
+
 /* The same by the class's Perl name, "Mesos::TaskInfo". Dies if there is no such class. */
 SV *mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length);
 SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value);
@@ -73,8 +81,8 @@ MessageState *mesos_message_state(pTHX);
 /* The stash of a class. */
 HV *mesos_message_stash(pTHX_ MessageState *state, uint32_t class_id);
 
-/* As mesos_message_decode_sv, for an object of another class (a subclass). */
-SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length);
+/* As mesos_message_decode_sv, for an object of another class (a subclass) unless `stash` is NULL, and with options. */
+SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length, uint32_t options);
 
 /* A mortal with the bytes. */
 SV *mesos_message_text(pTHX_ MesosBytes bytes);

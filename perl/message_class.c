@@ -14,7 +14,30 @@ static SV *name_sv(pTHX_ MesosBytes name)
 
 /* --- the methods; XSANY says which class, or which field of all classes ---------------------------------------------------------- */
 
-/* Class->decode($bytes) */
+/* The options of a call from argument `from` on: pairs of a name and a truth. `method` is for errors. */
+static uint32_t options_of(pTHX_ I32 ax, I32 from, I32 items, const char *method, uint32_t allowed)
+{
+    static const struct {
+        const char *name;
+        uint32_t option;
+    } known[] = { { "enum_names", MESSAGE_ENUM_NAMES }, { "reject_unknown", MESSAGE_REJECT_UNKNOWN }, { "unblessed", MESSAGE_UNBLESSED } };
+    uint32_t options = 0;
+    if ((items - from) % 2)
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%s: options are pairs of a name and a value", method)));
+    for (; from < items; from += 2) {
+        const char *name = SvPV_nolen(ST(from));
+        size_t i = 0;
+        while (i < sizeof known / sizeof *known && (strNE(name, known[i].name) || !(allowed & known[i].option)))
+            i++;
+        if (i == sizeof known / sizeof *known)
+            mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%s: there is no option \"%s\"", method, name)));
+        if (SvTRUE(ST(from + 1)))
+            options |= known[i].option;
+    }
+    return options;
+}
+
+/* Class->decode($bytes, %options) */
 XS(mesos_xs_decode)
 {
     dXSARGS;
@@ -25,8 +48,9 @@ XS(mesos_xs_decode)
     const char *name, *bytes;
     STRLEN name_length, length;
     SV *input;
-    if (items != 2)
-        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("Usage: %.*s->decode($bytes)", (int)own.len, (const char *)own.data)));
+    uint32_t options = 0;
+    if (items < 2)
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("Usage: %.*s->decode($bytes, %%options)", (int)own.len, (const char *)own.data)));
     if (SvROK(ST(0)) && SvOBJECT(SvRV(ST(0)))) {
         stash = SvSTASH(SvRV(ST(0)));
     } else {
@@ -34,30 +58,42 @@ XS(mesos_xs_decode)
         /* NULL: the class's own. */
         stash = name_length == own.len && memEQ(name, own.data, name_length) ? NULL : gv_stashsv(ST(0), GV_ADD);
     }
+    if (items > 2)
+        options = options_of(aTHX_ ax, 2, items, "decode", MESSAGE_ENUM_NAMES | MESSAGE_REJECT_UNKNOWN | MESSAGE_UNBLESSED);
     input = ST(1);
-    bytes = SvPV(input, length);
+    SvGETMAGIC(input);
+    if (!SvOK(input))
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf(
+            "%.*s->decode: input is undefined: expected the bytes of a message", (int)own.len, (const char *)own.data)));
+    bytes = SvPV_nomg(input, length);
     if (SvUTF8(input))
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf(
             "%.*s->decode: input is a wide-character string (utf8-flagged): a message is bytes", (int)own.len,
             (const char *)own.data)));
-    ST(0) = sv_2mortal(mesos_message_decode_into(aTHX_ class_id, stash, bytes, length));
+    ST(0) = sv_2mortal(mesos_message_decode_into(aTHX_ class_id, stash, bytes, length, options));
     XSRETURN(1);
 }
 
-/* $message->encode, Class->encode($hash) */
+/* $message->encode(%options), Class->encode($hash, %options) */
 XS(mesos_xs_encode)
 {
     dXSARGS;
     const uint32_t class_id = (uint32_t)XSANY.any_i32;
     SV *value = &PL_sv_undef;
     SV *bytes;
-    if (items > 0 && SvROK(ST(0)))
+    I32 first = 1;
+    uint32_t options = 0;
+    if (items > 0 && SvROK(ST(0))) {
         value = ST(0);
-    else if (items > 1)
+    } else if (items > 1) {
         value = ST(1);
+        first = 2;
+    }
+    if (items > first)
+        options = options_of(aTHX_ ax, first, items, "encode", MESSAGE_ENUM_NAMES | MESSAGE_REJECT_UNKNOWN);
     /* The walk may run Perl code, which may move the stack. */
     PUTBACK;
-    bytes = mesos_message_encode_sv(aTHX_ class_id, value);
+    bytes = mesos_message_encode_with(aTHX_ class_id, value, options);
     SPAGAIN;
     ax = (I32)(MARK - PL_stack_base + 1);
     ST(0) = bytes;

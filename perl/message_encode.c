@@ -24,6 +24,7 @@ typedef struct {
     SV *open[2 * MESOS_MAX_DEPTH + 2];
     int depth, kept;
     int messages;
+    uint32_t options;
 } Walk;
 
 /* --- tokens -------------------------------------------------------------------------------------------------------------------- */
@@ -132,6 +133,23 @@ static bool push_string(pTHX_ Walk *walk, uint32_t field, SV *sv)
     return TRUE;
 }
 
+/* Whether this is the name of a value of the enum field; then also its number. */
+static bool enum_number(const MesosSchema *schema, uint32_t field, const char *name, STRLEN length, int32_t *number)
+{
+    const MesosSchemaEnum *of;
+    size_t i;
+    if (schema->fields[field].kind != MESOS_KIND_ENUM)
+        return FALSE;
+    of = schema->enums + schema->fields[field].of;
+    for (i = 0; i < of->value_count; i++) {
+        if (of->values[i].name.len == length && memEQ(of->values[i].name.data, name, length)) {
+            *number = of->values[i].number;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static bool push_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
     if (SvROK(sv)) {
@@ -153,7 +171,11 @@ static bool push_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
     } else {
         STRLEN length;
         const char *text = SvPV_nomg(sv, length);
-        push_bytes(aTHX_ walk, MESOS_PERL_TEXT, field, text, length);
+        int32_t number;
+        if (walk->options & MESSAGE_ENUM_NAMES && enum_number(walk->state->schema, field, text, length, &number))
+            PUSH(MESOS_PERL_INT, field, (uint64_t)(int64_t)number, 0);
+        else
+            push_bytes(aTHX_ walk, MESOS_PERL_TEXT, field, text, length);
     }
     return TRUE;
 }
@@ -320,6 +342,52 @@ static SV *value_of(pTHX_ Walk *walk, HV *hash, const MessageKey *of)
     return NULL;
 }
 
+static bool is_field(const MessageState *state, const MesosSchemaClass *of, const char *name, STRLEN length)
+{
+    uint32_t i;
+    for (i = of->first_field; i < of->first_field + of->field_count; i++) {
+        SV *const key = state->keys[state->schema->fields[i].key].name;
+        if (SvCUR(key) == length && memEQ(SvPVX(key), name, length))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* For the option: whether all keys are fields. If not, ends the tape with the first one, by the alphabet, that is none. */
+static bool push_unknown(pTHX_ Walk *walk, const MesosSchemaClass *of, HV *hash)
+{
+    HV *keys = hash;
+    SV *first = NULL;
+    STRLEN length;
+    const char *name;
+    I32 bucket;
+    HE *entry;
+    if (SvMAGICAL((SV *)hash)) {
+        /* A tied hash tells its keys by running Perl code. */
+        keep_open(aTHX_ walk);
+        keys = (HV *)sv_2mortal((SV *)newHV());
+        hv_iterinit(hash);
+        while ((entry = hv_iternext(hash)))
+            (void)hv_store_ent(keys, hv_iterkeysv(entry), newSV(0), 0);
+    }
+    /* Not by hv_iternext: the user may be in the middle of an each. */
+    for (bucket = 0; HvARRAY(keys) && bucket <= (I32)HvMAX(keys); bucket++) {
+        for (entry = HvARRAY(keys)[bucket]; entry; entry = HeNEXT(entry)) {
+            SV *key;
+            if (HeVAL(entry) == &PL_sv_placeholder || is_field(walk->state, of, HeKEY(entry), (STRLEN)HeKLEN(entry)))
+                continue;
+            key = newSVpvn_flags(HeKEY(entry), HeKLEN(entry), SVs_TEMP | (HeKUTF8(entry) ? SVf_UTF8 : 0));
+            if (!first || sv_cmp(key, first) < 0)
+                first = key;
+        }
+    }
+    if (!first)
+        return TRUE;
+    name = SvPV(first, length);
+    push_bytes(aTHX_ walk, MESOS_PERL_UNKNOWN, MESOS_NO_FIELD, name, length);
+    return FALSE;
+}
+
 static bool walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
 {
     const MesosSchema *const schema = walk->state->schema;
@@ -354,6 +422,8 @@ static bool walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
             PUSH(MESOS_PERL_MISSING, index, 0, 0);
         }
     }
+    if (walk->options & MESSAGE_REJECT_UNKNOWN && !push_unknown(aTHX_ walk, of, hash))
+        return FALSE;
     PUSH(MESOS_PERL_END, class_id, 0, 0);
     walk->messages--;
     leave(walk);
@@ -384,6 +454,11 @@ static void walk_root(pTHX_ Walk *walk, uint32_t class_id, SV *value)
 
 SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value)
 {
+    return mesos_message_encode_with(aTHX_ class_id, value, 0);
+}
+
+SV *mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
+{
     MessageState *state = mesos_message_state(aTHX);
     Walk walk;
     IV first;
@@ -395,6 +470,7 @@ SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value)
     if (class_id >= state->schema->class_count)
         Perl_croak(aTHX_ "there is no message class %lu", (unsigned long)class_id);
     walk.state = state;
+    walk.options = options;
     walk.depth = walk.kept = walk.messages = 0;
     ENTER;
     SAVEIV(state->tape_top);

@@ -37,7 +37,7 @@ subtest 'new' => sub {
     isnt("$id", "$hash", 'not the hash itself');
     is($id->{unknown}, $hash->{unknown}, 'shallow');
     is(ref $id->new, 'Mesos::TaskID', 'as an object method');
-    dies_like { Mesos::TaskID->new(value => 1) } qr/^Can't use string \("value"\) as a HASH ref/;
+    dies_like { Mesos::TaskID->new(value => 1) } qr/^Mesos::TaskID->new: expected a reference to a hash, got "value" at \Q$0\E line/;
     my $task = Mesos::TaskInfo->new({ task_id => { value => 1 } });
     is(ref $task->task_id, 'HASH', 'a nested hash stays one');
 };

@@ -135,7 +135,7 @@ subtest 'refused bytes' => sub {
     my $ascii = "\x0a\x01x";
     utf8::upgrade($ascii);
     dies_like { Mesos::TaskID->decode($ascii) } qr/wide-character string/, 'utf8-flagged is refused whatever it holds';
-    dies_like { Mesos::TaskID->decode } qr/^Usage: Mesos::TaskID->decode\(\$bytes\)$AT/;
+    dies_like { Mesos::TaskID->decode } qr/^Usage: Mesos::TaskID->decode\(\$bytes, %options\)$AT/;
     is(Mesos::TaskID->decode("\x0a\x01x")->{value}, 'x', 'and all is well afterwards');
 };
 

@@ -66,8 +66,7 @@ Mesos - write Apache Mesos frameworks and executors in Perl
 
     sub statusUpdate {
         my ($self, $driver, $status) = @_;
-        my %name = map { ($_->[1] => $_->[0]) } @{ Mesos::TaskState->_pb_fields_list };
-        my $state = $name{ $status->{state} };
+        my $state = Mesos::TaskState->name_of($status->{state});
         print "$status->{task_id}{value}: $state\n";
         $driver->stop unless $state =~ /STAGING|STARTING|RUNNING/;
     }

@@ -4,7 +4,7 @@ use super::bytes::MesosBytes;
 use super::error::{FfiError, MesosCode};
 use super::guard::{guard, guard_value};
 use super::handle::{give, out};
-use crate::message::decode::{DecodeError, Decoder};
+use crate::message::decode::{DecodeError, DecodeOptions, Decoder};
 use crate::message::encode::{self, EncodeError};
 use crate::message::schema::{self, DefaultValue};
 use crate::message::tape::{MesosPerlToken, MesosToken};
@@ -228,6 +228,29 @@ pub unsafe extern "C" fn mesos_decoder_free(decoder: *mut MesosDecoder) {
         }
         Ok(())
     });
+}
+
+/// An option of `mesos_decoder_options`: fields that the class does not have are `MESOS_DECODE`.
+pub const MESOS_DECODE_REJECT_UNKNOWN: u32 = 1;
+
+/// An option of `mesos_decoder_options`: values of enums are `MesosTokenEnum`.
+pub const MESOS_DECODE_ENUM_NAMES: u32 = 2;
+
+/// What decodings do from now on: a sum of the options; 0, as at first, is none.
+///
+/// # Safety
+/// `decoder` came from `mesos_decoder_new`.
+#[no_mangle]
+pub unsafe extern "C" fn mesos_decoder_options(decoder: *mut MesosDecoder, options: u32) -> MesosCode {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let decoder = unsafe { out(decoder)? };
+        decoder.0.options = DecodeOptions {
+            reject_unknown: options & MESOS_DECODE_REJECT_UNKNOWN != 0,
+            enum_names: options & MESOS_DECODE_ENUM_NAMES != 0,
+        };
+        Ok(())
+    })
 }
 
 /// Decodes `bytes` as a message of class `class_id`: the tape is at `out_tape`, of `out_length` tokens, well-formed, and of fields

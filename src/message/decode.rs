@@ -5,7 +5,7 @@
 //! stays linear whatever is nested in what.
 
 use super::gather::{Occurrence, Slot};
-use super::schema::{class, keys, Kind};
+use super::schema::{class, keys, Field, Kind};
 use super::tape::{MesosToken, MesosTokenOp};
 use super::wire::{Reader, WireError, WireType};
 use super::{ClassId, MAX_DEPTH};
@@ -34,9 +34,19 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+/// What a decoding does besides. Nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecodeOptions {
+    /// A field that the class does not have, or that is there with another wire type, is an error and not skipped.
+    pub reject_unknown: bool,
+    /// Values of enums are [`MesosTokenOp::MesosTokenEnum`], from which their names can be told, and not plain integers.
+    pub enum_names: bool,
+}
+
 /// Decodes messages one after the other, with buffers that are used again.
 #[derive(Default)]
 pub struct Decoder {
+    pub options: DecodeOptions,
     tape: Vec<MesosToken>,
     pub(super) occurrences: Vec<Occurrence>,
     pub(super) slots: Vec<Slot>,
@@ -141,6 +151,9 @@ impl Decoder {
             let index = class.index_by_number(number);
             let known = index.and_then(|index| Some((index, fields.get(index)?)));
             let Some((index, field)) = known.filter(|(_, field)| field.accepts(wire)) else {
+                if self.options.reject_unknown {
+                    return Err(failed(WireError::UnknownField(number)));
+                }
                 reader.skip(number, wire).map_err(failed)?;
                 continue;
             };
@@ -166,7 +179,7 @@ impl Decoder {
             }
             if wire != WireType::Bytes as u8 {
                 let value = reader.number(field.kind.wire_type()).map_err(failed)?;
-                self.number(field.kind, key, value);
+                self.number(field, key, value);
                 continue;
             }
             let (at, length) = reader.delimited().map_err(failed)?;
@@ -177,7 +190,7 @@ impl Decoder {
                 }
             } else if field.kind.wire_type() != WireType::Bytes {
                 let before = self.tape.len();
-                let read = self.packed(field.kind, Reader::new(bytes, at, at + length));
+                let read = self.packed(field, Reader::new(bytes, at, at + length));
                 read.map_err(|(error, at)| Stop::Failure(error, at))?;
                 list.count += (self.tape.len() - before) as u32;
                 list.count -= 1;
@@ -206,19 +219,23 @@ impl Decoder {
     }
 
     /// The numbers of a packed list.
-    pub(super) fn packed(&mut self, kind: Kind, mut reader: Reader<'_>) -> Result<(), Failure> {
+    pub(super) fn packed(&mut self, field: &Field, mut reader: Reader<'_>) -> Result<(), Failure> {
         while !reader.at_end() {
             let at = reader.position();
-            let value = reader.number(kind.wire_type()).map_err(|error| (error, at))?;
-            self.number(kind, 0, value);
+            let value = reader.number(field.kind.wire_type()).map_err(|error| (error, at))?;
+            self.number(field, 0, value);
         }
         Ok(())
     }
 
     #[inline]
-    pub(super) fn number(&mut self, kind: Kind, key: u16, bits: u64) {
+    pub(super) fn number(&mut self, field: &Field, key: u16, bits: u64) {
         // Truncation to 32 bits is protobuf's rule for varints that are too large for their field.
-        let (op, value) = match kind {
+        let (op, value) = match field.kind {
+            Kind::Enum if self.options.enum_names => {
+                let value = bits as i32 as i64 as u64;
+                return self.push(MesosTokenOp::MesosTokenEnum, key, u32::from(field.of), value);
+            }
             Kind::Int32 | Kind::Enum | Kind::Sfixed32 => (MesosTokenOp::MesosTokenInt, bits as i32 as i64 as u64),
             Kind::Uint32 | Kind::Fixed32 => (MesosTokenOp::MesosTokenInt, u64::from(bits as u32)),
             Kind::Int64 | Kind::Sfixed64 => (MesosTokenOp::MesosTokenInt, bits),

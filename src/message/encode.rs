@@ -28,6 +28,8 @@ pub enum Problem {
     TooDeep,
     /// The message has more bytes than protobuf allows (2 GiB).
     TooLarge,
+    /// A key is not a field of the message.
+    Unknown(String),
     /// The tape is not one that `perl/message.c` writes.
     Tape,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for EncodeError {
             Problem::Missing => f.write_str("required field is missing"),
             Problem::TooDeep => write!(f, "nested more than {MAX_DEPTH} messages deep, or in a circle"),
             Problem::TooLarge => f.write_str("message is larger than 2 GiB"),
+            Problem::Unknown(key) => write!(f, "there is no field {key}"),
             Problem::Tape => f.write_str("internal error (please report it): bad tape"),
         }
     }
@@ -101,7 +104,9 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
                 tag_size(field) + varint_size(closed.length) + closed.length
             }
         } else {
-            let field = field_of(&token).ok_or(broken(index))?;
+            let Some(field) = field_of(&token) else {
+                return Err((index, no_field(&token, arena)));
+            };
             if token.op == Op::MesosPerlMessage as u32 || token.op == Op::MesosPerlList as u32 {
                 token.value = open as u64;
                 token.length = 0;
@@ -118,6 +123,15 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
         }
     }
     Err(broken(tape.len().saturating_sub(1)))
+}
+
+/// The problem with a token that is of no field.
+fn no_field(token: &MesosPerlToken, arena: &[u8]) -> Problem {
+    if token.op == Op::MesosPerlUnknown as u32 {
+        Problem::Unknown(quote(string(token, arena).unwrap_or_default()))
+    } else {
+        Problem::Tape
+    }
 }
 
 /// Makes `token` what [`write`] wants of a value of `field`: bits, bytes or the default. Returns its size without the tag.

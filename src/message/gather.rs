@@ -94,6 +94,9 @@ impl Decoder {
             let index = class.index_by_number(number);
             let known = index.and_then(|index| Some((index, fields.get(index)?)));
             let Some((index, field)) = known.filter(|(_, field)| field.accepts(wire)) else {
+                if self.options.reject_unknown {
+                    return Err(at_start(WireError::UnknownField(number)));
+                }
                 reader.skip(number, wire).map_err(at_start)?;
                 continue;
             };
@@ -141,14 +144,14 @@ impl Decoder {
             next = occurrence.next;
             let start = occurrence.value as usize;
             if occurrence.length == NUMBER {
-                self.number(field.kind, key, occurrence.value);
+                self.number(field, key, occurrence.value);
                 continue;
             }
             let end = start + occurrence.length as usize;
             match field.kind {
                 Kind::Message => self.gather(ClassId(u32::from(field.of)), key, bytes, start..end, depth + 1)?,
                 Kind::String | Kind::Bytes => self.push(MesosTokenOp::MesosTokenBytes, key, occurrence.length, occurrence.value),
-                packed => self.packed(packed, Reader::new(bytes, start, end))?,
+                _ => self.packed(field, Reader::new(bytes, start, end))?,
             }
         }
         if field.is_repeated() {

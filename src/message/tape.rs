@@ -21,6 +21,8 @@ pub enum MesosTokenOp {
     MesosTokenDouble = 6,
     /// `count` bytes at offset `value` of the decoded bytes.
     MesosTokenBytes = 7,
+    /// `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know.
+    MesosTokenEnum = 8,
 }
 
 /// One step of a decoded message.
@@ -63,6 +65,9 @@ pub enum MesosPerlOp {
     MesosPerlTooDeep = 11,
     /// Made by the check, not by C: the field's declared default.
     MesosPerlDefault = 12,
+    /// A key that is no field, in the open message: `length` bytes at offset `value` of the arena. Its `field` is `MESOS_NO_FIELD`.
+    /// The tape ends here.
+    MesosPerlUnknown = 13,
 }
 
 /// The `field` of the outermost message.

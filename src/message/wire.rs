@@ -42,6 +42,8 @@ pub enum WireError {
     TooDeep,
     /// More bytes than protobuf allows (2 GiB).
     TooLarge,
+    /// A field with this number that the message does not have, or not with this wire type. Only if the caller wants to know.
+    UnknownField(u32),
 }
 
 impl fmt::Display for WireError {
@@ -54,6 +56,7 @@ impl fmt::Display for WireError {
             WireError::GroupEnd => f.write_str("unexpected end of group"),
             WireError::TooDeep => write!(f, "it is nested more than {MAX_DEPTH} levels deep"),
             WireError::TooLarge => f.write_str("it is larger than 2 GiB"),
+            WireError::UnknownField(number) => write!(f, "its field {number} is unknown, or of another type"),
         }
     }
 }

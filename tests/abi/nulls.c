@@ -148,6 +148,7 @@ messages(void)
     CHECK(mesos_schema() != NULL);
     FAILS(mesos_class_by_perl_name(none, &class_id), MESOS_BAD_ARGUMENT, "not a class");
     FAILS(mesos_class_by_perl_name(bytes("Mesos::TaskID"), NULL), MESOS_NULL_POINTER, "no place");
+    FAILS(mesos_decoder_options(NULL, 0), MESOS_NULL_POINTER, "");
     FAILS(mesos_decoder_decode(NULL, 0, none, &tape, &length), MESOS_NULL_POINTER, "");
     FAILS(mesos_tape_check(0, NULL, 0, none, &length), MESOS_NULL_POINTER, "no tape");
     FAILS(mesos_tape_write(NULL, 0, none, buffer, 1), MESOS_NULL_POINTER, "no tape");

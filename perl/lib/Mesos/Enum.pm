@@ -12,6 +12,16 @@ our @ISA = ('Exporter');
 
 sub _pb_complex_type_kind { return 3 }
 
+my %NAMES;    # of the numbers, by class: made when first asked for
+
+sub name_of {
+    my ($self, $number) = @_;
+    my $class = ref $self || $self;
+    # The first of several names, as everywhere.
+    my $names = $NAMES{$class} ||= { map { ($_->[1] => $_->[0]) } reverse @{ $class->_pb_fields_list } };
+    return defined $number ? $names->{$number} : undef;
+}
+
 sub getPerlCode {
     my ($self) = @_;
     my $class = ref $self || $self;
@@ -36,6 +46,7 @@ Mesos::Enum - what the enums of Mesos have in common
 
     use Mesos::Messages;
 
+    print Mesos::TaskState->name_of($status->{state}), "\n";
     print "it runs\n" if $status->{state} == Mesos::TaskState::TASK_RUNNING;
 
     BEGIN { Mesos::TaskState->import(':constants') }
@@ -57,6 +68,12 @@ Every enum is a C<Mesos::Enum> and, by its C<isa>, a C<Google::ProtocolBuffers::
 
 L<Exporter>'s: makes constants known in the calling package; C<:constants> are all of them. Since the enums are not files of their
 own, call it in a C<BEGIN> block if the names are to be used without parentheses. Dies if a name is not a value of the enum.
+
+=head2 name_of
+
+    my $name = Mesos::TaskState->name_of($status->{state});    # 'TASK_RUNNING'
+
+The name of the value with this number; undef if there is none, or for undef.
 
 =head2 getPerlCode
 

@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp ();
+use overload ();
 use Scalar::Util ();
 
 # The classes say that they are these, without needing them: a package that exists keeps Perl from warning about an unknown base.
@@ -22,6 +23,8 @@ sub new {
     my ($proto, $fields) = @_;
     my $class = ref $proto || $proto;
     return bless {}, $class unless defined $fields;
+    _croak("$class->new: expected a reference to a hash, got " . (ref $fields ? "a reference to $fields" : qq{"$fields"}))
+        unless ref $fields eq 'HASH' || _is_hash($fields);
     return bless { %$fields }, $class unless $class->can('_pb_oneofs');
 
     my $self = bless {}, $class;
@@ -34,6 +37,12 @@ sub new {
         }
     }
     return $self;
+}
+
+sub _is_hash {
+    my ($value) = @_;
+    return 1 if (Scalar::Util::reftype($value) || '') eq 'HASH';
+    return Scalar::Util::blessed($value) && overload::Method($value, '%{}');
 }
 
 sub get {
@@ -100,6 +109,12 @@ sub decode_json {
         _croak("$class: not JSON: $why");
     }
     return Mesos::Message::JSON::to_message($class, $plain, $class);
+}
+
+sub dump {
+    my ($self) = @_;
+    require Mesos::Message::Text;
+    return Mesos::Message::Text::from_message(ref $self, $self);
 }
 
 sub copy {
@@ -239,24 +254,46 @@ Errors are exceptions: strings that end with the file and line of the calling co
     my $message = Mesos::TaskID->new(\%fields);
 
 A new object with a shallow copy of the hash. Nothing is checked: unknown keys are kept, and nested hashes stay plain hashes (which
-C<encode> takes as well). In a class with a C<oneof>, the fields are set by C<set>, so that one of its members remains. Dies with Perl's
-own error if the argument is neither undef nor a hash reference.
+C<encode> takes as well). In a class with a C<oneof>, the fields are set by C<set>, so that one of its members remains. Dies if the
+argument is neither undef nor a hash reference (C<< Mesos::TaskID->new: expected a reference to a hash, got "value" at ... >>).
 
 =head2 decode
 
     my $message = Mesos::TaskStatus->decode($bytes);
+    my $message = Mesos::TaskStatus->decode($bytes, %options);
 
 The object that a byte string encodes; sub-messages are objects of their classes. Strings are bytes, without Perl's utf8 flag: use
 L<Encode/decode> where they are text. Unknown fields are dropped, unknown numbers of enums kept. If a field that is not repeated occurs
 several times, the last one counts. Required fields may be missing.
 
-Dies if the string is utf8-flagged (C<... wide-character string ...>), or if it is truncated or otherwise no message
+Options, all off by default:
+
+=over 4
+
+=item unblessed => 1
+
+Plain hashes, without classes. They have no methods; C<< Mesos::TaskStatus->encode($hash) >> takes them.
+
+=item enum_names => 1
+
+Enums as the names of their values (C<'TASK_RUNNING'>) instead of numbers. Numbers that the enum does not know stay numbers.
+
+=item reject_unknown => 1
+
+Dies at a field that the class does not have, or that is of another type
+(C<Mesos::TaskID: message is incomplete or invalid: its field 17 is unknown, or of another type (at byte 7) at ...>).
+
+=back
+
+Dies if the string is undefined or utf8-flagged (C<... wide-character string ...>), or if it is truncated or otherwise no message
 (C<Mesos::TaskInfo.task_id: message is incomplete or invalid: it is truncated (at byte 2) at ...>).
 
 =head2 encode
 
     my $bytes = $message->encode;
     my $bytes = Mesos::TaskStatus->encode(\%fields);
+    my $bytes = $message->encode(%options);
+    my $bytes = Mesos::TaskStatus->encode(\%fields, %options);
 
 The encoding as a byte string: fields in the order of their numbers, unknown keys ignored, C<undef> as if it was not there. What a field
 takes:
@@ -273,8 +310,8 @@ Any scalar. A utf8-flagged string is encoded as UTF-8, any other as the bytes th
 
 =item integers and enums
 
-A number, or a string that looks like one; fractions are cut off. Names of enum values are not understood: use the constants
-(L<Mesos::Enum>). Out of the type's range is an error. Objects must overload C<0+> or C<"">.
+A number, or a string that looks like one; fractions are cut off. Names of enum values are understood with the option
+C<enum_names> only: use the constants (L<Mesos::Enum>). Out of the type's range is an error. Objects must overload C<0+> or C<"">.
 
 =item doubles
 
@@ -296,6 +333,20 @@ Given an array reference, its last element.
 =back
 
 A required field that is not set is encoded as its default, if it has one; other defaults are not written.
+
+Options, all off by default:
+
+=over 4
+
+=item enum_names => 1
+
+Enums may be given as the names of their values.
+
+=item reject_unknown => 1
+
+Dies if a hash has a key that is no field: C<Mesos::TaskInfo.resources[0]: there is no field "naem" at ...>.
+
+=back
 
 Tied and overloaded values may do anything, including encoding and decoding other messages; when they die, C<encode> does.
 
@@ -355,6 +406,12 @@ of the value.
 =head2 TO_JSON
 
 What L<JSON::PP>, L<JSON::XS> and others call with C<convert_blessed>: the plain structure behind C<encode_json>.
+
+=head2 dump
+
+    print $message->dump;
+
+The message as text for people, in protobuf's text format: see L<Mesos::Message::Text>. Never dies of what is in it.
 
 =head2 copy
 

@@ -1,0 +1,115 @@
+package Mesos::Message::Text;
+use 5.10.1;
+use strict;
+use warnings;
+no warnings 'recursion';
+use Scalar::Util qw(reftype);
+
+# Descriptor numbers of labels and types.
+use constant { REPEATED => 3, DOUBLE => 1, FLOAT => 2, BOOL => 8, STRING => 9, BYTES => 12 };
+use constant { MESSAGE => 1 };
+
+my $INDENT = '  ';
+
+# Deeper than any message may be: a circle.
+my $MAX_DEPTH = 100;
+
+# The fields of a message as lines. Shows whatever there is, also what cannot be encoded.
+sub from_message {
+    my ($class, $message, $depth) = @_;
+    $depth ||= 0;
+    my $text = '';
+    my %known;
+    for my $field (@{ $class->_pb_fields_list }) {
+        my ($label, $type, $name) = @$field;
+        $known{$name} = 1;
+        my $value = $message->{$name};
+        next unless defined $value;
+        my @values = (reftype($value) || '') eq 'ARRAY' ? @$value : $value;
+        @values = $values[-1] if $label != REPEATED && @values;
+        $text .= _field($type, $name, $_, $depth) for @values;
+    }
+    $text .= $INDENT x $depth . '# not a field: ' . _quoted($_) . "\n" for sort grep { !$known{$_} } keys %$message;
+    return $text;
+}
+
+sub _field {
+    my ($type, $name, $value, $depth) = @_;
+    my $margin = $INDENT x $depth;
+    return "$margin$name: # undefined\n" unless defined $value;
+    if ($type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE) {
+        return "$margin$name: " . _scalar($type, $value) . "\n";
+    }
+    return "$margin$name: # not a message: " . _quoted($value) . "\n" if (reftype($value) || '') ne 'HASH';
+    return "$margin$name { # deeper than $MAX_DEPTH messages, or in a circle\n$margin}\n" if $depth >= $MAX_DEPTH;
+    my $inside = from_message($type, $value, $depth + 1);
+    return $inside eq '' ? "$margin$name {}\n" : "$margin$name {\n$inside$margin}\n";
+}
+
+sub _scalar {
+    my ($type, $value) = @_;
+    return _quoted($value) if $type eq STRING || $type eq BYTES;
+    return $value ? 'true' : 'false' if $type eq BOOL;
+    if ($type !~ /\A\d+\z/) {
+        my $name = $value =~ /\A-?\d+\z/ ? $type->name_of($value) : undef;
+        return $name if defined $name;
+    }
+    # A name, or a number as Perl writes it, with the words of protobuf's text format for the two that C libraries write differently.
+    if ($type eq DOUBLE || $type eq FLOAT) {
+        return $value < 0 ? '-inf' : 'inf' if $value =~ /\A-?inf(?:inity)?\z/i;
+        return 'nan' if $value =~ /\A-?nan\z/i;
+    }
+    return $value =~ /\A[-+.\w]+\z/ ? $value : _quoted($value);
+}
+
+my %ESCAPES = ("\n" => '\n', "\r" => '\r', "\t" => '\t', '"' => '\"', '\\' => '\\\\');
+
+# In double quotes; all that is not printable ASCII as three octal digits, a character above that as its UTF-8.
+sub _quoted {
+    my $bytes = "$_[0]";
+    utf8::encode($bytes) if utf8::is_utf8($bytes);
+    $bytes =~ s/(["\\\n\r\t])|([^ -~])/defined $1 ? $ESCAPES{$1} : sprintf '\\%03o', ord $2/ge;
+    return qq{"$bytes"};
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Message::Text - Mesos messages as text for people
+
+=head1 SYNOPSIS
+
+    print $message->dump;
+
+=head1 DESCRIPTION
+
+What C<dump> of L<Mesos::Message> writes: a line for each value, in the order of the fields' numbers, in protobuf's text format
+(C<protoc --decode> prints the same, and C<protoc --encode> reads it).
+
+    name: "sleeper"
+    task_id {
+      value: "t-1"
+    }
+    resources {
+      name: "cpus"
+      type: SCALAR
+      scalar {
+        value: 0.5
+      }
+    }
+
+Strings and bytes are in double quotes, with all that is not printable ASCII in octal: C<"t\303\251">. Enums are names, or numbers
+where none is known; booleans C<true> and C<false>. What is no part of the message stands in comments, which begin with C<#>: keys that
+are no fields, undefined elements, values that are no messages.
+
+=head1 FUNCTIONS
+
+=head2 from_message
+
+    my $text = Mesos::Message::Text::from_message($class, $message);
+
+The lines for a hash as a message of the class. Does not check that it could be encoded.
+
+=cut
