@@ -67,10 +67,12 @@ impl Backend {
             "" if IS_DEFAULT && half.has_libmesos() => return Ok(Backend::Libmesos),
             "" => return Ok(Backend::Native),
             "libmesos" if half.has_libmesos() => return Ok(Backend::Libmesos),
-            "libmesos" if HALVES.is_empty() => "libmesos is not built in: install Mesos with its headers, set PERL_MESOS_INCLUDE and \
+            "libmesos" if HALVES.is_empty() => {
+                "libmesos is not built in: install Mesos with its headers, set PERL_MESOS_INCLUDE and \
                                                 PERL_MESOS_LIB if they are in unusual places, and build this module anew with \
                                                 perl Build.PL --libmesos"
-                .to_string(),
+                    .to_string()
+            }
             "libmesos" => format!(
                 "libmesos {VERSION} was built in without its {} driver, which that library lacks: use \"native\", or build \
                  this module anew with another libmesos",

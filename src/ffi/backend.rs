@@ -28,7 +28,8 @@ pub extern "C" fn mesos_backend(index: usize, result: *mut MesosBackend) -> Meso
         let result = unsafe { handle::out(result)? };
         let all = built_in();
         let found = all.get(index);
-        let found = found.ok_or_else(|| FfiError::new(MesosCode::MesosBadArgument, format!("backend {index} of {}", all.len())))?;
+        let found =
+            found.ok_or_else(|| FfiError::new(MesosCode::MesosBadArgument, format!("backend {index} of {}", all.len())))?;
         *result = MesosBackend {
             name: MesosBytes::borrowed(found.backend.name().as_bytes()),
             version: MesosBytes::borrowed(found.version.as_bytes()),

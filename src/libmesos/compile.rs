@@ -42,7 +42,10 @@ pub fn compile() -> Result<(), String> {
     let compiler = glue.get_compiler();
     let cxx = || {
         let mut command = Command::new(compiler.path());
-        command.args(["-O2", "-fPIC", "-Wall"]).args(words("CXXFLAGS")).args(include_flags());
+        command
+            .args(["-O2", "-fPIC", "-Wall"])
+            .args(words("CXXFLAGS"))
+            .args(include_flags());
         command
     };
     let version = version(cxx())?;

@@ -184,16 +184,17 @@ impl Events {
                 let args = args(&[Some(class::TASK_STATUS)], arguments);
                 core.gate.pass("statusUpdate", args, update, core.owner());
             }
-            Callback::SchedulerMessage => named(
-                "frameworkMessage",
-                &[Some(class::EXECUTOR_ID), Some(class::SLAVE_ID), None],
-            ),
+            Callback::SchedulerMessage => named("frameworkMessage", &[Some(class::EXECUTOR_ID), Some(class::SLAVE_ID), None]),
             Callback::SlaveLost => named("slaveLost", &[Some(class::SLAVE_ID)]),
             Callback::ExecutorLost => named("executorLost", &[Some(class::EXECUTOR_ID), Some(class::SLAVE_ID), None]),
             Callback::Error => self.error(&arguments),
             Callback::ExecutorRegistered => named(
                 "registered",
-                &[Some(class::EXECUTOR_INFO), Some(class::FRAMEWORK_INFO), Some(class::SLAVE_INFO)],
+                &[
+                    Some(class::EXECUTOR_INFO),
+                    Some(class::FRAMEWORK_INFO),
+                    Some(class::SLAVE_INFO),
+                ],
             ),
             Callback::ExecutorReregistered => named("reregistered", &[Some(class::SLAVE_INFO)]),
             Callback::LaunchTask => named("launchTask", &[Some(class::TASK_INFO)]),
