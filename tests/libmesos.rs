@@ -119,6 +119,10 @@ fn every_callback_arrives_with_its_arguments() {
     let mut heard = Vec::new();
     loop {
         let event = next(&channel);
+        // The stand-in's master offers what it has when it likes.
+        if event.name == "resourceOffers" {
+            continue;
+        }
         heard.push((event.name.clone(), event.args.len()));
         if event.name == "error" {
             assert_eq!(text(&event), "the end");
@@ -157,11 +161,14 @@ fn drivers_end_in_every_state_and_amid_callbacks() {
         drop(driver);
         assert!(channel.is_empty(), "nothing comes from a driver that is closed");
     }
-    for end in [SchedulerDriver::abort as fn(&_) -> _, |d: &dyn SchedulerDriver| d.stop(true)] {
+    for aborts in [true, false] {
         let driver = driver(options("standin: messages 20000"), &channel);
         driver.start().expect("start");
         next_called(&channel, "frameworkMessage");
-        end(driver.as_ref());
+        match aborts {
+            true => assert_eq!(driver.abort(), Status::Aborted),
+            false => assert_eq!(driver.stop(true), Status::Stopped),
+        }
         assert!(channel.is_empty(), "nothing comes after stop or abort");
         driver.close();
         driver.close();

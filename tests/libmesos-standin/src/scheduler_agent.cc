@@ -3,7 +3,9 @@
 #include "master.h"
 
 #include <arpa/inet.h>
+#include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,15 +17,22 @@ extern char **environ;
 
 namespace standin {
 
+// Waits for a command and writes its exit status to descriptor 9. waitpid is not for a library: event loops reap every child.
+static const char *const WAIT = "trap : TERM; \"$@\" 9>&- & p=$!; "
+                                "while wait $p; s=$?; kill -0 $p 2>/dev/null; do :; done; echo $s >&9";
+
 // Starts a process in a group of its own, with the parent's environment and `more`, and with no signal blocked or ignored.
-static pid_t start(const mesos::CommandInfo &command, std::vector<std::string> more) {
-  std::vector<std::string> arguments;
+// `*status` is where its exit status can be read when it has ended. Arguments after the program's name are the command's.
+static pid_t start(const mesos::CommandInfo &command, std::vector<std::string> more, int *status) {
+  std::vector<std::string> arguments = {"/bin/sh", "-c", WAIT, "sh"};
   if (command.shell()) {
-    arguments = {"/bin/sh", "-c", command.value()};
+    arguments.insert(arguments.end(), {"/bin/sh", "-c", command.value()});
   } else {
-    arguments.assign(command.arguments().begin(), command.arguments().end());
+    arguments.push_back(command.value());
+    for (int i = 1; i < command.arguments_size(); i++) {
+      arguments.push_back(command.arguments(i));
+    }
   }
-  const std::string program = command.shell() ? "/bin/sh" : command.value();
   for (const auto &variable : command.environment().variables()) {
     more.push_back(variable.name() + "=" + variable.value());
   }
@@ -50,19 +59,36 @@ static pid_t start(const mesos::CommandInfo &command, std::vector<std::string> m
   posix_spawnattr_setsigdefault(&attributes, &pipe);
   posix_spawnattr_setpgroup(&attributes, 0);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    std::abort();
+  }
+  *status = ends[0];
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], 9);
   pid_t pid = 0;
-  const int failed = posix_spawn(&pid, program.c_str(), nullptr, &attributes, argv.data(), envp.data());
+  const int failed = posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv.data(), envp.data());
+  posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
+  close(ends[1]);
   return failed != 0 ? 0 : pid;
 }
 
 // Runs `then` with the raw wait status when the process has ended.
-static void when_ended(pid_t pid, std::function<void(int)> then) {
-  std::thread([pid, then] {
-    int status = 127 << 8;
-    if (pid > 0) {
-      waitpid(pid, &status, 0);
+static void when_ended(pid_t pid, int from, std::function<void(int)> then) {
+  std::thread([pid, from, then] {
+    std::string said;
+    char byte;
+    while (read(from, &byte, 1) == 1) {
+      said += byte;
     }
+    close(from);
+    if (pid > 0) {
+      waitpid(pid, nullptr, 0);
+    }
+    const int exit = said.empty() ? 128 + SIGKILL : std::atoi(said.c_str());
+    const int status = exit > 128 ? exit - 128 : exit << 8;
     Master::instance().run([then, status] { then(status); });
   }).detach();
 }
@@ -70,7 +96,8 @@ static void when_ended(pid_t pid, std::function<void(int)> then) {
 void Master::start_command(const std::string &framework_id, Task &task) {
   const std::string id = task.info.task_id().value();
   task.executor_id = id;
-  task.pid = start(task.info.command(), {});
+  int ended = -1;
+  task.pid = start(task.info.command(), {}, &ended);
   mesos::TaskStatus status;
   status.mutable_task_id()->set_value(id);
   status.set_source(mesos::TaskStatus::SOURCE_EXECUTOR);
@@ -78,7 +105,7 @@ void Master::start_command(const std::string &framework_id, Task &task) {
     status.set_state(state);
     add_update(framework_id, status);
   }
-  when_ended(task.pid, [this, framework_id, id](int status) { task_exited(framework_id, id, status); });
+  when_ended(task.pid, ended, [this, framework_id, id](int status) { task_exited(framework_id, id, status); });
 }
 
 void Master::task_exited(const std::string &framework_id, const std::string &task_id, int status) {
@@ -111,6 +138,15 @@ void Master::kill(const std::string &framework_id, const mesos::TaskID &id) {
   if (task.pid > 0) {
     task.killed = true;
     ::kill(-task.pid, SIGTERM);
+    // Again while it lives: the first may have come before the command was started.
+    actor.run(
+        [this, framework_id, id] {
+          Framework *framework = find(framework_id);
+          if (framework != nullptr && framework->tasks.count(id.value()) != 0 && framework->tasks[id.value()].pid > 0) {
+            kill(framework_id, id);
+          }
+        },
+        std::chrono::milliseconds(100));
   } else if (framework->executors.count(task.executor_id) != 0) {
     send_frame(framework->executors[task.executor_id].socket, Frame{'K', {id.SerializeAsString()}});
   }
@@ -123,6 +159,7 @@ void Master::start_executor(const std::string &framework_id, const mesos::Execut
   Executor &executor = find(framework_id)->executors[id];
   executor.info = info;
   executor.info.mutable_framework_id()->set_value(framework_id);
+  int ended = -1;
   executor.pid = start(info.command(), {
       "MESOS_SLAVE_PID=slave(1)@127.0.0.1:" + std::to_string(port),
       "MESOS_SLAVE_ID=standin-S0",
@@ -130,8 +167,8 @@ void Master::start_executor(const std::string &framework_id, const mesos::Execut
       "MESOS_EXECUTOR_ID=" + id,
       "MESOS_DIRECTORY=/tmp",
       "MESOS_CHECKPOINT=0",
-  });
-  when_ended(executor.pid, [this, framework_id, id](int status) { executor_exited(framework_id, id, status); });
+  }, &ended);
+  when_ended(executor.pid, ended, [this, framework_id, id](int status) { executor_exited(framework_id, id, status); });
 }
 
 void Master::executor_exited(const std::string &framework_id, const std::string &executor_id, int status) {
