@@ -84,6 +84,8 @@ sub _build_crate {
     $self->notes(made_target => 1) if !$had_target && -d 'target';
     $self->_copy_exactly($made->{$_}, $to{$_}) for sort keys %to;
     $self->_copy_exactly(File::Spec->catfile($made->{out}, $_), $proxies{$_}) for sort keys %proxies;
+    # What an earlier build with another libmesos has left.
+    unlink grep { my $there = $_; !grep { $_ eq $there } values %proxies } glob File::Spec->catfile($arch, 'libmesos_perl_*.so');
 }
 
 # Copies when time or size differ, and keeps the time: with other RUSTFLAGS cargo brings back a file older than blib's.
