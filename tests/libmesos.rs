@@ -227,10 +227,7 @@ fn without_a_master_the_timeout_ends_the_driver() {
     };
     let first = driver(nobody, &channel);
     first.start().expect("start");
-    assert_eq!(
-        text(&next(&channel)),
-        "no master at 127.0.0.1:1 for 0.05 s: not registered"
-    );
+    assert_eq!(text(&next(&channel)), "no master at 127.0.0.1:1 for 0.05 s: not registered");
     drop(first);
     // A master that goes away after the registration.
     let leaving = SchedulerOptions {
@@ -256,7 +253,10 @@ fn roles_are_for_those_libmesos_that_know_them() {
     if libmesos::VERSION.starts_with("0.") {
         for (name, outcome) in [("reviveOffers", revive), ("suppressOffers", suppress)] {
             let error = outcome.expect_err("an older shape").to_string();
-            assert!(error.starts_with(&format!("{name}: libmesos 0.28.1-standin knows no roles")), "{error}");
+            assert!(
+                error.starts_with(&format!("{name}: libmesos 0.28.1-standin knows no roles")),
+                "{error}"
+            );
         }
     } else {
         assert_eq!((revive, suppress), (Ok(Status::Running), Ok(Status::Running)));
