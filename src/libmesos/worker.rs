@@ -178,6 +178,9 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
                 let _ = reply.send(status.map_err(|e| thrown(&e)));
             }
             Some(Command::Stop { failover }) => {
+                if failover && started && !aborted {
+                    aborted |= deactivate(proxy);
+                }
                 stopped |= told("stop", proxy.stop(failover)).is_some();
                 if started && !aborted {
                     told("join", proxy.join());
@@ -194,13 +197,20 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
             Some(Command::Close) | None => break,
         }
     }
-    // The destructor overtakes calls that are queued in libmesos; a stop does not. With failover it tells Mesos nothing.
+    // The destructor overtakes calls that are queued in libmesos; an abort does not.
     if started && !stopped && !aborted {
-        told("stop", proxy.stop(true));
-        told("join", proxy.join());
+        deactivate(proxy);
     }
     // Not a wait for an event: nothing tells when libmesos' sockets are empty, and the process may end after this.
     std::thread::sleep(stay_until.saturating_duration_since(Instant::now()));
+}
+
+/// An abort, carried out: the framework stays, and is offered nothing. Without it a master would go on offering to a driver that
+/// is gone, for libmesos' connection lives as long as the process.
+fn deactivate(proxy: &mut dyn Proxy) -> bool {
+    let aborted = told("abort", proxy.abort()).is_some();
+    told("join", proxy.join());
+    aborted
 }
 
 /// Logs what the bridge threw: the call is past, and Perl has its status.
