@@ -281,11 +281,6 @@ typedef struct MesosSchedulerDriver MesosSchedulerDriver;
 typedef struct MesosStats MesosStats;
 
 /*
- Called with its own `argument` and 1 (the prototype of Async::Interrupt's signal functions).
- */
-typedef void (*MesosSignalFunction)(void *argument, int value);
-
-/*
  Bytes with a length. Where `len` is 0, `data` is not looked at and may be NULL.
 
  As an argument: looked at only during the call. As a result: borrowed from the handle that the function's comment names.
@@ -294,6 +289,34 @@ typedef struct MesosBytes {
   const uint8_t *data;
   size_t len;
 } MesosBytes;
+
+/*
+ A backend of the drivers. Strings are lent for ever.
+ */
+typedef struct MesosBackend {
+  /*
+   `native` or `libmesos`: what a driver's option `driver` takes.
+   */
+  struct MesosBytes name;
+  /*
+   Of this library, or of the libmesos whose headers it was built with.
+   */
+  struct MesosBytes version;
+  /*
+   Whether it has a scheduler driver, and an executor driver.
+   */
+  bool scheduler;
+  bool executor;
+  /*
+   Used where nothing else is asked for.
+   */
+  bool is_default;
+} MesosBackend;
+
+/*
+ Called with its own `argument` and 1 (the prototype of Async::Interrupt's signal functions).
+ */
+typedef void (*MesosSignalFunction)(void *argument, int value);
 
 /*
  Describes one argument of an event.
@@ -448,6 +471,10 @@ typedef struct MesosBytesList {
  */
 typedef struct MesosSchedulerOptions {
   /*
+   `native`, `libmesos`, or empty for the default.
+   */
+  struct MesosBytes driver;
+  /*
    `host:port`, `http://host:port`, `local`.
    */
   struct MesosBytes master;
@@ -515,6 +542,11 @@ typedef struct MesosStat {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/*
+ Describes backend `index` (from 0). MESOS_BAD_ARGUMENT where there are not as many.
+ */
+MesosCode mesos_backend(size_t index, struct MesosBackend *result);
 
 /*
  An empty channel. Owned by the caller: `mesos_channel_free`.
@@ -653,10 +685,16 @@ MesosCode mesos_receipt_acknowledge(struct MesosReceipt *receipt);
 void mesos_receipt_free(struct MesosReceipt *receipt);
 
 /*
- A driver whose events are queued in `channel`. Owned by the caller.
+ A driver whose events are queued in `channel`. Owned by the caller. `driver`: `native`, `libmesos`, or empty for the default.
  */
 MesosCode mesos_executor_driver_new(const struct MesosChannel *channel,
+                                    struct MesosBytes driver,
                                     struct MesosExecutorDriver **result);
+
+/*
+ What the driver runs on, `native` or `libmesos`. Lent for ever.
+ */
+struct MesosBytes mesos_executor_driver_backend(const struct MesosExecutorDriver *driver);
 
 /*
  Ends the driver: sends what is queued and waits, for a few seconds at most, until the agent has recorded the updates.
@@ -797,6 +835,11 @@ MesosCode mesos_tape_write(const struct MesosPerlToken *tape,
 MesosCode mesos_scheduler_driver_new(const struct MesosChannel *channel,
                                      const struct MesosSchedulerOptions *options,
                                      struct MesosSchedulerDriver **result);
+
+/*
+ What the driver runs on, `native` or `libmesos`. Lent for ever.
+ */
+struct MesosBytes mesos_scheduler_driver_backend(const struct MesosSchedulerDriver *driver);
 
 /*
  Ends the driver: sends what is queued and closes its connections, within a few seconds; a `local` cluster ends with it.

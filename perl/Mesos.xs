@@ -21,6 +21,21 @@ _log_init(SV *program)
   CODE:
     mesos_check(aTHX_ mesos_log_init(mesos_bytes(aTHX_ program)));
 
+# Backend $index as (name, version, scheduler, executor, is_default), or nothing.
+void
+_backend(UV index)
+  PREINIT:
+    MesosBackend backend;
+  PPCODE:
+    if (mesos_backend(index, &backend) != MESOS_OK)
+        XSRETURN_EMPTY;
+    EXTEND(SP, 5);
+    PUSHs(mesos_sv(aTHX_ backend.name));
+    PUSHs(mesos_sv(aTHX_ backend.version));
+    PUSHs(boolSV(backend.scheduler));
+    PUSHs(boolSV(backend.executor));
+    PUSHs(boolSV(backend.is_default));
+
 MODULE = Mesos    PACKAGE = Mesos::Channel
 
 void
@@ -168,6 +183,7 @@ _xs_init(SV *self, SV *channel, HV *options)
     SV *credential;
   CODE:
     credential = mesos_option(aTHX_ options, "credential");
+    given.driver = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "driver"));
     given.master = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "master"));
     given.framework = mesos_encode(aTHX_ "Mesos::FrameworkInfo", mesos_option(aTHX_ options, "framework"));
     given.credential = mesos_encode(aTHX_ "Mesos::Credential", credential);
@@ -186,6 +202,13 @@ void
 _xs_free(SV *self)
   CODE:
     mesos_detach(aTHX_ self, &mesos_scheduler_driver_type);
+
+SV *
+backend(SV *self)
+  CODE:
+    RETVAL = SvREFCNT_inc(mesos_sv(aTHX_ mesos_scheduler_driver_backend(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type))));
+  OUTPUT:
+    RETVAL
 
 UV
 _driver_id(SV *self)
@@ -383,17 +406,25 @@ _xs_reconcile_tasks(SV *self, SV *statuses)
 MODULE = Mesos    PACKAGE = Mesos::ExecutorDriver
 
 void
-_xs_init(SV *self, SV *channel)
+_xs_init(SV *self, SV *channel, SV *backend)
   PREINIT:
     MesosExecutorDriver *driver;
   CODE:
-    mesos_check(aTHX_ mesos_executor_driver_new(mesos_handle(aTHX_ channel, &mesos_channel_type), &driver));
+    mesos_check(aTHX_ mesos_executor_driver_new(mesos_handle(aTHX_ channel, &mesos_channel_type), mesos_bytes(aTHX_ backend),
+        &driver));
     mesos_attach(aTHX_ self, &mesos_executor_driver_type, driver);
 
 void
 _xs_free(SV *self)
   CODE:
     mesos_detach(aTHX_ self, &mesos_executor_driver_type);
+
+SV *
+backend(SV *self)
+  CODE:
+    RETVAL = SvREFCNT_inc(mesos_sv(aTHX_ mesos_executor_driver_backend(mesos_handle(aTHX_ self, &mesos_executor_driver_type))));
+  OUTPUT:
+    RETVAL
 
 UV
 _driver_id(SV *self)

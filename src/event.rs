@@ -1,10 +1,17 @@
 //! What crosses from a driver to Perl: the name of a callback and its arguments.
 
 use crate::message::ClassId;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Weak;
 
 /// Identifies the driver that an event belongs to; unique in the process, never 0.
 pub type DriverId = u64;
+
+/// An id that no other driver has, of whatever backend.
+pub fn next_driver_id() -> DriverId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// What an argument's bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,12 +12,14 @@
 //! | Mesos messages from and to Perl's hashes | [`message`] |
 //!
 //! [`local`] is a server: the embedded master and agent. It shares nothing with [`native`] but the messages in [`proto`];
-//! the two meet on a socket. Dependencies point one way: `ffi -> driver -> {native, local} -> {message, event, channel, notify}`.
+//! the two meet on a socket. Dependencies point one way: `ffi -> driver -> {native, libmesos, local} -> {message, event, channel, notify}`.
 
 pub mod channel;
 pub mod driver;
 pub mod event;
 pub mod ffi;
+#[cfg(feature = "libmesos")]
+pub mod libmesos;
 pub mod local;
 pub mod logging;
 pub mod message;

@@ -26,7 +26,7 @@ fn start(server: &Server, changes: &[(&str, &str)]) -> (Arc<dyn ExecutorDriver>,
     .into();
     variables.extend(changes.iter().map(|(n, v)| (n.to_string(), v.to_string())));
     let channel = Channel::new();
-    let driver = executor::new(move |name| variables.get(name).cloned(), channel.clone());
+    let driver = executor::new("native", move |name| variables.get(name).cloned(), channel.clone()).expect("driver");
     assert_eq!(driver.start(), Ok(Status::Running));
     (driver, channel)
 }
@@ -295,7 +295,7 @@ fn an_error_of_the_agent_ends_the_driver() {
 #[test]
 fn what_is_wrong_is_said_before_anything_happens() {
     let channel = Channel::new();
-    let driver = executor::new(|_| None, channel.clone());
+    let driver = executor::new("native", |_| None, channel.clone()).expect("driver");
     match driver.start() {
         Err(DriverError::Argument { name, problem }) => {
             assert_eq!(name, "environment");

@@ -261,7 +261,7 @@ fn executor_process() {
         return;
     }
     let channel = Channel::new();
-    let driver = executor::new(|name| std::env::var(name).ok(), channel.clone());
+    let driver = executor::new("native", |name| std::env::var(name).ok(), channel.clone()).expect("driver");
     assert_eq!(driver.start(), Ok(Status::Running));
     let update = |task_id: Vec<u8>, state: TaskState| {
         let status = proto::TaskStatus {

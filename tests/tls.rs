@@ -328,7 +328,7 @@ fn executors_reach_their_agent_over_tls() {
     ];
     let channel = Channel::new();
     let get = move |name: &str| variables.iter().find(|v| v.0 == name).map(|v| v.1.clone());
-    let driver = executor::new(get, channel.clone());
+    let driver = executor::new("native", get, channel.clone()).expect("driver");
     assert_eq!(driver.start(), Ok(Status::Running));
     let (mut stream, request) = server.subscription();
     assert!(request.head.starts_with("POST /slave(1)/api/v1/executor HTTP/1.1"));

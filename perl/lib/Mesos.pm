@@ -33,6 +33,17 @@ sub trace {
     return;
 }
 
+sub backends {
+    require Mesos::XS;
+    my @backends;
+    while (my @backend = _backend(scalar @backends)) {
+        my %backend;
+        @backend{qw(name version scheduler executor default)} = @backend;
+        push @backends, \%backend;
+    }
+    return @backends;
+}
+
 1;
 __END__
 
@@ -86,7 +97,8 @@ A framework is a L<Mesos::Scheduler>, which is run by a L<Mesos::SchedulerDriver
 a L<Mesos::Executor> with a L<Mesos::ExecutorDriver>. Messages (offers, tasks, updates) are described in L<Mesos::Messages>,
 event loops in L<Mesos::Dispatcher>.
 
-The drivers speak Mesos' v1 HTTP API: libmesos is not needed. With C<< master => 'local' >> a master and an agent run inside
+The drivers speak Mesos' v1 HTTP API: libmesos is not needed. Where it is installed they can run on it instead, as those of
+Mesos 1.07.1 did: see L</backends>. With C<< master => 'local' >> a master and an agent run inside
 the program, so that a framework can be tried on a laptop where no Mesos is installed.
 
 Loading this module alone loads no shared object.
@@ -110,9 +122,25 @@ C<WARNING=/var/log/mesos>, ... Default: QUIET.
 Levels and directory are kept in the environment variables C<MESOS_quiet>, C<MESOS_logging_level> and C<MESOS_log_dir>, which
 programs started from here (executors) inherit.
 
+=head1 METHODS
+
+=head2 backends
+
+    my @backends = Mesos->backends;
+    printf "%s %s%s\n", @$_{qw(name version)}, $_->{default} ? ' (default)' : '' for @backends;
+
+What the drivers of this installation can run on, as hash references: C<name> (C<native> or C<libmesos>), C<version> (of this
+module, or of the libmesos that it was built with), true or false in C<scheduler> and C<executor> for the drivers that it has,
+and in C<default> if it is taken where nothing else is asked for. See L<Mesos::SchedulerDriver/driver>. Loads the shared
+object, but not libmesos.
+
 =head1 ENVIRONMENT
 
 =over
+
+=item PERL_MESOS_DRIVER
+
+C<native> or C<libmesos>: the drivers' attribute C<driver> where the program does not give it.
 
 =item PERL_MESOS_TRACE
 

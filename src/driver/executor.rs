@@ -1,6 +1,6 @@
 //! The executor driver's trait and calls.
 
-use super::{DriverError, Stat, Status};
+use super::{Backend, DriverError, Half, Stat, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
 use crate::native;
@@ -18,6 +18,10 @@ pub enum ExecutorCall {
 /// An executor's connection to its agent. All methods may be called from any thread and return at once, except
 /// [`close`](Self::close).
 pub trait ExecutorDriver: Send + Sync {
+    /// What it runs on.
+    fn backend(&self) -> Backend {
+        Backend::Native
+    }
     /// The id in the [`Origin`](crate::event::Origin) of this driver's events.
     fn id(&self) -> DriverId;
     fn status(&self) -> Status;
@@ -35,6 +39,17 @@ pub trait ExecutorDriver: Send + Sync {
 }
 
 /// Makes an executor's driver, which finds its agent by the environment variables that `environment` gives.
-pub fn new(environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static, channel: Channel) -> Arc<dyn ExecutorDriver> {
-    Arc::new(native::ExecutorDriver::new(environment, channel))
+/// `driver`: `native`, `libmesos`, or empty for the default.
+pub fn new(
+    driver: &str,
+    environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    channel: Channel,
+) -> Result<Arc<dyn ExecutorDriver>, DriverError> {
+    let backend = Backend::choose(driver, Half::Executor)?;
+    #[cfg(feature = "libmesos")]
+    if backend == Backend::Libmesos {
+        return Ok(Arc::new(crate::libmesos::ExecutorDriver::new(environment, channel)?));
+    }
+    debug_assert_eq!(backend, Backend::Native);
+    Ok(Arc::new(native::ExecutorDriver::new(environment, channel)))
 }

@@ -3,14 +3,17 @@
 //! Calls take encoded messages (the bytes that Perl's objects encode to), never block on the network, and return the driver's
 //! [`Status`]. What becomes of a call is told by later events.
 
+pub mod backend;
 pub mod embedded;
 pub mod executor;
+pub mod gate;
 pub mod lifecycle;
 pub mod master;
 pub mod scheduler;
 pub mod stats;
 pub mod status;
 
+pub use backend::{Backend, Half};
 pub use executor::{ExecutorCall, ExecutorDriver};
 pub use scheduler::{SchedulerCall, SchedulerDriver, SchedulerOptions};
 pub use stats::Stat;

@@ -2,7 +2,7 @@
 
 use super::embedded::EmbeddedSchedulerDriver;
 use super::master::Master;
-use super::{DriverError, Stat, Status};
+use super::{Backend, DriverError, Stat, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
 use crate::native;
@@ -14,6 +14,8 @@ use std::time::Duration;
 /// Everything but the channel that a scheduler driver is made from.
 #[derive(Clone, Default)]
 pub struct SchedulerOptions {
+    /// `native`, `libmesos`, or empty for the default.
+    pub driver: String,
     /// As the Perl program gave it; [`Master`] has the forms.
     pub master: String,
     /// Encoded mesos.FrameworkInfo.
@@ -119,6 +121,10 @@ pub enum SchedulerCall {
 
 /// A framework's connection to Mesos. All methods may be called from any thread and return at once, except [`close`](Self::close).
 pub trait SchedulerDriver: Send + Sync {
+    /// What it runs on.
+    fn backend(&self) -> Backend {
+        Backend::Native
+    }
     /// The id in the [`Origin`](crate::event::Origin) of this driver's events.
     fn id(&self) -> DriverId;
     fn status(&self) -> Status;
@@ -147,6 +153,16 @@ pub fn with_environment(
     channel: Channel,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
+    let backend = Backend::for_scheduler(&options.driver, &options.master)?;
+    #[cfg(feature = "libmesos")]
+    if backend == Backend::Libmesos {
+        // Its own errors for these come late; the forms that only libmesos resolves are its own to judge.
+        if !["zk://", "file://"].iter().any(|scheme| options.master.starts_with(scheme)) {
+            Master::parse(&options.master)?;
+        }
+        return Ok(Arc::new(crate::libmesos::SchedulerDriver::new(options, channel)?));
+    }
+    debug_assert_eq!(backend, Backend::Native);
     match Master::parse(&options.master)? {
         Master::Local => Ok(Arc::new(EmbeddedSchedulerDriver::new(options, channel, environment)?)),
         master => {

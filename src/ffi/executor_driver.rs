@@ -44,18 +44,32 @@ fn act(
     })
 }
 
-/// A driver whose events are queued in `channel`. Owned by the caller.
+/// A driver whose events are queued in `channel`. Owned by the caller. `driver`: `native`, `libmesos`, or empty for the default.
 #[no_mangle]
-pub extern "C" fn mesos_executor_driver_new(channel: *const MesosChannel, result: *mut *mut MesosExecutorDriver) -> MesosCode {
+pub extern "C" fn mesos_executor_driver_new(
+    channel: *const MesosChannel,
+    driver: MesosBytes,
+    result: *mut *mut MesosExecutorDriver,
+) -> MesosCode {
     guard(|| {
-        // SAFETY: a live handle and a place for the result, both the caller's.
-        let (channel, result) = unsafe { (handle::get(channel)?, handle::out(result)?) };
+        // SAFETY: a live handle and a place for the result, both the caller's, who lends the bytes for the call.
+        let (channel, driver, result) = unsafe { (handle::get(channel)?, driver.to_text(), handle::out(result)?) };
         let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
         *result = handle::give(MesosExecutorDriver {
-            driver: driver::executor::new(environment, channel.channel.clone()),
+            driver: driver::executor::new(&driver, environment, channel.channel.clone())?,
             creator: Creator::this_process(),
         });
         Ok(())
+    })
+}
+
+/// What the driver runs on, `native` or `libmesos`. Lent for ever.
+#[no_mangle]
+pub extern "C" fn mesos_executor_driver_backend(driver: *const MesosExecutorDriver) -> MesosBytes {
+    guard_value(MesosBytes::default(), || {
+        // SAFETY: a live handle of the caller's.
+        let backend = unsafe { handle::get(driver) }?.driver.backend();
+        Ok(MesosBytes::borrowed(backend.name().as_bytes()))
     })
 }
 

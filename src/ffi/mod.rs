@@ -15,6 +15,7 @@
 // The exported functions take C's pointers, which C vouches for: they are `unsafe` in C's sense, and no Rust code calls them.
 #![allow(clippy::not_unsafe_ptr_arg_deref)]
 
+pub mod backend;
 pub mod bytes;
 pub mod channel;
 pub mod dispatcher;

@@ -37,6 +37,8 @@ impl Drop for MesosSchedulerDriver {
 /// What a scheduler driver is made from. All bytes are lent for the call.
 #[repr(C)]
 pub struct MesosSchedulerOptions {
+    /// `native`, `libmesos`, or empty for the default.
+    pub driver: MesosBytes,
     /// `host:port`, `http://host:port`, `local`.
     pub master: MesosBytes,
     /// Encoded mesos.FrameworkInfo.
@@ -85,6 +87,7 @@ pub extern "C" fn mesos_scheduler_driver_new(
             let credential = given.credential.to_vec();
             let framework_id_file = given.framework_id_file.to_vec();
             let options = SchedulerOptions {
+                driver: given.driver.to_text(),
                 master: given.master.to_text(),
                 framework: given.framework.to_vec(),
                 credential: (!credential.is_empty()).then_some(credential),
@@ -114,6 +117,16 @@ pub extern "C" fn mesos_scheduler_driver_new(
             creator: Creator::this_process(),
         });
         Ok(())
+    })
+}
+
+/// What the driver runs on, `native` or `libmesos`. Lent for ever.
+#[no_mangle]
+pub extern "C" fn mesos_scheduler_driver_backend(driver: *const MesosSchedulerDriver) -> MesosBytes {
+    guard_value(MesosBytes::default(), || {
+        // SAFETY: a live handle of the caller's.
+        let backend = unsafe { handle::get(driver) }?.driver.backend();
+        Ok(MesosBytes::borrowed(backend.name().as_bytes()))
     })
 }
 

@@ -6,14 +6,11 @@ use super::mailbox::{mailbox, Sender};
 use crate::channel::Channel;
 use crate::driver::lifecycle::Lifecycle;
 use crate::driver::DriverError;
-use crate::event::{DriverId, Event, EventOwner, Origin};
+use crate::event::{next_driver_id, DriverId, Event, EventOwner, Origin};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Shared by a driver and its thread. `C` are the machine's commands.
 pub struct Handle<C> {
@@ -35,7 +32,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<C: Send + 'static> Handle<C> {
     pub fn new(channel: Channel) -> Self {
         Handle {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id: next_driver_id(),
             lifecycle: Lifecycle::default(),
             channel,
             gate: Mutex::new(false),

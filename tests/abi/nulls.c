@@ -119,8 +119,8 @@ executor_driver(void)
     int status = -1;
 
     OK(mesos_channel_new(&channel));
-    FAILS(mesos_executor_driver_new(NULL, &driver), MESOS_NULL_POINTER, "channel");
-    FAILS(mesos_executor_driver_new(channel, NULL), MESOS_NULL_POINTER, "");
+    FAILS(mesos_executor_driver_new(NULL, none, &driver), MESOS_NULL_POINTER, "channel");
+    FAILS(mesos_executor_driver_new(channel, none, NULL), MESOS_NULL_POINTER, "");
     CHECK(mesos_executor_driver_id(NULL) == 0);
     NOT_INITIALISED(mesos_executor_driver_status(NULL, &status));
     NOT_INITIALISED(mesos_executor_driver_start(NULL, &status));
@@ -130,7 +130,7 @@ executor_driver(void)
     NOT_INITIALISED(mesos_executor_driver_send_framework_message(NULL, none, &status));
     CHECK(status == -1);
 
-    OK(mesos_executor_driver_new(channel, &driver));
+    OK(mesos_executor_driver_new(channel, none, &driver));
     FAILS(mesos_executor_driver_status(driver, NULL), MESOS_NULL_POINTER, "no place");
     FAILS(mesos_executor_driver_start(driver, &status), MESOS_BAD_ARGUMENT, "MESOS_");
     mesos_executor_driver_free(driver);

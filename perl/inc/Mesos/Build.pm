@@ -13,6 +13,7 @@ use File::Path ();
 use File::Spec;
 use Module::Metadata ();
 use Mesos::Build::Cargo;
+use Mesos::Build::Libmesos;
 
 my $XS = 'perl/Mesos.xs';
 
@@ -73,12 +74,18 @@ sub _build_crate {
     my ($self, $arch) = @_;
     my %to = map { ($_->[0] => File::Spec->catfile($arch, $_->[1])) }
         [ library => 'libmesos_perl.so' ], [ helper => 'mesos-perl-helper' ];
+    my $libmesos = $self->notes('libmesos') || {};
+    my %proxies = map { ($_ => File::Spec->catfile($arch, $_)) } Mesos::Build::Libmesos::objects($libmesos);
     my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{ $self->rscan_dir($_, sub {-f}) } } grep {-d} 'src');
-    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [ values %to ]);
+    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [ values %to, values %proxies ]);
     my $had_target = -e 'target';
-    my $made = Mesos::Build::Cargo::build($self->notes('cargo'));
+    local %ENV = (%ENV, %proxies ? Mesos::Build::Libmesos::environment($libmesos) : ());
+    my $made = Mesos::Build::Cargo::build($self->notes('cargo'), %proxies ? 'libmesos' : ());
     $self->notes(made_target => 1) if !$had_target && -d 'target';
     $self->_copy_exactly($made->{$_}, $to{$_}) for sort keys %to;
+    $self->_copy_exactly(File::Spec->catfile($made->{out}, $_), $proxies{$_}) for sort keys %proxies;
+    # What an earlier build with another libmesos has left.
+    unlink grep { my $there = $_; !grep { $_ eq $there } values %proxies } glob File::Spec->catfile($arch, 'libmesos_perl_*.so');
 }
 
 # Copies when time or size differ, and keeps the time: with other RUSTFLAGS cargo brings back a file older than blib's.

@@ -12,12 +12,14 @@ use namespace::autoclean;
 my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(Executor TaskStatus);
 
 has executor => (is => 'ro', isa => $type{Executor}, required => 1);
+# Empty: the default, which Mesos->backends tells.
+has driver => (is => 'ro', isa => Str, default => sub { defined $ENV{PERL_MESOS_DRIVER} ? $ENV{PERL_MESOS_DRIVER} : '' });
 has autoflush => (is => 'ro', default => 1);
 
 sub BUILD {
     my ($self) = @_;
     Mesos::_log_init('mesos');
-    $self->_xs_init($self->dispatcher->channel);
+    $self->_xs_init($self->dispatcher->channel, $self->driver);
 }
 
 sub event_handler { $_[0]->executor }
@@ -92,6 +94,13 @@ All are arguments of C<new> and read-only.
 
 Required. The L<Mesos::Executor>, whose methods are called.
 
+=head2 driver
+
+What the driver runs on: C<native> (Mesos' HTTP API) or C<libmesos> (its C++ driver; only where that was built in, see
+L<Mesos/backends>). Default: what C<PERL_MESOS_DRIVER> says, or else what the module was built for: C<libmesos> where its
+builder asked for it, C<native> elsewhere. Asking for one that is not there is an error. L</backend> tells the
+outcome.
+
 =head2 autoflush
 
 True (default): the handle that is selected at C<start> is unbuffered until C<stop> or C<abort>, which put it back as it was.
@@ -124,6 +133,12 @@ No more callbacks are made.
 =head2 status
 
     my $status = $driver->status;
+
+=head2 backend
+
+    my $name = $driver->backend;
+
+C<native> or C<libmesos>: what this driver runs on.
 
 =head2 sendStatusUpdate
 

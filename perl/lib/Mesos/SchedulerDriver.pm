@@ -16,6 +16,8 @@ my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(
 );
 
 has master => (is => 'ro', isa => Str, required => 1);
+# Empty: the default, which Mesos->backends tells.
+has driver => (is => 'ro', isa => Str, default => sub { defined $ENV{PERL_MESOS_DRIVER} ? $ENV{PERL_MESOS_DRIVER} : '' });
 has framework => (is => 'ro', isa => $type{FrameworkInfo}, coerce => $type{FrameworkInfo}->coercion, required => 1);
 has scheduler => (is => 'ro', isa => $type{Scheduler}, required => 1);
 # Not in the object, where dumps would show the secret.
@@ -34,7 +36,7 @@ sub BUILD {
     Mesos::_log_init($self->framework->{name});
     $self->_xs_init($self->dispatcher->channel, {
         (map { ($_ => $self->$_) } qw(
-            master framework credential implicit_acknowledgements master_timeout framework_id_file reconcile_on_registration
+            driver master framework credential implicit_acknowledgements master_timeout framework_id_file reconcile_on_registration
             max_unanswered_calls max_queued_calls
         )),
         helper               => Mesos::XS::helper_path(),
@@ -208,6 +210,13 @@ Where a message is expected, a plain hash reference with its fields will do: C<<
 
 All are arguments of C<new> and read-only.
 
+=head2 driver
+
+What the driver runs on: C<native> (Mesos' HTTP API) or C<libmesos> (its C++ driver; only where that was built in, see
+L<Mesos/backends>). Default: what C<PERL_MESOS_DRIVER> says, or else what the module was built for: C<libmesos> where its
+builder asked for it, C<native> elsewhere. Asking for one that is not there is an error. The masters C<local>, C<http://...>,
+C<https://...> and lists of masters are C<native> whatever is asked for. L</backend> tells the outcome.
+
 =head2 master
 
 Required. A string; C<new> dies if it is none of these:
@@ -321,6 +330,12 @@ No more callbacks are made and no more offers taken; framework and tasks stay.
 =head2 status
 
     my $status = $driver->status;
+
+=head2 backend
+
+    my $name = $driver->backend;
+
+C<native> or C<libmesos>: what this driver runs on.
 
 =head2 launchTasks
 

@@ -83,13 +83,23 @@ sub scenarios {
             my ($master) = @_;
             my $bytes = join '', map { chr } 0 .. 255;
             my @echo;
+            # Messages and updates take different ways to a driver of libmesos: either may be the last.
+            my $finished = 0;
+            my $stop_after_all = sub { my ($driver) = @_; $driver->stop if $finished == 3 && @echo == 3 };
             my ($scheduler, $status) = run_tasks($master, [map { _custom("t$_", "data $_ \0 \xff") } 1 .. 3], scheduler => {
+                stop_when_done => 0,
                 on_update => sub {
                     my ($driver, $update) = @_;
                     $driver->sendFrameworkMessage($update->{executor_id}, $update->{slave_id}, "$update->{task_id}{value}:$bytes")
                         if $update->{state} == 1;
+                    $finished++ if $update->{state} == 2;
+                    $stop_after_all->($driver);
                 },
-                on_message => sub { my ($driver, $executor_id, $slave_id, $data) = @_; push @echo, [ref $executor_id, ref $slave_id, $data] },
+                on_message => sub {
+                    my ($driver, $executor_id, $slave_id, $data) = @_;
+                    push @echo, [ref $executor_id, ref $slave_id, $data];
+                    $stop_after_all->($driver);
+                },
             });
             is $status, Mesos::Status::DRIVER_STOPPED();
             is_deeply $scheduler->states, {map { ("t$_" => [1, 2]) } 1 .. 3};

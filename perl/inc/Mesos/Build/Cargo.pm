@@ -48,11 +48,12 @@ Set CARGO (and RUSTC) for a toolchain that is not in PATH, then run perl Build.P
 END
 }
 
-# Builds the crate and returns { library => path, helper => path } of what was made or was still fresh.
+# Builds the crate and returns { library => path, helper => path, out => folder } of what was made or was still fresh; `out` is
+# where the build script puts what it makes. `@features` are the crate's.
 # Cargo's progress goes to the terminal; its answers come as JSON, so that any target directory or target triple is right.
 sub build {
-    my ($cargo) = @_;
-    my @command = ($cargo, qw(build --release --locked --message-format=json-render-diagnostics));
+    my ($cargo, @features) = @_;
+    my @command = ($cargo, qw(build --release --locked --message-format=json-render-diagnostics), map { ('--features', $_) } @features);
     print "@command\n";
     local $ENV{PATH} = path_with($cargo);
     open my $answers, '-|', @command or die "Cannot run $cargo: $!\n";
@@ -61,6 +62,7 @@ sub build {
     while (my $line = <$answers>) {
         next unless $line =~ /^\{/;
         my $answer = JSON::PP::decode_json($line);
+        $made{out} = $answer->{out_dir} if ($answer->{reason} || '') eq 'build-script-executed' && $answer->{package_id} =~ /\bmesos-perl\b/;
         next unless ($answer->{reason} || '') eq 'compiler-artifact';
         my $kinds = join ' ', @{ $answer->{target}{kind} };
         if ($answer->{target}{name} eq 'mesos_perl' && $kinds =~ /\bcdylib\b/) {

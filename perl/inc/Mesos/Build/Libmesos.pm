@@ -1,0 +1,168 @@
+package Mesos::Build::Libmesos;
+
+# Looks for libmesos and its headers, as the original module's Makefile.PL did, by compiling and linking small programs. Each
+# driver class is linked on its own: one unresolved symbol would keep a whole shared object from loading.
+# Loads core modules only.
+
+use strict;
+use warnings;
+use Config;
+use File::Spec;
+use File::Temp ();
+
+my %PROGRAM = (
+    headers => <<'END',
+#include <mesos/mesos.hpp>
+#include <mesos/version.hpp>
+#include <google/protobuf/stubs/common.h>
+#if GOOGLE_PROTOBUF_VERSION < 2005000
+#error "protobuf's headers are older than 2.5.0"
+#endif
+int main() { return 0; }
+END
+    scheduler => <<'END',
+#include <mesos/scheduler.hpp>
+int main(int argc, char **argv) {
+  return argc > 9 ? mesos::MesosSchedulerDriver(nullptr, mesos::FrameworkInfo(), argv[0], false).start() : 0;
+}
+END
+    executor => <<'END',
+#include <mesos/executor.hpp>
+int main(int argc, char **) { return argc > 9 ? mesos::MesosExecutorDriver(nullptr).start() : 0; }
+END
+);
+
+# What `perl Build.PL OPTIONS` wants: 'look', 'insist' (--libmesos) or 'never' (--no-libmesos); takes the option away.
+sub wanted {
+    my ($options) = @_;
+    my $wanted = 'look';
+    @$options = grep {
+        my $ours = /\A--(no-)?libmesos\z/;
+        $wanted = $1 ? 'never' : 'insist' if $ours;
+        !$ours;
+    } @$options;
+    return $wanted;
+}
+
+# Looks in one place after another, as wanted. Returns { version, cxxflags, ldflags, halves => [...], default, said } where it is,
+# else { said }, and dies with the compiler's words where it must be.
+sub find {
+    my ($wanted) = @_;
+    return { said => 'libmesos: not looked for (--no-libmesos)' } if $wanted eq 'never';
+    my @why;
+    for my $place (places()) {
+        my $found = _try($place, \@why) or next;
+        my $asked = $wanted eq 'insist' || grep { defined && length } @ENV{qw(PERL_MESOS_INCLUDE PERL_MESOS_LIB)};
+        $found->{default} = $asked ? 'libmesos' : 'native';
+        my @lacking = grep { my $half = $_; !grep { $_ eq $half } @{ $found->{halves} } } qw(scheduler executor);
+        $found->{said} = "libmesos $found->{version} ($place->{name}): built in beside the native drivers; default: $found->{default}"
+            . join '', map {"\n  its library has no $_ driver, only the native one is there"} @lacking;
+        return $found;
+    }
+    die join "\n", 'libmesos was asked for (--libmesos) and cannot be used:', @why, '' if $wanted eq 'insist';
+    return { said => 'libmesos: not found, the native drivers only'
+            . (_given() ? " (PERL_MESOS_INCLUDE or PERL_MESOS_LIB are set; perl Build.PL --libmesos says why)" : '') };
+}
+
+# Where to look, as [name, flags of the compiler, flags of the linker]. With the variables of the original set, there only.
+sub places {
+    my ($include, $lib) = map { defined && length ? File::Spec->rel2abs($_) : undef } @ENV{qw(PERL_MESOS_INCLUDE PERL_MESOS_LIB)};
+    my $link = $lib ? "-L$lib -Wl,-rpath,$lib -lmesos" : '-lmesos';
+    if ($include || $lib) {
+        my @includes = $include ? $include : _with_headers();
+        return map { _place("$_, " . ($lib || 'the linker\'s folders'), "-isystem $_", $link) } @includes ? @includes : '/usr/include';
+    }
+    # The compiler looks into /usr/include by itself, and named as a folder of its own it breaks #include_next.
+    my @places = map { _place($_, $_ eq '/usr/include' ? '' : "-isystem $_", $_ eq '/usr/include' ? $link : "-L/usr/local/lib -Wl,-rpath,/usr/local/lib $link") } _with_headers();
+    my ($cflags, $libs) = map { _output(qw(pkg-config), $_, 'mesos') } qw(--cflags --libs);
+    push @places, _place('pkg-config mesos', $cflags, $libs) if defined $cflags && defined $libs;
+    return @places;
+}
+
+sub _place { return { name => $_[0], cxxflags => $_[1], ldflags => $_[2] } }
+
+sub _given { return scalar grep { defined && length } @ENV{qw(PERL_MESOS_INCLUDE PERL_MESOS_LIB)} }
+
+sub _with_headers { return grep { -e "$_/mesos/mesos.hpp" } qw(/usr/include /usr/local/include) }
+
+# The variables for cargo, which src/libmesos/compile.rs reads. Always all of them: what the user's shell has is in them already.
+sub environment {
+    my ($found) = @_;
+    return (
+        PERL_MESOS_CXXFLAGS       => $found->{cxxflags} || ' ',
+        PERL_MESOS_LDFLAGS        => $found->{ldflags},
+        PERL_MESOS_DEFAULT_DRIVER => $found->{default},
+    );
+}
+
+# The shared objects that the build then makes beside libmesos_perl.so.
+sub objects {
+    my ($found) = @_;
+    return map {"libmesos_perl_$_.so"} @{ $found->{halves} || [] };
+}
+
+# A place's description if its headers compile and at least one driver links, else nothing, and why in @$why.
+sub _try {
+    my ($place, $why) = @_;
+    my @compile = ('-fPIC', split ' ', $place->{cxxflags});
+    my $version = _version(@compile);
+    my $problem = _compiles('headers', @compile, '-c');
+    if ($problem || !defined $version) {
+        push @$why, "$place->{name}: " . ($problem || 'mesos/version.hpp says no MESOS_VERSION');
+        return;
+    }
+    # Some libmesos hold protobuf themselves, some want the system's.
+    for my $link ($place->{ldflags}, "$place->{ldflags} -lprotobuf") {
+        my %problems = map { ($_ => _compiles($_, @compile, '--', split ' ', $link)) } qw(scheduler executor);
+        my @halves = grep { !$problems{$_} } qw(scheduler executor);
+        return { %$place, ldflags => $link, version => $version, halves => \@halves } if @halves;
+        push @$why, map {"$place->{name}: $problems{$_}"} sort keys %problems if $link eq $place->{ldflags};
+    }
+    return;
+}
+
+# Nothing when a program compiles (with '-c') or also links (flags after '--'), else what the compiler said.
+sub _compiles {
+    my ($name, @flags) = @_;
+    my $folder = File::Temp::tempdir(CLEANUP => 1);
+    my $source = File::Spec->catfile($folder, "$name.cc");
+    open my $out, '>', $source or die "Cannot write $source: $!\n";
+    print $out $PROGRAM{$name};
+    close $out or die "Cannot write $source: $!\n";
+    my @before;
+    push @before, shift @flags while @flags && $flags[0] ne '--';
+    shift @flags;
+    my ($said, $status) = _run(_cxx(), @before, $source, @flags, '-o', File::Spec->catfile($folder, 'program'));
+    return $status == 0 ? undef : "the program for $name does not compile and link:\n$said";
+}
+
+sub _version {
+    my (@flags) = @_;
+    my ($said, $status) = _run(_cxx(), @flags, '-E', '-P', 'src/libmesos/version.cc');
+    return $status == 0 && $said =~ /^mesos_perl_version\s+"([^"]+)"/m ? $1 : undef;
+}
+
+sub _cxx { return split ' ', $ENV{CXX} || 'c++' }
+
+sub _output {
+    my (@command) = @_;
+    my ($said, $status) = _run(@command);
+    return $status == 0 && $said =~ /\S/ ? join ' ', split ' ', $said : undef;
+}
+
+# (all output, exit status) of a command without a shell.
+sub _run {
+    my (@command) = @_;
+    my $pid = open my $out, '-|';
+    defined $pid or die "Cannot fork: $!\n";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        no warnings 'exec';
+        exec { $command[0] } @command or do { print "$command[0]: $!\n"; require POSIX; POSIX::_exit(127) };
+    }
+    my $said = do { local $/; <$out> };
+    close $out;
+    return (defined $said ? $said : '', $?);
+}
+
+1;

@@ -1,0 +1,142 @@
+//! The executor driver over MesosExecutorDriver.
+
+use super::bridge::ffi;
+use super::events::Core;
+use super::worker::{Proxy, Work, Worker};
+use crate::channel::Channel;
+use crate::driver::backend::Backend;
+use crate::driver::{DriverError, ExecutorCall, Stat, Status};
+use crate::event::DriverId;
+use cxx::UniquePtr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an update may take to reach the agent: the agent's receipt is not told to users of libmesos. Mesos' own executors
+/// stay alive for a second, too.
+const UPDATE_LINGERS: Duration = Duration::from_secs(1);
+const MESSAGE_LINGERS: Duration = Duration::from_millis(100);
+
+/// Without one of these libmesos ends the process.
+const REQUIRED: [&str; 5] = [
+    "MESOS_SLAVE_PID",
+    "MESOS_SLAVE_ID",
+    "MESOS_FRAMEWORK_ID",
+    "MESOS_EXECUTOR_ID",
+    "MESOS_DIRECTORY",
+];
+
+type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// An executor's driver. Its C++ driver is made and destroyed with it.
+pub struct ExecutorDriver {
+    core: Arc<Core>,
+    worker: Worker,
+    variables: Variables,
+}
+
+impl ExecutorDriver {
+    /// `environment` gives the value of a variable; libmesos itself reads the process' environment.
+    pub fn new(
+        environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        channel: Channel,
+    ) -> Result<Self, DriverError> {
+        let (core, commands) = Core::new(channel, false, None);
+        let make = |events| Ok(ExecutorProxy(ffi::new_executor(super::folder(), events)?));
+        let (worker, ()) = Worker::launch("mesos-executor", &core, commands, make, |_| ())?;
+        Ok(ExecutorDriver {
+            core,
+            worker,
+            variables: Box::new(environment),
+        })
+    }
+}
+
+impl crate::driver::ExecutorDriver for ExecutorDriver {
+    fn backend(&self) -> Backend {
+        Backend::Libmesos
+    }
+
+    fn id(&self) -> DriverId {
+        self.core.gate.id
+    }
+
+    fn status(&self) -> Status {
+        self.core.gate.lifecycle.status()
+    }
+
+    fn start(&self) -> Result<Status, DriverError> {
+        let missing = |name: &&&str| (self.variables)(name).filter(|v| !v.is_empty()).is_none();
+        match REQUIRED.iter().find(missing) {
+            Some(name) if self.status() == Status::NotStarted => Err(DriverError::Argument {
+                name: "environment",
+                problem: format!("{name} is not set: an executor is started by a Mesos agent, which sets it"),
+            }),
+            _ => self.worker.start(),
+        }
+    }
+
+    fn stop(&self) -> Status {
+        self.worker.stop(false)
+    }
+
+    fn abort(&self) -> Status {
+        self.worker.abort()
+    }
+
+    fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
+        Ok(self.worker.work(Work::Executor(call)))
+    }
+
+    fn stats(&self) -> Vec<Stat> {
+        self.core.gate.stats()
+    }
+
+    fn close(&self) {
+        self.worker.close();
+    }
+}
+
+impl Drop for ExecutorDriver {
+    fn drop(&mut self) {
+        self.worker.close();
+    }
+}
+
+struct ExecutorProxy(UniquePtr<ffi::Executor>);
+
+impl Proxy for ExecutorProxy {
+    fn target(&self) -> String {
+        "the agent".to_string()
+    }
+
+    fn start(&mut self) -> Result<i32, cxx::Exception> {
+        self.0.pin_mut().start()
+    }
+
+    fn stop(&mut self, _failover: bool) -> Result<i32, cxx::Exception> {
+        self.0.pin_mut().stop()
+    }
+
+    fn abort(&mut self) -> Result<i32, cxx::Exception> {
+        self.0.pin_mut().abort()
+    }
+
+    fn join(&mut self) -> Result<i32, cxx::Exception> {
+        self.0.pin_mut().join()
+    }
+
+    fn work(&mut self, work: Work) -> Result<Duration, cxx::Exception> {
+        match work {
+            Work::Executor(ExecutorCall::SendStatusUpdate { status }) => {
+                self.0.pin_mut().send_status_update(&status)?;
+                Ok(UPDATE_LINGERS)
+            }
+            Work::Executor(ExecutorCall::SendFrameworkMessage { data }) => {
+                self.0.pin_mut().send_framework_message(&data)?;
+                Ok(MESSAGE_LINGERS)
+            }
+            // The scheduler's: neither comes here.
+            Work::Scheduler(_) | Work::Acknowledge(_) => Ok(Duration::ZERO),
+        }
+    }
+}
