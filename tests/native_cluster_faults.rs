@@ -106,7 +106,7 @@ fn run(proxy: &mut Proxy, authorize: impl Fn(native::Endpoint) -> native::Endpoi
             std::thread::sleep(Duration::from_millis(2));
             continue;
         };
-        match event.name.as_str() {
+        match &*event.name {
             "resourceOffers" => {
                 for offer in list(&event, 0) {
                     let offer = proto::Offer::decode(&offer[..]).expect("offer");
@@ -131,7 +131,7 @@ fn run(proxy: &mut Proxy, authorize: impl Fn(native::Endpoint) -> native::Endpoi
                 }
             }
             "registered" | "reregistered" | "disconnected" => {
-                book.connection.push(event.name);
+                book.connection.push(event.name.into_owned());
                 // Launches may have been lost on their way: the master knows. (Of those that it may forget it would say LOST.)
                 let open = book
                     .agents

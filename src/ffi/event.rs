@@ -85,7 +85,7 @@ pub extern "C" fn mesos_event_push(event: *mut MesosEvent, type_name: MesosBytes
         let (event, kind, data) = unsafe { (handle::out(event)?, arg_type(&type_name.to_text()), data.to_vec()) };
         event.event.args.push(match is_list {
             true => Arg::List(kind, Vec::new()),
-            false => Arg::Scalar(kind, data),
+            false => Arg::Scalar(kind, data.into()),
         });
         Ok(())
     })
@@ -98,7 +98,7 @@ pub extern "C" fn mesos_event_push_item(event: *mut MesosEvent, data: MesosBytes
         // SAFETY: the handle is the caller's, used by one thread; the bytes are lent for the call.
         let (event, data) = unsafe { (handle::out(event)?, data.to_vec()) };
         match event.event.args.last_mut() {
-            Some(Arg::List(_, items)) => items.push(data),
+            Some(Arg::List(_, items)) => items.push(data.into()),
             _ => return Err(FfiError::new(MesosCode::MesosBadArgument, "the last argument is not a list")),
         }
         Ok(())

@@ -146,7 +146,7 @@ fn poll_open(
 pub fn run<M: Machine>(
     machine: M,
     commands: mailbox::Receiver<M::Command>,
-    emit: &mut impl FnMut(Emission),
+    emit: &mut impl FnMut(Vec<Emission>),
     kill: impl FnMut(),
     channel: &Channel,
 ) -> io::Result<()> {
@@ -160,7 +160,7 @@ pub fn run<M: Machine>(
 async fn drive<M: Machine>(
     mut machine: M,
     mut commands: mailbox::Receiver<M::Command>,
-    emit: &mut impl FnMut(Emission),
+    emit: &mut impl FnMut(Vec<Emission>),
     mut kill: impl FnMut(),
     channel: &Channel,
 ) {
@@ -177,6 +177,8 @@ async fn drive<M: Machine>(
     let mut congestion: Option<oneshot::Receiver<()>> = None;
     machine.start(now());
     loop {
+        let mut emissions = Vec::new();
+        let mut done = false;
         for action in machine.take_actions() {
             match action {
                 Action::Open(link, endpoint) => {
@@ -184,11 +186,18 @@ async fn drive<M: Machine>(
                 }
                 Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
                 Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
-                Action::Emit(emission) => emit(emission),
+                Action::Emit(emission) => emissions.push(emission),
                 Action::Detect(source) => detections = detector::start(source),
                 Action::KillProcessGroup => kill(),
-                Action::Done => return,
+                Action::Done => done = true,
             }
+        }
+        // What came with one read is passed on in one go.
+        if !emissions.is_empty() {
+            emit(emissions);
+        }
+        if done {
+            return;
         }
         if congestion.is_none() {
             congestion = channel.congestion();
@@ -212,9 +221,7 @@ async fn drive<M: Machine>(
         tokio::select! {
             () = commands.ready() => {
                 // What comes in a burst leaves in one write.
-                for command in commands.take() {
-                    machine.command(command, now());
-                }
+                machine.commands(commands.take(), now());
             }
             happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
             happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
