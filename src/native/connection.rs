@@ -194,6 +194,9 @@ async fn drive<M: Machine>(
         }
         // What came with one read is passed on in one go.
         if !emissions.is_empty() {
+            if emissions.iter().any(|emission| emission.acknowledgement.is_some()) {
+                commands.expect();
+            }
             emit(emissions);
         }
         if done {

@@ -194,12 +194,7 @@ pub fn tables(set: &FileDescriptorSet) -> String {
         "\n#[rustfmt::skip]\npub static FIELDS: [Field; {field_count}] = [\n{fields}];"
     )
     .unwrap();
-    writeln!(
-        text,
-        "\n#[rustfmt::skip]\npub static DEFAULTS: [D; {}] = [",
-        defaults.len()
-    )
-    .unwrap();
+    writeln!(text, "\n#[rustfmt::skip]\npub static DEFAULTS: [D; {}] = [", defaults.len()).unwrap();
     defaults.iter().for_each(|default| writeln!(text, "    {default},").unwrap());
     writeln!(
         text,
