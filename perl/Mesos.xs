@@ -119,6 +119,11 @@ _take(SV *self)
 
 MODULE = Mesos    PACKAGE = Mesos::XS
 
+void
+_forget_strings()
+  CODE:
+    mesos_message_forget_strings(aTHX);
+
 # For Mesos::Role::HasDispatcher: one event of a consumer; in list context ($name, @args).
 void
 _dispatch_event(SV *consumer)

@@ -18,6 +18,15 @@ MessageState *mesos_message_state(pTHX)
     return &MY_CXT;
 }
 
+void mesos_message_forget_strings(pTHX)
+{
+    MessageState *state = mesos_message_state(aTHX);
+    size_t i;
+    for (i = 0; i < MESSAGE_STRINGS; i++)
+        SvREFCNT_dec(state->strings[i].shared);
+    Zero(state->strings, MESSAGE_STRINGS, MessageString);
+}
+
 /* Ends the state of an interpreter: late, when its objects have had their DESTROY. */
 static int release(pTHX_ SV *owner, MAGIC *magic)
 {
@@ -31,8 +40,7 @@ static int release(pTHX_ SV *owner, MAGIC *magic)
         SvREFCNT_dec((SV *)state->stashes[i]);
         SvREFCNT_dec((SV *)state->introspection[i]);
     }
-    for (i = 0; i < MESSAGE_STRINGS; i++)
-        SvREFCNT_dec(state->strings[i].shared);
+    mesos_message_forget_strings(aTHX);
     Safefree(state->strings);
     Safefree(state->keys);
     Safefree(state->stashes);

@@ -50,6 +50,9 @@ void mesos_message_croak_last(pTHX);
 void mesos_boot_messages(pTHX);
 void mesos_message_clone(pTHX);
 
+/* Lets go of the strings that were decoded lately. Who looks for leaks would count them. */
+void mesos_message_forget_strings(pTHX);
+
 /* Makes the Perl classes of all messages and enums, except those that exist already. */
 void mesos_message_define_classes(pTHX);
 
