@@ -370,3 +370,26 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
     wait_for("all acknowledgements", || agents.lock().pending.is_empty().then_some(()));
     world.balance();
 }
+
+#[test]
+fn a_master_that_takes_no_acknowledgements_does_not_fill_the_memory() {
+    let mut world = World::new(FAST);
+    world.proxy.freeze(Way::ToMaster, true);
+    world.agents.update(0..400_000);
+    let mut before = (0, Instant::now());
+    world.framework.until("the updates to stand still", |framework| {
+        if framework.delivered.len() != before.0 {
+            before = (framework.delivered.len(), Instant::now());
+        }
+        // Longer than the watchdog's five intervals, as above.
+        before.1.elapsed() > Duration::from_millis(1500)
+    });
+    assert!(before.0 > 1000 && before.0 < 200_000, "{} updates were read", before.0);
+    assert!(world.agents.lock().acknowledged.is_empty());
+    world.proxy.freeze(Way::ToMaster, false);
+    world
+        .framework
+        .until("all updates", |framework| framework.delivered.len() == 400_000);
+    world.balance();
+    assert_eq!(world.framework.connection, ["registered"]);
+}

@@ -142,7 +142,7 @@ fn poll_open(
 }
 
 /// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
-/// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, no events are read.
+/// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, or the machine takes none, no events are read.
 pub fn run<M: Machine>(
     machine: M,
     commands: mailbox::Receiver<M::Command>,
@@ -175,6 +175,7 @@ async fn drive<M: Machine>(
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
     let mut detections: Option<UnboundedReceiver<Detection>> = None;
     let mut congestion: Option<oneshot::Receiver<()>> = None;
+    let mut reads = true;
     machine.start(now());
     loop {
         let mut emissions = Vec::new();
@@ -205,7 +206,12 @@ async fn drive<M: Machine>(
         if congestion.is_none() {
             congestion = channel.congestion();
         }
-        let reads = congestion.is_none();
+        let had_read = std::mem::replace(&mut reads, congestion.is_none() && machine.takes_events());
+        if reads && !had_read {
+            // The silence until now was ours, not the server's.
+            machine.received(Link::Stream, &[], now());
+            continue;
+        }
         // A time beyond what the clock can tell never comes.
         let deadline = machine.deadline().and_then(|d| start.checked_add(d));
         let timer = async {
@@ -229,13 +235,10 @@ async fn drive<M: Machine>(
             happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
             happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
             detection = next_detection(&mut detections) => machine.detected(detection, now()),
-            () = relief => {
-                congestion = None;
-                machine.received(Link::Stream, &[], now());
-            }
+            () = relief => congestion = None,
             () = timer => {
                 if !reads {
-                    // The silence is ours, not the server's: no bytes, but no timeout either.
+                    // As above: no bytes, but no timeout either.
                     machine.received(Link::Stream, &[], now());
                 }
                 machine.tick(now());

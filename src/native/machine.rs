@@ -82,6 +82,10 @@ pub trait Machine {
     /// Connecting failed, or an open link ended.
     fn broken(&mut self, link: Link, reason: String, now: Now);
     fn received(&mut self, link: Link, data: &[u8], now: Now);
+    /// Whether events may come now. If not, what the machine already has is more than the other side takes off it.
+    fn takes_events(&self) -> bool {
+        true
+    }
     /// What [`Action::Detect`] found. For machines that ask for it.
     fn detected(&mut self, _detection: Detection, _now: Now) {}
     /// What the program wants, in order.

@@ -35,6 +35,8 @@ const LONGEST_HEARTBEAT: f64 = 86_400.0;
 /// How long queued calls may take after `stop`, and after `close` alone.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Acknowledgements that may wait or be unanswered. While there are more, the master's next updates are not read.
+const ACKNOWLEDGEMENTS: usize = 10_000;
 /// For offers that come after an abort: a day.
 const ABORTED_REFUSAL: f64 = 86_400.0;
 /// The ERROR for an id that no framework can have any more.
@@ -93,6 +95,8 @@ pub struct SchedulerMachine {
     backoff: Backoff,
     /// Offers that the program may use, to be given back by an abort.
     offers: HashSet<Vec<u8>>,
+    /// How many acknowledgements were queued to this subscription and are not answered.
+    acknowledgements: usize,
     end_by: Option<Duration>,
     actions: Vec<Action>,
 }
@@ -112,6 +116,7 @@ impl SchedulerMachine {
             last_reason: "no answer yet".to_string(),
             backoff: Backoff::new(BACKOFF_CAP, config.seed),
             offers: HashSet::new(),
+            acknowledgements: 0,
             end_by: None,
             actions: Vec::new(),
             config,
@@ -297,6 +302,9 @@ impl SchedulerMachine {
         let name = answer.call.name;
         let accepted = (200..=299).contains(&status);
         self.config.counters.answer(status);
+        if name == wire::ACKNOWLEDGE.1 {
+            self.acknowledgements = self.acknowledgements.saturating_sub(1);
+        }
         match (name, accepted) {
             (_, false) => self.config.counters.count("calls_refused"),
             ("ACKNOWLEDGE", true) => self.config.counters.count("updates_acknowledged"),
@@ -359,6 +367,7 @@ impl SchedulerMachine {
         log::warn!("framework {}, master {}: {reason}", self.framework(), self.session.target());
         self.last_reason = reason;
         self.offers.clear();
+        self.acknowledgements = 0;
         let since = self.subscribed_since.take();
         if let Some(since) = since {
             if now.elapsed >= since + STABLE {
@@ -418,6 +427,7 @@ impl SchedulerMachine {
                     self.offers.remove(id);
                 }
                 self.config.counters.call(name);
+                self.acknowledgements += usize::from(name == wire::ACKNOWLEDGE.1);
                 let mut outgoing = Outgoing::new(name, calls::with_framework_id(self.registration.id(), &call));
                 outgoing.tasks = tasks;
                 self.session.call(outgoing);
@@ -519,6 +529,10 @@ impl Machine for SchedulerMachine {
         self.config.counters.received(data.len());
         self.session.received(link, data, now.elapsed);
         self.settle(now);
+    }
+
+    fn takes_events(&self) -> bool {
+        self.acknowledgements <= ACKNOWLEDGEMENTS
     }
 
     fn commands(&mut self, commands: Vec<Command>, now: Now) {
