@@ -4,6 +4,7 @@ use super::wire::scheduler::{self as wire, Call};
 use super::wire::{Id, Launch, Operation, OperationStatus, TaskInfo, TaskStatus, OPERATION_LAUNCH, OPERATION_LAUNCH_GROUP};
 use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
+use crate::message::fields;
 use prost::Message;
 
 /// A call that is ready but for the framework id, which only the machine knows.
@@ -380,7 +381,7 @@ fn id(name: &'static str, class: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Driver
 
 fn each(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {
     for bytes in &all {
-        super::fields::without(bytes, &[]).map_err(|_| undecodable(name, class, ""))?;
+        fields::without(bytes, &[]).map_err(|_| undecodable(name, class, ""))?;
     }
     Ok(all)
 }
@@ -413,7 +414,6 @@ fn undecodable(name: &'static str, class: &str, why: &str) -> DriverError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::fields;
 
     fn refused(call: SchedulerCall) -> String {
         prepare(call, true).expect_err("refused").to_string()
