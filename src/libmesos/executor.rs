@@ -1,10 +1,11 @@
 //! The executor driver over MesosExecutorDriver.
 
 use super::bridge::ffi;
-use super::events::Core;
+use super::events::{Core, Settings};
 use super::worker::{Proxy, Work, Worker};
 use crate::channel::Channel;
 use crate::driver::backend::Backend;
+use crate::driver::counters::Counters;
 use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::DriverId;
 use cxx::UniquePtr;
@@ -40,7 +41,7 @@ impl ExecutorDriver {
         environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         channel: Channel,
     ) -> Result<Self, DriverError> {
-        let (core, commands) = Core::new(channel, false, None);
+        let (core, commands) = Core::new(channel, Counters::executor(), Settings::default());
         let make = |events| Ok(ExecutorProxy(ffi::new_executor(super::folder(), events)?));
         let (worker, ()) = Worker::launch("mesos-executor", &core, commands, make, |_| ())?;
         Ok(ExecutorDriver {
@@ -84,11 +85,12 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
-        Ok(self.worker.work(Work::Executor(call)))
+        // Updates are never refused: they are the executor's duty.
+        self.worker.work(Work::Executor(call), usize::MAX)
     }
 
     fn stats(&self) -> Vec<Stat> {
-        self.core.gate.stats()
+        self.core.stats()
     }
 
     fn close(&self) {

@@ -102,7 +102,7 @@ MesosExecutorDriver::MesosExecutorDriver(Executor *executor) : state(std::make_s
   state->driver = this;
 }
 
-#if STANDIN_SHAPE >= 1011
+#if STANDIN_SHAPE >= 1009
 MesosExecutorDriver::MesosExecutorDriver(Executor *executor, const std::map<std::string, std::string> &)
     : MesosExecutorDriver(executor) {}
 #endif
