@@ -73,11 +73,12 @@ sub wait {
     return @{ $wait->{result} || [] };
 }
 
+# While the code returns true: asked again here, since a signal handler may stop the driver before there is a wait to be ended.
 sub serve {
-    my ($self) = @_;
+    my ($self, $goes_on) = @_;
     my $wait = {serve => 1};
     local $self->{_wait} = $wait;
-    $self->run_until($wait);
+    $self->run_until($wait) if !$goes_on || $goes_on->();
     return;
 }
 
