@@ -8,6 +8,7 @@ use crate::driver::backend::Backend;
 use crate::driver::counters::Counters;
 use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::DriverId;
+use crate::native::executor_environment::Environment;
 use cxx::UniquePtr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +18,16 @@ use std::time::Duration;
 const UPDATE_LINGERS: Duration = Duration::from_secs(1);
 const MESSAGE_LINGERS: Duration = Duration::from_millis(100);
 
-/// Without one of these libmesos ends the process.
-const REQUIRED: [&str; 5] = [
+/// libmesos ends the process if one of these is missing or is not what it must be.
+const FATAL: [&str; 8] = [
     "MESOS_SLAVE_PID",
     "MESOS_SLAVE_ID",
     "MESOS_FRAMEWORK_ID",
     "MESOS_EXECUTOR_ID",
     "MESOS_DIRECTORY",
+    "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
+    "MESOS_CHECKPOINT",
+    "MESOS_RECOVERY_TIMEOUT",
 ];
 
 type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -66,14 +70,11 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn start(&self) -> Result<Status, DriverError> {
-        let missing = |name: &&&str| (self.variables)(name).filter(|v| !v.is_empty()).is_none();
-        match REQUIRED.iter().find(missing) {
-            Some(name) if self.status() == Status::NotStarted => Err(DriverError::Argument {
-                name: "environment",
-                problem: format!("{name} is not set: an executor is started by a Mesos agent, which sets it"),
-            }),
-            _ => self.worker.start(),
+        if self.status() == Status::NotStarted {
+            // As the native driver checks them.
+            Environment::read(|name| (self.variables)(name).filter(|_| FATAL.contains(&name)))?;
         }
+        self.worker.start()
     }
 
     fn stop(&self) -> Status {

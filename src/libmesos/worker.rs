@@ -95,6 +95,7 @@ impl Worker {
         make: impl FnOnce(Box<Events>) -> Result<P, cxx::Exception> + Send + 'static,
         inspect: impl FnOnce(&P) -> T + Send + 'static,
     ) -> Result<(Self, T), DriverError> {
+        super::claim()?;
         let (made, answer) = sync_channel(1);
         // Dropped when the thread ends, which the receiver notices.
         let (alive, ended) = sync_channel::<()>(0);

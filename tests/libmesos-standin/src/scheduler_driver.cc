@@ -4,6 +4,7 @@
 #include "master.h"
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 
 namespace standin {
@@ -106,6 +107,11 @@ static std::shared_ptr<SchedulerState> make(MesosSchedulerDriver *driver, Schedu
   state->framework = framework;
   state->master = master;
   state->implicit = implicit;
+  // Where Mesos' driver sets its logging up: the same variables, and one line of it.
+  const auto variable = [](const char *name) { return std::string(std::getenv(name) == nullptr ? "-" : std::getenv(name)); };
+  if (variable("MESOS_quiet") == "0") {
+    std::fprintf(stderr, "standin: logs %s of %s\n", variable("MESOS_logging_level").c_str(), framework.name().c_str());
+  }
   // Stands for every flag of MESOS_* that cannot be read.
   if (std::getenv("MESOS_STANDIN_BAD_FLAG") != nullptr) {
     state->status = DRIVER_ABORTED;
