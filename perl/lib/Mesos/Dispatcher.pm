@@ -203,8 +203,12 @@ a driver is stopped or aborted meanwhile, it returns an empty list at once.
 =head2 serve
 
     $dispatcher->serve;
+    $dispatcher->serve(sub { $self->running });
 
 Runs the event loop, and calls the callback for each event, until C<interrupt_wait> is called. Returns nothing.
+
+With a code reference it only begins if that returns true. A signal handler that calls C<interrupt_wait> later ends it, while one that
+did so before would not.
 
 =head1 WRITING A DISPATCHER
 
