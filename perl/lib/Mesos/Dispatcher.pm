@@ -203,7 +203,7 @@ a driver is stopped or aborted meanwhile, it returns an empty list at once.
 =head2 serve
 
     $dispatcher->serve;
-    $dispatcher->serve(sub { $self->running });
+    $dispatcher->serve(sub { $driver->running });
 
 Runs the event loop, and calls the callback for each event, until C<interrupt_wait> is called. Returns nothing.
 
