@@ -9,6 +9,9 @@ use Mesos::SchedulerDriver;
 
 my %good = (master => '127.0.0.1:1', framework => {user => '', name => 'arguments'}, scheduler => Mesos::Scheduler->new);
 
+# PERL_MESOS_DRIVER may choose libmesos, which takes other credentials and tells less.
+my $is_native = Mesos::SchedulerDriver->new(%good)->backend eq 'native';
+
 # Runs code, expects it to die with each of the patterns, at the line where the code stands.
 sub dies_at {
     my ($line, $code, $name, @patterns) = @_;
@@ -37,8 +40,10 @@ subtest 'constructor' => sub {
         [[%good, master_timeout => 'soon'], qr/master_timeout/, qr/"soon"/],
         [[%good, credential => 's3cret'], qr/credential/, qr/A plain value did not pass type constraint "Credential"/],
         [[%good, credential => ['s3cret']], qr/credential/, qr/ARRAY did not pass type constraint "Credential"/],
-        [[%good, credential => {principal => 'p', secret => 's3cret:'}], qr/credential: neither .* may contain ':'/],
-        [[%good, credential => {principal => 'p', secret => "s3cret\xff"}], qr/credential/],
+        $is_native ? (
+            [[%good, credential => {principal => 'p', secret => 's3cret:'}], qr/credential: neither .* may contain ':'/],
+            [[%good, credential => {principal => 'p', secret => "s3cret\xff"}], qr/credential/],
+        ) : (),
         [[%good, max_unanswered_calls => 0], qr/max_unanswered_calls: expected 1 to 1000, got 0/],
         [[%good, max_unanswered_calls => 1001], qr/max_unanswered_calls: expected 1 to 1000, got 1001/],
         [[%good, max_unanswered_calls => 'many'], qr/max_unanswered_calls/, qr/"many"/],
@@ -171,13 +176,15 @@ subtest 'calls without a master' => sub {
                 executor => {executor_id => {value => 'e'}}, task_group => {tasks => [{%$task, task_id => {value => 'v'}}]}}},
         ]);
         my $end = time + 30;
-        $driver->dispatcher->wait(1) until @updates == 3 || time > $end;
+        # libmesos says nothing of a task group.
+        my @lost = $is_native ? qw(t u v) : qw(t u);
+        $driver->dispatcher->wait(1) until @updates == @lost || time > $end;
         my $state = @$capabilities ? Mesos::TaskState::TASK_DROPPED() : Mesos::TaskState::TASK_LOST();
         is_deeply [map { [$_->{task_id}{value}, @$_{qw(state message source reason uuid slave_id)}] } @updates], [
             map { [$_, $state, 'Master disconnected', Mesos::TaskStatus::Source::SOURCE_MASTER(),
-                Mesos::TaskStatus::Reason::REASON_MASTER_DISCONNECTED(), undef, undef] } qw(t u v)
+                Mesos::TaskStatus::Reason::REASON_MASTER_DISCONNECTED(), undef, undef] } @lost
         ];
-        is $driver->stats->{updates_made}, 3;
+        is $driver->stats->{updates_made}, @lost;
     }
 };
 
@@ -217,7 +224,7 @@ subtest 'an unreachable master' => sub {
     my $driver = Mesos::SchedulerDriver->new(%good, scheduler => $scheduler, master_timeout => 0.2);
     is $driver->run, Mesos::Status::DRIVER_ABORTED, 'run ends after an error by itself';
     is scalar @{ $scheduler->errors }, 1;
-    like $scheduler->errors->[0][0], qr/no master at 127\.0\.0\.1:1 .*refused/;
+    like $scheduler->errors->[0][0], $is_native ? qr/no master at 127\.0\.0\.1:1 .*refused/ : qr/no master at 127\.0\.0\.1:1 for 0\.2 s/;
     is $scheduler->errors->[0][1], Mesos::Status::DRIVER_ABORTED, 'aborted already in the callback';
 };
 

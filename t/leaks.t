@@ -88,11 +88,11 @@ subtest 'drivers' => sub {
     $driver->stop;
     frees_all(sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new)->sendStatusUpdate($message) }, 'an executor driver');
     frees_all(sub {
-        my $local = Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'},
+        my $local = Mesos::SchedulerDriver->new(master => $ENV{MESOS_TEST_MASTER} || 'local', framework => {user => '', name => 'n'},
             scheduler => Mesos::Scheduler->new);
         $local->run_once for 1 .. 2;
         $local->stop;
-    }, 'a driver and its cluster');
+    }, 'a driver that has run, and its cluster');
 };
 
 done_testing;

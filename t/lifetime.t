@@ -8,7 +8,10 @@ use lib 't/lib';
 use Test::Mesos qw(command);
 use Test::More;
 
-# When objects end: threads, forks, global destruction, callbacks that take the ground from under themselves.
+# When objects end: threads, forks, global destruction, callbacks that take the ground from under themselves. On the embedded
+# cluster, or on the master that MESOS_TEST_MASTER names, with the driver that PERL_MESOS_DRIVER names.
+
+my $master = $ENV{MESOS_TEST_MASTER} || 'local';
 
 # What a program prints, and its exit status.
 sub program {
@@ -26,7 +29,7 @@ sub program {
 subtest 'threads' => sub {
     plan skip_all => 'this perl has no threads' unless $Config{useithreads};
     my $framework = Test::Framework->new(tasks => [command('t', 'true')]);
-    my $driver = Test::Mesos::driver_for('local', $framework);
+    my $driver = Test::Mesos::driver_for($master, $framework);
     my $offer = Mesos::OfferID->new({value => 'o'});
     my ($answer, $bytes) = threads->create({context => 'list'}, sub { (eval { $driver->status } // $@, Mesos::OfferID->new({value => 'in thread'})->encode) })->join;
     like $answer, qr/closed, or belongs to another thread/, 'a new thread cannot use the driver';
@@ -42,7 +45,7 @@ subtest 'global destruction' => sub {
                 skip "no $dispatcher", 2 unless eval "require Mesos::Dispatcher::$dispatcher; 1";
                 my ($printed, $status) = program(qq{
                     my \$framework = Test::Framework->new(tasks => [Test::Mesos::command('t', 'sleep 1000')], stop_when_done => 0);
-                    $keep my \$d = Test::Mesos::driver_for('local', \$framework, dispatcher => '$dispatcher');
+                    $keep my \$d = Test::Mesos::driver_for('$master', \$framework, dispatcher => '$dispatcher');
                     \$d->run_once until \@{ \$framework->states->{t} || [] } == 2;
                     print "running\\n";
                 });
@@ -59,7 +62,7 @@ subtest 'a callback that drops the driver' => sub {
         our $driver;
         sub registered { undef $driver; print "dropped\n" }
         package main;
-        $Drops::driver = Test::Mesos::driver_for('local', Drops->new);
+        $Drops::driver = Test::Mesos::driver_for($ENV{MESOS_TEST_MASTER} || 'local', Drops->new);
         my $dispatcher = $Drops::driver->dispatcher;
         $Drops::driver->start;
         $dispatcher->wait(20);
@@ -81,9 +84,9 @@ subtest 'calls in a callback after stop, and a second driver beside' => sub {
         push @{ $self->log }, $driver->stop, $driver->stop, $driver->killTask({value => 'x'}), $driver->abort;
     }
     package main;
-    my $first = Test::Mesos::driver_for('local', Stops->new(log => \@order));
+    my $first = Test::Mesos::driver_for($master, Stops->new(log => \@order));
     my $framework = Test::Framework->new(tasks => [command('t', 'true')]);
-    my $second = Test::Mesos::driver_for('local', $framework, dispatcher => $first->dispatcher);
+    my $second = Test::Mesos::driver_for($master, $framework, dispatcher => $first->dispatcher);
     $_->start for $first, $second;
     is $first->run, Mesos::Status::DRIVER_STOPPED();
     is_deeply \@order, [(Mesos::Status::DRIVER_STOPPED()) x 4];
@@ -94,11 +97,11 @@ subtest 'calls in a callback after stop, and a second driver beside' => sub {
 subtest 'a child that goes on' => sub {
     my ($printed, $status) = program(q{
         my $framework = Test::Framework->new(tasks => [Test::Mesos::command('t', 'true')]);
-        my $driver = Test::Mesos::driver_for('local', $framework);
+        my $driver = Test::Mesos::driver_for($ENV{MESOS_TEST_MASTER} || 'local', $framework);
         $driver->start;
         my $pid = fork // die;
         if (!$pid) {
-            # Its own framework, and its own end, with all of the parent's objects in it.
+            # Its own framework, and its own end, with all of the parent's objects in it. Never on libmesos, which allows no fork.
             my $own = Test::Framework->new(tasks => [Test::Mesos::command('c', 'true')]);
             my $status = Test::Mesos::driver_for('local', $own, dispatcher => 'IOAsync')->run;
             print "child $status\n";

@@ -133,7 +133,7 @@ each_dispatcher(sub {
     subtest 'the first events of a scheduler driver' => sub {
         my (@registered, @offered);
         my $driver = Mesos::SchedulerDriver->new(
-            master     => 'local',
+            master     => $ENV{MESOS_TEST_MASTER} || 'local',
             framework  => FrameworkInfo->new({user => 'root', name => 'the original'}),
             scheduler  => Listens->new(on_registered => sub { @registered = @_ }, on_offers => sub { @offered = @_ }),
             dispatcher => $class->new,

@@ -1,4 +1,5 @@
-# Programs as they were written for Mesos 1.07.1 run unchanged, with each dispatcher.
+# Programs as they were written for Mesos 1.07.1 run unchanged, with each dispatcher; on the embedded cluster, or on the master that
+# MESOS_TEST_MASTER names.
 use strict;
 use warnings FATAL => 'all';
 use lib 't/lib';
@@ -6,7 +7,9 @@ use Test::Dispatchers qw(each_dispatcher);
 use Test::Examples qw(start finish);
 use Test::More;
 
-# A framework in the style of the original's examples/test_framework.pl. %s: the dispatcher.
+my $master = $ENV{MESOS_TEST_MASTER} || 'local';
+
+# A framework in the style of the original's examples/test_framework.pl. %s: master, dispatcher.
 my $framework = <<'END';
 use strict;
 use warnings;
@@ -65,12 +68,12 @@ my $framework = Mesos::FrameworkInfo->new({
 });
 $framework->checkpoint(1);
 my $driver = Mesos::SchedulerDriver->new(
-    framework => $framework, scheduler => MyScheduler->new, master => 'local', dispatcher => '%s');
+    framework => $framework, scheduler => MyScheduler->new, master => '%s', dispatcher => '%s');
 exit( ($driver->run == Mesos::Status::DRIVER_STOPPED) ? 0 : 1 );
 END
 
 # In the style of its examples/mojo.pl: the scheduler makes and starts its driver in BUILD and holds it, a cycle that lasts
-# until the program ends. It has no run: the program's own loop delivers the events. %s: dispatcher, loop.
+# until the program ends. It has no run: the program's own loop delivers the events. %s: master, dispatcher, loop.
 my $queue = <<'END';
 use strict;
 use warnings;
@@ -86,7 +89,7 @@ has driver => (is => 'ro', lazy => 1, builder => 'build_driver', handles => [qw(
 sub build_driver {
     my ($self) = @_;
     return Mesos::SchedulerDriver->new(
-        master => 'local', dispatcher => '%s', scheduler => $self,
+        master => '%s', dispatcher => '%s', scheduler => $self,
         framework => Mesos::FrameworkInfo->new({user => '', name => 'queue'}));
 }
 
@@ -148,13 +151,13 @@ sub program {
 
 each_dispatcher(sub {
     my ($name) = @_;
-    my ($status, $out, $err) = program($framework, $name);
+    my ($status, $out, $err) = program($framework, $master, $name);
     is $err, '', 'the framework: no complaints';
     is $status, 0, 'run returned DRIVER_STOPPED';
     like $out, qr/\ARegistered with framework ID \S+\n/, 'registered';
     is_deeply [sort { $a <=> $b } $out =~ /^Task (\d+) is in state 2$/mg], [0 .. 99], 'a hundred tasks were TASK_FINISHED';
 
-    ($status, $out, $err) = program($queue, $name, $loop{$name});
+    ($status, $out, $err) = program($queue, $master, $name, $loop{$name});
     is $err, '', 'the queue: no complaints';
     is $status, 0, 'exit status';
     is join(' ', sort split /\n/, $out), 'all ended task-1 task-2 task-3', 'its tasks were finished by the loop of the program';

@@ -68,7 +68,7 @@ sub traced {
     delete local $ENV{PERL_MESOS_TRACE} unless defined $trace;
     delete local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)};
     $code ||= 'Mesos::SchedulerDriver->new(master => "127.0.0.1:1", framework => {user => "", name => "traced/by test"},
-        scheduler => Mesos::Scheduler->new, master_timeout => 0.3)->run';
+        scheduler => Mesos::Scheduler->new, master_timeout => 0.3, driver => "native")->run';
     my @command = ($^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::SchedulerDriver', '-MMesos::Scheduler', '-e', $code);
     my $pid = open my $out, '-|';
     die $! unless defined $pid;

@@ -20,16 +20,23 @@ fn standin() -> bool {
     is
 }
 
-fn options(name: &str) -> SchedulerOptions {
+fn framework(name: &str, id: Option<&str>) -> Vec<u8> {
     let framework = proto::FrameworkInfo {
         user: "nobody".to_string(),
         name: name.to_string(),
+        id: id.map(|value| proto::FrameworkId {
+            value: value.to_string(),
+        }),
         ..Default::default()
     };
+    framework.encode_to_vec()
+}
+
+fn options(name: &str) -> SchedulerOptions {
     SchedulerOptions {
         driver: "libmesos".to_string(),
         master: "127.0.0.1:5050".to_string(),
-        framework: framework.encode_to_vec(),
+        framework: framework(name, None),
         implicit_acknowledgements: true,
         ..Default::default()
     }
@@ -240,26 +247,44 @@ fn without_a_master_the_timeout_ends_the_driver() {
 }
 
 #[test]
-fn roles_are_for_those_libmesos_that_know_them() {
+fn calls_of_later_versions_are_for_those_libmesos_that_have_them() {
     if !standin() {
         return;
     }
     let channel = Channel::new();
     let driver = driver(options("n"), &channel);
     driver.start().expect("start");
-    let roles = Some(vec!["a".to_string()]);
+    let registered = next_called(&channel, "registered");
+    let id = match registered.args.first() {
+        Some(Arg::Scalar(_, bytes)) => proto::FrameworkId::decode(&bytes[..]).expect("FrameworkID").value,
+        other => panic!("{other:?}"),
+    };
+    let roles = Some(vec!["*".to_string()]);
     let revive = driver.call(SchedulerCall::ReviveOffers { roles: roles.clone() });
     let suppress = driver.call(SchedulerCall::SuppressOffers { roles });
+    let update = driver.call(SchedulerCall::UpdateFramework {
+        framework: framework("n", Some(&id)),
+        suppressed_roles: None,
+    });
     if libmesos::VERSION.starts_with("0.") {
-        for (name, outcome) in [("reviveOffers", revive), ("suppressOffers", suppress)] {
+        for (text, outcome) in [
+            ("reviveOffers: libmesos 0.28.1-standin knows no roles", revive),
+            ("suppressOffers: libmesos 0.28.1-standin knows no roles", suppress),
+            ("updateFramework: libmesos 0.28.1-standin has no such call", update),
+        ] {
             let error = outcome.expect_err("an older shape").to_string();
-            assert!(
-                error.starts_with(&format!("{name}: libmesos 0.28.1-standin knows no roles")),
-                "{error}"
-            );
+            assert!(error.starts_with(text), "{error}");
         }
     } else {
-        assert_eq!((revive, suppress), (Ok(Status::Running), Ok(Status::Running)));
+        assert_eq!(
+            (revive, suppress, update),
+            (Ok(Status::Running), Ok(Status::Running), Ok(Status::Running))
+        );
+        let unregistered = driver.call(SchedulerCall::UpdateFramework {
+            framework: framework("n", None),
+            suppressed_roles: None,
+        });
+        assert!(unregistered.is_err_and(|e| e.to_string().contains("FrameworkInfo.id is missing")));
     }
     assert_eq!(driver.call(SchedulerCall::ReviveOffers { roles: None }), Ok(Status::Running));
     let status = Vec::new();

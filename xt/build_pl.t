@@ -15,6 +15,9 @@ make_path(map {"$scratch/$_"} qw(perl/inc/Mesos/Build perl/lib bin));
 copy($_, "$scratch/$_") or die "cannot copy $_: $!"
     for qw(Build.PL Cargo.toml cpanfile perl/lib/Mesos.pm perl/inc/Mesos/Build.pm), glob 'perl/inc/Mesos/Build/*.pm';
 
+make_path("$scratch/src/libmesos");
+copy('src/libmesos/version.cc', "$scratch/src/libmesos") or die "cannot copy version.cc: $!";
+
 # A program in bin/ that says only its version.
 sub fake {
     my ($name, $said) = @_;
@@ -31,7 +34,7 @@ sub build_pl {
     chdir $scratch or die $!;
     unlink 'Build';
     my $pid = open my $out, '-|';
-    if (!$pid) { open STDERR, '>&', \*STDOUT; exec $^X, @options, 'Build.PL' or die $! }
+    if (!$pid) { open STDERR, '>&', \*STDOUT; exec $^X, (grep { !/^--/ } @options), 'Build.PL', (grep {/^--/} @options) or die $! }
     my $said = do { local $/; <$out> };
     close $out;
     my $status = $? >> 8;
@@ -98,6 +101,21 @@ sub without {
     is $status, 0, 'no C compiler: exit status 0';
     like $said, qr/working C compiler.*Debian: gcc libc6-dev/, 'says so';
     ok !-e "$scratch/Build", 'no Build';
+}
+
+{
+    my %nowhere = (PERL_MESOS_INCLUDE => "$scratch/nowhere", PERL_MESOS_LIB => "$scratch/nowhere");
+    my ($status, $said) = build_pl({%nowhere}, '--libmesos');
+    isnt $status, 0, '--libmesos without one: fails';
+    like $said, qr{asked for \(--libmesos\).*mesos/mesos\.hpp}s, "with the compiler's words";
+    ok !-e "$scratch/Build", 'no Build';
+    ($status, $said) = build_pl({%nowhere});
+    is $status, 0, 'not asked for: goes on';
+    like $said, qr/^libmesos: not found, the native drivers only/m, 'and says so';
+    ok -x "$scratch/Build", 'Build is made';
+    ($status, $said) = build_pl({ %nowhere, CXX => "$scratch/bin/none" }, '--no-libmesos');
+    like $said, qr/^libmesos: not looked for/m, '--no-libmesos';
+    ok -x "$scratch/Build", 'Build is made';
 }
 
 done_testing;

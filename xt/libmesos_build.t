@@ -3,6 +3,8 @@ use strict;
 use warnings;
 use Test::More;
 use lib 'perl/inc';
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Mesos::Build::Libmesos;
 
@@ -35,6 +37,62 @@ subtest 'not there' => sub {
     like $@, qr{asked for.*mesos/mesos\.hpp}s, 'the compiler\'s words';
     like(Mesos::Build::Libmesos::find('never')->{said}, qr/not looked for/);
 };
+
+# A file with these lines, and its folders.
+sub write_file {
+    my ($path, @lines) = @_;
+    make_path(dirname($path));
+    open my $out, '>', $path or die "cannot write $path: $!";
+    print $out map {"$_\n"} @lines;
+    close $out or die $!;
+}
+
+subtest 'headers without a library' => sub {
+    my %standin = standin('0.28', 'executor');
+    local %ENV = (%ENV, PERL_MESOS_INCLUDE => $standin{PERL_MESOS_INCLUDE}, PERL_MESOS_LIB => "$scratch/nowhere");
+    like(Mesos::Build::Libmesos::find('look')->{said}, qr/not found, the native drivers only.*--libmesos says why/);
+    ok !eval { Mesos::Build::Libmesos::find('insist'); 1 };
+    like $@, qr/the program for scheduler does not compile and link:.*-lmesos/s, 'the linker\'s words';
+};
+
+subtest 'an old protobuf' => sub {
+    my $include = "$scratch/old/include";
+    write_file("$include/mesos/mesos.hpp", '');
+    write_file("$include/mesos/version.hpp", '#define MESOS_VERSION "0.20.0"');
+    write_file("$include/google/protobuf/stubs/common.h", '#define GOOGLE_PROTOBUF_VERSION 2004001');
+    local %ENV = (%ENV, PERL_MESOS_INCLUDE => $include, PERL_MESOS_LIB => $include);
+    ok !eval { Mesos::Build::Libmesos::find('insist'); 1 };
+    like $@, qr/protobuf's headers are older than 2\.5\.0/;
+};
+
+subtest 'folders of the system' => sub {
+    my %standin = standin('0.28', 'executor');
+    local @Mesos::Build::Libmesos::SYSTEM = ("$scratch/nowhere", $standin{PERL_MESOS_INCLUDE});
+    my $found = Mesos::Build::Libmesos::find('look');
+    is_deeply $found->{halves}, ['executor'], 'the library beside the headers';
+    is $found->{default}, 'native', 'merely found';
+    like $found->{said}, qr/\Q$standin{PERL_MESOS_INCLUDE}\E\): built in beside the native drivers; default: native/;
+    local $ENV{PERL_MESOS_INCLUDE} = "$scratch/nowhere";
+    like(Mesos::Build::Libmesos::find('look')->{said}, qr/not found/, 'with a variable set, there only');
+};
+
+# What scheduler.cc finds in the headers of each shape: bits of SchedulerProxy::Feature.
+for my $case (['0.28', 0], ['1.9', 7], ['1.11', 7]) {
+    my ($shape, $expected) = @$case;
+    subtest "methods of $shape" => sub {
+        my %standin = standin($shape, 'scheduler');
+        write_file("$scratch/features.cc", '#include "scheduler.cc"', '#include <cstdio>',
+            'struct Nowhere : mesos_perl::Sink { void callback(mesos_perl::Callback, const mesos_perl::Strings &) noexcept override {} };',
+            'int main() {', '  Nowhere sink;', '  mesos::FrameworkInfo info;', '  info.set_user("u");', '  info.set_name("n");',
+            '  auto *proxy = mesos_perl_new_scheduler(&sink, info.SerializeAsString(), "127.0.0.1:1", "");',
+            '  std::printf("%u", proxy->features());', '  info.mutable_id()->set_value("i");',
+            '  try { proxy->update_framework(info.SerializeAsString(), {}); std::printf(" done"); }',
+            '  catch (const std::logic_error &error) { std::printf(" %s", error.what()); }', '  delete proxy;', '}');
+        is system('c++', '-std=c++17', '-Isrc/libmesos', '-isystem', $standin{PERL_MESOS_INCLUDE}, "$scratch/features.cc",
+            "-L$standin{PERL_MESOS_LIB}", "-Wl,-rpath,$standin{PERL_MESOS_LIB}", '-lmesos', '-lprotobuf', '-o', "$scratch/features"), 0, 'compiles';
+        is `$scratch/features`, $expected ? "$expected done" : '0 updateFramework: this libmesos has no such call';
+    };
+}
 
 subtest 'one half only' => sub {
     my %standin = standin('0.28', 'executor');

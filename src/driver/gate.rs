@@ -1,10 +1,39 @@
 //! The way of a driver's callbacks into the channel, which stop, abort and close shut: nothing passes afterwards.
 
 use super::lifecycle::Lifecycle;
-use super::Stat;
 use crate::channel::Channel;
 use crate::event::{next_driver_id, Acknowledgement, Arg, DriverId, Event, EventOwner, Origin};
 use std::sync::{Mutex, MutexGuard, Weak};
+
+/// A callback that is to be made in Perl.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emission {
+    pub name: &'static str,
+    pub args: Vec<Arg>,
+    /// What to acknowledge when the callback has returned.
+    pub acknowledgement: Option<Acknowledgement>,
+    /// The driver has failed; this is its last event.
+    pub ends_driver: bool,
+}
+
+impl Emission {
+    pub fn new(name: &'static str, args: Vec<Arg>) -> Self {
+        Emission {
+            name,
+            args,
+            acknowledgement: None,
+            ends_driver: false,
+        }
+    }
+
+    /// The `error` callback after which the driver is aborted.
+    pub fn fatal(message: &str) -> Self {
+        Emission {
+            ends_driver: true,
+            ..Emission::new("error", vec![Arg::string(message.to_string())])
+        }
+    }
+}
 
 /// A driver's id, state and channel.
 pub struct Gate {
@@ -16,14 +45,6 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// What is known of the queue.
-    pub fn stats(&self) -> Vec<Stat> {
-        vec![
-            Stat::count("queue_length", self.channel.len()),
-            Stat::count("queue_high_water", self.channel.high_water()),
-        ]
-    }
-
     pub fn new(channel: Channel) -> Self {
         Gate {
             id: next_driver_id(),
@@ -33,45 +54,35 @@ impl Gate {
         }
     }
 
+    /// Where the driver's events go.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     fn lock(&self) -> MutexGuard<'_, bool> {
         // A bool is consistent whatever panicked.
         self.shut.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Passes a callback, if the driver still delivers. `update`: what to acknowledge when it has returned.
-    pub fn pass(&self, name: &'static str, args: Vec<Arg>, update: Option<Acknowledgement>, owner: Weak<dyn EventOwner>) {
+    /// Passes callbacks, in this order, if the driver still delivers; of failures only the first.
+    pub fn pass(&self, emissions: impl IntoIterator<Item = Emission>, owner: &Weak<dyn EventOwner>) {
         let shut = self.lock();
-        if self.lifecycle.is_running() && !*shut {
-            self.send(name, args, update, false, owner);
-        }
-    }
-
-    /// Passes the `error` callback of a driver that has failed; only the first counts.
-    pub fn fail(&self, message: &str, owner: Weak<dyn EventOwner>) {
-        let shut = self.lock();
-        if self.lifecycle.fail() && !*shut {
-            self.send("error", vec![Arg::string(message.to_string())], None, true, owner);
-        }
-    }
-
-    fn send(
-        &self,
-        name: &'static str,
-        args: Vec<Arg>,
-        acknowledgement: Option<Acknowledgement>,
-        ends_driver: bool,
-        owner: Weak<dyn EventOwner>,
-    ) {
-        self.channel.send(Event {
-            name: name.into(),
-            args,
+        let delivers = |emission: &Emission| match emission.ends_driver {
+            true => self.lifecycle.fail(),
+            false => self.lifecycle.is_running(),
+        };
+        let event = |emission: Emission| Event {
+            name: emission.name.into(),
+            args: emission.args,
             origin: Some(Origin {
                 driver: self.id,
-                owner,
-                acknowledgement,
-                ends_driver,
+                owner: owner.clone(),
+                acknowledgement: emission.acknowledgement,
+                ends_driver: emission.ends_driver,
             }),
-        });
+        };
+        let delivered = emissions.into_iter().filter(|emission| delivers(emission) && !*shut);
+        self.channel.send_all(delivered.map(event));
     }
 
     /// Makes a transition after which nothing is delivered, and drops what was not delivered yet.
@@ -86,7 +97,12 @@ impl Gate {
 
     /// Shuts for good.
     pub fn shut(&self) {
-        *self.lock() = true;
+        let mut shut = self.lock();
+        *shut = true;
         self.channel.purge(self.id);
+    }
+
+    pub fn is_shut(&self) -> bool {
+        *self.lock()
     }
 }

@@ -4,8 +4,11 @@
 //! [`Status`]. What becomes of a call is told by later events.
 
 pub mod backend;
+pub mod counters;
 pub mod embedded;
 pub mod executor;
+pub mod framework;
+pub mod framework_id_file;
 pub mod gate;
 pub mod lifecycle;
 pub mod master;

@@ -6,6 +6,7 @@ use super::{Backend, DriverError, Stat, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
 use crate::native;
+use crate::native::pipeline::WINDOW;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,45 @@ pub struct SchedulerOptions {
     pub helper: PathBuf,
     /// For `local`: added to the environment of executors, below what the framework sets.
     pub executor_environment: BTreeMap<String, String>,
+}
+
+/// The most for `max_unanswered_calls`: a connection that closes with tens of thousands takes a 1.11 master with it.
+const MAX_WINDOW: usize = 1000;
+/// Calls that may wait behind the window unless set otherwise, and at most.
+const DEFAULT_QUEUED_CALLS: usize = 100_000;
+const MAX_QUEUED_CALLS: usize = 1_000_000_000;
+
+/// How many calls a driver may have under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub unanswered_calls: usize,
+    pub queued_calls: usize,
+}
+
+impl SchedulerOptions {
+    pub fn limits(&self) -> Result<Limits, DriverError> {
+        Ok(Limits {
+            unanswered_calls: bounded("max_unanswered_calls", self.max_unanswered_calls, WINDOW, MAX_WINDOW)?,
+            queued_calls: bounded(
+                "max_queued_calls",
+                self.max_queued_calls,
+                DEFAULT_QUEUED_CALLS,
+                MAX_QUEUED_CALLS,
+            )?,
+        })
+    }
+}
+
+/// A number from 1 to `most`.
+fn bounded(name: &'static str, given: Option<i64>, default: usize, most: usize) -> Result<usize, DriverError> {
+    let Some(given) = given else { return Ok(default) };
+    match usize::try_from(given) {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        _ => Err(DriverError::Argument {
+            name,
+            problem: format!("expected 1 to {most}, got {given}"),
+        }),
+    }
 }
 
 /// A call on a running driver. Byte vectors are encoded v0 messages of the type that the comment names.

@@ -71,6 +71,7 @@ pub mod ffi {
         fn revive_roles(self: Pin<&mut Scheduler>, roles: &[Bytes]) -> Result<i32>;
         fn suppress_offers(self: Pin<&mut Scheduler>) -> Result<i32>;
         fn suppress_roles(self: Pin<&mut Scheduler>, roles: &[Bytes]) -> Result<i32>;
+        fn update_framework(self: Pin<&mut Scheduler>, framework: &[u8], suppressed_roles: &[Bytes]) -> Result<i32>;
         fn kill_task(self: Pin<&mut Scheduler>, task_id: &[u8]) -> Result<i32>;
         fn acknowledge(self: Pin<&mut Scheduler>, status: &[u8]) -> Result<i32>;
         fn send_framework_message(self: Pin<&mut Scheduler>, executor_id: &[u8], slave_id: &[u8], data: &[u8]) -> Result<i32>;

@@ -39,6 +39,8 @@ pub fn compile() -> Result<(), String> {
     }
 
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    // A link to the top of the sources, for #include: what walks through them (`./Build dist`) would go round in it.
+    let _ = std::fs::remove_dir_all(out.join("cxxbridge/crate"));
     let compiler = glue.get_compiler();
     let cxx = || {
         let mut command = Command::new(compiler.path());

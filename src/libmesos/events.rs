@@ -3,22 +3,39 @@
 use super::bridge::ffi::Callback;
 use super::worker::{Command, Work};
 use crate::channel::Channel;
-use crate::driver::gate::Gate;
-use crate::driver::{DriverError, Status};
+use crate::driver::counters::Counters;
+use crate::driver::framework::value;
+use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
+use crate::driver::gate::{Emission, Gate};
+use crate::driver::{DriverError, SchedulerCall, Stat, Status};
 use crate::event::{Acknowledgement, Arg, ArgType, EventOwner};
 use crate::message::{class, ClassId};
+use crate::proto::task_status::Reason;
 use bytes::Bytes;
 use prost::Message;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
+/// What a driver is told when it is made.
+#[derive(Default)]
+pub struct Settings {
+    /// Updates that need it are acknowledged when their callback has returned.
+    pub implicit_acknowledgements: bool,
+    pub reconcile_on_registration: bool,
+    /// How long there may be no master.
+    pub master_timeout: Option<Duration>,
+    /// The framework's id, if it has one already, and where it is kept.
+    pub id: Option<String>,
+    pub store: Option<FrameworkIdFile>,
+}
+
 /// See the module.
 pub struct Core {
     pub gate: Gate,
-    /// Updates that need it are acknowledged when their callback has returned.
+    pub counters: Counters,
     implicit_acknowledgements: bool,
-    /// How long there may be no master.
+    reconcile_on_registration: bool,
     master_timeout: Option<Duration>,
     commands: Mutex<Sender<Command>>,
     state: Mutex<State>,
@@ -28,9 +45,15 @@ pub struct Core {
 struct State {
     /// Since when a started driver has had no master.
     absent_since: Option<Instant>,
+    is_connected: bool,
+    id: Option<String>,
+    store: Option<FrameworkIdFile>,
     /// An error that libmesos told of in its constructor, when Perl has no driver yet.
     early: Option<String>,
 }
+
+/// What a master says to a framework that it has ended.
+const REMOVED: &str = "Framework has been removed";
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What these mutexes guard is consistent between any two statements.
@@ -38,20 +61,43 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Core {
-    pub fn new(
-        channel_to_perl: Channel,
-        implicit_acknowledgements: bool,
-        master_timeout: Option<Duration>,
-    ) -> (Arc<Self>, Receiver<Command>) {
+    pub fn new(channel_to_perl: Channel, counters: Counters, settings: Settings) -> (Arc<Self>, Receiver<Command>) {
         let (commands, receiver) = channel();
         let core = Core {
             gate: Gate::new(channel_to_perl),
-            implicit_acknowledgements,
-            master_timeout,
+            counters,
+            implicit_acknowledgements: settings.implicit_acknowledgements,
+            reconcile_on_registration: settings.reconcile_on_registration,
+            master_timeout: settings.master_timeout,
             commands: Mutex::new(commands),
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State {
+                id: settings.id,
+                store: settings.store,
+                ..State::default()
+            }),
         };
         (Arc::new(core), receiver)
+    }
+
+    pub fn stats(&self) -> Vec<Stat> {
+        self.counters.stats(self.gate.channel())
+    }
+
+    /// The framework's id, once it is known.
+    pub fn id(&self) -> Option<String> {
+        lock(&self.state).id.clone()
+    }
+
+    /// Whether libmesos sends calls at all: it drops most of them without a master, as its callbacks tell.
+    pub fn is_connected(&self) -> bool {
+        lock(&self.state).is_connected
+    }
+
+    /// The framework has ended: the next run of the program registers a new one.
+    pub fn forget_id(&self) {
+        if let Some(Err(why)) = lock(&self.state).store.as_mut().map(|store| store.remove()) {
+            log::error!("{why}");
+        }
     }
 
     /// Queues a command for the driver's thread.
@@ -79,7 +125,7 @@ impl Core {
     /// The driver has failed: its `error` event, and nothing after it.
     pub fn fail(self: &Arc<Self>, message: &str) {
         lock(&self.state).absent_since = None;
-        self.gate.fail(message, self.owner());
+        self.gate.pass(Emission::fatal(message), self.owner());
     }
 
     /// The error of libmesos' constructor, once.
@@ -92,8 +138,34 @@ impl Core {
         owner
     }
 
-    fn pass(self: &Arc<Self>, name: &'static str, args: Vec<Arg>) {
-        self.gate.pass(name, args, None, self.owner());
+    fn pass(self: &Arc<Self>, emission: Emission) {
+        self.gate.pass([emission], &self.owner());
+    }
+
+    /// A registration, under this encoded FrameworkID if it is the first one. False: the driver has failed.
+    fn registered(self: &Arc<Self>, id: Option<&Vec<u8>>) -> bool {
+        self.counters.event("SUBSCRIBED");
+        self.counters.count("subscriptions");
+        let mut state = lock(&self.state);
+        state.absent_since = None;
+        state.is_connected = true;
+        if let Some(id) = id.and_then(|id| value(id)) {
+            // The one thing beside queueing that is done in libmesos' thread: it must come before the callback.
+            let stored = state.store.as_mut().map(|store| store.save(&id));
+            state.id = Some(id);
+            drop(state);
+            if let Some(Err(why)) = stored {
+                self.fail(&why);
+                self.send(Command::Abort);
+                return false;
+            }
+        }
+        if self.reconcile_on_registration {
+            let statuses = Vec::new();
+            self.counters.hand_over(usize::MAX);
+            self.send(Command::Work(Work::Scheduler(SchedulerCall::ReconcileTasks { statuses })));
+        }
+        true
     }
 }
 
@@ -124,19 +196,30 @@ pub struct Update {
     state: Option<i32>,
     #[prost(bytes = "bytes", optional, tag = "5")]
     slave_id: Option<Bytes>,
+    #[prost(int32, optional, tag = "10")]
+    reason: Option<i32>,
     #[prost(bytes = "bytes", optional, tag = "11")]
     uuid: Option<Bytes>,
 }
 
 impl Update {
-    /// What acknowledges an encoded TaskStatus; nothing for one that a master or a driver made.
-    fn acknowledgement(status: &[u8]) -> Option<Acknowledgement> {
-        let update = Update::decode(status).ok()?;
+    /// What acknowledges it; nothing for one that a master or a driver made.
+    fn acknowledgement(self) -> Option<Acknowledgement> {
         Some(Acknowledgement::Task {
-            agent_id: update.slave_id?,
-            task_id: update.task_id?,
-            uuid: update.uuid.filter(|u| !u.is_empty())?,
+            agent_id: self.slave_id?,
+            task_id: self.task_id?,
+            uuid: self.uuid.filter(|u| !u.is_empty())?,
         })
+    }
+
+    /// Whether an encoded TaskStatus is none that is acknowledged: libmesos lets it pass, too.
+    pub fn owes_nothing(status: &[u8]) -> bool {
+        Update::decode(status).is_ok_and(|update| update.acknowledgement().is_none())
+    }
+
+    /// Made by libmesos' driver itself, for a task that it could not launch.
+    fn is_of_the_driver(&self) -> bool {
+        self.uuid.is_none() && self.reason == Some(Reason::MasterDisconnected as i32)
     }
 
     /// An encoded TaskStatus that libmesos takes as an acknowledgement; nothing for an operation's, which its drivers do not tell of.
@@ -148,6 +231,7 @@ impl Update {
             task_id: Some(task_id),
             state: Some(crate::proto::TaskState::TaskStaging as i32),
             slave_id: Some(agent_id),
+            reason: None,
             uuid: Some(uuid),
         };
         Some(update.encode_to_vec())
@@ -162,62 +246,90 @@ impl Events {
     /// Makes an event of a callback. Called in any thread of libmesos.
     pub fn take(&self, which: Callback, arguments: Vec<Vec<u8>>) {
         let core = &self.core;
-        let named = |name: &'static str, classes: &[Option<ClassId>]| core.pass(name, args(classes, arguments.clone()));
-        match which {
+        if let Some(kind) = kind(which) {
+            core.counters.event(kind);
+        }
+        let emission = match which {
             Callback::Registered => {
-                self.present();
-                named("registered", &[Some(class::FRAMEWORK_ID), Some(class::MASTER_INFO)]);
+                if !core.registered(arguments.first()) {
+                    return;
+                }
+                named(
+                    "registered",
+                    &[Some(class::FRAMEWORK_ID), Some(class::MASTER_INFO)],
+                    arguments,
+                )
             }
             Callback::Reregistered => {
-                self.present();
-                named("reregistered", &[Some(class::MASTER_INFO)]);
+                core.registered(None);
+                named("reregistered", &[Some(class::MASTER_INFO)], arguments)
             }
             Callback::Disconnected => {
+                core.counters.count("disconnects");
+                lock(&core.state).is_connected = false;
                 core.absent();
                 core.send(Command::Look);
-                named("disconnected", &[]);
+                named("disconnected", &[], arguments)
             }
             Callback::ResourceOffers => {
-                let offers = Arg::List(
-                    ArgType::Message(class::OFFER),
-                    arguments.into_iter().map(Bytes::from).collect(),
-                );
-                core.pass("resourceOffers", vec![offers]);
+                let offers = arguments.into_iter().map(Bytes::from).collect();
+                Emission::new("resourceOffers", vec![Arg::List(ArgType::Message(class::OFFER), offers)])
             }
-            Callback::OfferRescinded => named("offerRescinded", &[Some(class::OFFER_ID)]),
-            Callback::StatusUpdate => {
-                let update = arguments.first().and_then(|status| Update::acknowledgement(status));
-                let update = update.filter(|_| core.implicit_acknowledgements);
-                let args = args(&[Some(class::TASK_STATUS)], arguments);
-                core.gate.pass("statusUpdate", args, update, core.owner());
-            }
-            Callback::SchedulerMessage => named("frameworkMessage", &[Some(class::EXECUTOR_ID), Some(class::SLAVE_ID), None]),
-            Callback::SlaveLost => named("slaveLost", &[Some(class::SLAVE_ID)]),
-            Callback::ExecutorLost => named("executorLost", &[Some(class::EXECUTOR_ID), Some(class::SLAVE_ID), None]),
-            Callback::Error => self.error(&arguments),
-            Callback::ExecutorRegistered => named(
-                "registered",
-                &[
-                    Some(class::EXECUTOR_INFO),
-                    Some(class::FRAMEWORK_INFO),
-                    Some(class::SLAVE_INFO),
-                ],
+            Callback::OfferRescinded => named("offerRescinded", &[Some(class::OFFER_ID)], arguments),
+            Callback::StatusUpdate => self.update(arguments),
+            Callback::SchedulerMessage => named(
+                "frameworkMessage",
+                &[Some(class::EXECUTOR_ID), Some(class::SLAVE_ID), None],
+                arguments,
             ),
-            Callback::ExecutorReregistered => named("reregistered", &[Some(class::SLAVE_INFO)]),
-            Callback::LaunchTask => named("launchTask", &[Some(class::TASK_INFO)]),
-            Callback::KillTask => named("killTask", &[Some(class::TASK_ID)]),
-            Callback::ExecutorMessage => named("frameworkMessage", &[None]),
-            Callback::Shutdown => named("shutdown", &[]),
-            other => log::error!("a callback of libmesos is lost: {other:?}: {}", text(&arguments)),
-        }
+            Callback::SlaveLost => named("slaveLost", &[Some(class::SLAVE_ID)], arguments),
+            Callback::ExecutorLost => named(
+                "executorLost",
+                &[Some(class::EXECUTOR_ID), Some(class::SLAVE_ID), None],
+                arguments,
+            ),
+            Callback::Error => return self.error(&arguments),
+            Callback::ExecutorRegistered => {
+                core.registered(None);
+                let info = [class::EXECUTOR_INFO, class::FRAMEWORK_INFO, class::SLAVE_INFO].map(Some);
+                named("registered", &info, arguments)
+            }
+            Callback::ExecutorReregistered => {
+                core.registered(None);
+                named("reregistered", &[Some(class::SLAVE_INFO)], arguments)
+            }
+            Callback::LaunchTask => named("launchTask", &[Some(class::TASK_INFO)], arguments),
+            Callback::KillTask => named("killTask", &[Some(class::TASK_ID)], arguments),
+            Callback::ExecutorMessage => named("frameworkMessage", &[None], arguments),
+            Callback::Shutdown => named("shutdown", &[], arguments),
+            other => return log::error!("a callback of libmesos is lost: {other:?}: {}", text(&arguments)),
+        };
+        core.pass(emission);
     }
 
-    fn present(&self) {
-        lock(&self.core.state).absent_since = None;
+    fn update(&self, arguments: Vec<Vec<u8>>) -> Emission {
+        let update = arguments.first().and_then(|status| Update::decode(&status[..]).ok());
+        let update = update.unwrap_or_default();
+        let counters = &self.core.counters;
+        match update.is_of_the_driver() {
+            true => counters.count("updates_made"),
+            false => {
+                counters.event("UPDATE");
+                counters.count("updates_received");
+            }
+        }
+        let acknowledgement = update.acknowledgement().filter(|_| self.core.implicit_acknowledgements);
+        Emission {
+            acknowledgement,
+            ..named("statusUpdate", &[Some(class::TASK_STATUS)], arguments)
+        }
     }
 
     fn error(&self, arguments: &[Vec<u8>]) {
         let message = text(arguments);
+        if message == REMOVED {
+            self.core.forget_id();
+        }
         match self.core.gate.lifecycle.status() {
             Status::NotStarted => lock(&self.core.state).early = Some(message),
             _ => self.core.fail(&message),
@@ -225,13 +337,29 @@ impl Events {
     }
 }
 
-/// Arguments that are messages of these classes, or plain bytes.
-fn args(classes: &[Option<ClassId>], arguments: Vec<Vec<u8>>) -> Vec<Arg> {
+/// What the statistics call the event behind a callback: the type that it has in the v1 API.
+fn kind(which: Callback) -> Option<&'static str> {
+    Some(match which {
+        Callback::ResourceOffers => "OFFERS",
+        Callback::OfferRescinded => "RESCIND",
+        Callback::SchedulerMessage | Callback::ExecutorMessage => "MESSAGE",
+        Callback::SlaveLost | Callback::ExecutorLost => "FAILURE",
+        Callback::Error => "ERROR",
+        Callback::LaunchTask => "LAUNCH",
+        Callback::KillTask => "KILL",
+        Callback::Shutdown => "SHUTDOWN",
+        // Counted where more is known.
+        _ => return None,
+    })
+}
+
+/// A callback whose arguments are messages of these classes, or plain bytes.
+fn named(name: &'static str, classes: &[Option<ClassId>], arguments: Vec<Vec<u8>>) -> Emission {
     let typed = |(class, bytes): (&Option<ClassId>, Vec<u8>)| match class {
         Some(class) => Arg::message(*class, bytes),
         None => Arg::string(bytes),
     };
-    classes.iter().zip(arguments).map(typed).collect()
+    Emission::new(name, classes.iter().zip(arguments).map(typed).collect())
 }
 
 fn text(arguments: &[Vec<u8>]) -> String {
@@ -248,6 +376,10 @@ pub fn thrown(exception: &cxx::Exception) -> DriverError {
 mod tests {
     use super::*;
 
+    fn acknowledgement(status: &[u8]) -> Option<Acknowledgement> {
+        Update::decode(status).expect("an update").acknowledgement()
+    }
+
     #[test]
     fn an_acknowledgement_survives_the_way_through_a_status() {
         let update = Acknowledgement::Task {
@@ -258,7 +390,7 @@ mod tests {
         let status = Update::status(update.clone()).expect("a task's");
         let decoded = crate::proto::TaskStatus::decode(&status[..]).expect("a whole TaskStatus");
         assert_eq!(decoded.task_id.value, "T");
-        assert_eq!(Update::acknowledgement(&status), Some(update));
+        assert_eq!(acknowledgement(&status), Some(update));
     }
 
     #[test]
@@ -268,13 +400,12 @@ mod tests {
             slave_id: Some(b"\x0a\x01S".to_vec()),
             ..Update::default()
         };
-        assert_eq!(Update::acknowledgement(&update.encode_to_vec()), None);
+        assert_eq!(acknowledgement(&update.encode_to_vec()), None);
         update.uuid = Some(Vec::new());
-        assert_eq!(Update::acknowledgement(&update.encode_to_vec()), None);
+        assert_eq!(acknowledgement(&update.encode_to_vec()), None);
         update.uuid = Some(vec![1]);
-        assert!(Update::acknowledgement(&update.encode_to_vec()).is_some());
+        assert!(acknowledgement(&update.encode_to_vec()).is_some());
         update.slave_id = None;
-        assert_eq!(Update::acknowledgement(&update.encode_to_vec()), None);
-        assert_eq!(Update::acknowledgement(b"\xff"), None);
+        assert_eq!(acknowledgement(&update.encode_to_vec()), None);
     }
 }

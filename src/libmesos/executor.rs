@@ -1,12 +1,14 @@
 //! The executor driver over MesosExecutorDriver.
 
 use super::bridge::ffi;
-use super::events::Core;
+use super::events::{Core, Settings};
 use super::worker::{Proxy, Work, Worker};
 use crate::channel::Channel;
 use crate::driver::backend::Backend;
+use crate::driver::counters::Counters;
 use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::DriverId;
+use crate::native::executor_environment::Environment;
 use cxx::UniquePtr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +18,16 @@ use std::time::Duration;
 const UPDATE_LINGERS: Duration = Duration::from_secs(1);
 const MESSAGE_LINGERS: Duration = Duration::from_millis(100);
 
-/// Without one of these libmesos ends the process.
-const REQUIRED: [&str; 5] = [
+/// libmesos ends the process if one of these is missing or is not what it must be.
+const FATAL: [&str; 8] = [
     "MESOS_SLAVE_PID",
     "MESOS_SLAVE_ID",
     "MESOS_FRAMEWORK_ID",
     "MESOS_EXECUTOR_ID",
     "MESOS_DIRECTORY",
+    "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
+    "MESOS_CHECKPOINT",
+    "MESOS_RECOVERY_TIMEOUT",
 ];
 
 type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -40,7 +45,7 @@ impl ExecutorDriver {
         environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         channel: Channel,
     ) -> Result<Self, DriverError> {
-        let (core, commands) = Core::new(channel, false, None);
+        let (core, commands) = Core::new(channel, Counters::executor(), Settings::default());
         let make = |events| Ok(ExecutorProxy(ffi::new_executor(super::folder(), events)?));
         let (worker, ()) = Worker::launch("mesos-executor", &core, commands, make, |_| ())?;
         Ok(ExecutorDriver {
@@ -65,14 +70,11 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn start(&self) -> Result<Status, DriverError> {
-        let missing = |name: &&&str| (self.variables)(name).filter(|v| !v.is_empty()).is_none();
-        match REQUIRED.iter().find(missing) {
-            Some(name) if self.status() == Status::NotStarted => Err(DriverError::Argument {
-                name: "environment",
-                problem: format!("{name} is not set: an executor is started by a Mesos agent, which sets it"),
-            }),
-            _ => self.worker.start(),
+        if self.status() == Status::NotStarted {
+            // As the native driver checks them.
+            Environment::read(|name| (self.variables)(name).filter(|_| FATAL.contains(&name)))?;
         }
+        self.worker.start()
     }
 
     fn stop(&self) -> Status {
@@ -84,11 +86,12 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
-        Ok(self.worker.work(Work::Executor(call)))
+        // Updates are never refused: they are the executor's duty.
+        self.worker.work(Work::Executor(call), usize::MAX)
     }
 
     fn stats(&self) -> Vec<Stat> {
-        self.core.gate.stats()
+        self.core.stats()
     }
 
     fn close(&self) {

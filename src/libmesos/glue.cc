@@ -90,6 +90,10 @@ std::int32_t Scheduler::revive_offers() { return proxy->revive_offers(); }
 std::int32_t Scheduler::revive_roles(rust::Slice<const Bytes> roles) { return proxy->revive_roles(texts(roles)); }
 std::int32_t Scheduler::suppress_offers() { return proxy->suppress_offers(); }
 std::int32_t Scheduler::suppress_roles(rust::Slice<const Bytes> roles) { return proxy->suppress_roles(texts(roles)); }
+std::int32_t Scheduler::update_framework(
+    rust::Slice<const std::uint8_t> framework, rust::Slice<const Bytes> suppressed_roles) {
+  return proxy->update_framework(text(framework), texts(suppressed_roles));
+}
 std::int32_t Scheduler::kill_task(rust::Slice<const std::uint8_t> task_id) { return proxy->kill_task(text(task_id)); }
 std::int32_t Scheduler::acknowledge(rust::Slice<const std::uint8_t> status) { return proxy->acknowledge(text(status)); }
 std::int32_t Scheduler::send_framework_message(

@@ -28,6 +28,7 @@ public:
   std::int32_t revive_roles(rust::Slice<const Bytes> roles);
   std::int32_t suppress_offers();
   std::int32_t suppress_roles(rust::Slice<const Bytes> roles);
+  std::int32_t update_framework(rust::Slice<const std::uint8_t> framework, rust::Slice<const Bytes> suppressed_roles);
   std::int32_t kill_task(rust::Slice<const std::uint8_t> task_id);
   std::int32_t acknowledge(rust::Slice<const std::uint8_t> status);
   std::int32_t send_framework_message(

@@ -49,7 +49,7 @@ public:
 class SchedulerProxy {
 public:
   // What a version of Mesos may lack, as bits of `features`.
-  enum Feature : std::uint32_t { ReviveRoles = 1, SuppressRoles = 2 };
+  enum Feature : std::uint32_t { ReviveRoles = 1, SuppressRoles = 2, UpdateFramework = 4 };
 
   virtual ~SchedulerProxy() = default;
   virtual std::uint32_t features() const = 0;
@@ -65,6 +65,7 @@ public:
   virtual int revive_roles(const Strings &roles) = 0;
   virtual int suppress_offers() = 0;
   virtual int suppress_roles(const Strings &roles) = 0;
+  virtual int update_framework(const std::string &framework, const Strings &suppressed_roles) = 0;
   virtual int kill_task(const std::string &task_id) = 0;
   virtual int acknowledge(const std::string &status) = 0;
   virtual int send_framework_message(const std::string &executor_id, const std::string &slave_id, const std::string &data) = 0;

@@ -41,6 +41,36 @@ auto has_suppress(Driver *driver, int) -> decltype(driver->suppressOffers(String
 }
 template <class Driver> std::uint32_t has_suppress(Driver *, long) { return 0; }
 
+// 1.11 has offer constraints as a third argument, which Perl does not give: without them there are none.
+struct Missing {};
+struct Older : Missing {};
+struct Newer : Older {};
+
+template <class Driver>
+auto update(Driver *driver, const mesos::FrameworkInfo &framework, const Strings &suppressed, Newer)
+    -> decltype(driver->updateFramework(framework, suppressed, {})) {
+  return driver->updateFramework(framework, suppressed, {});
+}
+template <class Driver>
+auto update(Driver *driver, const mesos::FrameworkInfo &framework, const Strings &suppressed, Older)
+    -> decltype(driver->updateFramework(framework, suppressed)) {
+  return driver->updateFramework(framework, suppressed);
+}
+template <class Driver> mesos::Status update(Driver *, const mesos::FrameworkInfo &, const Strings &, Missing) {
+  throw std::logic_error("updateFramework: this libmesos has no such call");
+}
+template <class Driver>
+auto has_update(Driver *driver, Newer)
+    -> decltype(driver->updateFramework(mesos::FrameworkInfo(), Strings(), {}), std::uint32_t()) {
+  return SchedulerProxy::UpdateFramework;
+}
+template <class Driver>
+auto has_update(Driver *driver, Older)
+    -> decltype(driver->updateFramework(mesos::FrameworkInfo(), Strings()), std::uint32_t()) {
+  return SchedulerProxy::UpdateFramework;
+}
+template <class Driver> std::uint32_t has_update(Driver *, Missing) { return 0; }
+
 // --- callbacks -------------------------------------------------------------------------------------------------------
 
 class Callbacks : public mesos::Scheduler {
@@ -103,8 +133,8 @@ public:
       : callbacks(sink), driver(&callbacks, framework, master, false, credential) {}
 
   std::uint32_t features() const override {
-    return has_revive(static_cast<mesos::MesosSchedulerDriver *>(nullptr), 0) |
-           has_suppress(static_cast<mesos::MesosSchedulerDriver *>(nullptr), 0);
+    mesos::MesosSchedulerDriver *const any = nullptr;
+    return has_revive(any, 0) | has_suppress(any, 0) | has_update(any, Newer());
   }
 
   int start() override { return driver.start(); }
@@ -131,6 +161,9 @@ public:
   int revive_roles(const Strings &roles) override { return revive(&driver, roles, 0); }
   int suppress_offers() override { return driver.suppressOffers(); }
   int suppress_roles(const Strings &roles) override { return suppress(&driver, roles, 0); }
+  int update_framework(const std::string &framework, const Strings &suppressed_roles) override {
+    return update(&driver, parse<mesos::FrameworkInfo>("frameworkInfo", framework), suppressed_roles, Newer());
+  }
   int kill_task(const std::string &task_id) override { return driver.killTask(parse<mesos::TaskID>("taskId", task_id)); }
   int acknowledge(const std::string &status) override {
     return driver.acknowledgeStatusUpdate(parse<mesos::TaskStatus>("status", status));

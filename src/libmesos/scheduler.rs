@@ -1,14 +1,18 @@
 //! The scheduler driver over MesosSchedulerDriver.
 
 use super::bridge::{ffi, list};
-use super::events::{Core, Update};
+use super::events::{Core, Settings, Update};
 use super::worker::{Proxy, Work, Worker};
 use crate::channel::Channel;
 use crate::driver::backend::Backend;
+use crate::driver::counters::Counters;
+use crate::driver::framework::{with_id, FrameworkInfo, Id, SuppressedRoles};
+use crate::driver::framework_id_file::FrameworkIdFile;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::DriverId;
 use cxx::UniquePtr;
-use std::sync::Arc;
+use prost::Message;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long a call may take to leave libmesos' sockets.
@@ -17,6 +21,7 @@ const CALL_LINGERS: Duration = Duration::from_millis(100);
 /// Bits of the proxy's `features`.
 const REVIVE_ROLES: u32 = 1;
 const SUPPRESS_ROLES: u32 = 2;
+const UPDATE_FRAMEWORK: u32 = 4;
 
 /// A framework's driver. Its C++ driver is made and destroyed with it.
 pub struct SchedulerDriver {
@@ -24,17 +29,40 @@ pub struct SchedulerDriver {
     worker: Worker,
     features: u32,
     implicit_acknowledgements: bool,
+    max_queued_calls: usize,
+    framework: Mutex<Framework>,
+}
+
+/// What the framework is by the calls made so far. libmesos knows it too, but cannot be asked.
+struct Framework {
+    info: FrameworkInfo,
+    suppressed: SuppressedRoles,
 }
 
 impl SchedulerDriver {
     /// `options.master` goes to libmesos as it is. Loads libmesos if this is the first driver.
     pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Self, DriverError> {
         let implicit_acknowledgements = options.implicit_acknowledgements;
-        let (core, commands) = Core::new(channel, implicit_acknowledgements, options.master_timeout);
+        let limits = options.limits()?;
+        let store = options.framework_id_file.map(FrameworkIdFile::open).transpose()?;
+        let framework = match store.as_ref().and_then(FrameworkIdFile::id) {
+            Some(id) => with_id(options.framework, id)?,
+            None => options.framework,
+        };
+        // What cannot be decoded is refused by the proxy, with its own words.
+        let info = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
+        let settings = Settings {
+            implicit_acknowledgements,
+            reconcile_on_registration: options.reconcile_on_registration,
+            master_timeout: options.master_timeout,
+            id: info.id().map(str::to_string),
+            store,
+        };
+        let (core, commands) = Core::new(channel, Counters::scheduler(), settings);
         let make = move |events| {
             let credential = options.credential.unwrap_or_default();
             let master = options.master;
-            let driver = ffi::new_scheduler(super::folder(), events, &options.framework, master.as_bytes(), &credential)?;
+            let driver = ffi::new_scheduler(super::folder(), events, &framework, master.as_bytes(), &credential)?;
             Ok(SchedulerProxy { driver, master })
         };
         let features = |proxy: &SchedulerProxy| proxy.driver.features().unwrap_or(0);
@@ -44,6 +72,11 @@ impl SchedulerDriver {
             worker,
             features,
             implicit_acknowledgements,
+            max_queued_calls: limits.queued_calls,
+            framework: Mutex::new(Framework {
+                info,
+                suppressed: SuppressedRoles::default(),
+            }),
         })
     }
 
@@ -54,9 +87,16 @@ impl SchedulerDriver {
                 "{name}: not possible on libmesos' driver: use driver => 'native'"
             )));
         }
-        let (name, missing) = match call {
-            SchedulerCall::ReviveOffers { roles: Some(_) } => ("reviveOffers", self.features & REVIVE_ROLES == 0),
-            SchedulerCall::SuppressOffers { roles: Some(_) } => ("suppressOffers", self.features & SUPPRESS_ROLES == 0),
+        let (name, feature, lacks) = match call {
+            SchedulerCall::ReviveOffers { roles: Some(_) } => ("reviveOffers", REVIVE_ROLES, "knows no roles here"),
+            SchedulerCall::SuppressOffers { roles: Some(_) } => ("suppressOffers", SUPPRESS_ROLES, "knows no roles here"),
+            SchedulerCall::UpdateFramework { .. } => ("updateFramework", UPDATE_FRAMEWORK, "has no such call"),
+            SchedulerCall::AcceptOffers { operations, .. } if operations.iter().any(|o| has_id(o)) => {
+                return Err(DriverError::Argument {
+                    name: "operations",
+                    problem: "an operation has an id, which libmesos' driver does not allow: use driver => 'native'".to_string(),
+                })
+            }
             SchedulerCall::Acknowledge { .. } if self.implicit_acknowledgements => {
                 return Err(DriverError::Argument {
                     name: "status",
@@ -65,13 +105,56 @@ impl SchedulerDriver {
             }
             _ => return Ok(()),
         };
-        match missing {
-            false => Ok(()),
-            true => Err(DriverError::System(format!(
-                "{name}: libmesos {} knows no roles here, Mesos 1.9 and later do: use driver => 'native'",
+        match self.features & feature {
+            0 => Err(DriverError::System(format!(
+                "{name}: libmesos {} {lacks}, Mesos 1.9 and later do: use driver => 'native'",
                 super::VERSION
             ))),
+            _ => Ok(()),
         }
+    }
+
+    /// Follows what calls make of the framework. Gives the call as libmesos wants it; nothing for one that has no effect.
+    fn follow(&self, call: SchedulerCall) -> Result<Option<SchedulerCall>, DriverError> {
+        let mut framework = self.framework.lock().unwrap_or_else(|e| e.into_inner());
+        let (revive, roles) = match &call {
+            SchedulerCall::ReviveOffers { roles } => (true, roles),
+            SchedulerCall::SuppressOffers { roles } => (false, roles),
+            SchedulerCall::UpdateFramework { .. } => return self.update(&mut framework, call).map(Some),
+            SchedulerCall::Acknowledge { status } if Update::owes_nothing(status) => return Ok(None),
+            _ => return Ok(Some(call)),
+        };
+        if roles.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(None);
+        }
+        let own = framework.info.roles();
+        if framework
+            .suppressed
+            .change(revive, roles.as_deref().unwrap_or_default(), &own)
+        {
+            return Ok(Some(call));
+        }
+        // A master ignores it. libmesos would remember it, and subscribe with it later, which ends the driver.
+        log::warn!("roles that are not the framework's are neither suppressed nor revived: {roles:?}");
+        Ok(None)
+    }
+
+    fn update(&self, framework: &mut Framework, call: SchedulerCall) -> Result<SchedulerCall, DriverError> {
+        let SchedulerCall::UpdateFramework {
+            framework: bytes,
+            suppressed_roles,
+        } = call
+        else {
+            return Ok(call);
+        };
+        let info = FrameworkInfo::decode(&bytes[..]).unwrap_or_default();
+        info.check_update(self.core.id().as_deref(), suppressed_roles.as_ref())?;
+        framework.suppressed.update(suppressed_roles, &info.roles());
+        framework.info = info;
+        Ok(SchedulerCall::UpdateFramework {
+            framework: bytes,
+            suppressed_roles: Some(framework.suppressed.list()),
+        })
     }
 }
 
@@ -101,12 +184,18 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
+        if !self.core.gate.lifecycle.is_running() {
+            return Ok(self.status());
+        }
         self.check(&call)?;
-        Ok(self.worker.work(Work::Scheduler(call)))
+        match self.follow(call)? {
+            Some(call) => self.worker.work(Work::Scheduler(call), self.max_queued_calls),
+            None => Ok(self.status()),
+        }
     }
 
     fn stats(&self) -> Vec<Stat> {
-        self.core.gate.stats()
+        self.core.stats()
     }
 
     fn close(&self) {
@@ -120,10 +209,9 @@ impl Drop for SchedulerDriver {
     }
 }
 
-/// The Perl method of a call that MesosSchedulerDriver does not have, or that is not bridged (updateFramework, of 1.9 and later).
+/// The Perl method of a call that MesosSchedulerDriver does not have in any version.
 fn beyond_libmesos(call: &SchedulerCall) -> Option<&'static str> {
     match call {
-        SchedulerCall::UpdateFramework { .. } => Some("updateFramework"),
         SchedulerCall::AcceptInverseOffers { .. } => Some("acceptInverseOffers"),
         SchedulerCall::DeclineInverseOffers { .. } => Some("declineInverseOffers"),
         SchedulerCall::AcknowledgeOperation { .. } => Some("acknowledgeOperationStatus"),
@@ -131,6 +219,35 @@ fn beyond_libmesos(call: &SchedulerCall) -> Option<&'static str> {
         SchedulerCall::ShutdownExecutor { .. } => Some("shutdownExecutor"),
         _ => None,
     }
+}
+
+/// The type of a call in the v1 API.
+pub fn kind(call: &SchedulerCall) -> &'static str {
+    match call {
+        SchedulerCall::RequestResources { .. } => "REQUEST",
+        SchedulerCall::LaunchTasks { .. } | SchedulerCall::AcceptOffers { .. } => "ACCEPT",
+        SchedulerCall::DeclineOffer { .. } => "DECLINE",
+        SchedulerCall::ReviveOffers { .. } => "REVIVE",
+        SchedulerCall::SuppressOffers { .. } => "SUPPRESS",
+        SchedulerCall::UpdateFramework { .. } => "UPDATE_FRAMEWORK",
+        SchedulerCall::KillTask { .. } => "KILL",
+        SchedulerCall::Acknowledge { .. } => "ACKNOWLEDGE",
+        SchedulerCall::SendFrameworkMessage { .. } => "MESSAGE",
+        SchedulerCall::ReconcileTasks { .. } => "RECONCILE",
+        // Refused before they come here.
+        _ => "UNKNOWN",
+    }
+}
+
+/// Whether an encoded Offer.Operation has an id: libmesos would end the process.
+fn has_id(operation: &[u8]) -> bool {
+    /// Offer.Operation, as far as that goes.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Operation {
+        #[prost(message, optional, tag = "12")]
+        id: Option<Id>,
+    }
+    Operation::decode(operation).is_ok_and(|operation| operation.id.is_some())
 }
 
 struct SchedulerProxy {
@@ -188,6 +305,10 @@ impl Proxy for SchedulerProxy {
                 SchedulerCall::ReviveOffers { roles: Some(roles) } => driver.revive_roles(&texts(roles))?,
                 SchedulerCall::SuppressOffers { roles: None } => driver.suppress_offers()?,
                 SchedulerCall::SuppressOffers { roles: Some(roles) } => driver.suppress_roles(&texts(roles))?,
+                SchedulerCall::UpdateFramework {
+                    framework,
+                    suppressed_roles,
+                } => driver.update_framework(&framework, &texts(suppressed_roles.unwrap_or_default()))?,
                 SchedulerCall::KillTask { task_id } => driver.kill_task(&task_id)?,
                 SchedulerCall::Acknowledge { status } => driver.acknowledge(&status)?,
                 SchedulerCall::SendFrameworkMessage {

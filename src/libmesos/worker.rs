@@ -19,6 +19,36 @@ pub enum Work {
     Acknowledge(Acknowledgement),
 }
 
+impl Work {
+    /// The type of the call in the v1 API, for the statistics.
+    fn kind(&self) -> &'static str {
+        match self {
+            Work::Scheduler(call) => super::scheduler::kind(call),
+            Work::Executor(ExecutorCall::SendStatusUpdate { .. }) => "UPDATE",
+            Work::Executor(ExecutorCall::SendFrameworkMessage { .. }) => "MESSAGE",
+            Work::Acknowledge(_) => "ACKNOWLEDGE",
+        }
+    }
+
+    /// Counts what libmesos is about to be told. It drops most calls without a master, and keeps some for later.
+    fn count(&self, core: &Core) {
+        let counters = &core.counters;
+        if !matches!(self, Work::Acknowledge(_)) {
+            counters.taken();
+            counters.set_calls(0, 0);
+        }
+        let kind = self.kind();
+        match (kind, core.is_connected()) {
+            ("UPDATE", _) => counters.count("updates_sent"),
+            ("ACKNOWLEDGE", true) => counters.count("updates_acknowledged"),
+            (_, true) => (),
+            ("REVIVE" | "SUPPRESS" | "UPDATE_FRAMEWORK", false) => return,
+            (_, false) => return counters.count("calls_dropped"),
+        }
+        counters.call(kind);
+    }
+}
+
 /// What a driver's thread is told.
 pub enum Command {
     /// Answered with the status that libmesos returned.
@@ -65,6 +95,7 @@ impl Worker {
         make: impl FnOnce(Box<Events>) -> Result<P, cxx::Exception> + Send + 'static,
         inspect: impl FnOnce(&P) -> T + Send + 'static,
     ) -> Result<(Self, T), DriverError> {
+        super::claim()?;
         let (made, answer) = sync_channel(1);
         // Dropped when the thread ends, which the receiver notices.
         let (alive, ended) = sync_channel::<()>(0);
@@ -126,12 +157,15 @@ impl Worker {
         transition.status
     }
 
-    /// Queues work if the driver runs; returns the status.
-    pub fn work(&self, work: Work) -> Status {
+    /// Queues work if the driver runs, unless `bound` calls wait already; returns the status.
+    pub fn work(&self, work: Work, bound: usize) -> Result<Status, DriverError> {
         if self.core.gate.lifecycle.is_running() {
+            if !self.core.counters.hand_over(bound) {
+                return Err(DriverError::Full(bound));
+            }
             self.core.send(Command::Work(work));
         }
-        self.core.gate.lifecycle.status()
+        Ok(self.core.gate.lifecycle.status())
     }
 
     /// Ends the driver and waits, bounded in time, for its thread. Idempotent.
@@ -182,6 +216,10 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
                     aborted |= deactivate(proxy);
                 }
                 stopped |= told("stop", proxy.stop(failover)).is_some();
+                if stopped && !failover && core.is_connected() {
+                    core.counters.call("TEARDOWN");
+                    core.forget_id();
+                }
                 if started && !aborted {
                     told("join", proxy.join());
                 }
@@ -189,6 +227,7 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
             }
             Some(Command::Abort) => aborted |= told("abort", proxy.abort()).is_some(),
             Some(Command::Work(work)) => {
+                work.count(core);
                 if let Some(time) = told("a call", proxy.work(work)) {
                     stay(time);
                 }

@@ -17,6 +17,7 @@
 pub mod class;
 pub mod decode;
 pub mod encode;
+pub mod fields;
 mod gather;
 pub mod number;
 pub mod path;

@@ -1,10 +1,10 @@
 //! The executor driver that Perl holds.
 
-use super::counters::Counters;
 use super::executor_environment::Environment;
 use super::executor_machine::{complete, Command, ExecutorMachine};
 use super::handle::{self, Handle};
 use crate::channel::Channel;
+use crate::driver::counters::Counters;
 use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use std::sync::{Arc, Mutex, Weak};
@@ -30,7 +30,7 @@ impl EventOwner for Core {
     fn acknowledge(&self, _: Acknowledgement) {}
 
     fn end_delivered(&self) {
-        self.handle.lifecycle.end_delivered();
+        self.handle.gate.lifecycle.end_delivered();
     }
 }
 
@@ -83,11 +83,11 @@ fn kill_process_group() {
 
 impl crate::driver::ExecutorDriver for ExecutorDriver {
     fn id(&self) -> DriverId {
-        self.handle().id
+        self.handle().gate.id
     }
 
     fn status(&self) -> Status {
-        self.handle().lifecycle.status()
+        self.handle().gate.lifecycle.status()
     }
 
     fn start(&self) -> Result<Status, DriverError> {
@@ -95,16 +95,16 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
             return Ok(self.status());
         }
         let environment = Environment::read(&self.variables)?;
-        let transition = self.handle().lifecycle.start();
+        let transition = self.handle().gate.lifecycle.start();
         if transition.changed {
             *self.environment.lock().unwrap_or_else(|e| e.into_inner()) = Some(environment.clone());
             let core = Arc::clone(&self.core);
             let weak: Weak<Core> = Arc::downgrade(&core);
             let owner: Weak<dyn EventOwner> = weak;
-            let emit = move |emissions| core.handle.emit(emissions, &owner);
+            let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
             let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), handle::seed());
             if let Err(why) = self.handle().launch("mesos-executor", machine, emit, kill_process_group) {
-                self.handle().lifecycle.abort();
+                self.handle().gate.lifecycle.abort();
                 return Err(why);
             }
         }
@@ -112,7 +112,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn stop(&self) -> Status {
-        let transition = self.handle().silence(|lifecycle| lifecycle.stop());
+        let transition = self.handle().gate.silence(|lifecycle| lifecycle.stop());
         if transition.changed {
             self.handle().send(Command::Stop);
         }
@@ -120,7 +120,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn abort(&self) -> Status {
-        let transition = self.handle().silence(|lifecycle| lifecycle.abort());
+        let transition = self.handle().gate.silence(|lifecycle| lifecycle.abort());
         if transition.changed {
             self.handle().send(Command::Abort);
         }
@@ -128,7 +128,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
-        let environment = self.environment().filter(|_| self.handle().lifecycle.is_running());
+        let environment = self.environment().filter(|_| self.handle().gate.lifecycle.is_running());
         if let Some(environment) = environment {
             let command = match call {
                 ExecutorCall::SendStatusUpdate { status } => self.update(&environment, &status)?,
@@ -142,7 +142,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     }
 
     fn stats(&self) -> Vec<Stat> {
-        self.core.counters.stats(self.handle().channel())
+        self.core.counters.stats(self.handle().gate.channel())
     }
 
     fn close(&self) {

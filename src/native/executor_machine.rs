@@ -2,17 +2,17 @@
 //! means.
 
 use super::backoff::Random;
-use super::counters::Counters;
 use super::executor_environment::Environment;
-use super::fields;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use super::pipeline::{Answer, Outgoing};
 use super::session::{Session, SessionEvent};
 use super::wire::executor::{self as wire, Event};
 use super::wire::TaskInfo;
+use crate::driver::counters::Counters;
 use crate::driver::DriverError;
 use crate::event::Arg;
 use crate::message::class;
+use crate::message::fields;
 use crate::proto;
 use bytes::Bytes;
 use prost::Message;

@@ -1,25 +1,19 @@
-//! What both drivers' handles share: the status, the gate through which events pass to the channel, and the thread.
+//! What both drivers' handles share: the gate through which events pass to the channel, and the thread.
 
 use super::connection;
 use super::machine::{Emission, Machine};
 use super::mailbox::{mailbox, Sender};
 use crate::channel::Channel;
-use crate::driver::lifecycle::Lifecycle;
+use crate::driver::gate::Gate;
 use crate::driver::DriverError;
-use crate::event::{next_driver_id, DriverId, Event, EventOwner, Origin};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, MutexGuard, Weak};
+use std::sync::{Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 /// Shared by a driver and its thread. `C` are the machine's commands.
 pub struct Handle<C> {
-    pub id: DriverId,
-    pub lifecycle: Lifecycle,
-    channel: Channel,
-    /// Held while an event passes to the channel, and while stop, abort or close shut the gate: nothing passes afterwards.
-    /// The value: the gate is shut for good.
-    gate: Mutex<bool>,
+    pub gate: Gate,
     commands: Mutex<Option<Sender<C>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -32,18 +26,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<C: Send + 'static> Handle<C> {
     pub fn new(channel: Channel) -> Self {
         Handle {
-            id: next_driver_id(),
-            lifecycle: Lifecycle::default(),
-            channel,
-            gate: Mutex::new(false),
+            gate: Gate::new(channel),
             commands: Mutex::new(None),
             thread: Mutex::new(None),
         }
-    }
-
-    /// Where the driver's events go.
-    pub fn channel(&self) -> &Channel {
-        &self.channel
     }
 
     /// Starts the driver's thread.
@@ -53,11 +39,11 @@ impl<C: Send + 'static> Handle<C> {
         E: FnMut(Vec<Emission>) + Send + 'static,
         K: FnMut() + Send + 'static,
     {
-        if *lock(&self.gate) {
+        if self.gate.is_shut() {
             return Err(DriverError::System("the driver is closed".to_string()));
         }
         let (sender, receiver) = mailbox();
-        let channel = self.channel.clone();
+        let channel = self.gate.channel().clone();
         let mut thread = lock(&self.thread);
         let started = crate::thread::spawn(name, move || {
             let mut emit = emit;
@@ -84,45 +70,9 @@ impl<C: Send + 'static> Handle<C> {
         }
     }
 
-    /// Passes callbacks to the channel, if the driver still delivers.
-    pub fn emit(&self, emissions: Vec<Emission>, owner: &Weak<dyn EventOwner>) {
-        let shut = lock(&self.gate);
-        let delivers = |emission: &Emission| match emission.ends_driver {
-            true => self.lifecycle.fail(),
-            false => self.lifecycle.is_running(),
-        };
-        let event = |emission: Emission| Event {
-            name: emission.name.into(),
-            args: emission.args,
-            origin: Some(Origin {
-                driver: self.id,
-                owner: owner.clone(),
-                acknowledgement: emission.acknowledgement,
-                ends_driver: emission.ends_driver,
-            }),
-        };
-        let delivered = emissions.into_iter().filter(|emission| delivers(emission) && !*shut);
-        self.channel.send_all(delivered.map(event));
-    }
-
-    /// Makes a transition after which nothing is delivered, and drops what was not delivered yet.
-    pub fn silence<T>(&self, transition: impl FnOnce(&Lifecycle) -> T) -> T {
-        let gate = lock(&self.gate);
-        let result = transition(&self.lifecycle);
-        if !self.lifecycle.is_running() {
-            self.channel.purge(self.id);
-        }
-        drop(gate);
-        result
-    }
-
     /// Shuts the gate, tells the thread with `command` to end, and waits for it.
     pub fn close(&self, command: C) {
-        {
-            let mut shut = lock(&self.gate);
-            *shut = true;
-            self.channel.purge(self.id);
-        }
+        self.gate.shut();
         self.send(command);
         let thread = lock(&self.thread).take();
         // A panic is caught and told in the thread. A thread does not wait for itself.

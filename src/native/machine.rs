@@ -2,7 +2,6 @@
 
 use super::detector::{Detection, Source};
 use super::endpoint::Endpoint;
-use crate::event::{Acknowledgement, Arg};
 use std::time::Duration;
 
 /// The time of an input.
@@ -23,35 +22,7 @@ pub enum Link {
     Calls,
 }
 
-/// A callback to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Emission {
-    pub name: &'static str,
-    pub args: Vec<Arg>,
-    /// What to acknowledge when the callback has returned.
-    pub acknowledgement: Option<Acknowledgement>,
-    /// The driver has failed; this is its last event.
-    pub ends_driver: bool,
-}
-
-impl Emission {
-    pub fn new(name: &'static str, args: Vec<Arg>) -> Self {
-        Emission {
-            name,
-            args,
-            acknowledgement: None,
-            ends_driver: false,
-        }
-    }
-
-    /// The `error` callback after which the driver is aborted.
-    pub fn fatal(message: &str) -> Self {
-        Emission {
-            ends_driver: true,
-            ..Emission::new("error", vec![Arg::string(message.to_string())])
-        }
-    }
-}
+pub use crate::driver::gate::Emission;
 
 /// What a machine wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,15 +19,12 @@
 
 pub mod backoff;
 pub mod connection;
-pub mod counters;
 pub mod detector;
 pub mod duration;
 pub mod endpoint;
 pub mod executor;
 pub mod executor_environment;
 pub mod executor_machine;
-pub mod fields;
-pub mod framework_id_file;
 pub mod handle;
 pub mod http;
 pub mod machine;

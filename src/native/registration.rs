@@ -3,15 +3,15 @@
 //! All of it goes into every SUBSCRIBE. What changes while there is no subscription that could be told is told by one
 //! UPDATE_FRAMEWORK after the next one, as libmesos does.
 
-use super::fields;
 use super::wire::scheduler as wire;
-use super::wire::{FrameworkInfo, Id};
+pub use crate::driver::framework::value;
+use crate::driver::framework::{FrameworkInfo, SuppressedRoles};
+use crate::message::fields;
 use prost::Message;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// FrameworkInfo.Capability.Type
 const PARTITION_AWARE: i32 = 5;
-const MULTI_ROLE: i32 = 6;
 
 /// See the module.
 pub struct Registration {
@@ -20,7 +20,7 @@ pub struct Registration {
     decoded: FrameworkInfo,
     /// Encoded FrameworkID.
     id: Option<Vec<u8>>,
-    suppressed: BTreeSet<String>,
+    suppressed: SuppressedRoles,
     /// Something changed that the master has not been told.
     changed: bool,
     /// The FrameworkInfo that the master has accepted, and those that it has not answered yet.
@@ -32,14 +32,14 @@ impl Registration {
     /// `framework`: encoded FrameworkInfo; the id in it, if any, is that of an earlier driver.
     pub fn new(framework: &[u8]) -> Self {
         let decoded = FrameworkInfo::decode(framework).unwrap_or_default();
-        let id = decoded.id.as_ref().and_then(|id| id.value.as_deref());
+        let id = decoded.id().map(fields::id);
         let info = fields::without(framework, &[3]).unwrap_or_default();
         Registration {
-            id: id.filter(|value| !value.is_empty()).map(fields::id),
+            id,
             accepted: info.clone(),
             info,
             decoded,
-            suppressed: BTreeSet::new(),
+            suppressed: SuppressedRoles::default(),
             changed: false,
             unanswered: VecDeque::new(),
         }
@@ -70,7 +70,7 @@ impl Registration {
         if let Some(id) = &self.id {
             fields::append(&mut info, 3, id);
         }
-        (info, self.suppressed.iter().cloned().collect())
+        (info, self.suppressed.list())
     }
 
     /// An encoded SUBSCRIBE.
@@ -121,8 +121,7 @@ impl Registration {
             self.accepted = info;
         } else if self.unanswered.is_empty() {
             self.set_info(self.accepted.clone());
-            let roles = self.roles();
-            self.suppressed.retain(|role| roles.contains(role));
+            self.suppressed.update(None, &self.decoded.roles());
         }
     }
 
@@ -134,49 +133,16 @@ impl Registration {
     /// Another FrameworkInfo; without roles those that are suppressed and still there stay suppressed.
     pub fn change(&mut self, info: &[u8], suppressed: Option<Vec<String>>) {
         self.set_info(fields::without(info, &[3]).unwrap_or_default());
-        if let Some(suppressed) = suppressed {
-            self.suppressed = suppressed.into_iter().collect();
-        }
-        let roles = self.roles();
-        self.suppressed.retain(|role| roles.contains(role));
+        self.suppressed.update(suppressed, &self.decoded.roles());
     }
 
     /// Suppresses or revives roles, all of them if none is named.
     pub fn change_roles(&mut self, revive: bool, roles: &[String]) {
-        let own = self.roles();
-        let changed: &[String] = match roles.is_empty() {
-            true => &own,
-            // A master ignores a call with a foreign role, but refuses a SUBSCRIBE with one.
-            false if roles.iter().all(|r| own.contains(r)) => roles,
-            false => &[],
-        };
-        for role in changed {
-            match revive {
-                true => drop(self.suppressed.remove(role)),
-                false => drop(self.suppressed.insert(role.clone())),
-            }
-        }
+        self.suppressed.change(revive, roles, &self.decoded.roles());
     }
 
     /// The next subscription is to be followed by an UPDATE_FRAMEWORK.
     pub fn tell_later(&mut self) {
         self.changed = true;
     }
-
-    fn roles(&self) -> Vec<String> {
-        roles(&self.decoded)
-    }
-}
-
-/// The roles of a framework.
-pub fn roles(info: &FrameworkInfo) -> Vec<String> {
-    match info.capabilities.iter().any(|c| c.kind == Some(MULTI_ROLE)) {
-        true => info.roles.clone(),
-        false => vec![info.role.clone().unwrap_or_else(|| "*".to_string())],
-    }
-}
-
-/// The text of an encoded id.
-pub fn value(id: &[u8]) -> Option<String> {
-    Id::decode(id).ok().and_then(|id| id.value)
 }

@@ -1,28 +1,20 @@
 //! The scheduler driver that Perl holds.
 
-use super::counters::Counters;
 use super::detector::Source;
 use super::endpoint::{Endpoint, Secret};
-use super::fields;
-use super::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
 use super::handle::{self, Handle};
-use super::pipeline::WINDOW;
-use super::registration;
 use super::scheduler_calls::prepare;
 use super::scheduler_machine::{Command, Config, SchedulerMachine};
 use super::wire::{Credential, FrameworkInfo};
 use crate::channel::Channel;
+use crate::driver::counters::Counters;
+use crate::driver::framework::with_id;
+use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
+use crate::message::fields;
 use prost::Message;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Weak};
-
-/// The most for `max_unanswered_calls`: a connection that closes with tens of thousands takes a 1.11 master with it.
-const MAX_WINDOW: usize = 1000;
-/// Calls that may wait behind the window unless set otherwise, and at most.
-const DEFAULT_QUEUED_CALLS: usize = 100_000;
-const MAX_QUEUED_CALLS: usize = 1_000_000_000;
 
 /// A framework's driver over the v1 HTTP API. One thread between `start` and its end.
 pub struct SchedulerDriver {
@@ -41,19 +33,20 @@ struct Core {
 
 impl EventOwner for Core {
     fn acknowledge(&self, update: Acknowledgement) {
-        if self.handle.lifecycle.is_running() {
+        if self.handle.gate.lifecycle.is_running() {
             self.handle.send(Command::Acknowledge(update));
         }
     }
 
     fn end_delivered(&self) {
-        self.handle.lifecycle.end_delivered();
+        self.handle.gate.lifecycle.end_delivered();
     }
 }
 
 impl SchedulerDriver {
     /// Checks `options` (all but `master`, which `source` replaces). An authorization of `source` goes before the credential.
     pub fn new(source: impl Into<Source>, options: SchedulerOptions, channel: Channel) -> Result<Self, DriverError> {
+        let limits = options.limits();
         let source = match options.credential {
             Some(credential) => source.into().authorized(&authorization(&credential)?),
             None => source.into(),
@@ -63,22 +56,16 @@ impl SchedulerDriver {
         if let Some(id) = store.as_ref().and_then(FrameworkIdFile::id) {
             framework = with_id(framework, id)?;
         }
-        let known = FrameworkInfo::decode(&framework[..]).ok().and_then(|info| info.id?.value);
-        let known_id = Arc::new(Mutex::new(known.filter(|id| !id.is_empty())));
+        let known = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
+        let known_id = Arc::new(Mutex::new(known.id().map(str::to_string)));
         let counters = Arc::new(Counters::scheduler());
-        let window = bounded("max_unanswered_calls", options.max_unanswered_calls, WINDOW, MAX_WINDOW)?;
-        let max_queued_calls = bounded(
-            "max_queued_calls",
-            options.max_queued_calls,
-            DEFAULT_QUEUED_CALLS,
-            MAX_QUEUED_CALLS,
-        )?;
+        let limits = limits?;
         let config = Config {
             source,
             framework,
             implicit_acknowledgements: options.implicit_acknowledgements,
             master_timeout: options.master_timeout,
-            window,
+            window: limits.unanswered_calls,
             reconcile_on_registration: options.reconcile_on_registration,
             store: store.map(|store| Box::new(store) as Box<dyn FrameworkIdStore>),
             known_id: Arc::clone(&known_id),
@@ -91,7 +78,7 @@ impl SchedulerDriver {
                 counters,
             }),
             implicit_acknowledgements: config.implicit_acknowledgements,
-            max_queued_calls,
+            max_queued_calls: limits.queued_calls,
             known_id,
             config: Mutex::new(Some(config)),
         })
@@ -99,33 +86,10 @@ impl SchedulerDriver {
 
     /// Checks what libmesos would crash of.
     fn check_update(&self, framework: &[u8], suppressed: Option<&Vec<String>>) -> Result<Vec<u8>, DriverError> {
-        let wrong = |problem: String| Err(argument("frameworkInfo", problem));
         let info = filled("frameworkInfo", framework)?;
         let decoded = FrameworkInfo::decode(&info[..]).unwrap_or_default();
-        let given = decoded.id.as_ref().and_then(|id| id.value.clone()).unwrap_or_default();
-        match self.known_id.lock().unwrap_or_else(|e| e.into_inner()).as_deref() {
-            None => return wrong("the framework has no id yet: it is not registered".to_string()),
-            Some(known) if given.is_empty() => return wrong(format!("FrameworkInfo.id is missing, this framework's is {known}")),
-            Some(known) if given != known => {
-                return wrong(format!(
-                    "FrameworkInfo.id is {given}, but this framework's is {known} and cannot change"
-                ))
-            }
-            Some(_) => (),
-        }
-        let roles = registration::roles(&decoded);
-        let mut seen = BTreeSet::new();
-        for role in suppressed.into_iter().flatten() {
-            if !seen.insert(role) {
-                return Err(argument("suppressedRoles", format!("{role:?} is there twice")));
-            }
-            if !roles.contains(role) {
-                return Err(argument(
-                    "suppressedRoles",
-                    format!("{role:?} is not a role of the framework"),
-                ));
-            }
-        }
+        let known = self.known_id.lock().unwrap_or_else(|e| e.into_inner());
+        decoded.check_update(known.as_deref(), suppressed)?;
         Ok(info)
     }
 
@@ -157,32 +121,6 @@ fn argument(name: &'static str, problem: String) -> DriverError {
     DriverError::Argument { name, problem }
 }
 
-/// A number from 1 to `most`.
-fn bounded(name: &'static str, given: Option<i64>, default: usize, most: usize) -> Result<usize, DriverError> {
-    let Some(given) = given else { return Ok(default) };
-    match usize::try_from(given) {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(argument(name, format!("expected 1 to {most}, got {given}"))),
-    }
-}
-
-/// `framework` with the id that an earlier run has stored.
-fn with_id(framework: Vec<u8>, id: &str) -> Result<Vec<u8>, DriverError> {
-    let decoded = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
-    match decoded.id.and_then(|id| id.value).filter(|given| !given.is_empty()) {
-        Some(given) if given != id => Err(argument(
-            "framework_id_file",
-            format!("it holds {id}, but framework.id is {given}: give one of them"),
-        )),
-        Some(_) => Ok(framework),
-        None => {
-            let mut info = fields::without(&framework, &[3]).unwrap_or_default();
-            fields::append(&mut info, 3, &fields::id(id));
-            Ok(info)
-        }
-    }
-}
-
 /// `framework`, the argument called `name`, with user and hostname, as libmesos fills them in.
 fn filled(name: &'static str, framework: &[u8]) -> Result<Vec<u8>, DriverError> {
     let wrong = |problem: String| argument(name, problem);
@@ -211,24 +149,24 @@ fn filled(name: &'static str, framework: &[u8]) -> Result<Vec<u8>, DriverError> 
 
 impl crate::driver::SchedulerDriver for SchedulerDriver {
     fn id(&self) -> DriverId {
-        self.handle().id
+        self.handle().gate.id
     }
 
     fn status(&self) -> Status {
-        self.handle().lifecycle.status()
+        self.handle().gate.lifecycle.status()
     }
 
     fn start(&self) -> Result<Status, DriverError> {
-        let transition = self.handle().lifecycle.start();
+        let transition = self.handle().gate.lifecycle.start();
         let config = self.config.lock().unwrap_or_else(|e| e.into_inner()).take();
         if let (true, Some(config)) = (transition.changed, config) {
             let core = Arc::clone(&self.core);
             let weak: Weak<Core> = Arc::downgrade(&core);
             let owner: Weak<dyn EventOwner> = weak;
-            let emit = move |emissions| core.handle.emit(emissions, &owner);
+            let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
             let machine = SchedulerMachine::new(config);
             if let Err(why) = self.handle().launch("mesos-scheduler", machine, emit, || ()) {
-                self.handle().lifecycle.abort();
+                self.handle().gate.lifecycle.abort();
                 return Err(why);
             }
         }
@@ -236,7 +174,7 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn stop(&self, failover: bool) -> Status {
-        let transition = self.handle().silence(|lifecycle| lifecycle.stop());
+        let transition = self.handle().gate.silence(|lifecycle| lifecycle.stop());
         if transition.changed {
             self.handle().send(Command::Stop { failover });
         }
@@ -244,7 +182,7 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn abort(&self) -> Status {
-        let transition = self.handle().silence(|lifecycle| lifecycle.abort());
+        let transition = self.handle().gate.silence(|lifecycle| lifecycle.abort());
         if transition.changed {
             self.handle().send(Command::Abort);
         }
@@ -252,7 +190,7 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
-        if self.handle().lifecycle.is_running() {
+        if self.handle().gate.lifecycle.is_running() {
             let call = match call {
                 SchedulerCall::UpdateFramework {
                     framework,
@@ -273,7 +211,7 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn stats(&self) -> Vec<Stat> {
-        self.core.counters.stats(self.handle().channel())
+        self.core.counters.stats(self.handle().gate.channel())
     }
 
     fn close(&self) {

@@ -1,10 +1,10 @@
 //! Arguments of a scheduler driver's calls, checked, and made into calls of the v1 API.
 
-use super::fields;
 use super::wire::scheduler::{self as wire, Call};
 use super::wire::{Id, Launch, Operation, OperationStatus, TaskInfo, TaskStatus, OPERATION_LAUNCH, OPERATION_LAUNCH_GROUP};
 use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
+use crate::message::fields;
 use bytes::Bytes;
 use prost::Message;
 
@@ -402,7 +402,7 @@ fn id(name: &'static str, class: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Driver
 
 fn each(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {
     for bytes in &all {
-        super::fields::without(bytes, &[]).map_err(|_| undecodable(name, class, ""))?;
+        fields::without(bytes, &[]).map_err(|_| undecodable(name, class, ""))?;
     }
     Ok(all)
 }
@@ -435,7 +435,6 @@ fn undecodable(name: &'static str, class: &str, why: &str) -> DriverError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::native::fields;
 
     fn refused(call: SchedulerCall) -> String {
         prepare(call, true).expect_err("refused").to_string()

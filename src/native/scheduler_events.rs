@@ -1,13 +1,13 @@
 //! Which callback an event of the scheduler API is, and the updates that the driver makes itself.
 
 use super::endpoint::Endpoint;
-use super::fields;
 use super::machine::Emission;
 use super::scheduler_calls as calls;
 use super::wire::scheduler::{self as wire, Event};
 use crate::driver::DriverError;
 use crate::event::{Arg, ArgType};
 use crate::message::class;
+use crate::message::fields;
 use crate::proto;
 use prost::Message;
 

@@ -1,10 +1,7 @@
 //! A scheduler driver's logic: which callback an event is, what is remembered, what is answered, when to subscribe again.
 
 use super::backoff::Backoff;
-use super::counters::Counters;
 use super::detector::{Detection, Source};
-use super::fields;
-use super::framework_id_file::FrameworkIdStore;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use super::pipeline::{Answer, Outgoing};
 use super::registration::{self, Registration};
@@ -13,8 +10,11 @@ use super::scheduler_events::{callback, lost_task, master_info, Lost};
 use super::session::{Session, SessionEvent};
 use super::wire::scheduler::{self as wire, Event};
 use super::wire::Offer;
+use crate::driver::counters::Counters;
+use crate::driver::framework_id_file::FrameworkIdStore;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
+use crate::message::fields;
 use crate::proto::task_status::Reason;
 use bytes::Bytes;
 use prost::Message;

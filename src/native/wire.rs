@@ -4,14 +4,8 @@
 //! Field numbers are those of mesos.v1.scheduler and mesos.v1.executor; where v0 differs (Subscribe), v1 counts. Enums are plain
 //! integers so that types of later versions decode, and are ignored.
 
+pub use crate::driver::framework::{FrameworkInfo, Id};
 use bytes::Bytes;
-
-/// Any message whose only interesting field is a string `value`, number 1: all ids.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Id {
-    #[prost(string, optional, tag = "1")]
-    pub value: Option<String>,
-}
 
 /// What the drivers read of a TaskStatus.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -92,32 +86,6 @@ pub struct Launch {
 /// Offer.Operation.Type LAUNCH and LAUNCH_GROUP.
 pub const OPERATION_LAUNCH: i32 = 1;
 pub const OPERATION_LAUNCH_GROUP: i32 = 6;
-
-/// What the driver reads of a FrameworkInfo.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct FrameworkInfo {
-    #[prost(string, optional, tag = "1")]
-    pub user: Option<String>,
-    #[prost(string, optional, tag = "2")]
-    pub name: Option<String>,
-    #[prost(message, optional, tag = "3")]
-    pub id: Option<Id>,
-    #[prost(string, optional, tag = "6")]
-    pub role: Option<String>,
-    #[prost(string, optional, tag = "7")]
-    pub hostname: Option<String>,
-    #[prost(message, repeated, tag = "10")]
-    pub capabilities: Vec<Capability>,
-    #[prost(string, repeated, tag = "12")]
-    pub roles: Vec<String>,
-}
-
-/// FrameworkInfo.Capability
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Capability {
-    #[prost(int32, optional, tag = "1")]
-    pub kind: Option<i32>,
-}
 
 /// Credential
 #[derive(Clone, PartialEq, prost::Message)]
@@ -483,7 +451,7 @@ mod tests {
     #[test]
     fn events_of_a_later_version_decode() {
         let mut bytes = vec![0x08, 0x7f];
-        crate::native::fields::append(&mut bytes, 77, b"future");
+        crate::message::fields::append(&mut bytes, 77, b"future");
         assert_eq!(scheduler::Event::decode(&bytes[..]).expect("event").kind, Some(127));
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh FOLDER SHAPE [HALF...]: builds the stand-in in the shape of Mesos 0.28 or 1.11 as FOLDER/include and
+# build.sh FOLDER SHAPE [HALF...]: builds the stand-in in the shape of Mesos 0.28, 1.9 or 1.11 as FOLDER/include and
 # FOLDER/lib/libmesos.so, with the driver classes of both halves or only of those named (scheduler, executor).
 # Needs g++, and Debian's protobuf-compiler and libprotobuf-dev.
 set -euo pipefail
@@ -11,8 +11,9 @@ halves=("$@")
 [ ${#halves[@]} -gt 0 ] || halves=(scheduler executor)
 case $shape in
     0.28) version=0.28.1 number=28 ;;
+    1.9) version=1.9.0 number=1009 ;;
     1.11) version=1.11.0 number=1011 ;;
-    *) echo "build.sh: the shapes are 0.28 and 1.11" >&2; exit 2 ;;
+    *) echo "build.sh: the shapes are 0.28, 1.9 and 1.11" >&2; exit 2 ;;
 esac
 proto=$here/../../proto
 sources=("$here"/include/mesos/*.hpp "$here"/src/* "$here/build.sh" "$proto/mesos.proto" "$proto/scheduler.proto")
@@ -32,7 +33,7 @@ END
 cp "$proto/mesos.proto" "$folder/include/mesos"
 sed 's,"mesos.proto","mesos/mesos.proto",' "$proto/scheduler.proto" > "$folder/include/mesos/scheduler/scheduler.proto"
 files=(mesos/mesos.proto)
-[ "$shape" = 0.28 ] || files+=(mesos/scheduler/scheduler.proto)
+[ "$shape" != 1.11 ] || files+=(mesos/scheduler/scheduler.proto)
 (cd "$folder/include" && protoc --cpp_out=. "${files[@]}")
 
 # The includes as a system's: what protoc makes warns of what is deprecated in it.

@@ -82,11 +82,12 @@ sub wait {
     return @{ $wait->{result} || [] };
 }
 
+# While the code returns true: asked again here, since a signal handler may stop the driver before there is a wait to be ended.
 sub serve {
-    my ($self) = @_;
+    my ($self, $goes_on) = @_;
     my $wait = {serve => 1};
     local $self->{_wait} = $wait;
-    $self->run_until($wait);
+    $self->run_until($wait) if !$goes_on || $goes_on->();
     return;
 }
 
@@ -211,8 +212,12 @@ a driver is stopped or aborted meanwhile, it returns an empty list at once.
 =head2 serve
 
     $dispatcher->serve;
+    $dispatcher->serve(sub { $driver->running });
 
 Runs the event loop, and calls the callback for each event, until C<interrupt_wait> is called. Returns nothing.
+
+With a code reference it only begins if that returns true. A signal handler that calls C<interrupt_wait> later ends it, while one that
+did so before would not.
 
 =head1 WRITING A DISPATCHER
 

@@ -290,7 +290,7 @@ True: after every registration the driver asks for the states of all tasks, as C
 =head2 max_unanswered_calls
 
 How many calls are sent before the master has answered the first of them: 1 to 1000, default 256. A master gains nothing beyond
-some dozens.
+some dozens. Without effect on libmesos.
 
 =head2 max_queued_calls
 
@@ -396,7 +396,7 @@ C<checkpoint> and C<principal> (a log line of level ERROR, and the earlier frame
 suppressed from now on; without it those that are suppressed stay so.
 
 Dies if the framework is not registered yet, if the id is missing or another one, or if a suppressed role is named twice or is
-not the framework's. Needs Mesos 1.9.
+not the framework's. Needs Mesos 1.9. On libmesos an update that a master refuses is an C<error>, which ends the driver.
 
 =head2 requestResources
 
@@ -496,6 +496,8 @@ never launched.
 Times that a master confirmed the subscription, those of them that were not the first, and losses of it.
 
 =item bytes_in, bytes_out
+
+Without those of libmesos, which also tells nothing of answers and heartbeats.
 
 =item last_heartbeat_age
 

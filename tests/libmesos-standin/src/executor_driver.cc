@@ -102,7 +102,7 @@ MesosExecutorDriver::MesosExecutorDriver(Executor *executor) : state(std::make_s
   state->driver = this;
 }
 
-#if STANDIN_SHAPE >= 1011
+#if STANDIN_SHAPE >= 1009
 MesosExecutorDriver::MesosExecutorDriver(Executor *executor, const std::map<std::string, std::string> &)
     : MesosExecutorDriver(executor) {}
 #endif
@@ -126,6 +126,9 @@ Status MesosExecutorDriver::start() {
     return state->status;
   }
   const std::string pid = standin::required("MESOS_SLAVE_PID");
+  if (pid.find('@') == std::string::npos) {
+    std::abort();
+  }
   state->agent_id = standin::required("MESOS_SLAVE_ID");
   const std::string framework_id = standin::required("MESOS_FRAMEWORK_ID");
   const std::string executor_id = standin::required("MESOS_EXECUTOR_ID");

@@ -41,7 +41,9 @@ public:
   void deactivate(const std::string &framework_id);
   void accept(const std::string &framework_id, const std::vector<mesos::OfferID> &offers,
               const std::vector<mesos::Offer::Operation> &operations, const mesos::Filters &filters);
-  void suppress(const std::string &framework_id, bool suppressed);
+  // No roles: all of the framework's.
+  void suppress(const std::string &framework_id, const std::vector<std::string> &roles, bool suppressed);
+  void update(const std::string &framework_id, const mesos::FrameworkInfo &info, const std::vector<std::string> &suppressed);
   void kill(const std::string &framework_id, const mesos::TaskID &id);
   void acknowledge(const std::string &framework_id, const mesos::TaskStatus &status);
   void message(const std::string &framework_id, const std::string &executor_id, const std::string &data);
@@ -68,7 +70,9 @@ private:
     mesos::FrameworkInfo info;
     std::shared_ptr<Endpoint> endpoint;
     bool active = true;
-    bool suppressed = false;
+    std::set<std::string> suppressed;
+    // Of the last offer: the roles take turns.
+    std::string role;
     Clock::time_point refused_until;
     std::string offer_id;
     Resources offered;
@@ -84,7 +88,8 @@ private:
   void script(const std::string &framework_id, const std::string &commands);
   void offer();
   void launch(const std::string &framework_id, const mesos::TaskInfo &task, Resources *available);
-  void refuse_task(Framework &framework, const mesos::TaskInfo &task, mesos::TaskState state, const std::string &why);
+  void refuse_task(Framework &framework, const mesos::TaskInfo &task, mesos::TaskState state, const std::string &why,
+                   mesos::TaskStatus::Reason reason = mesos::TaskStatus::REASON_TASK_INVALID);
   void start_command(const std::string &framework_id, Task &task);
   void start_executor(const std::string &framework_id, const mesos::ExecutorInfo &info);
   void add_update(const std::string &framework_id, mesos::TaskStatus status);

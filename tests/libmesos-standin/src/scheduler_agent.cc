@@ -17,8 +17,8 @@ extern char **environ;
 
 namespace standin {
 
-// Waits for a command and writes its exit status to descriptor 9. waitpid is not for a library: event loops reap every child.
-static const char *const WAIT = "trap : TERM; \"$@\" 9>&- & p=$!; "
+// Waits for a command and writes its exit status to descriptor 9; what the shell itself says of signals goes nowhere. waitpid is not for a library: event loops reap every child.
+static const char *const WAIT = "trap : TERM; exec 8>&2 2>/dev/null; \"$@\" 2>&8 8>&- 9>&- & p=$!; "
                                 "while wait $p; s=$?; kill -0 $p 2>/dev/null; do :; done; echo $s >&9";
 
 // Starts a process in a group of its own, with the parent's environment and `more`, and with no signal blocked or ignored.

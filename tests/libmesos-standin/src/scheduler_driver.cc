@@ -4,6 +4,7 @@
 #include "master.h"
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 
 namespace standin {
@@ -59,6 +60,14 @@ struct SchedulerState : Endpoint {
       }
     });
   }
+  bool is_partition_aware() const {
+    for (const auto &capability : framework.capabilities()) {
+      if (capability.type() == mesos::FrameworkInfo::Capability::PARTITION_AWARE) {
+        return true;
+      }
+    }
+    return false;
+  }
   void connected(bool is) override {
     actor.run([this, is] { is_connected = is; });
   }
@@ -98,6 +107,11 @@ static std::shared_ptr<SchedulerState> make(MesosSchedulerDriver *driver, Schedu
   state->framework = framework;
   state->master = master;
   state->implicit = implicit;
+  // Where Mesos' driver sets its logging up: the same variables, and one line of it.
+  const auto variable = [](const char *name) { return std::string(std::getenv(name) == nullptr ? "-" : std::getenv(name)); };
+  if (variable("MESOS_quiet") == "0") {
+    std::fprintf(stderr, "standin: logs %s of %s\n", variable("MESOS_logging_level").c_str(), framework.name().c_str());
+  }
   // Stands for every flag of MESOS_* that cannot be read.
   if (std::getenv("MESOS_STANDIN_BAD_FLAG") != nullptr) {
     state->status = DRIVER_ABORTED;
@@ -224,6 +238,11 @@ Status MesosSchedulerDriver::acceptOffers(
   if (state->status != DRIVER_RUNNING) {
     return state->status;
   }
+  for (const Offer::Operation &operation : operations) {
+    if (operation.has_id()) {
+      std::abort();
+    }
+  }
   SchedulerState *self = state.get();
   state->actor.run([self, offerIds, operations, filters] {
     if (self->is_connected) {
@@ -236,7 +255,7 @@ Status MesosSchedulerDriver::acceptOffers(
       for (const TaskInfo &task : operation.launch().task_infos()) {
         TaskStatus status;
         *status.mutable_task_id() = task.task_id();
-        status.set_state(TASK_LOST);
+        status.set_state(self->is_partition_aware() ? TASK_DROPPED : TASK_LOST);
         status.set_source(TaskStatus::SOURCE_MASTER);
         status.set_reason(TaskStatus::REASON_MASTER_DISCONNECTED);
         status.set_message("Master disconnected");
@@ -258,11 +277,11 @@ Status MesosSchedulerDriver::killTask(const TaskID &taskId) {
 }
 
 Status MesosSchedulerDriver::reviveOffers() {
-  return state->dispatch([](Master &master, const std::string &id) { master.suppress(id, false); });
+  return state->dispatch([](Master &master, const std::string &id) { master.suppress(id, {}, false); });
 }
 
 Status MesosSchedulerDriver::suppressOffers() {
-  return state->dispatch([](Master &master, const std::string &id) { master.suppress(id, true); });
+  return state->dispatch([](Master &master, const std::string &id) { master.suppress(id, {}, true); });
 }
 
 Status MesosSchedulerDriver::acknowledgeStatusUpdate(const TaskStatus &status) {
@@ -283,7 +302,7 @@ Status MesosSchedulerDriver::reconcileTasks(const std::vector<TaskStatus> &statu
   return state->dispatch([statuses](Master &master, const std::string &id) { master.reconcile(id, statuses); });
 }
 
-#if STANDIN_SHAPE >= 1011
+#if STANDIN_SHAPE >= 1009
 MesosSchedulerDriver::MesosSchedulerDriver(Scheduler *scheduler, const FrameworkInfo &framework,
                                            const std::vector<std::string> &, const std::string &master, bool implicit)
     : state(make(this, scheduler, framework, master, implicit)) {}
@@ -293,24 +312,41 @@ MesosSchedulerDriver::MesosSchedulerDriver(Scheduler *scheduler, const Framework
     : state(make(this, scheduler, framework, master, implicit)) {}
 
 Status MesosSchedulerDriver::reviveOffers(const std::vector<std::string> &roles) {
-  return state->dispatch([roles](Master &master, const std::string &id) {
-    if (!roles.empty()) {
-      master.suppress(id, false);
-    }
+  return roles.empty() ? state->status : state->dispatch([roles](Master &master, const std::string &id) {
+    master.suppress(id, roles, false);
   });
 }
 
 Status MesosSchedulerDriver::suppressOffers(const std::vector<std::string> &roles) {
-  return state->dispatch([roles](Master &master, const std::string &id) {
-    if (!roles.empty()) {
-      master.suppress(id, true);
-    }
+  return roles.empty() ? state->status : state->dispatch([roles](Master &master, const std::string &id) {
+    master.suppress(id, roles, true);
   });
 }
 
-Status MesosSchedulerDriver::updateFramework(
-    const FrameworkInfo &, const std::vector<std::string> &, ::mesos::scheduler::OfferConstraints &&) {
-  return state->dispatch([](Master &, const std::string &) {});
+// Mesos' driver ends the process for roles that are there twice, and itself for a wrong id: so does this one.
+static Status update_framework(SchedulerState &state, FrameworkInfo info, const std::vector<std::string> &suppressed) {
+  if (std::set<std::string>(suppressed.begin(), suppressed.end()).size() != suppressed.size()) {
+    std::abort();
+  }
+  SchedulerState *self = &state;
+  return state.dispatch([self, info, suppressed](Master &master, const std::string &id) {
+    if (info.id().value() != id) {
+      self->error("The 'FrameworkInfo.id' must be equal to the value known to the MesosSchedulerDriver");
+    } else {
+      master.update(id, info, suppressed);
+    }
+  });
+}
+#endif
+
+#if STANDIN_SHAPE >= 1011
+Status MesosSchedulerDriver::updateFramework(const FrameworkInfo &info, const std::vector<std::string> &suppressed,
+                                             ::mesos::scheduler::OfferConstraints &&) {
+  return update_framework(*state, info, suppressed);
+}
+#elif STANDIN_SHAPE >= 1009
+Status MesosSchedulerDriver::updateFramework(const FrameworkInfo &info, const std::vector<std::string> &suppressed) {
+  return update_framework(*state, info, suppressed);
 }
 #endif
 

@@ -9,6 +9,7 @@
 
 #include "master.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <sstream>
@@ -56,8 +57,48 @@ static mesos::MasterInfo master_info() {
   return info;
 }
 
+static bool is_multi_role(const mesos::FrameworkInfo &info) {
+  for (const auto &capability : info.capabilities()) {
+    if (capability.type() == mesos::FrameworkInfo::Capability::MULTI_ROLE) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static std::vector<std::string> roles_of(const mesos::FrameworkInfo &info) {
+  return is_multi_role(info) ? std::vector<std::string>(info.roles().begin(), info.roles().end())
+                             : std::vector<std::string>{info.role()};
+}
+
+// What Mesos' master says of a framework that it does not want; nothing of a good one.
+static std::string problem_of(const mesos::FrameworkInfo &info) {
+  if (is_multi_role(info) && info.has_role()) {
+    return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable";
+  }
+  if (!is_multi_role(info) && info.roles_size() > 0) {
+    return "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable";
+  }
+  const std::set<std::string> roles(info.roles().begin(), info.roles().end());
+  if (static_cast<int>(roles.size()) < info.roles_size()) {
+    return "'FrameworkInfo.roles' contains duplicate items";
+  }
+  if (info.role().find(' ') != std::string::npos) {
+    return "'FrameworkInfo.role' is not a valid role: it has a space";
+  }
+  if (info.failover_timeout() > 9e9) {
+    return "The framework failover_timeout (" + std::to_string(info.failover_timeout()) + ") is invalid";
+  }
+  return info.id().value().find('/') == std::string::npos ? "" : "'FrameworkInfo.id' must not have a slash";
+}
+
 void Master::subscribe(const mesos::FrameworkInfo &info, std::shared_ptr<Endpoint> endpoint) {
   std::string id = info.id().value();
+  const std::string problem = problem_of(info);
+  if (!problem.empty()) {
+    endpoint->error(problem);
+    return;
+  }
   if (!id.empty() && find(id) == nullptr) {
     endpoint->error("Framework has been removed");
     return;
@@ -176,7 +217,16 @@ void Master::script(const std::string &framework_id, const std::string &commands
 void Master::offer() {
   for (auto &each : frameworks) {
     Framework &framework = each.second;
-    if (!framework.endpoint || !framework.active || framework.suppressed || !framework.offer_id.empty() || free["cpus"] < 1e-6) {
+    if (!framework.endpoint || !framework.active || !framework.offer_id.empty() || free["cpus"] < 1e-6) {
+      continue;
+    }
+    std::vector<std::string> wanted;
+    for (const std::string &role : roles_of(framework.info)) {
+      if (framework.suppressed.count(role) == 0) {
+        wanted.push_back(role);
+      }
+    }
+    if (wanted.empty()) {
       continue;
     }
     if (framework.refused_until > Clock::now()) {
@@ -186,6 +236,9 @@ void Master::offer() {
     }
     mesos::Offer offer;
     framework.offer_id = "standin-O" + std::to_string(next_id++);
+    const auto last = std::find(wanted.begin(), wanted.end(), framework.role);
+    framework.role = last == wanted.end() || last + 1 == wanted.end() ? wanted.front() : *(last + 1);
+    offer.mutable_allocation_info()->set_role(framework.role);
     offer.mutable_id()->set_value(framework.offer_id);
     *offer.mutable_framework_id() = framework.info.id();
     offer.mutable_slave_id()->set_value(AGENT);
@@ -223,7 +276,8 @@ void Master::accept(const std::string &framework_id, const std::vector<mesos::Of
       if (valid) {
         launch(framework_id, task, &available);
       } else {
-        refuse_task(*framework, task, mesos::TASK_LOST, "Task launched with invalid offers");
+        refuse_task(*framework, task, mesos::TASK_LOST, "Task launched with invalid offers",
+                    mesos::TaskStatus::REASON_INVALID_OFFERS);
       }
     }
   }
@@ -237,12 +291,40 @@ void Master::accept(const std::string &framework_id, const std::vector<mesos::Of
   }
 }
 
-void Master::suppress(const std::string &framework_id, bool suppressed) {
-  if (Framework *framework = find(framework_id)) {
-    framework->suppressed = suppressed;
-    framework->refused_until = Clock::now();
-    offer();
+void Master::suppress(const std::string &framework_id, const std::vector<std::string> &roles, bool suppressed) {
+  Framework *framework = find(framework_id);
+  if (framework == nullptr) {
+    return;
   }
+  for (const std::string &role : roles.empty() ? roles_of(framework->info) : roles) {
+    if (suppressed) {
+      framework->suppressed.insert(role);
+    } else {
+      framework->suppressed.erase(role);
+    }
+  }
+  framework->refused_until = Clock::now();
+  offer();
+}
+
+// What Mesos' master refuses of an update ends the driver.
+void Master::update(
+    const std::string &framework_id, const mesos::FrameworkInfo &info, const std::vector<std::string> &suppressed) {
+  Framework *framework = find(framework_id);
+  if (framework == nullptr || !framework->endpoint) {
+    return;
+  }
+  std::string problem = problem_of(info);
+  if (problem.empty() && info.checkpoint() != framework->info.checkpoint()) {
+    problem = "FrameworkInfo update is not valid: Updating 'FrameworkInfo.checkpoint' is unsupported";
+  }
+  if (!problem.empty()) {
+    framework->endpoint->error(problem);
+    return;
+  }
+  framework->info = info;
+  framework->suppressed = std::set<std::string>(suppressed.begin(), suppressed.end());
+  offer();
 }
 
 void Master::launch(const std::string &framework_id, const mesos::TaskInfo &task, Resources *available) {
@@ -290,12 +372,14 @@ void Master::launch(const std::string &framework_id, const mesos::TaskInfo &task
   }
 }
 
-void Master::refuse_task(Framework &framework, const mesos::TaskInfo &task, mesos::TaskState state, const std::string &why) {
+void Master::refuse_task(Framework &framework, const mesos::TaskInfo &task, mesos::TaskState state, const std::string &why,
+                         mesos::TaskStatus::Reason reason) {
   mesos::TaskStatus status;
   *status.mutable_task_id() = task.task_id();
   *status.mutable_slave_id() = task.slave_id();
   status.set_state(state);
   status.set_message(why);
+  status.set_reason(reason);
   status.set_source(mesos::TaskStatus::SOURCE_MASTER);
   if (framework.endpoint) {
     framework.endpoint->update(status);

@@ -10,6 +10,9 @@ use Config;
 use File::Spec;
 use File::Temp ();
 
+# Where packages put headers; libraries are beside, in lib.
+our @SYSTEM = qw(/usr/include /usr/local/include);
+
 my %PROGRAM = (
     headers => <<'END',
 #include <mesos/mesos.hpp>
@@ -73,17 +76,24 @@ sub places {
         return map { _place("$_, " . ($lib || 'the linker\'s folders'), "-isystem $_", $link) } @includes ? @includes : '/usr/include';
     }
     # The compiler looks into /usr/include by itself, and named as a folder of its own it breaks #include_next.
-    my @places = map { _place($_, $_ eq '/usr/include' ? '' : "-isystem $_", $_ eq '/usr/include' ? $link : "-L/usr/local/lib -Wl,-rpath,/usr/local/lib $link") } _with_headers();
+    my @places = map { _system_place($_) } _with_headers();
     my ($cflags, $libs) = map { _output(qw(pkg-config), $_, 'mesos') } qw(--cflags --libs);
     push @places, _place('pkg-config mesos', $cflags, $libs) if defined $cflags && defined $libs;
     return @places;
+}
+
+sub _system_place {
+    my ($include) = @_;
+    return _place($include, '', '-lmesos') if $include eq '/usr/include';
+    (my $lib = $include) =~ s{include\z}{lib};
+    return _place($include, "-isystem $include", "-L$lib -Wl,-rpath,$lib -lmesos");
 }
 
 sub _place { return { name => $_[0], cxxflags => $_[1], ldflags => $_[2] } }
 
 sub _given { return scalar grep { defined && length } @ENV{qw(PERL_MESOS_INCLUDE PERL_MESOS_LIB)} }
 
-sub _with_headers { return grep { -e "$_/mesos/mesos.hpp" } qw(/usr/include /usr/local/include) }
+sub _with_headers { return grep { -e "$_/mesos/mesos.hpp" } @SYSTEM }
 
 # The variables for cargo, which src/libmesos/compile.rs reads. Always all of them: what the user's shell has is in them already.
 sub environment {

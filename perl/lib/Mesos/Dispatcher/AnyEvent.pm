@@ -20,6 +20,8 @@ sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $done = AnyEvent->condvar;
     $wait->{finish} = sub { $done->send };
+    # By a signal handler, a moment ago.
+    return if $wait->{done};
     # Loops remember the time of their last turn, which may be long ago.
     AnyEvent->now_update;
     my $timer = defined $seconds ? AnyEvent->timer(after => $seconds, cb => sub { $done->send }) : undef;

@@ -2,6 +2,7 @@ package Mesos::Dispatcher::Interrupt;
 use 5.10.1;
 use AnyEvent;
 use Async::Interrupt;
+use Mesos::Dispatcher::Pipe;
 use Scalar::Util qw(refaddr weaken);
 use Moo;
 use namespace::autoclean;
@@ -49,33 +50,25 @@ sub run_until {
     $interrupt->block;
     my $ok = eval { local $self->{_interrupted} = 1; $self->_run_until($wait, $seconds); 1 };
     my $error = $@;
-    $interrupt->pipe_disable;
     $interrupt->unblock;
     die $error unless $ok;
     return;
 }
 
+# Async::Interrupt's own pipe is not for this: a mark that a thread sets while Perl takes the last one away gets lost, and all
+# later ones with it. That of a channel is readable exactly while it holds events.
+has _pipe => (is => 'lazy', init_arg => undef, builder => sub { Mesos::Dispatcher::Pipe->new(channel => $_[0]->channel) });
+
 sub _run_until {
     my ($self, $wait, $seconds) = @_;
-    my $interrupt = $self->interrupt;
     my $done = AnyEvent->condvar;
     $wait->{finish} = sub { $done->send };
+    # By a signal handler, a moment ago.
+    return if $wait->{done};
     # Loops remember the time of their last turn, which may be long ago.
     AnyEvent->now_update;
     my $timer = defined $seconds ? AnyEvent->timer(after => $seconds, cb => sub { $done->send }) : undef;
-    my $watcher = AnyEvent->io(fh => $interrupt->pipe_fileno, poll => 'r', cb => sub {
-        # Takes the mark away; _interrupted does nothing meanwhile.
-        $interrupt->handle;
-        # Also if ready dies: what it leaves makes a new mark in the pipe.
-        my $ok = eval { $self->ready; 1 };
-        my $error = $@;
-        $self->notify;
-        die $error unless $ok;
-    });
-    $interrupt->pipe_enable;
-    $interrupt->handle;
-    # What came before the watcher made no mark in the pipe.
-    $self->notify;
+    my $watcher = AnyEvent->io(fh => $self->_pipe->fh, poll => 'r', cb => sub { $self->ready });
     $done->recv;
     return;
 }

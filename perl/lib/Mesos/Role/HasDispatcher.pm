@@ -58,7 +58,8 @@ sub run_once {
 
 sub join {
     my ($self) = @_;
-    $self->dispatcher->serve while $self->running && $self->_is_alive;
+    my $goes_on = sub { $self->running && $self->_is_alive };
+    $self->dispatcher->serve($goes_on) while $goes_on->();
     return $self->status;
 }
 

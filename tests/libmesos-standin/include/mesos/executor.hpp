@@ -45,7 +45,7 @@ public:
 class MesosExecutorDriver : public ExecutorDriver {
 public:
   explicit MesosExecutorDriver(Executor *executor);
-#if STANDIN_SHAPE >= 1011
+#if STANDIN_SHAPE >= 1009
   explicit MesosExecutorDriver(Executor *executor, const std::map<std::string, std::string> &environment);
 #endif
   virtual ~MesosExecutorDriver();

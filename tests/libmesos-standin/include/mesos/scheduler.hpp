@@ -1,5 +1,5 @@
 // Stand-in for Mesos' header of the same name: the classes that a scheduler is written against, in the shape of Mesos 0.28 or,
-// with STANDIN_SHAPE 1011, of 1.11. Names and signatures are Mesos'; everything else is ours.
+// with STANDIN_SHAPE 1009 or 1011, of 1.9 or 1.11. Names and signatures are Mesos'; everything else is ours.
 #pragma once
 
 #include <memory>
@@ -57,11 +57,15 @@ public:
   virtual Status acknowledgeStatusUpdate(const TaskStatus &status) = 0;
   virtual Status sendFrameworkMessage(const ExecutorID &executorId, const SlaveID &slaveId, const std::string &data) = 0;
   virtual Status reconcileTasks(const std::vector<TaskStatus> &statuses) = 0;
-#if STANDIN_SHAPE >= 1011
+#if STANDIN_SHAPE >= 1009
   virtual Status reviveOffers(const std::vector<std::string> &roles) = 0;
   virtual Status suppressOffers(const std::vector<std::string> &roles) = 0;
+#endif
+#if STANDIN_SHAPE >= 1011
   virtual Status updateFramework(const FrameworkInfo &frameworkInfo, const std::vector<std::string> &suppressedRoles,
                                  ::mesos::scheduler::OfferConstraints &&offerConstraints) = 0;
+#elif STANDIN_SHAPE >= 1009
+  virtual Status updateFramework(const FrameworkInfo &frameworkInfo, const std::vector<std::string> &suppressedRoles) = 0;
 #endif
 };
 
@@ -74,7 +78,7 @@ public:
       Scheduler *scheduler, const FrameworkInfo &framework, const std::string &master, bool implicitAcknowledgements);
   MesosSchedulerDriver(Scheduler *scheduler, const FrameworkInfo &framework, const std::string &master,
                        bool implicitAcknowledgements, const Credential &credential);
-#if STANDIN_SHAPE >= 1011
+#if STANDIN_SHAPE >= 1009
   MesosSchedulerDriver(Scheduler *scheduler, const FrameworkInfo &framework, const std::vector<std::string> &suppressedRoles,
                        const std::string &master, bool implicitAcknowledgements);
   MesosSchedulerDriver(Scheduler *scheduler, const FrameworkInfo &framework, const std::vector<std::string> &suppressedRoles,
@@ -100,11 +104,15 @@ public:
   virtual Status acknowledgeStatusUpdate(const TaskStatus &status);
   virtual Status sendFrameworkMessage(const ExecutorID &executorId, const SlaveID &slaveId, const std::string &data);
   virtual Status reconcileTasks(const std::vector<TaskStatus> &statuses);
-#if STANDIN_SHAPE >= 1011
+#if STANDIN_SHAPE >= 1009
   virtual Status reviveOffers(const std::vector<std::string> &roles);
   virtual Status suppressOffers(const std::vector<std::string> &roles);
+#endif
+#if STANDIN_SHAPE >= 1011
   virtual Status updateFramework(const FrameworkInfo &frameworkInfo, const std::vector<std::string> &suppressedRoles,
                                  ::mesos::scheduler::OfferConstraints &&offerConstraints);
+#elif STANDIN_SHAPE >= 1009
+  virtual Status updateFramework(const FrameworkInfo &frameworkInfo, const std::vector<std::string> &suppressedRoles);
 #endif
 
 private:
