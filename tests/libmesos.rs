@@ -130,7 +130,7 @@ fn every_callback_arrives_with_its_arguments() {
         if event.name == "resourceOffers" {
             continue;
         }
-        heard.push((event.name.clone(), event.args.len()));
+        heard.push((event.name.to_string(), event.args.len()));
         if event.name == "error" {
             assert_eq!(text(&event), "the end");
             assert_eq!(driver.status(), Status::Aborted);

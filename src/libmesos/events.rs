@@ -125,7 +125,7 @@ impl Core {
     /// The driver has failed: its `error` event, and nothing after it.
     pub fn fail(self: &Arc<Self>, message: &str) {
         lock(&self.state).absent_since = None;
-        self.gate.pass(Emission::fatal(message), self.owner());
+        self.gate.pass([Emission::fatal(message)], &self.owner());
     }
 
     /// The error of libmesos' constructor, once.
@@ -383,9 +383,9 @@ mod tests {
     #[test]
     fn an_acknowledgement_survives_the_way_through_a_status() {
         let update = Acknowledgement::Task {
-            agent_id: b"\x0a\x01S".to_vec(),
-            task_id: b"\x0a\x01T".to_vec(),
-            uuid: vec![7; 16],
+            agent_id: b"\x0a\x01S".as_slice().into(),
+            task_id: b"\x0a\x01T".as_slice().into(),
+            uuid: vec![7; 16].into(),
         };
         let status = Update::status(update.clone()).expect("a task's");
         let decoded = crate::proto::TaskStatus::decode(&status[..]).expect("a whole TaskStatus");
@@ -396,14 +396,14 @@ mod tests {
     #[test]
     fn updates_without_uuid_or_agent_owe_nothing() {
         let mut update = Update {
-            task_id: Some(b"\x0a\x01T".to_vec()),
-            slave_id: Some(b"\x0a\x01S".to_vec()),
+            task_id: Some(b"\x0a\x01T".as_slice().into()),
+            slave_id: Some(b"\x0a\x01S".as_slice().into()),
             ..Update::default()
         };
         assert_eq!(acknowledgement(&update.encode_to_vec()), None);
-        update.uuid = Some(Vec::new());
+        update.uuid = Some(Bytes::new());
         assert_eq!(acknowledgement(&update.encode_to_vec()), None);
-        update.uuid = Some(vec![1]);
+        update.uuid = Some(vec![1].into());
         assert!(acknowledgement(&update.encode_to_vec()).is_some());
         update.slave_id = None;
         assert_eq!(acknowledgement(&update.encode_to_vec()), None);
