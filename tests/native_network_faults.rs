@@ -3,70 +3,13 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::agents::{Agents, Master};
-use support::framework::{alone, resident, Framework};
-use support::proxy::{Proxy, Way};
+use support::framework::{alone, resident};
+use support::proxy::Way;
 use support::scheduler::kill;
 use support::wait_for;
-
-/// A heartbeat interval that lets the watchdog bite after a second.
-const FAST: f64 = 0.2;
-const SLOW: f64 = 15.0;
-
-struct World {
-    agents: Arc<Agents>,
-    master: Master,
-    proxy: Proxy,
-    framework: Framework,
-}
-
-impl World {
-    fn new(heartbeat: f64) -> Self {
-        let agents = Arc::new(Agents::default());
-        let master = Master::new(&agents, heartbeat);
-        let proxy = Proxy::new(master.address());
-        let mut framework = Framework::start(&proxy.address());
-        framework.until("registered", |f| f.registrations() == 1);
-        World {
-            agents,
-            master,
-            proxy,
-            framework,
-        }
-    }
-
-    /// Handles events until the driver has registered so many times.
-    fn registered(&mut self, times: usize) {
-        self.framework
-            .until(&format!("registration {times}"), |f| f.registrations() >= times);
-    }
-
-    fn balance(&mut self) {
-        self.framework.balance(&self.agents);
-    }
-}
-
-/// Runs `test` in a world of its own for each number, some at a time. Few losses each: the driver's pauses between attempts
-/// double while no subscription has lasted five seconds.
-fn worlds(count: usize, test: impl Fn(&mut World, usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count {
-                    return;
-                }
-                let mut world = World::new(SLOW);
-                test(&mut world, number);
-                world.balance();
-            });
-        }
-    });
-}
+use support::world::{worlds, World, FAST, SLOW};
 
 #[test]
 fn cuts_at_any_byte_of_the_event_stream() {
@@ -408,4 +351,65 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
     assert_eq!(world.framework.connection, ["registered"]);
     wait_for("all acknowledgements", || agents.lock().pending.is_empty().then_some(()));
     world.balance();
+}
+
+/// One life of a driver with a fault in it, by its number.
+fn life(world: &mut World, fault: usize) {
+    world.framework.dies = 7;
+    world.agents.update(0..400);
+    world.framework.until("some updates", |f| f.delivered.len() > 100);
+    let agents = Arc::clone(&world.agents);
+    match fault {
+        0 => world.proxy.cut_after(Way::ToDriver, 1000),
+        1 => world.proxy.cut_after(Way::ToMaster, 1000),
+        2 => world.proxy.reset(),
+        3 => world.proxy.inject(b"\0garbage"),
+        4 => world.master.next_record("999999999", 100),
+        5 => {
+            world.master.silent(true);
+            for task in 0..400 {
+                world.framework.driver.call(kill(&task.to_string())).expect("kill");
+            }
+            world.framework.until("a full window", |_| agents.lock().unanswered == 256);
+            world.master.end();
+            world.framework.until("the end", |f| f.connection.len() == 2);
+            world.master.silent(false);
+            world.master.begin();
+        }
+        6 => {
+            world.proxy.refuse();
+            world.framework.until("the end", |f| f.connection.len() == 2);
+            world.proxy.listen();
+        }
+        7 => {
+            for way in [Way::ToDriver, Way::ToMaster] {
+                world.proxy.portions(way, Some((300, Duration::from_millis(1))));
+            }
+            world.framework.until("all of them", |f| f.delivered.len() == 400);
+            world.proxy.cut();
+        }
+        _ => {
+            world.proxy.freeze(Way::ToMaster, true);
+            world.framework.until("all of them", |f| f.delivered.len() == 400);
+            world.proxy.cut();
+            world.proxy.freeze(Way::ToMaster, false);
+        }
+    }
+    world.agents.update(400..500);
+    world.registered(2);
+    world.framework.until("every update once", |f| f.delivered.len() == 500);
+    world.proxy.cut();
+}
+
+#[test]
+fn no_fault_costs_memory() {
+    if !alone("no_fault_costs_memory") {
+        return;
+    }
+    const FAULTS: usize = 9;
+    worlds(3 * FAULTS, |world, number| life(world, number % FAULTS));
+    let before = resident();
+    worlds(9 * FAULTS, |world, number| life(world, number % FAULTS));
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more after {} drivers", 9 * FAULTS);
 }

@@ -6,6 +6,7 @@ pub mod agents;
 pub mod framework;
 pub mod proxy;
 pub mod scheduler;
+pub mod world;
 
 use mesos_perl::channel::Channel;
 use mesos_perl::event::{Arg, Event};
