@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub mod agents;
+pub mod cluster;
 pub mod framework;
 pub mod proxy;
 pub mod scheduler;
