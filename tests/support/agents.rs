@@ -181,7 +181,7 @@ impl Master {
         }
     }
 
-    /// Leads (`None`), or redirects to another. What is connected is cut, as masters do when they lose their leadership.
+    /// Leads (`None`), or redirects to another; to nobody, when that is empty: 503. What is connected is cut, as masters do when they lose their leadership.
     pub fn follow(&self, leader: Option<String>) {
         let mut state = self.shared.lock();
         state.leader = leader;
@@ -272,6 +272,10 @@ impl Shared {
                 let mut state = self.lock();
                 (state.redirect(), state.twice)
             };
+            if leader.as_ref().is_some_and(String::is_empty) {
+                connection.respond("503 Service Unavailable", "", "No leader elected");
+                continue;
+            }
             if let Some(leader) = leader {
                 let location = format!("Location: //{leader}/master/api/v1/scheduler\r\n");
                 for _ in 0..if twice { 2 } else { 1 } {

@@ -181,7 +181,7 @@ pub fn run(
 }
 
 /// The JSON that a real master has at this path.
-fn get(master: &str, path: &str) -> serde_json::Value {
+pub fn get(master: &str, path: &str) -> serde_json::Value {
     let mut stream = TcpStream::connect(master).expect("the master");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {master}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("send");
