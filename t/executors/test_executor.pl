@@ -2,7 +2,7 @@ use strict;
 use warnings;
 use Mesos::ExecutorDriver;
 
-# The custom executor of the tests. A task ends when a message for it came, or as its data says.
+# The custom executor of the tests. A task ends when a message for it came, or as its data says. To `pid` it answers with its own.
 
 package TestExecutor;
 use Moo;
@@ -20,6 +20,7 @@ sub launchTask {
 
 sub frameworkMessage {
     my ($self, $driver, $message) = @_;
+    return $driver->sendFrameworkMessage("pid $$") if $message eq 'pid';
     my ($id) = $message =~ /\A([^:]+):/;
     $driver->sendFrameworkMessage($message);
     $driver->sendStatusUpdate(

@@ -268,6 +268,76 @@ sub scenarios {
             $schedule->();
             $driver->stop;
         },
+        'offers are rescinded with their role' => sub {
+            my ($master) = @_;
+            my %info = _roles('rescinded', 'a', 'b');
+            my %offers;
+            my $framework = Test::Framework::V1->new(tasks => [], on_offers => sub { $offers{ $_->{id}{value} } = $_ for @{ $_[1] } });
+            my $driver = $driver_for->($master, $framework, framework => {%info});
+            _until($driver, sub { %offers });
+            # Which of the roles got it is the allocator's choice; both lose theirs.
+            my %before = %offers;
+            my $id = $framework->heard->[0][1];
+            $driver->updateFramework({%info, id => $id, roles => ['c']});
+            _until($driver, sub { $framework->count('offerRescinded') >= keys %before });
+            my @rescinded = map { $_->[1] } grep { $_->[0] eq 'offerRescinded' } @{ $framework->heard };
+            is_deeply [map { ref } @rescinded], [('Mesos::OfferID') x @rescinded];
+            my %rescinded = map { ($_->{value} => 1) } @rescinded;
+            is_deeply [grep { !$rescinded{$_} } keys %before], [], 'each offer of a role that is gone';
+            _until($driver, sub { grep { $_->{allocation_info}{role} eq 'c' } values %offers });
+            # What is rescinded cannot be used.
+            my ($old) = values %before;
+            $driver->launchTasks([$old->{id}], [{%{ Test::Mesos::command('t', 'true') }, slave_id => $old->{slave_id}}]);
+            _until($driver, sub { $framework->done });
+            is $framework->last_status->{t}{reason}, Mesos::TaskStatus::Reason::REASON_INVALID_OFFERS();
+            $driver->stop;
+        },
+        'an executor that is started again' => sub {
+            my ($master) = @_;
+            my @pids;
+            my $framework = Test::Framework->new(tasks => [], stop_when_done => 0, on_message => sub { push @pids, $_[3] =~ /\Apid (\d+)\z/ });
+            $framework->on_update(sub {
+                my ($driver, $status) = @_;
+                $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid') if $status->{state} == 1;
+            });
+            my $driver = $driver_for->($master, $framework);
+            for my $round (1 .. 3) {
+                push @{ $framework->tasks }, Test::Mesos::_custom("runs$round", 'x', 'again');
+                _until($driver, sub { @pids == $round });
+                push @{ $framework->tasks }, Test::Mesos::_custom("ends$round", 'exit 3', 'again');
+                _until($driver, sub { $framework->count('executorLost') == $round && $framework->done == 2 * $round });
+            }
+            my %different = map { ($_ => 1) } @pids;
+            is scalar(keys %different), 3, 'three processes, one after the other';
+            is_deeply [map { [$_->[1]{value}, $_->[3]] } grep { $_->[0] eq 'executorLost' } @{ $framework->heard }], [(['again', 3 << 8]) x 3];
+            is_deeply $framework->states, {map { ("runs$_" => [1, 3], "ends$_" => [3]) } 1 .. 3};
+            is $framework->last_status->{$_}{message}, 'Executor terminated' for qw(runs3 ends3);
+            $driver->stop;
+        },
+        'teardown ends tasks and executors' => sub {
+            my ($master) = @_;
+            my $scratch = tempdir(CLEANUP => 1);
+            my $framework = Test::Framework->new(stop_when_done => 0, tasks => [
+                Test::Mesos::command('command', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000"),
+                Test::Mesos::_custom('custom', 'x', 'torn down')]);
+            my @pids;
+            $framework->on_update(sub {
+                my ($driver, $status) = @_;
+                $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid')
+                    if $status->{state} == 1 && $status->{task_id}{value} eq 'custom';
+            });
+            $framework->on_message(sub { push @pids, $_[3] =~ /\Apid (\d+)\z/ });
+            my $driver = $driver_for->($master, $framework);
+            _until($driver, sub { @pids && -e "$scratch/pid" });
+            open my $in, '<', "$scratch/pid" or return fail 'a pid';
+            push @pids, readline($in) + 0;
+            is +(grep { kill 0, $_ } @pids), 2, 'both run';
+            is $driver->stop, Mesos::Status::DRIVER_STOPPED();
+            undef $driver;
+            my $end = time + 60;
+            select undef, undef, undef, 0.05 while (grep { kill 0, $_ } @pids) && time < $end;
+            is +(grep { kill 0, $_ } @pids), 0, 'and end with their framework';
+        },
         'schedulers without the optional methods are not disturbed' => sub {
             my ($master) = @_;
             my @warnings;
