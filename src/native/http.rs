@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use bytes::{Buf, Bytes, BytesMut};
 use std::fmt;
+use std::time::Duration;
 
 const MAX_HEADERS: usize = 64;
 /// Bounds of a response's head and of one chunk's size line or trailer.
@@ -75,6 +76,12 @@ impl Head {
     pub fn closes(&self) -> bool {
         self.has_token("Connection", "close")
     }
+
+    /// How long the server wants to be left alone. (It may also name a date; the usual pauses do for that.)
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header("Retry-After").and_then(digits);
+        seconds.map(Duration::from_secs)
+    }
 }
 
 /// A piece of a response.
@@ -119,6 +126,11 @@ impl Default for ResponseParser {
 impl ResponseParser {
     pub fn feed(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
+    }
+
+    /// The body of the current response ends where the connection does.
+    pub fn ends_with_connection(&self) -> bool {
+        self.state == State::UntilClose
     }
 
     /// The next part, or `None` until more was fed.
@@ -220,6 +232,13 @@ impl ResponseParser {
     }
 }
 
+/// A number without sign, as headers have them.
+fn digits(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let plain = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
+}
+
 /// RFC 9112, section 6.3, for responses to POST.
 fn body_state(head: &Head) -> Result<State, HttpError> {
     if head.status == 204 || head.status == 304 {
@@ -229,7 +248,7 @@ fn body_state(head: &Head) -> Result<State, HttpError> {
         return Ok(State::ChunkSize);
     }
     match head.header("Content-Length") {
-        Some(text) => text.trim().parse().map(State::Length).map_err(|_| HttpError::ContentLength),
+        Some(text) => digits(text).map(State::Length).ok_or(HttpError::ContentLength),
         None => Ok(State::UntilClose),
     }
 }
@@ -285,8 +304,10 @@ mod tests {
         assert_eq!(responses(&with(b"xyz\r\n"), 1), Err(HttpError::Chunk));
         assert_eq!(responses(&with(b"1\r\nab\r\n"), 1), Err(HttpError::Chunk));
         assert_eq!(responses(&with(&[b'0'; 20_000]), 999), Err(HttpError::Chunk));
-        let length = b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n";
-        assert_eq!(responses(length, 1), Err(HttpError::ContentLength));
+        for length in ["-1", "+1", "1 1", "", "99999999999999999999"] {
+            let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            assert_eq!(responses(response.as_bytes(), 1), Err(HttpError::ContentLength), "{length:?}");
+        }
         let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'a'; MAX_HEAD]].concat();
         assert_eq!(responses(&endless, 4096), Err(HttpError::HeadTooLong));
     }
