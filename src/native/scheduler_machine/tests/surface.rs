@@ -1,6 +1,7 @@
 //! Roles, updates of the framework, late refusals, the stored id, and what v1 adds.
 
 use super::*;
+use crate::proto::task_status::Reason;
 
 /// The calls that were sent on the calls' link, which is opened if need be.
 fn calls_sent(machine: &mut SchedulerMachine, time: f64) -> Vec<wire::Call> {
