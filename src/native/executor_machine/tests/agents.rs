@@ -72,7 +72,7 @@ fn an_agent_of_0_28() {
 
 #[test]
 fn captured_refusals_of_tokens() {
-    for capture in ["bad-token-401", "basic-401", "no-token-401"] {
+    for capture in ["bad-token-401", "no-token-401"] {
         let Some(response) = captures::read(&format!("auth-executor/{capture}.response.http")) else {
             return;
         };
