@@ -244,6 +244,35 @@ sub scenarios {
             is $status->{message}, "Reconciliation: Operation is unknown and no 'agent_id' was provided";
             $driver->stop;
         },
+        'operations that are acknowledged explicitly' => sub {
+            my ($master) = @_;
+            my %info = _roles('explicit operations', 'web');
+            push @{ $info{capabilities} }, $capability{RESERVATION_REFINEMENT};
+            my @resources = ({name => 'cpus', type => 0, scalar => {value => 0.1}, allocation_info => {role => 'web'},
+                reservations => [{type => Mesos::Resource::ReservationInfo::Type::DYNAMIC(), role => 'web'}]});
+            my @operations = map { {type => Mesos::Offer::Operation::Type->can(uc)->(), id => {value => $_}, $_ => {resources => [@resources]}} } qw(reserve unreserve);
+            my $framework = Test::Framework::V1->new(tasks => []);
+            my $driver = $driver_for->($master, $framework, framework => \%info, implicit_acknowledgements => 0);
+            $framework->on_offers(sub {
+                my ($driver, $offers) = @_;
+                for my $offer (@$offers) {
+                    my $fits = @operations && ($operations[0]{reserve} || $master eq 'local' || grep { $_->{reservations} && $_->{name} eq 'cpus' } @{ $offer->{resources} });
+                    $driver->acceptOffers([$offer->{id}], [$fits ? shift @operations : ()], {refuse_seconds => 0});
+                }
+            });
+            # The embedded cluster refuses both, and wants no acknowledgement for that.
+            my @wanted = $master eq 'local' ? () : (1);
+            for my $count (1, 2) {
+                _until($driver, sub { $framework->count('operationStatusUpdate') == $count });
+                my $status = _last($framework, 'operationStatusUpdate')->[1];
+                is !!$status->{uuid}, !!@wanted;
+                is +($driver->stats->{calls}{ACKNOWLEDGE_OPERATION_STATUS} || 0), @wanted * ($count - 1), 'not by itself';
+                is $driver->acknowledgeOperationStatus($status), Mesos::Status::DRIVER_RUNNING();
+                _until($driver, sub { ($driver->stats->{calls}{ACKNOWLEDGE_OPERATION_STATUS} || 0) == @wanted * $count && !$driver->stats->{calls_unanswered} });
+            }
+            is $driver->stats->{calls_refused}, 0;
+            $driver->stop;
+        },
         'rescinded offers and inverse offers' => sub {
             my ($master) = @_;
             plan skip_all => 'the embedded cluster has no maintenance' if $master eq 'local';
@@ -337,6 +366,44 @@ sub scenarios {
             my $end = time + 60;
             select undef, undef, undef, 0.05 while (grep { kill 0, $_ } @pids) && time < $end;
             is +(grep { kill 0, $_ } @pids), 0, 'and end with their framework';
+        },
+        'requests, single tasks, and an abort' => sub {
+            my ($master) = @_;
+            my $scratch = tempdir(CLEANUP => 1);
+            my $framework = Test::Framework::V1->new(tasks => [], stop_when_done => 0);
+            my $driver = $driver_for->($master, $framework, framework => {user => '', name => 'abort', failover_timeout => 60});
+            $framework->on_offers(sub {
+                my ($driver, $offers) = @_;
+                my $offer = shift @$offers;
+                $driver->launchTask($offer->{id}, [{
+                    %{ Test::Mesos::command('t', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000") },
+                    slave_id => $offer->{slave_id}, resources => [{name => 'cpus', type => 0, scalar => {value => 0.01}}],
+                }]);
+                $framework->on_offers(sub { });
+            });
+            $driver->start;
+            is $driver->requestResources([{resources => [{name => 'cpus', type => 0, scalar => {value => 1}}]}]), Mesos::Status::DRIVER_RUNNING();
+            _until($driver, sub { $framework->count('registered') });
+            $driver->requestResources([{resources => [{name => 'cpus', type => 0, scalar => {value => 1}}]}]);
+            _until($driver, sub { -e "$scratch/pid" && @{ $framework->states->{t} || [] } == 2 && !$driver->stats->{calls_unanswered} });
+            is $driver->stats->{calls}{REQUEST}, 1, 'while there was no master it was dropped';
+            is $driver->stats->{calls_refused}, 0;
+            open my $in, '<', "$scratch/pid" or return fail 'a pid';
+            my $pid = readline($in) + 0;
+            my $heard = @{ $framework->heard };
+            is $driver->abort, Mesos::Status::DRIVER_ABORTED();
+            is $driver->killTask({value => 't'}), Mesos::Status::DRIVER_ABORTED();
+            _until($driver, sub { $driver->stats->{calls}{SUPPRESS} && !$driver->stats->{calls_unanswered} });
+            # Longer than two allocation intervals.
+            select undef, undef, undef, 2.5;
+            ok kill(0, $pid), 'the task runs on';
+            is @{ $framework->heard }, $heard, 'no callback any more';
+            is $driver->stop, Mesos::Status::DRIVER_ABORTED();
+            is $driver->stop, Mesos::Status::DRIVER_STOPPED();
+            undef $driver;
+            my $end = time + 60;
+            select undef, undef, undef, 0.05 while kill(0, $pid) && time < $end;
+            ok !kill(0, $pid), 'and ends with the framework';
         },
         'schedulers without the optional methods are not disturbed' => sub {
             my ($master) = @_;
