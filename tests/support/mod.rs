@@ -76,9 +76,14 @@ pub struct Server {
 
 impl Server {
     pub fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+        Server::on("127.0.0.1:0").expect("listen")
+    }
+
+    /// At this address, if this machine has it.
+    pub fn on(address: &str) -> Option<Self> {
+        let listener = TcpListener::bind(address).ok()?;
         listener.set_nonblocking(true).expect("nonblocking");
-        Server { listener }
+        Some(Server { listener })
     }
 
     pub fn port(&self) -> u16 {
