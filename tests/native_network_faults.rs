@@ -98,6 +98,21 @@ fn every_byte_alone_in_both_directions() {
 }
 
 #[test]
+fn chunk_boundaries_at_every_byte() {
+    // A record with its length has fewer than 90 bytes: its first chunk ends at each of them once.
+    worlds(90, |world, number| {
+        world.framework.dies = 5;
+        world.master.chunks(number + 1);
+        world.proxy.cut();
+        world.registered(2);
+        world.agents.update(0..100);
+        world.framework.until("every update once", |f| f.delivered.len() == 100);
+        // Those that died come again, in another stream.
+        world.proxy.cut();
+    });
+}
+
+#[test]
 fn a_master_restarts_with_a_full_window_of_calls() {
     let mut world = World::new(SLOW);
     world.master.silent(true);

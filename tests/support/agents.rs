@@ -81,6 +81,8 @@ struct State {
     twice: bool,
     /// Goes out on the event stream before anything else.
     raw: Vec<u8>,
+    /// Bytes in a chunk of the event stream; 0: a record in each.
+    chunk: usize,
     heartbeat: f64,
     connections: Vec<TcpStream>,
     stream: Option<(usize, TcpStream)>,
@@ -230,6 +232,11 @@ impl Master {
         self.raw([chunk.as_bytes(), &event, b"\r\n"].concat());
     }
 
+    /// Later streams come in chunks of so many bytes, whatever the records.
+    pub fn chunks(&self, bytes: usize) {
+        self.shared.lock().chunk = bytes;
+    }
+
     fn raw(&self, bytes: Vec<u8>) {
         self.shared.lock().raw = bytes;
         self.shared.wake();
@@ -327,7 +334,7 @@ impl Shared {
 
     /// Answers a SUBSCRIBE, sends all pending updates, then those that come, and heartbeats.
     fn stream(&self, stream: TcpStream) {
-        let (id, heartbeat) = {
+        let (id, heartbeat, chunk) = {
             let mut state = self.lock();
             let mut ledger = self.agents.lock();
             ledger.subscriptions += 1;
@@ -335,7 +342,7 @@ impl Shared {
             if let Some((_, old)) = state.stream.replace((id, stream.try_clone().expect("a duplicate"))) {
                 let _ = old.shutdown(Shutdown::Both);
             }
-            (id, state.heartbeat)
+            (id, state.heartbeat, state.chunk)
         };
         let mut connection = Connection {
             stream,
@@ -345,7 +352,7 @@ impl Shared {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nMesos-Stream-Id: stream-{id}\r\n\
              Content-Type: application/x-protobuf\r\n\r\n"
         );
-        let mut going = connection.write(head.as_bytes()) && connection.write(&framed(&subscribed(heartbeat)));
+        let mut going = connection.write(head.as_bytes()) && connection.write(&framed(&subscribed(heartbeat), chunk));
         let mut next = 0;
         while going && self.lock().stream.as_ref().is_some_and(|(current, _)| *current == id) {
             let raw = std::mem::take(&mut self.lock().raw);
@@ -363,7 +370,7 @@ impl Shared {
                     .wait_timeout(ledger, pause)
                     .unwrap_or_else(|e| e.into_inner());
                 drop(waited.0);
-                going = connection.write(&framed(&event(api::event::Type::Heartbeat)));
+                going = connection.write(&framed(&event(api::event::Type::Heartbeat), chunk));
                 continue;
             }
             for number in &due {
@@ -371,21 +378,22 @@ impl Shared {
             }
             drop(ledger);
             next = due.last().map_or(next, |last| last + 1);
-            let records: Vec<u8> = due.iter().flat_map(|number| framed(&update(*number))).collect();
+            let records: Vec<u8> = due.iter().flat_map(|number| framed(&update(*number), chunk)).collect();
             going = connection.write(&records);
         }
         let _ = connection.stream.shutdown(Shutdown::Both);
     }
 }
 
-/// One record in one chunk.
-fn framed(event: &api::Event) -> Vec<u8> {
+/// One record, in chunks of so many bytes; 0: in one.
+fn framed(event: &api::Event, chunk: usize) -> Vec<u8> {
     let event = event.encode_to_vec();
-    let length = format!("{}\n", event.len());
-    let mut chunk = format!("{:x}\r\n{length}", length.len() + event.len()).into_bytes();
-    chunk.extend_from_slice(&event);
-    chunk.extend_from_slice(b"\r\n");
-    chunk
+    let record = [format!("{}\n", event.len()).as_bytes(), &event].concat();
+    let size = if chunk == 0 { record.len() } else { chunk };
+    let chunks = record.chunks(size);
+    chunks
+        .flat_map(|data| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat())
+        .collect()
 }
 
 impl Connection {
