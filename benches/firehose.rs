@@ -2,9 +2,13 @@
 //!
 //! `firehose serve`: prints its address, serves one framework after the other, and prints a line for each run. What a run is says
 //! the framework's name: `updates COUNT`, `offers COUNT`, `latency COUNT`, each with ` delay MILLISECONDS` for answers that come later.
+//! `latency COUNT burst NUMBER MILLISECONDS` sends so many at once, with this pause before; without, one every 2 milliseconds.
 //! Speaks protobuf, and JSON to those who want it. After the run it sends a MESSAGE, upon which the framework is to stop.
 //!
-//! Without `serve` it measures the driver alone, without Perl: a thread takes events and acknowledges updates.
+//! `firehose wake` prints what the machine itself takes for one wake-up: microseconds from before a write to a socket on loopback until
+//! a thread that waits in poll has read it, the median of 1,000.
+//!
+//! Without either it measures the driver alone, without Perl: a thread takes events and acknowledges updates.
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
@@ -47,6 +51,9 @@ struct Task {
     kind: String,
     count: u64,
     delay: Duration,
+    /// Where latency is measured: updates that are sent at once, and the pause before them.
+    burst: u64,
+    pause: Duration,
     json: bool,
 }
 
@@ -54,14 +61,21 @@ impl Task {
     fn parse(name: &str, json: bool) -> Option<Self> {
         let mut words = name.split(' ');
         let (kind, count) = (words.next()?.to_string(), words.next()?.parse().ok()?);
-        let delay = match words.next() {
-            Some("delay") => words.next()?.parse().ok()?,
-            _ => 0.0,
-        };
+        let (mut delay, mut burst, mut pause) = (0.0, 1, 2.0);
+        match words.next() {
+            Some("delay") => delay = words.next()?.parse().ok()?,
+            Some("burst") => {
+                burst = words.next()?.parse().ok()?;
+                pause = words.next()?.parse().ok()?;
+            }
+            _ => (),
+        }
         Some(Task {
             kind,
             count,
             delay: Duration::from_secs_f64(delay / 1000.0),
+            burst,
+            pause: Duration::from_secs_f64(pause / 1000.0),
             json,
         })
     }
@@ -454,11 +468,13 @@ fn send(stream: &mut TcpStream, task: &Task) -> std::io::Result<()> {
             }
         }
         "latency" => {
-            for number in 0..task.count {
-                std::thread::sleep(Duration::from_millis(2));
+            for first in (0..task.count).step_by(task.burst as usize) {
+                std::thread::sleep(task.pause);
                 update.stamp();
                 batch.clear();
-                update.append(number, &mut batch);
+                for number in first..first + task.burst {
+                    update.append(number, &mut batch);
+                }
                 stream.write_all(&batch)?;
             }
         }
@@ -523,7 +539,38 @@ fn driver_alone(address: &str, name: &str) {
     driver.close();
 }
 
+/// Microseconds of one wake-up, the median.
+fn wake_up() -> f64 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let mut writer = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
+    writer.set_nodelay(true).expect("nodelay");
+    let mut reader = listener.accept().expect("accept").0;
+    let (sender, written) = mpsc::channel();
+    std::thread::spawn(move || {
+        for _ in 0..1000 {
+            std::thread::sleep(Duration::from_millis(2));
+            sender.send(Instant::now()).expect("the reader");
+            writer.write_all(&[0]).expect("write");
+        }
+    });
+    let mut took: Vec<f64> = (0..1000)
+        .map(|_| {
+            let mut fds = [rustix::event::PollFd::new(&reader, rustix::event::PollFlags::IN)];
+            rustix::event::poll(&mut fds, -1).expect("poll");
+            reader.read_exact(&mut [0]).expect("read");
+            let now = Instant::now();
+            now.duration_since(written.recv().expect("the writer")).as_secs_f64() * 1e6
+        })
+        .collect();
+    took.sort_by(f64::total_cmp);
+    took[took.len() / 2]
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "wake") {
+        println!("{:.1}", wake_up());
+        return;
+    }
     let address = listen();
     if std::env::args().any(|argument| argument == "serve") {
         println!("{address}");

@@ -262,12 +262,6 @@ typedef struct MesosEvent MesosEvent;
 typedef struct MesosExecutorDriver MesosExecutorDriver;
 
 /*
- Owed for a status update that was taken: `mesos_receipt_acknowledge` when its callback has returned normally, else
- `mesos_receipt_free`. For one thread at a time.
- */
-typedef struct MesosReceipt MesosReceipt;
-
-/*
  A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. For any number of threads.
 
  Calls never wait for the network, but `mesos_scheduler_driver_free` does, for a bounded time: do not call it from a thread
@@ -638,7 +632,7 @@ MesosCode mesos_event_push(struct MesosEvent *event,
 MesosCode mesos_event_push_item(struct MesosEvent *event, struct MesosBytes data);
 
 /*
- Frees an event. An acknowledgement that it carries is not sent.
+ Frees an event. If `mesos_event_acknowledge` was not called, its update is not acknowledged: Mesos sends it again.
  */
 void mesos_event_free(struct MesosEvent *event);
 
@@ -670,19 +664,15 @@ struct MesosBytes mesos_event_item(const struct MesosEvent *event,
                                    size_t item);
 
 /*
- Takes over what is owed for the event: a receipt that the caller owns, or NULL if nothing is.
+ Whether this is the event with which its driver ends: its status is DRIVER_ABORTED since the event was taken.
  */
-MesosCode mesos_event_receipt(struct MesosEvent *event, struct MesosReceipt **result);
+bool mesos_event_ends_driver(const struct MesosEvent *event);
 
 /*
- Acknowledges the update to Mesos, if its driver still lives and runs. Consumes the receipt.
+ Acknowledges the update that the event carries to Mesos, if its driver still lives and runs: to be called when the callback has
+ returned normally, or the program has taken the event. Does nothing a second time, and for events that nobody waits for.
  */
-MesosCode mesos_receipt_acknowledge(struct MesosReceipt *receipt);
-
-/*
- Gives a receipt up without an acknowledgement: Mesos sends the update again.
- */
-void mesos_receipt_free(struct MesosReceipt *receipt);
+MesosCode mesos_event_acknowledge(struct MesosEvent *event);
 
 /*
  A driver whose events are queued in `channel`. Owned by the caller. `driver`: `native`, `libmesos`, or empty for the default.

@@ -7,6 +7,7 @@
 
 #include "handles.h"
 #include "message.h"
+#include "dispatch.h"
 #include "mesos_perl.h"
 
 MODULE = Mesos    PACKAGE = Mesos
@@ -91,13 +92,11 @@ _xs_send(SV *self, SV *name, ...)
     }
     mesos_check(aTHX_ mesos_channel_send(channel, mesos_take_handle(aTHX_ owner, &mesos_event_type)));
 
-# The oldest event as ($driver_id, $receipt, $name, @args), or nothing; $receipt is undef if nothing is owed for it.
+# The oldest event as ($name, @args), or nothing. Whoever takes an event off the queue has it: nobody else could acknowledge it later.
 void
 _take(SV *self)
   PREINIT:
     MesosEvent *event;
-    MesosReceipt *receipt;
-    SV *owed;
     size_t i, count;
   PPCODE:
     mesos_check(aTHX_ mesos_channel_take(mesos_handle(aTHX_ self, &mesos_channel_type), &event));
@@ -105,12 +104,8 @@ _take(SV *self)
         XSRETURN_EMPTY;
     ENTER;
     mesos_scope_event(aTHX_ event);
-    mesos_check(aTHX_ mesos_event_receipt(event, &receipt));
-    owed = receipt ? mesos_new_object(aTHX_ "Mesos::Channel::Receipt", &mesos_receipt_type, receipt) : &PL_sv_undef;
     count = mesos_event_arg_count(event);
-    EXTEND(SP, (SSize_t)count + 3);
-    mPUSHu((UV)mesos_event_driver(event));
-    PUSHs(owed);
+    EXTEND(SP, (SSize_t)count + 1);
     PUSHs(mesos_sv(aTHX_ mesos_event_name(event)));
     for (i = 0; i < count; i++) {
         SV *arg;
@@ -119,14 +114,32 @@ _take(SV *self)
         SPAGAIN;
         PUSHs(arg);
     }
+    mesos_check(aTHX_ mesos_event_acknowledge(event));
     LEAVE;
 
-MODULE = Mesos    PACKAGE = Mesos::Channel::Receipt
+MODULE = Mesos    PACKAGE = Mesos::XS
 
 void
-acknowledge(SV *self)
+_forget_strings()
   CODE:
-    mesos_check(aTHX_ mesos_receipt_acknowledge(mesos_take_handle(aTHX_ self, &mesos_receipt_type)));
+    mesos_message_forget_strings(aTHX);
+
+# For Mesos::Role::HasDispatcher: one event of a consumer; in list context ($name, @args).
+void
+_dispatch_event(SV *consumer)
+  PREINIT:
+    AV *result = NULL;
+    SSize_t i, count;
+  PPCODE:
+    if (GIMME_V == G_ARRAY)
+        result = (AV *)sv_2mortal((SV *)newAV());
+    PUTBACK;
+    mesos_dispatch_event(aTHX_ consumer, result);
+    SPAGAIN;
+    count = result ? av_len(result) + 1 : 0;
+    EXTEND(SP, count);
+    for (i = 0; i < count; i++)
+        PUSHs(*av_fetch(result, i, 0));
 
 MODULE = Mesos    PACKAGE = Mesos::Dispatcher
 
@@ -152,6 +165,14 @@ void
 _xs_free(SV *self)
   CODE:
     mesos_detach(aTHX_ self, &mesos_dispatcher_type);
+
+# Dispatches at most that many events to the dispatcher's consumer.
+void
+_dispatch_batch(SV *self, IV most)
+  PPCODE:
+    PUTBACK;
+    mesos_dispatch_batch(aTHX_ self, most);
+    SPAGAIN;
 
 bool
 _xs_is_open(SV *self)

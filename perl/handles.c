@@ -44,7 +44,6 @@ dup_magic(pTHX_ MAGIC *mg, CLONE_PARAMS *params)
 TYPE(channel, "Mesos::Channel", MesosChannel)
 TYPE(dispatcher, "Mesos::Dispatcher", MesosDispatcher)
 TYPE(event, "Mesos::Channel::Event", MesosEvent)
-TYPE(receipt, "Mesos::Channel::Receipt", MesosReceipt)
 TYPE(scheduler_driver, "Mesos::SchedulerDriver", MesosSchedulerDriver)
 TYPE(executor_driver, "Mesos::ExecutorDriver", MesosExecutorDriver)
 
@@ -136,6 +135,16 @@ void
 mesos_scope_event(pTHX_ MesosEvent *event)
 {
     SAVEDESTRUCTOR_X(free_scoped_event, event);
+}
+
+uint64_t
+mesos_driver_id(pTHX_ SV *self)
+{
+    MAGIC *mg = find(aTHX_ self, &mesos_scheduler_driver_type);
+    if (mg && mg->mg_ptr)
+        return mesos_scheduler_driver_id((MesosSchedulerDriver *)mg->mg_ptr);
+    mg = find(aTHX_ self, &mesos_executor_driver_type);
+    return mg && mg->mg_ptr ? mesos_executor_driver_id((MesosExecutorDriver *)mg->mg_ptr) : 0;
 }
 
 MesosBytes

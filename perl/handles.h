@@ -12,7 +12,7 @@ typedef struct {
     void (*free)(void *);
 } mesos_type;
 
-extern mesos_type mesos_channel_type, mesos_dispatcher_type, mesos_event_type, mesos_receipt_type;
+extern mesos_type mesos_channel_type, mesos_dispatcher_type, mesos_event_type;
 extern mesos_type mesos_scheduler_driver_type, mesos_executor_driver_type;
 
 /* Throws mesos_error_message() at the user's line if `code` is not MESOS_OK. */
@@ -32,6 +32,9 @@ void mesos_detach(pTHX_ SV *self, mesos_type *type);
 SV *mesos_new_object(pTHX_ const char *class, mesos_type *type, void *handle);
 /* Frees the event when the scope (ENTER, LEAVE) ends, normally or not. */
 void mesos_scope_event(pTHX_ MesosEvent *event);
+
+/* The id of the driver that an object is, 0 if it is none or has no handle. */
+uint64_t mesos_driver_id(pTHX_ SV *self);
 
 /* The bytes of a scalar: UTF-8 if it is flagged so. Lent as long as the scalar lives unchanged. undef: none. */
 MesosBytes mesos_bytes(pTHX_ SV *sv);

@@ -18,6 +18,15 @@ MessageState *mesos_message_state(pTHX)
     return &MY_CXT;
 }
 
+void mesos_message_forget_strings(pTHX)
+{
+    MessageState *state = mesos_message_state(aTHX);
+    size_t i;
+    for (i = 0; i < MESSAGE_STRINGS; i++)
+        SvREFCNT_dec(state->strings[i].shared);
+    Zero(state->strings, MESSAGE_STRINGS, MessageString);
+}
+
 /* Ends the state of an interpreter: late, when its objects have had their DESTROY. */
 static int release(pTHX_ SV *owner, MAGIC *magic)
 {
@@ -31,6 +40,8 @@ static int release(pTHX_ SV *owner, MAGIC *magic)
         SvREFCNT_dec((SV *)state->stashes[i]);
         SvREFCNT_dec((SV *)state->introspection[i]);
     }
+    mesos_message_forget_strings(aTHX);
+    Safefree(state->strings);
     Safefree(state->keys);
     Safefree(state->stashes);
     Safefree(state->introspection);
@@ -58,6 +69,7 @@ static void prepare(pTHX)
     Newxz(state->keys, schema->key_count, MessageKey);
     Newxz(state->stashes, schema->class_count, HV *);
     Newxz(state->introspection, schema->class_count, AV *);
+    Newxz(state->strings, MESSAGE_STRINGS, MessageString);
     for (i = 0; i < schema->key_count; i++) {
         state->keys[i].name = newSVpvn_share((const char *)schema->keys[i].data, (I32)schema->keys[i].len, 0);
         state->keys[i].hash = SvSHARED_HASH(state->keys[i].name);
@@ -192,6 +204,49 @@ PERL_STATIC_INLINE SV *string(pTHX_ const char *bytes, STRLEN length)
     return value;
 }
 
+/* Longer strings are hardly ever repeated, and comparing them costs. */
+#define LONGEST_SHARED 64
+
+/* A number that differs for most different strings: of their lengths, first and last bytes. Never 0. */
+PERL_STATIC_INLINE U32 mark_of(const char *bytes, STRLEN length)
+{
+    U64 first = 0, last = 0, mark;
+    if (length >= 8) {
+        Copy(bytes, &first, 8, char);
+        Copy(bytes + length - 8, &last, 8, char);
+    } else {
+        STRLEN i;
+        for (i = 0; i < length; i++)
+            first = first << 8 | (unsigned char)bytes[i];
+    }
+    mark = (first ^ (last << 23 | last >> 41)) * UINT64_C(0x9e3779b97f4a7c15) + length;
+    return (U32)(mark >> 32) | 1;
+}
+
+/* A string value. In offers and updates most are the same again and again: names of resources and roles, ids of agents. What has
+ * come twice is from then on one of Perl's shared strings, as the keys of hashes are: a count instead of an allocation each time.
+ * To Perl code it looks as any other, and is copied when it is changed. */
+PERL_STATIC_INLINE SV *shared_string(pTHX_ MessageState *state, const char *bytes, STRLEN length)
+{
+    U32 mark;
+    MessageString *known;
+    if (length > LONGEST_SHARED)
+        return string(aTHX_ bytes, length);
+    mark = mark_of(bytes, length);
+    known = state->strings + (mark >> 1 & (MESSAGE_STRINGS - 1));
+    if (known->mark != mark) {
+        SvREFCNT_dec(known->shared);
+        known->shared = NULL;
+        known->mark = mark;
+        return string(aTHX_ bytes, length);
+    }
+    if (!known->shared)
+        known->shared = newSVpvn_share(bytes, (I32)length, 0);
+    else if (SvCUR(known->shared) != length || memNE(SvPVX_const(known->shared), bytes, length))
+        return string(aTHX_ bytes, length);
+    return newSVhek(SvSHARED_HEK_FROM_PV(SvPVX_const(known->shared)));
+}
+
 /* Before 5.12, references had a type of their own. */
 #if PERL_VERSION >= 12
 #define REFERENCE_TYPE SVt_IV
@@ -277,7 +332,7 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
             break;
         }
         case MESOS_TOKEN_BYTES:
-            PLACE(string(aTHX_ bytes + token->value, token->count));
+            PLACE(shared_string(aTHX_ state, bytes + token->value, token->count));
             break;
         case MESOS_TOKEN_ENUM:
             PLACE(enum_value(aTHX_ state->schema->enums + token->count, (int64_t)token->value));

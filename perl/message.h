@@ -50,6 +50,9 @@ void mesos_message_croak_last(pTHX);
 void mesos_boot_messages(pTHX);
 void mesos_message_clone(pTHX);
 
+/* Lets go of the strings that were decoded lately. Who looks for leaks would count them. */
+void mesos_message_forget_strings(pTHX);
+
 /* Makes the Perl classes of all messages and enums, except those that exist already. */
 void mesos_message_define_classes(pTHX);
 
@@ -61,6 +64,14 @@ typedef struct {
     U32 hash;
 } MessageKey;
 
+/* A string that was decoded lately, by a mark of its bytes; the string itself when it came a second time. */
+typedef struct {
+    U32 mark;
+    SV *shared;
+} MessageString;
+
+#define MESSAGE_STRINGS 512 /* a power of 2 */
+
 /* One interpreter's part of the codec. */
 typedef struct {
     const MesosSchema *schema;
@@ -68,6 +79,7 @@ typedef struct {
     HV **stashes;        /* of the message classes; NULL until first used */
     AV **introspection;  /* of the message classes: what _pb_fields_list and its like return; NULL until first used */
     MesosDecoder *decoder;
+    MessageString *strings; /* MESSAGE_STRINGS of them */
     /* What is being encoded. Encodings inside one another, by tied or overloaded values, stand one behind the other; the tops are
      * restored by Perl's savestack, also when an exception ends them. */
     MesosPerlToken *tape;

@@ -4,6 +4,7 @@
 
 use crate::event::{Arg, DriverId, Event};
 use crate::notify::Notify;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
@@ -35,7 +36,7 @@ struct Queue {
 fn weight(event: &Event) -> usize {
     let items = |arg: &Arg| match arg {
         Arg::Scalar(_, data) => data.len(),
-        Arg::List(_, items) => items.iter().map(Vec::len).sum(),
+        Arg::List(_, items) => items.iter().map(Bytes::len).sum(),
     };
     EVENT_OVERHEAD + event.args.iter().map(items).sum::<usize>()
 }
@@ -52,13 +53,22 @@ impl Channel {
 
     /// Queues an event and wakes Perl.
     pub fn send(&self, event: Event) {
+        self.send_all(std::iter::once(event));
+    }
+
+    /// Queues events, in this order, and wakes Perl once.
+    pub fn send_all(&self, events: impl IntoIterator<Item = Event>) {
         let mut queue = self.lock();
-        let was_empty = queue.events.is_empty();
-        queue.bytes += weight(&event);
-        queue.events.push_back(event);
+        let before = queue.events.len();
+        for event in events {
+            queue.bytes += weight(&event);
+            queue.events.push_back(event);
+        }
         queue.high_water = queue.high_water.max(queue.events.len());
-        for notifier in &queue.notifiers {
-            notifier.raise(was_empty);
+        if queue.events.len() > before {
+            for notifier in &queue.notifiers {
+                notifier.raise(before == 0);
+            }
         }
     }
 
@@ -189,7 +199,7 @@ mod tests {
             assert!(channel.take().is_some());
         }
         assert!(readable(&pipe), "one event is left");
-        assert_eq!(channel.take().map(|e| e.name), Some("199999".to_string()));
+        assert_eq!(channel.take().map(|e| e.name), Some("199999".into()));
         assert!(!readable(&pipe));
         assert!(channel.take().is_none());
         assert_eq!(channel.taken(), 200_001);

@@ -1,6 +1,8 @@
 //! What crosses from a driver to Perl: the name of a callback and its arguments.
 
 use crate::message::ClassId;
+use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Weak;
 
@@ -24,20 +26,20 @@ pub enum ArgType {
     Foreign(String),
 }
 
-/// One argument of a callback.
+/// One argument of a callback. Its bytes are mostly a slice of what was read from a socket, shared and not copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arg {
-    Scalar(ArgType, Vec<u8>),
+    Scalar(ArgType, Bytes),
     /// All items have the one type, as in the original module.
-    List(ArgType, Vec<Vec<u8>>),
+    List(ArgType, Vec<Bytes>),
 }
 
 impl Arg {
-    pub fn string(bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn string(bytes: impl Into<Bytes>) -> Self {
         Arg::Scalar(ArgType::String, bytes.into())
     }
 
-    pub fn message(class: ClassId, bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn message(class: ClassId, bytes: impl Into<Bytes>) -> Self {
         Arg::Scalar(ArgType::Message(class), bytes.into())
     }
 }
@@ -46,16 +48,16 @@ impl Arg {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acknowledgement {
     Task {
-        agent_id: Vec<u8>,
-        task_id: Vec<u8>,
-        uuid: Vec<u8>,
+        agent_id: Bytes,
+        task_id: Bytes,
+        uuid: Bytes,
     },
     /// Of an operation that the framework gave an id; one of agent and resource provider may be missing.
     Operation {
-        agent_id: Option<Vec<u8>>,
-        resource_provider_id: Option<Vec<u8>>,
-        operation_id: Vec<u8>,
-        uuid: Vec<u8>,
+        agent_id: Option<Bytes>,
+        resource_provider_id: Option<Bytes>,
+        operation_id: Bytes,
+        uuid: Bytes,
     },
 }
 
@@ -90,14 +92,14 @@ pub struct Origin {
 /// One callback to make.
 #[derive(Clone)]
 pub struct Event {
-    pub name: String,
+    pub name: Cow<'static, str>,
     pub args: Vec<Arg>,
     /// `None` for events that a Perl program sent itself.
     pub origin: Option<Origin>,
 }
 
 impl Event {
-    pub fn new(name: impl Into<String>, args: Vec<Arg>) -> Self {
+    pub fn new(name: impl Into<Cow<'static, str>>, args: Vec<Arg>) -> Self {
         Event {
             name: name.into(),
             args,

@@ -9,7 +9,7 @@ use rustix::pipe::PipeFlags;
 
 /// One way to wake Perl. Both methods are called with the channel's lock held and must not call the channel.
 pub trait Notify: Send + Sync {
-    /// The channel holds an event. Called for every event that is queued.
+    /// The channel holds events. Called whenever some are queued.
     fn raise(&self, was_empty: bool);
     /// The channel has become empty.
     fn lower(&self);
@@ -47,7 +47,7 @@ impl Notify for Pipe {
     }
 }
 
-/// Calls a function for every queued event; what it calls coalesces (Async::Interrupt does).
+/// Calls a function whenever events are queued; what it calls coalesces (Async::Interrupt does).
 pub struct Interrupt {
     signal: Box<dyn Fn() + Send + Sync>,
 }

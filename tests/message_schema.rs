@@ -37,7 +37,7 @@ fn type_of(field: &Field, class_name: fn(&Class) -> &'static str, enum_name: fn(
 }
 
 fn default_of(field: &Field) -> String {
-    match (field.default, field.kind) {
+    match (field.default(), field.kind) {
         (DefaultValue::None, _) => String::new(),
         (DefaultValue::Int(value), Kind::Enum) => {
             let values = schema::enums()[usize::from(field.of)].values;

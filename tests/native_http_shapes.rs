@@ -316,7 +316,7 @@ fn several_redirects_of_calls_in_a_row_are_one_loss() {
     let mut lost = Vec::new();
     let disconnected = loop {
         let event = next_event(&channel);
-        match event.name.as_str() {
+        match &*event.name {
             "statusUpdate" => lost.push(message::<TaskStatus>(&event, 0)),
             _ => break event.name,
         }

@@ -428,3 +428,26 @@ fn no_fault_costs_memory() {
     let grown = resident().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes more after {} drivers", 9 * FAULTS);
 }
+
+#[test]
+fn a_master_that_takes_no_acknowledgements_does_not_fill_the_memory() {
+    let mut world = World::new(FAST);
+    world.proxy.freeze(Way::ToMaster, true);
+    world.agents.update(0..400_000);
+    let mut before = (0, Instant::now());
+    world.framework.until("the updates to stand still", |framework| {
+        if framework.delivered.len() != before.0 {
+            before = (framework.delivered.len(), Instant::now());
+        }
+        // Longer than the watchdog's five intervals, as above.
+        before.1.elapsed() > Duration::from_millis(1500)
+    });
+    assert!(before.0 > 1000 && before.0 < 200_000, "{} updates were read", before.0);
+    assert!(world.agents.lock().acknowledged.is_empty());
+    world.proxy.freeze(Way::ToMaster, false);
+    world
+        .framework
+        .until("all updates", |framework| framework.delivered.len() == 400_000);
+    world.balance();
+    assert_eq!(world.framework.connection, ["registered"]);
+}

@@ -69,7 +69,7 @@ impl Framework {
     /// Takes one event and does what a dispatcher does after the callback.
     fn step(&mut self) -> Event {
         let event = next_event(&self.channel);
-        match event.name.as_str() {
+        match &*event.name {
             "statusUpdate" => {
                 let status: proto::TaskStatus = message(&event, 0);
                 let state = status.state();
@@ -320,7 +320,7 @@ fn executor_process() {
     assert_eq!(message::<proto::FrameworkInfo>(&registered, 1).name, "native executor test");
     loop {
         let event = next_event(&channel);
-        match event.name.as_str() {
+        match &*event.name {
             "launchTask" => {
                 let task: proto::TaskInfo = message(&event, 0);
                 update(task.task_id.encode_to_vec(), TaskState::TaskRunning);

@@ -44,7 +44,7 @@ fn executor_process() {
     expect(&channel, "registered");
     loop {
         let event = next_event(&channel);
-        match event.name.as_str() {
+        match &*event.name {
             "launchTask" => {
                 let task: proto::TaskInfo = message(&event, 0);
                 update(&task.task_id.encode_to_vec(), TaskState::TaskRunning);
@@ -163,7 +163,7 @@ impl Site {
         let mut told = Vec::new();
         while told.last().map(String::as_str) != Some("executorLost 0") {
             let event = next_event(&channel);
-            match event.name.as_str() {
+            match &*event.name {
                 "resourceOffers" if told.len() == 1 => {
                     let offer = proto::Offer::decode(&list(&event, 0)[0][..]).expect("offer");
                     assert_eq!(driver.call(self.launch(&offer)), Ok(Status::Running));
@@ -198,7 +198,7 @@ impl Site {
                     }
                     told.push(format!("executorLost {status}"));
                 }
-                _ => told.push(event.name),
+                _ => told.push(event.name.into_owned()),
             }
         }
         assert_eq!(

@@ -39,7 +39,7 @@ impl Gate {
     }
 
     /// Passes a callback, if the driver still delivers. `update`: what to acknowledge when it has returned.
-    pub fn pass(&self, name: &str, args: Vec<Arg>, update: Option<Acknowledgement>, owner: Weak<dyn EventOwner>) {
+    pub fn pass(&self, name: &'static str, args: Vec<Arg>, update: Option<Acknowledgement>, owner: Weak<dyn EventOwner>) {
         let shut = self.lock();
         if self.lifecycle.is_running() && !*shut {
             self.send(name, args, update, false, owner);
@@ -50,20 +50,20 @@ impl Gate {
     pub fn fail(&self, message: &str, owner: Weak<dyn EventOwner>) {
         let shut = self.lock();
         if self.lifecycle.fail() && !*shut {
-            self.send("error", vec![Arg::string(message)], None, true, owner);
+            self.send("error", vec![Arg::string(message.to_string())], None, true, owner);
         }
     }
 
     fn send(
         &self,
-        name: &str,
+        name: &'static str,
         args: Vec<Arg>,
         acknowledgement: Option<Acknowledgement>,
         ends_driver: bool,
         owner: Weak<dyn EventOwner>,
     ) {
         self.channel.send(Event {
-            name: name.to_string(),
+            name: name.into(),
             args,
             origin: Some(Origin {
                 driver: self.id,

@@ -4,9 +4,8 @@ use super::bytes::MesosBytes;
 use super::error::{FfiError, MesosCode};
 use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
-use crate::event::{Acknowledgement, Arg, ArgType, Event, EventOwner};
+use crate::event::{Arg, ArgType, Event};
 use crate::message;
-use std::sync::Weak;
 
 /// An event: the name of a callback and its arguments. Functions: `mesos_event_*`.
 ///
@@ -48,21 +47,6 @@ pub struct MesosArg {
     pub type_name: MesosBytes,
 }
 
-/// Owed for a status update that was taken: `mesos_receipt_acknowledge` when its callback has returned normally, else
-/// `mesos_receipt_free`. For one thread at a time.
-pub struct MesosReceipt {
-    owner: Weak<dyn EventOwner>,
-    update: Acknowledgement,
-    creator: Creator,
-}
-
-impl Handle for MesosReceipt {
-    const NAME: &'static str = "receipt";
-    fn creator(&self) -> Creator {
-        self.creator
-    }
-}
-
 fn arg_type(name: &str) -> ArgType {
     if name == "String" {
         return ArgType::String;
@@ -101,7 +85,7 @@ pub extern "C" fn mesos_event_push(event: *mut MesosEvent, type_name: MesosBytes
         let (event, kind, data) = unsafe { (handle::out(event)?, arg_type(&type_name.to_text()), data.to_vec()) };
         event.event.args.push(match is_list {
             true => Arg::List(kind, Vec::new()),
-            false => Arg::Scalar(kind, data),
+            false => Arg::Scalar(kind, data.into()),
         });
         Ok(())
     })
@@ -114,14 +98,14 @@ pub extern "C" fn mesos_event_push_item(event: *mut MesosEvent, data: MesosBytes
         // SAFETY: the handle is the caller's, used by one thread; the bytes are lent for the call.
         let (event, data) = unsafe { (handle::out(event)?, data.to_vec()) };
         match event.event.args.last_mut() {
-            Some(Arg::List(_, items)) => items.push(data),
+            Some(Arg::List(_, items)) => items.push(data.into()),
             _ => return Err(FfiError::new(MesosCode::MesosBadArgument, "the last argument is not a list")),
         }
         Ok(())
     })
 }
 
-/// Frees an event. An acknowledgement that it carries is not sent.
+/// Frees an event. If `mesos_event_acknowledge` was not called, its update is not acknowledged: Mesos sends it again.
 #[no_mangle]
 pub extern "C" fn mesos_event_free(event: *mut MesosEvent) {
     guard(|| {
@@ -197,47 +181,31 @@ pub extern "C" fn mesos_event_item(event: *const MesosEvent, index: usize, item:
     })
 }
 
-/// Takes over what is owed for the event: a receipt that the caller owns, or NULL if nothing is.
+/// Whether this is the event with which its driver ends: its status is DRIVER_ABORTED since the event was taken.
 #[no_mangle]
-pub extern "C" fn mesos_event_receipt(event: *mut MesosEvent, result: *mut *mut MesosReceipt) -> MesosCode {
-    guard(|| {
-        // SAFETY: the handle is the caller's, used by one thread, and so is the place for the result.
-        let (event, result) = unsafe { (handle::out(event)?, handle::out(result)?) };
-        let origin = event.event.origin.as_mut();
-        let owed = origin.and_then(|o| o.acknowledgement.take().map(|update| (o.owner.clone(), update)));
-        *result = owed.map_or(std::ptr::null_mut(), |(owner, update)| {
-            handle::give(MesosReceipt {
-                owner,
-                update,
-                creator: Creator::this_process(),
-            })
-        });
-        Ok(())
+pub extern "C" fn mesos_event_ends_driver(event: *const MesosEvent) -> bool {
+    guard_value(false, || {
+        // SAFETY: a live handle of the caller's.
+        Ok(unsafe { handle::get(event) }?
+            .event
+            .origin
+            .as_ref()
+            .is_some_and(|o| o.ends_driver))
     })
 }
 
-/// Acknowledges the update to Mesos, if its driver still lives and runs. Consumes the receipt.
+/// Acknowledges the update that the event carries to Mesos, if its driver still lives and runs: to be called when the callback has
+/// returned normally, or the program has taken the event. Does nothing a second time, and for events that nobody waits for.
 #[no_mangle]
-pub extern "C" fn mesos_receipt_acknowledge(receipt: *mut MesosReceipt) -> MesosCode {
+pub extern "C" fn mesos_event_acknowledge(event: *mut MesosEvent) -> MesosCode {
     guard(|| {
-        // SAFETY: the caller gives the handle up; it is freed on every path.
-        let update = unsafe { handle::get(receipt) }.map(|r| (r.owner.clone(), r.update.clone()));
-        // SAFETY: as above.
-        unsafe { handle::free(receipt) };
-        let (owner, update) = update?;
-        if let Some(owner) = owner.upgrade() {
-            owner.acknowledge(update);
+        // SAFETY: a live handle of the caller's, used by one thread.
+        let event = unsafe { handle::get_mut(event) }?;
+        if let Some(origin) = &mut event.event.origin {
+            if let (Some(update), Some(owner)) = (origin.acknowledgement.take(), origin.owner.upgrade()) {
+                owner.acknowledge(update);
+            }
         }
         Ok(())
     })
-}
-
-/// Gives a receipt up without an acknowledgement: Mesos sends the update again.
-#[no_mangle]
-pub extern "C" fn mesos_receipt_free(receipt: *mut MesosReceipt) {
-    guard(|| {
-        // SAFETY: the caller gives the handle up.
-        unsafe { handle::free(receipt) };
-        Ok(())
-    });
 }

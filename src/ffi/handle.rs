@@ -82,6 +82,18 @@ pub unsafe fn get<'a, T: Handle>(handle: *const T) -> Result<&'a T, FfiError> {
     ))
 }
 
+/// As [`get`], to change it.
+///
+/// # Safety
+/// As for [`get`], and no other thread uses the handle meanwhile.
+pub unsafe fn get_mut<'a, T: Handle>(handle: *mut T) -> Result<&'a mut T, FfiError> {
+    // SAFETY: the caller's promise, for both.
+    unsafe {
+        get(handle)?;
+        out(handle)
+    }
+}
+
 /// The place for a result.
 ///
 /// # Safety

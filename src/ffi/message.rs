@@ -108,7 +108,7 @@ fn text(text: &'static str) -> MesosBytes {
 
 fn schema_field(field: &'static schema::Field) -> MesosSchemaField {
     use MesosDefaultKind::*;
-    let (default_kind, default_int, default_double, default_text) = match field.default {
+    let (default_kind, default_int, default_double, default_text) = match field.default() {
         DefaultValue::None => (MesosDefaultNone, 0, 0.0, ""),
         DefaultValue::Int(value) => (MesosDefaultInt, value, 0.0, ""),
         DefaultValue::Bool(value) => (MesosDefaultInt, value.into(), 0.0, ""),

@@ -7,6 +7,7 @@ use crate::driver::gate::Gate;
 use crate::driver::{DriverError, Status};
 use crate::event::{Acknowledgement, Arg, ArgType, EventOwner};
 use crate::message::{class, ClassId};
+use bytes::Bytes;
 use prost::Message;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -91,7 +92,7 @@ impl Core {
         owner
     }
 
-    fn pass(self: &Arc<Self>, name: &str, args: Vec<Arg>) {
+    fn pass(self: &Arc<Self>, name: &'static str, args: Vec<Arg>) {
         self.gate.pass(name, args, None, self.owner());
     }
 }
@@ -116,15 +117,15 @@ pub struct Events {
 /// The members of a TaskStatus that an acknowledgement is made of.
 #[derive(Clone, PartialEq, Message)]
 pub struct Update {
-    #[prost(bytes = "vec", optional, tag = "1")]
-    task_id: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    task_id: Option<Bytes>,
     /// Required in a TaskStatus; of no meaning in an acknowledgement.
     #[prost(int32, optional, tag = "2")]
     state: Option<i32>,
-    #[prost(bytes = "vec", optional, tag = "5")]
-    slave_id: Option<Vec<u8>>,
-    #[prost(bytes = "vec", optional, tag = "11")]
-    uuid: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "5")]
+    slave_id: Option<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "11")]
+    uuid: Option<Bytes>,
 }
 
 impl Update {
@@ -161,7 +162,7 @@ impl Events {
     /// Makes an event of a callback. Called in any thread of libmesos.
     pub fn take(&self, which: Callback, arguments: Vec<Vec<u8>>) {
         let core = &self.core;
-        let named = |name, classes: &[Option<ClassId>]| core.pass(name, args(classes, arguments.clone()));
+        let named = |name: &'static str, classes: &[Option<ClassId>]| core.pass(name, args(classes, arguments.clone()));
         match which {
             Callback::Registered => {
                 self.present();
@@ -177,7 +178,10 @@ impl Events {
                 named("disconnected", &[]);
             }
             Callback::ResourceOffers => {
-                let offers = Arg::List(ArgType::Message(class::OFFER), arguments);
+                let offers = Arg::List(
+                    ArgType::Message(class::OFFER),
+                    arguments.into_iter().map(Bytes::from).collect(),
+                );
                 core.pass("resourceOffers", vec![offers]);
             }
             Callback::OfferRescinded => named("offerRescinded", &[Some(class::OFFER_ID)]),

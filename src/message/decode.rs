@@ -141,7 +141,8 @@ impl Decoder {
         let fields = class.fields();
         let this = self.tape.len();
         self.push(MesosTokenOp::MesosTokenMessage, key, 0, u64::from(id.0));
-        let mut seen: u128 = 0;
+        // tests/codegen sees to it that no class has more fields.
+        let mut seen: u64 = 0;
         let mut list = NO_LIST;
         let mut reader = Reader::new(bytes, range.start, range.end);
         while !reader.at_end() {
@@ -159,10 +160,11 @@ impl Decoder {
             };
             let mut key = field.key;
             if index != list.field {
-                if seen & (1 << index) != 0 {
+                let bit = 1u64.checked_shl(index as u32).unwrap_or_default();
+                if seen & bit != 0 {
                     return Err(Stop::Scattered);
                 }
-                seen |= 1 << index;
+                seen |= bit;
                 self.close(&mut list);
                 if field.is_repeated() {
                     list = List {

@@ -180,7 +180,7 @@ fn set_bits(field: &Field, token: &mut MesosPerlToken, bits: u64) -> u64 {
 }
 
 fn fill_default(field: &Field, token: &mut MesosPerlToken) -> Result<u64, Problem> {
-    let number = match field.default {
+    let number = match field.default() {
         DefaultValue::None => return Err(Problem::Missing),
         DefaultValue::Text(text) => {
             token.op = Op::MesosPerlDefault as u32;
@@ -257,7 +257,7 @@ impl Writer<'_> {
                 WireType::Fixed32 => self.bytes(&(token.value as u32).to_le_bytes())?,
                 WireType::Bytes if token.op == Op::MesosPerlMessage as u32 => self.varint(token.length)?,
                 WireType::Bytes => {
-                    let bytes = match field.default {
+                    let bytes = match field.default() {
                         DefaultValue::Text(text) if token.op == Op::MesosPerlDefault as u32 => text.as_bytes(),
                         _ => string(token, arena)?,
                     };

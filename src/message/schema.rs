@@ -48,7 +48,7 @@ pub enum DefaultValue {
     Text(&'static str),
 }
 
-/// One field of a message.
+/// One field of a message. Small, since a decoding looks at dozens of them: what is rarely wanted is in a table of its own.
 #[derive(Debug)]
 pub struct Field {
     pub number: u32,
@@ -62,7 +62,8 @@ pub struct Field {
     pub oneof: u8,
     /// The wire type of a single value, as the low bits of its tag.
     pub(super) wire: u8,
-    pub default: DefaultValue,
+    /// Index into the table of defaults.
+    default: u8,
 }
 
 /// One message.
@@ -90,7 +91,7 @@ pub struct Enum {
     pub values: &'static [(&'static str, i32)],
 }
 
-pub(super) const fn f(number: u32, key: u16, label: Label, kind: Kind, of: u16, oneof: u8, default: DefaultValue) -> Field {
+pub(super) const fn f(number: u32, key: u16, label: Label, kind: Kind, of: u16, oneof: u8, default: u8) -> Field {
     Field {
         number,
         key,
@@ -126,6 +127,10 @@ pub(super) const fn c(
 impl Field {
     pub fn name(&self) -> &'static str {
         schema_tables::KEYS[usize::from(self.key)]
+    }
+
+    pub fn default(&self) -> DefaultValue {
+        schema_tables::DEFAULTS[usize::from(self.default)]
     }
 
     pub fn is_repeated(&self) -> bool {

@@ -44,9 +44,26 @@ pub fn files(subfolder: &str, suffix: &str) -> Vec<(String, Vec<u8>)> {
     found
 }
 
+/// The bodies of requests that were sent one behind the other.
+pub fn bodies(mut requests: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while let Some(head) = requests.windows(4).position(|w| w == b"\r\n\r\n") {
+        let text = std::str::from_utf8(&requests[..head]).expect("a head");
+        let length = text.split("Content-Length: ").nth(1).expect("a length");
+        let length: usize = length.lines().next().expect("a line").parse().expect("a number");
+        let (body, rest) = requests[head + 4..].split_at(length);
+        found.push(body);
+        requests = rest;
+    }
+    assert!(requests.is_empty(), "not a request: {requests:?}");
+    found
+}
+
 /// The records of a `.recordio` capture.
 pub fn records(name: &str) -> Vec<Vec<u8>> {
     let mut decoder = super::recordio::Decoder::default();
-    decoder.feed(&read(name).unwrap_or_default());
-    std::iter::from_fn(|| decoder.next_record().expect("captured RecordIO")).collect()
+    decoder.feed(read(name).unwrap_or_default().into());
+    std::iter::from_fn(|| decoder.next_record().expect("captured RecordIO"))
+        .map(Vec::from)
+        .collect()
 }

@@ -142,11 +142,11 @@ fn poll_open(
 }
 
 /// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
-/// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, no events are read.
+/// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, or the machine takes none, no events are read.
 pub fn run<M: Machine>(
     machine: M,
     commands: mailbox::Receiver<M::Command>,
-    emit: &mut impl FnMut(Emission),
+    emit: &mut impl FnMut(Vec<Emission>),
     kill: impl FnMut(),
     channel: &Channel,
 ) -> io::Result<()> {
@@ -160,7 +160,7 @@ pub fn run<M: Machine>(
 async fn drive<M: Machine>(
     mut machine: M,
     mut commands: mailbox::Receiver<M::Command>,
-    emit: &mut impl FnMut(Emission),
+    emit: &mut impl FnMut(Vec<Emission>),
     mut kill: impl FnMut(),
     channel: &Channel,
 ) {
@@ -175,8 +175,11 @@ async fn drive<M: Machine>(
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
     let mut detections: Option<UnboundedReceiver<Detection>> = None;
     let mut congestion: Option<oneshot::Receiver<()>> = None;
+    let mut reads = true;
     machine.start(now());
     loop {
+        let mut emissions = Vec::new();
+        let mut done = false;
         for action in machine.take_actions() {
             match action {
                 Action::Open(link, endpoint) => {
@@ -184,16 +187,31 @@ async fn drive<M: Machine>(
                 }
                 Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
                 Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
-                Action::Emit(emission) => emit(emission),
+                Action::Emit(emission) => emissions.push(emission),
                 Action::Detect(source) => detections = detector::start(source),
                 Action::KillProcessGroup => kill(),
-                Action::Done => return,
+                Action::Done => done = true,
             }
+        }
+        // What came with one read is passed on in one go.
+        if !emissions.is_empty() {
+            if emissions.iter().any(|emission| emission.acknowledgement.is_some()) {
+                commands.expect();
+            }
+            emit(emissions);
+        }
+        if done {
+            return;
         }
         if congestion.is_none() {
             congestion = channel.congestion();
         }
-        let reads = congestion.is_none();
+        let had_read = std::mem::replace(&mut reads, congestion.is_none() && machine.takes_events());
+        if reads && !had_read {
+            // The silence until now was ours, not the server's.
+            machine.received(Link::Stream, &[], now());
+            continue;
+        }
         // A time beyond what the clock can tell never comes.
         let deadline = machine.deadline().and_then(|d| start.checked_add(d));
         let timer = async {
@@ -212,20 +230,15 @@ async fn drive<M: Machine>(
         tokio::select! {
             () = commands.ready() => {
                 // What comes in a burst leaves in one write.
-                for command in commands.take() {
-                    machine.command(command, now());
-                }
+                machine.commands(commands.take(), now());
             }
             happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
             happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
             detection = next_detection(&mut detections) => machine.detected(detection, now()),
-            () = relief => {
-                congestion = None;
-                machine.received(Link::Stream, &[], now());
-            }
+            () = relief => congestion = None,
             () = timer => {
                 if !reads {
-                    // The silence is ours, not the server's: no bytes, but no timeout either.
+                    // As above: no bytes, but no timeout either.
                     machine.received(Link::Stream, &[], now());
                 }
                 machine.tick(now());

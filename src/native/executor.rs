@@ -99,10 +99,9 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
         if transition.changed {
             *self.environment.lock().unwrap_or_else(|e| e.into_inner()) = Some(environment.clone());
             let core = Arc::clone(&self.core);
-            let emit = move |emission| {
-                let owner: Weak<Core> = Arc::downgrade(&core);
-                core.handle.emit(emission, owner);
-            };
+            let weak: Weak<Core> = Arc::downgrade(&core);
+            let owner: Weak<dyn EventOwner> = weak;
+            let emit = move |emissions| core.handle.emit(emissions, &owner);
             let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), handle::seed());
             if let Err(why) = self.handle().launch("mesos-executor", machine, emit, kill_process_group) {
                 self.handle().lifecycle.abort();

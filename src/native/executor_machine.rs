@@ -14,6 +14,7 @@ use crate::driver::DriverError;
 use crate::event::Arg;
 use crate::message::class;
 use crate::proto;
+use bytes::Bytes;
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,16 +131,16 @@ impl ExecutorMachine {
         while let Some(event) = self.session.poll_event() {
             match event {
                 SessionEvent::Ready => self.subscribe(now),
-                SessionEvent::Record(record) => self.record(&record, now),
+                SessionEvent::Record(record) => self.record(record, now),
                 SessionEvent::Answered(answer) => self.answered(&answer),
                 SessionEvent::Refused { head, body } => match head.status {
                     401 => self.fail("Agent refused authentication"),
                     // An agent that does not know this executor (any more) wants it gone.
                     400 if body.contains("cannot be found") => self.give_up(&body, now),
-                    404 | 408 | 429 | 500..=599 => self.not_yet(format!("{} {}: {body}", head.status, head.reason), now),
+                    404 | 408 | 429 | 500..=599 => self.not_yet(format!("{} {}: {body}", head.status, head.reason()), now),
                     status => self.fail(&format!(
                         "Received unexpected '{status} {}' ({body}) for SUBSCRIBE",
-                        head.reason
+                        head.reason()
                     )),
                 },
                 SessionEvent::Lost { reason, .. } => self.lost(reason, now),
@@ -150,6 +151,7 @@ impl ExecutorMachine {
         if self.state == State::Ending && delivered && (self.kill_at.is_none() || self.closing) {
             self.end();
         }
+        self.session.pump(now.elapsed);
         for action in self.session.take_actions() {
             if let Action::Send(_, bytes) = &action {
                 self.counters.sent(bytes.len());
@@ -209,7 +211,7 @@ impl ExecutorMachine {
         self.session.subscribe(&call.body, now.elapsed);
     }
 
-    fn record(&mut self, record: &[u8], now: Now) {
+    fn record(&mut self, record: Bytes, now: Now) {
         let event = match Event::decode(record) {
             Ok(event) => event,
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
@@ -281,7 +283,7 @@ impl ExecutorMachine {
             true => Emission::new("registered", vec![executor, framework, agent]),
             false => Emission::new("reregistered", vec![agent]),
         });
-        self.send_updates(now);
+        self.send_updates();
     }
 
     fn launch(&mut self, task: Vec<u8>) {
@@ -306,7 +308,7 @@ impl ExecutorMachine {
         self.state = State::Silent;
     }
 
-    fn send_updates(&mut self, now: Now) {
+    fn send_updates(&mut self) {
         if !self.session.is_subscribed() {
             return;
         }
@@ -323,7 +325,7 @@ impl ExecutorMachine {
             outgoing.uuid = Some(uuid);
             self.counters.call(outgoing.name);
             self.counters.count("updates_sent");
-            self.session.call(outgoing, now.elapsed);
+            self.session.call(outgoing);
         }
     }
 
@@ -415,6 +417,41 @@ impl ExecutorMachine {
             }
         }
     }
+
+    fn obey(&mut self, command: Command, now: Now) {
+        if matches!(command, Command::Update { .. } | Command::Message { .. }) {
+            self.counters.taken();
+        }
+        match command {
+            _ if self.state == State::Ended => (),
+            Command::Update { uuid, status } => {
+                let sent = false;
+                self.updates.push(Unacknowledged { uuid, status, sent });
+                self.send_updates();
+            }
+            Command::Message { data } if self.session.is_subscribed() => {
+                let message = Some(wire::CallMessage { data: Some(data) });
+                let call = wire::Call {
+                    message,
+                    ..Default::default()
+                };
+                let outgoing = self.encode(wire::SEND_MESSAGE, call);
+                self.counters.call(outgoing.name);
+                self.session.call(outgoing);
+            }
+            Command::Message { .. } => {
+                self.counters.count("calls_dropped");
+                log::warn!("executor {}: no agent, a message is dropped", self.environment.executor_id);
+            }
+            Command::Stop => self.end_within(END_LIMIT, now),
+            Command::Abort if self.state == State::Running => self.state = State::Silent,
+            Command::Abort => (),
+            Command::Close => {
+                self.closing = true;
+                self.end_within(END_LIMIT, now);
+            }
+        }
+    }
 }
 
 impl Machine for ExecutorMachine {
@@ -441,38 +478,9 @@ impl Machine for ExecutorMachine {
         self.settle(now);
     }
 
-    fn command(&mut self, command: Command, now: Now) {
-        if matches!(command, Command::Update { .. } | Command::Message { .. }) {
-            self.counters.taken();
-        }
-        match command {
-            _ if self.state == State::Ended => (),
-            Command::Update { uuid, status } => {
-                let sent = false;
-                self.updates.push(Unacknowledged { uuid, status, sent });
-                self.send_updates(now);
-            }
-            Command::Message { data } if self.session.is_subscribed() => {
-                let message = Some(wire::CallMessage { data: Some(data) });
-                let call = wire::Call {
-                    message,
-                    ..Default::default()
-                };
-                let outgoing = self.encode(wire::SEND_MESSAGE, call);
-                self.counters.call(outgoing.name);
-                self.session.call(outgoing, now.elapsed);
-            }
-            Command::Message { .. } => {
-                self.counters.count("calls_dropped");
-                log::warn!("executor {}: no agent, a message is dropped", self.environment.executor_id);
-            }
-            Command::Stop => self.end_within(END_LIMIT, now),
-            Command::Abort if self.state == State::Running => self.state = State::Silent,
-            Command::Abort => (),
-            Command::Close => {
-                self.closing = true;
-                self.end_within(END_LIMIT, now);
-            }
+    fn commands(&mut self, commands: Vec<Command>, now: Now) {
+        for command in commands {
+            self.obey(command, now);
         }
         self.settle(now);
     }

@@ -50,7 +50,7 @@ impl<C: Send + 'static> Handle<C> {
     pub fn launch<M, E, K>(&self, name: &str, machine: M, emit: E, kill: K) -> Result<(), DriverError>
     where
         M: Machine<Command = C> + Send + 'static,
-        E: FnMut(Emission) + Send + 'static,
+        E: FnMut(Vec<Emission>) + Send + 'static,
         K: FnMut() + Send + 'static,
     {
         if *lock(&self.gate) {
@@ -65,8 +65,10 @@ impl<C: Send + 'static> Handle<C> {
             // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
             match std::panic::catch_unwind(run) {
                 Ok(Ok(())) => (),
-                Ok(Err(why)) => emit(Emission::fatal(&format!("the driver cannot run: {why}"))),
-                Err(_) => emit(Emission::fatal("the driver's thread has panicked: a bug of this module")),
+                Ok(Err(why)) => emit(vec![Emission::fatal(&format!("the driver cannot run: {why}"))]),
+                Err(_) => emit(vec![Emission::fatal(
+                    "the driver's thread has panicked: a bug of this module",
+                )]),
             }
         });
         *thread = Some(started.map_err(|e| DriverError::System(format!("cannot start a thread: {e}")))?);
@@ -82,25 +84,25 @@ impl<C: Send + 'static> Handle<C> {
         }
     }
 
-    /// Passes a callback to the channel, if the driver still delivers.
-    pub fn emit(&self, emission: Emission, owner: Weak<dyn EventOwner>) {
+    /// Passes callbacks to the channel, if the driver still delivers.
+    pub fn emit(&self, emissions: Vec<Emission>, owner: &Weak<dyn EventOwner>) {
         let shut = lock(&self.gate);
-        let delivers = match emission.ends_driver {
+        let delivers = |emission: &Emission| match emission.ends_driver {
             true => self.lifecycle.fail(),
             false => self.lifecycle.is_running(),
         };
-        if delivers && !*shut {
-            self.channel.send(Event {
-                name: emission.name.to_string(),
-                args: emission.args,
-                origin: Some(Origin {
-                    driver: self.id,
-                    owner,
-                    acknowledgement: emission.acknowledgement,
-                    ends_driver: emission.ends_driver,
-                }),
-            });
-        }
+        let event = |emission: Emission| Event {
+            name: emission.name.into(),
+            args: emission.args,
+            origin: Some(Origin {
+                driver: self.id,
+                owner: owner.clone(),
+                acknowledgement: emission.acknowledgement,
+                ends_driver: emission.ends_driver,
+            }),
+        };
+        let delivered = emissions.into_iter().filter(|emission| delivers(emission) && !*shut);
+        self.channel.send_all(delivered.map(event));
     }
 
     /// Makes a transition after which nothing is delivered, and drops what was not delivered yet.

@@ -12,8 +12,9 @@ const MAX_LINE: usize = 8 << 10;
 
 pub const PROTOBUF: &str = "application/x-protobuf";
 
-/// The bytes of a POST of `body` to the API named `api` (`scheduler`, `executor`). SUBSCRIBE goes without `stream_id`.
-pub fn post(endpoint: &Endpoint, api: &str, stream_id: Option<&str>, body: &[u8]) -> Vec<u8> {
+/// The head of a POST to the API named `api` (`scheduler`, `executor`), up to the length of the body. SUBSCRIBE goes without
+/// `stream_id`.
+pub fn post_head(endpoint: &Endpoint, api: &str, stream_id: Option<&str>) -> Vec<u8> {
     let mut head = format!(
         "POST {}/api/v1/{api} HTTP/1.1\r\nHost: {}\r\nAccept: {PROTOBUF}\r\nContent-Type: {PROTOBUF}\r\n",
         endpoint.prefix,
@@ -25,9 +26,22 @@ pub fn post(endpoint: &Endpoint, api: &str, stream_id: Option<&str>, body: &[u8]
     if let Some(id) = stream_id {
         head.push_str(&format!("Mesos-Stream-Id: {id}\r\n"));
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    let mut request = head.into_bytes();
-    request.extend_from_slice(body);
+    head.push_str("Content-Length: ");
+    head.into_bytes()
+}
+
+/// Appends a POST with this head, of [`post_head`].
+pub fn append_post(requests: &mut Vec<u8>, head: &[u8], body: &[u8]) {
+    requests.extend_from_slice(head);
+    requests.extend_from_slice(body.len().to_string().as_bytes());
+    requests.extend_from_slice(b"\r\n\r\n");
+    requests.extend_from_slice(body);
+}
+
+/// The bytes of a single POST.
+pub fn post(endpoint: &Endpoint, api: &str, stream_id: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let mut request = Vec::new();
+    append_post(&mut request, &post_head(endpoint, api, stream_id), body);
     request
 }
 
@@ -52,36 +66,67 @@ impl fmt::Display for HttpError {
     }
 }
 
-/// Status line and headers.
+/// Status line and headers. Most are those of answers to calls, which nobody looks into: they are kept as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     pub status: u16,
-    pub reason: String,
-    headers: Vec<(String, String)>,
+    closes: bool,
+    bytes: Bytes,
 }
 
 impl Head {
     /// The first header of this name; names are compared without regard to case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+    pub fn header(&self, name: &str) -> Option<String> {
+        let mut found = None;
+        // It was parsed before.
+        let _ = parse_head(&self.bytes, |response| {
+            found = first(response.headers, name).map(|value| String::from_utf8_lossy(value).into_owned());
+        });
+        found
     }
 
-    fn has_token(&self, name: &str, token: &str) -> bool {
-        self.header(name)
-            .is_some_and(|value| value.split(',').any(|t| t.trim().eq_ignore_ascii_case(token)))
+    /// The text behind the status.
+    pub fn reason(&self) -> String {
+        let mut reason = String::new();
+        let _ = parse_head(&self.bytes, |response| reason = response.reason.unwrap_or("").to_string());
+        reason
     }
 
     /// The server closes the connection after this response.
     pub fn closes(&self) -> bool {
-        self.has_token("Connection", "close")
+        self.closes
     }
 
     /// How long the server wants to be left alone. (It may also name a date; the usual pauses do for that.)
     pub fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.header("Retry-After").and_then(digits);
+        let seconds = self.header("Retry-After").and_then(|value| digits(&value));
         seconds.map(Duration::from_secs)
     }
+}
+
+/// Calls `look` if `bytes` begin with a whole head; its length then.
+fn parse_head(bytes: &[u8], look: impl FnOnce(&httparse::Response<'_, '_>)) -> Result<Option<usize>, HttpError> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => {
+            look(&response);
+            Ok(Some(length))
+        }
+        Ok(httparse::Status::Partial) if bytes.len() <= MAX_HEAD => Ok(None),
+        Ok(httparse::Status::Partial) => Err(HttpError::HeadTooLong),
+        Err(why) => Err(HttpError::Head(why.to_string())),
+    }
+}
+
+fn first<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<&'a [u8]> {
+    headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
+}
+
+/// Whether the first header of this name has this element.
+fn has_token(headers: &[httparse::Header<'_>], name: &str, token: &str) -> bool {
+    let value = first(headers, name).and_then(|value| std::str::from_utf8(value).ok());
+    value.is_some_and(|value| value.split(',').any(|t| t.trim().eq_ignore_ascii_case(token)))
 }
 
 /// A piece of a response.
@@ -139,9 +184,9 @@ impl ResponseParser {
             match self.state {
                 State::Head => match self.head()? {
                     // 100 and its like announce another response.
-                    Some(head) if head.status < 200 => continue,
-                    Some(head) => {
-                        self.state = body_state(&head)?;
+                    Some((head, _)) if head.status < 200 => continue,
+                    Some((head, body)) => {
+                        self.state = body;
                         return Ok(Some(Part::Head(head)));
                     }
                     None => return Ok(None),
@@ -186,26 +231,19 @@ impl ResponseParser {
         }
     }
 
-    fn head(&mut self) -> Result<Option<Head>, HttpError> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut response = httparse::Response::new(&mut headers);
-        let used = match response.parse(&self.buffer) {
-            Ok(httparse::Status::Complete(used)) => used,
-            Ok(httparse::Status::Partial) if self.buffer.len() <= MAX_HEAD => return Ok(None),
-            Ok(httparse::Status::Partial) => return Err(HttpError::HeadTooLong),
-            Err(why) => return Err(HttpError::Head(why.to_string())),
-        };
-        let head = Head {
-            status: response.code.unwrap_or(0),
-            reason: response.reason.unwrap_or("").to_string(),
-            headers: response
-                .headers
-                .iter()
-                .map(|h| (h.name.to_string(), String::from_utf8_lossy(h.value).into_owned()))
-                .collect(),
-        };
-        self.buffer.advance(used);
-        Ok(Some(head))
+    /// A response's head, and what follows it.
+    fn head(&mut self) -> Result<Option<(Head, State)>, HttpError> {
+        let (mut status, mut closes, mut body) = (0, false, Ok(State::UntilClose));
+        let length = parse_head(&self.buffer, |response| {
+            status = response.code.unwrap_or(0);
+            closes = has_token(response.headers, "Connection", "close");
+            body = body_state(status, response.headers);
+        })?;
+        let Some(length) = length else { return Ok(None) };
+        let bytes = self.buffer.split_to(length).freeze();
+        // What announces another response has no body.
+        let body = if status < 200 { State::Head } else { body? };
+        Ok(Some((Head { status, closes, bytes }, body)))
     }
 
     /// What is here of at most `left` bytes, and how many are left then.
@@ -240,15 +278,18 @@ fn digits(text: &str) -> Option<u64> {
 }
 
 /// RFC 9112, section 6.3, for responses to POST.
-fn body_state(head: &Head) -> Result<State, HttpError> {
-    if head.status == 204 || head.status == 304 {
+fn body_state(status: u16, headers: &[httparse::Header<'_>]) -> Result<State, HttpError> {
+    if status == 204 || status == 304 {
         return Ok(State::Length(0));
     }
-    if head.has_token("Transfer-Encoding", "chunked") {
+    if has_token(headers, "Transfer-Encoding", "chunked") {
         return Ok(State::ChunkSize);
     }
-    match head.header("Content-Length") {
-        Some(text) => digits(text).map(State::Length).ok_or(HttpError::ContentLength),
+    match first(headers, "Content-Length") {
+        Some(value) => {
+            let text = std::str::from_utf8(value).map_err(|_| HttpError::ContentLength)?;
+            digits(text).map(State::Length).ok_or(HttpError::ContentLength)
+        }
         None => Ok(State::UntilClose),
     }
 }

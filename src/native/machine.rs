@@ -48,7 +48,7 @@ impl Emission {
     pub fn fatal(message: &str) -> Self {
         Emission {
             ends_driver: true,
-            ..Emission::new("error", vec![Arg::string(message)])
+            ..Emission::new("error", vec![Arg::string(message.to_string())])
         }
     }
 }
@@ -82,9 +82,18 @@ pub trait Machine {
     /// Connecting failed, or an open link ended.
     fn broken(&mut self, link: Link, reason: String, now: Now);
     fn received(&mut self, link: Link, data: &[u8], now: Now);
+    /// Whether events may come now. If not, what the machine already has is more than the other side takes off it.
+    fn takes_events(&self) -> bool {
+        true
+    }
     /// What [`Action::Detect`] found. For machines that ask for it.
     fn detected(&mut self, _detection: Detection, _now: Now) {}
-    fn command(&mut self, command: Self::Command, now: Now);
+    /// What the program wants, in order.
+    fn commands(&mut self, commands: Vec<Self::Command>, now: Now);
+    #[cfg(test)]
+    fn command(&mut self, command: Self::Command, now: Now) {
+        self.commands(vec![command], now);
+    }
     /// [`Machine::deadline`] has passed.
     fn tick(&mut self, now: Now);
     /// When to call [`Machine::tick`], in time since the start.

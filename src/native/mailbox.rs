@@ -2,6 +2,8 @@
 //!
 //! The first command wakes the thread at once. From then on it looks by itself every [`HOLD`], until it finds nothing: a program
 //! that acknowledges a hundred thousand updates in a second must not pay for a wake-up each, nor the thread write them one by one.
+//! When the thread has just passed on updates it looks by itself too: to wake an idle processor takes Perl's thread longer than to handle
+//! the update.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -76,6 +78,14 @@ impl<C> Receiver<C> {
         }
     }
 
+    /// Commands will come presently: their senders need not wake the thread.
+    pub fn expect(&mut self) {
+        let mut state = self.shared.lock();
+        if !std::mem::replace(&mut state.awake, true) {
+            self.again = Some(Instant::now() + HOLD);
+        }
+    }
+
     /// All commands of now, perhaps none.
     pub fn take(&mut self) -> Vec<C> {
         let mut state = self.shared.lock();
@@ -88,6 +98,35 @@ impl<C> Receiver<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_expected_is_found_without_a_wake_up() {
+        let (sender, mut receiver) = mailbox();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime");
+        runtime.block_on(async {
+            receiver.expect();
+            sender.send(1);
+            assert!(
+                tokio::time::timeout(Duration::ZERO, sender.0.wake.notified()).await.is_err(),
+                "the sender has notified"
+            );
+            let ready = tokio::time::timeout(Duration::from_secs(20), receiver.ready());
+            ready.await.expect("it looks by itself");
+            assert_eq!(receiver.take(), [1]);
+            // Nothing comes: from now on it has to be woken.
+            receiver.expect();
+            receiver.ready().await;
+            assert!(receiver.take().is_empty());
+            assert!(receiver.take().is_empty());
+            sender.send(2);
+            let ready = tokio::time::timeout(Duration::from_secs(20), receiver.ready());
+            ready.await.expect("a wake-up was lost");
+            assert_eq!(receiver.take(), [2]);
+        });
+    }
 
     #[test]
     fn nothing_is_lost_and_the_order_kept() {

@@ -1,6 +1,6 @@
 //! RecordIO: `<decimal length>\n<bytes>`, repeated. Borders of HTTP chunks and of socket reads mean nothing here.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use std::fmt;
 
 /// The longest record that is accepted; an OFFERS event of a very large cluster is a tenth of this.
@@ -27,21 +27,28 @@ impl fmt::Display for RecordError {
     }
 }
 
-/// Takes a stream's bytes in any portions, gives whole records.
+/// Takes a stream's bytes in any portions, gives whole records: slices of a portion where it holds all of a record.
 #[derive(Default)]
 pub struct Decoder {
-    buffer: BytesMut,
+    /// What came and is not taken.
+    ready: Bytes,
     /// Length of the record whose header was read.
     length: Option<usize>,
+    /// The beginning of that record, if it came in earlier portions.
+    partial: BytesMut,
 }
 
 impl Decoder {
-    pub fn feed(&mut self, data: &[u8]) {
-        self.buffer.extend_from_slice(data);
+    pub fn feed(&mut self, data: Bytes) {
+        self.ready = match self.ready.is_empty() {
+            true => data,
+            // The beginning of a header, unless the caller leaves records lying.
+            false => [&self.ready[..], &data[..]].concat().into(),
+        };
     }
 
     /// The next whole record, or `None` until more was fed.
-    pub fn next_record(&mut self) -> Result<Option<Vec<u8>>, RecordError> {
+    pub fn next_record(&mut self) -> Result<Option<Bytes>, RecordError> {
         let length = match self.length {
             Some(length) => length,
             None => match self.header()? {
@@ -49,22 +56,28 @@ impl Decoder {
                 None => return Ok(None),
             },
         };
+        if self.partial.is_empty() && self.ready.len() >= length {
+            self.length = None;
+            return Ok(Some(self.ready.split_to(length)));
+        }
         self.length = Some(length);
-        if self.buffer.len() < length {
+        let missing = length.saturating_sub(self.partial.len()).min(self.ready.len());
+        self.partial.extend_from_slice(&self.ready.split_to(missing));
+        if self.partial.len() < length {
             return Ok(None);
         }
         self.length = None;
-        Ok(Some(self.buffer.split_to(length).to_vec()))
+        Ok(Some(self.partial.split().freeze()))
     }
 
     /// Whether the stream may end here without having broken a record.
     pub fn at_border(&self) -> bool {
-        self.length.is_none() && self.buffer.is_empty()
+        self.length.is_none() && self.ready.is_empty()
     }
 
     fn header(&mut self) -> Result<Option<usize>, RecordError> {
         let mut length = 0;
-        for (index, &byte) in self.buffer.iter().enumerate() {
+        for (index, &byte) in self.ready.iter().enumerate() {
             match byte {
                 b'0'..=b'9' if index < MAX_DIGITS => length = length * 10 + usize::from(byte - b'0'),
                 b'0'..=b'9' => return Err(RecordError::TooLong),
@@ -72,7 +85,7 @@ impl Decoder {
                     if length > MAX_RECORD {
                         return Err(RecordError::TooLong);
                     }
-                    self.buffer.advance(index + 1);
+                    self.ready.advance(index + 1);
                     return Ok(Some(length));
                 }
                 other => return Err(RecordError::NotALength(other)),
@@ -90,9 +103,9 @@ mod tests {
         let mut decoder = Decoder::default();
         let mut found = Vec::new();
         for piece in pieces {
-            decoder.feed(piece);
+            decoder.feed(Bytes::copy_from_slice(piece));
             while let Some(record) = decoder.next_record()? {
-                found.push(record);
+                found.push(record.to_vec());
             }
         }
         Ok(found)
@@ -128,11 +141,11 @@ mod tests {
     fn border() {
         let mut decoder = Decoder::default();
         assert!(decoder.at_border());
-        decoder.feed(b"2\na");
+        decoder.feed(Bytes::from_static(b"2\na"));
         assert_eq!(decoder.next_record(), Ok(None));
         assert!(!decoder.at_border());
-        decoder.feed(b"b");
-        assert_eq!(decoder.next_record(), Ok(Some(b"ab".to_vec())));
+        decoder.feed(Bytes::from_static(b"b"));
+        assert_eq!(decoder.next_record(), Ok(Some(Bytes::from_static(b"ab"))));
         assert!(decoder.at_border());
     }
 }

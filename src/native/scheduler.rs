@@ -223,10 +223,9 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
         let config = self.config.lock().unwrap_or_else(|e| e.into_inner()).take();
         if let (true, Some(config)) = (transition.changed, config) {
             let core = Arc::clone(&self.core);
-            let emit = move |emission| {
-                let owner: Weak<Core> = Arc::downgrade(&core);
-                core.handle.emit(emission, owner);
-            };
+            let weak: Weak<Core> = Arc::downgrade(&core);
+            let owner: Weak<dyn EventOwner> = weak;
+            let emit = move |emissions| core.handle.emit(emissions, &owner);
             let machine = SchedulerMachine::new(config);
             if let Err(why) = self.handle().launch("mesos-scheduler", machine, emit, || ()) {
                 self.handle().lifecycle.abort();

@@ -1,9 +1,11 @@
 //! Arguments of a scheduler driver's calls, checked, and made into calls of the v1 API.
 
+use super::fields;
 use super::wire::scheduler::{self as wire, Call};
 use super::wire::{Id, Launch, Operation, OperationStatus, TaskInfo, TaskStatus, OPERATION_LAUNCH, OPERATION_LAUNCH_GROUP};
 use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
+use bytes::Bytes;
 use prost::Message;
 
 /// A call that is ready but for the framework id, which only the machine knows.
@@ -11,7 +13,8 @@ use prost::Message;
 pub enum Prepared {
     Send {
         name: &'static str,
-        call: Box<Call>,
+        /// Encoded Call.
+        call: Vec<u8>,
         /// Encoded TaskIDs of what is launched.
         tasks: Vec<Vec<u8>>,
         /// Encoded OfferIDs that the call uses up.
@@ -29,14 +32,25 @@ impl Prepared {
     fn send((kind, name): (i32, &'static str), call: Call) -> Self {
         Prepared::Send {
             name,
-            call: Box::new(Call {
+            call: Call {
                 kind: Some(kind),
                 ..call
-            }),
+            }
+            .encode_to_vec(),
             tasks: Vec::new(),
             offers: Vec::new(),
         }
     }
+}
+
+/// A call with the field that stands first in all of them.
+pub fn with_framework_id(framework_id: Option<&Vec<u8>>, call: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(call.len() + framework_id.map_or(0, Vec::len) + 8);
+    if let Some(id) = framework_id {
+        fields::append(&mut whole, 1, id);
+    }
+    whole.extend_from_slice(call);
+    whole
 }
 
 /// Checks and converts `call`. Errors name the argument as the Perl API does.
@@ -105,11 +119,11 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
         },
         SchedulerCall::Acknowledge { status } => {
             explicit(implicit_acknowledgements)?;
-            acknowledgement("status", &status)?.map_or(Prepared::Nothing, acknowledge)
+            acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge)
         }
         SchedulerCall::AcknowledgeOperation { status } => {
             explicit(implicit_acknowledgements)?;
-            operation_acknowledgement("status", &status)?.map_or(Prepared::Nothing, acknowledge)
+            operation_acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge)
         }
         SchedulerCall::AcceptInverseOffers { offer_ids, filters } => Prepared::send(
             wire::ACCEPT_INVERSE_OFFERS,
@@ -153,9 +167,9 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
             wire::SEND_MESSAGE,
             Call {
                 message: Some(wire::Message {
-                    agent_id: Some(id("slaveId", "SlaveID", slave_id)?),
-                    executor_id: Some(id("executorId", "ExecutorID", executor_id)?),
-                    data: Some(data),
+                    agent_id: Some(id("slaveId", "SlaveID", slave_id)?.into()),
+                    executor_id: Some(id("executorId", "ExecutorID", executor_id)?.into()),
+                    data: Some(data.into()),
                 }),
                 ..Default::default()
             },
@@ -191,8 +205,8 @@ fn explicit(implicit_acknowledgements: bool) -> Result<(), DriverError> {
 }
 
 /// What acknowledges an encoded TaskStatus; `None` for one without uuid (made by a master or a driver) or without agent.
-pub fn acknowledgement(name: &'static str, status: &[u8]) -> Result<Option<Acknowledgement>, DriverError> {
-    let status = TaskStatus::decode(status).map_err(|e| problem(name, "TaskStatus", &e))?;
+pub fn acknowledgement(name: &'static str, status: &Bytes) -> Result<Option<Acknowledgement>, DriverError> {
+    let status = TaskStatus::decode(status.clone()).map_err(|e| problem(name, "TaskStatus", &e))?;
     let (Some(uuid), Some(agent_id)) = (status.uuid.filter(|u| !u.is_empty()), status.agent_id) else {
         return Ok(None);
     };
@@ -201,8 +215,8 @@ pub fn acknowledgement(name: &'static str, status: &[u8]) -> Result<Option<Ackno
 }
 
 /// The same for an encoded OperationStatus.
-pub fn operation_acknowledgement(name: &'static str, status: &[u8]) -> Result<Option<Acknowledgement>, DriverError> {
-    let status = OperationStatus::decode(status).map_err(|e| problem(name, "OperationStatus", &e))?;
+pub fn operation_acknowledgement(name: &'static str, status: &Bytes) -> Result<Option<Acknowledgement>, DriverError> {
+    let status = OperationStatus::decode(status.clone()).map_err(|e| problem(name, "OperationStatus", &e))?;
     let Some(uuid) = status.uuid.and_then(|u| u.value).filter(|u| !u.is_empty()) else {
         return Ok(None);
     };
@@ -216,17 +230,23 @@ pub fn operation_acknowledgement(name: &'static str, status: &[u8]) -> Result<Op
 
 pub fn acknowledge(update: Acknowledgement) -> Prepared {
     match update {
-        Acknowledgement::Task { agent_id, task_id, uuid } => Prepared::send(
-            wire::ACKNOWLEDGE,
-            Call {
-                acknowledge: Some(wire::Acknowledge {
-                    agent_id: Some(agent_id),
-                    task_id: Some(task_id),
-                    uuid: Some(uuid),
-                }),
-                ..Default::default()
-            },
-        ),
+        // By far the most frequent call: written without the large structure of all calls.
+        Acknowledgement::Task { agent_id, task_id, uuid } => {
+            let mut acknowledge = Vec::with_capacity(agent_id.len() + task_id.len() + uuid.len() + 8);
+            for (number, value) in [(1, agent_id), (2, task_id), (3, uuid)] {
+                fields::append(&mut acknowledge, number, &value);
+            }
+            let (kind, name) = wire::ACKNOWLEDGE;
+            let mut call = Vec::with_capacity(acknowledge.len() + 8);
+            fields::append_varint(&mut call, 2, kind as u64);
+            fields::append(&mut call, 8, &acknowledge);
+            Prepared::Send {
+                name,
+                call,
+                tasks: Vec::new(),
+                offers: Vec::new(),
+            }
+        }
         Acknowledgement::Operation {
             agent_id,
             resource_provider_id,
@@ -236,10 +256,10 @@ pub fn acknowledge(update: Acknowledgement) -> Prepared {
             wire::ACKNOWLEDGE_OPERATION_STATUS,
             Call {
                 acknowledge_operation_status: Some(wire::AcknowledgeOperationStatus {
-                    agent_id,
-                    resource_provider_id,
-                    uuid: Some(uuid),
-                    operation_id: Some(operation_id),
+                    agent_id: agent_id.map(Vec::from),
+                    resource_provider_id: resource_provider_id.map(Vec::from),
+                    uuid: Some(uuid.into()),
+                    operation_id: Some(operation_id.into()),
                 }),
                 ..Default::default()
             },
@@ -276,14 +296,15 @@ pub fn decline(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Prepared {
     let (kind, name) = wire::DECLINE;
     Prepared::Send {
         name,
-        call: Box::new(Call {
+        call: Call {
             kind: Some(kind),
             decline: Some(wire::Decline {
                 offer_ids: offer_ids.clone(),
                 filters,
             }),
             ..Default::default()
-        }),
+        }
+        .encode_to_vec(),
         tasks: Vec::new(),
         offers: offer_ids,
     }
@@ -336,7 +357,7 @@ fn accept(
     let (kind, call_name) = wire::ACCEPT;
     Ok(Prepared::Send {
         name: call_name,
-        call: Box::new(Call {
+        call: Call {
             kind: Some(kind),
             accept: Some(wire::Accept {
                 offer_ids: offer_ids.clone(),
@@ -344,7 +365,8 @@ fn accept(
                 filters: optional("filters", "Filters", filters)?,
             }),
             ..Default::default()
-        }),
+        }
+        .encode_to_vec(),
         tasks,
         offers: offer_ids,
     })
@@ -455,17 +477,18 @@ mod tests {
     fn only_updates_that_want_it_are_acknowledged() {
         let mut status = Vec::new();
         fields::append(&mut status, 1, &fields::id("t"));
-        assert_eq!(acknowledgement("status", &status), Ok(None));
+        let acknowledgement = |status: &[u8]| acknowledgement("status", &Bytes::copy_from_slice(status));
+        assert_eq!(acknowledgement(&status), Ok(None));
         fields::append(&mut status, 11, b"");
         fields::append(&mut status, 5, &fields::id("s"));
-        assert_eq!(acknowledgement("status", &status), Ok(None), "an empty uuid");
+        assert_eq!(acknowledgement(&status), Ok(None), "an empty uuid");
         fields::append(&mut status, 11, &[7; 16]);
         let update = Acknowledgement::Task {
-            agent_id: fields::id("s"),
-            task_id: fields::id("t"),
-            uuid: vec![7; 16],
+            agent_id: fields::id("s").into(),
+            task_id: fields::id("t").into(),
+            uuid: vec![7; 16].into(),
         };
-        assert_eq!(acknowledgement("status", &status), Ok(Some(update.clone())));
+        assert_eq!(acknowledgement(&status), Ok(Some(update.clone())));
         let call = || SchedulerCall::Acknowledge { status: status.clone() };
         assert_eq!(prepare(call(), false), Ok(acknowledge(update)));
         assert!(refused(call()).starts_with("status: this driver acknowledges updates itself"));

@@ -15,6 +15,7 @@ use super::wire::scheduler::{self as wire, Event};
 use super::wire::Offer;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
+use bytes::Bytes;
 use prost::Message;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -34,6 +35,8 @@ const LONGEST_HEARTBEAT: f64 = 86_400.0;
 /// How long queued calls may take after `stop`, and after `close` alone.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Acknowledgements that may wait or be unanswered. While there are more, the master's next updates are not read.
+const ACKNOWLEDGEMENTS: usize = 10_000;
 /// For offers that come after an abort: a day.
 const ABORTED_REFUSAL: f64 = 86_400.0;
 /// The ERROR for an id that no framework can have any more.
@@ -94,6 +97,8 @@ pub struct SchedulerMachine {
     pause: Duration,
     /// Offers that the program may use, to be given back by an abort.
     offers: HashSet<Vec<u8>>,
+    /// How many acknowledgements were queued to this subscription and are not answered.
+    acknowledgements: usize,
     end_by: Option<Duration>,
     actions: Vec<Action>,
 }
@@ -114,6 +119,7 @@ impl SchedulerMachine {
             backoff: Backoff::new(BACKOFF_CAP, config.seed),
             pause: Duration::ZERO,
             offers: HashSet::new(),
+            acknowledgements: 0,
             end_by: None,
             actions: Vec::new(),
             config,
@@ -147,7 +153,7 @@ impl SchedulerMachine {
         while let Some(event) = self.session.poll_event() {
             match event {
                 SessionEvent::Ready => self.subscribe(now),
-                SessionEvent::Record(record) => self.record(&record, now),
+                SessionEvent::Record(record) => self.record(record, now),
                 SessionEvent::Answered(answer) => self.answered(answer, now),
                 SessionEvent::Refused { head, body } => self.refused(&head, &body, now),
                 SessionEvent::Lost { reason, unsent } => self.lost(reason, unsent, now),
@@ -156,6 +162,7 @@ impl SchedulerMachine {
         if self.state == State::Ending && self.session.is_drained() {
             self.end();
         }
+        self.session.pump(now.elapsed);
         for action in self.session.take_actions() {
             if let Action::Send(_, bytes) = &action {
                 self.config.counters.sent(bytes.len());
@@ -175,7 +182,7 @@ impl SchedulerMachine {
         self.session.subscribe(&call, now.elapsed);
     }
 
-    fn record(&mut self, record: &[u8], now: Now) {
+    fn record(&mut self, record: Bytes, now: Now) {
         let event = match Event::decode(record) {
             Ok(event) => event,
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
@@ -205,7 +212,7 @@ impl SchedulerMachine {
             return self.session.lose("SUBSCRIBED without a framework id".to_string());
         };
         let known = self.registration.id().is_some();
-        if !self.registration.subscribed(id.clone()) {
+        if !self.registration.subscribed(id.to_vec()) {
             return self.fail("The master registered this framework under another id");
         }
         let text = registration::value(&id).unwrap_or_default();
@@ -235,7 +242,9 @@ impl SchedulerMachine {
         if self.config.reconcile_on_registration && self.state == State::Running {
             self.send(calls::reconcile(), now);
         }
-        let master = subscribed.master_info.unwrap_or_else(|| master_info(self.session.target()));
+        let master = subscribed
+            .master_info
+            .unwrap_or_else(|| master_info(self.session.target()).into());
         let master = Arg::message(class::MASTER_INFO, master);
         self.emit(match first {
             true => Emission::new("registered", vec![Arg::message(class::FRAMEWORK_ID, id), master]),
@@ -258,7 +267,7 @@ impl SchedulerMachine {
                     self.config.counters.count("updates_received");
                 }
                 if let Some(id) = event.rescind.as_ref().and_then(|r| r.offer_id.as_ref()) {
-                    self.offers.remove(id);
+                    self.offers.remove(&id[..]);
                 }
                 match callback(event, self.config.implicit_acknowledgements) {
                     Ok(Some(emission)) => self.emit(emission),
@@ -269,7 +278,7 @@ impl SchedulerMachine {
         }
     }
 
-    fn offered(&mut self, offers: Vec<Vec<u8>>, now: Now) {
+    fn offered(&mut self, offers: Vec<Bytes>, now: Now) {
         let ids: Vec<Vec<u8>> = offers.iter().filter_map(|o| Offer::decode(&o[..]).ok()?.id).collect();
         match self.state {
             State::Running if !offers.is_empty() => {
@@ -295,6 +304,7 @@ impl SchedulerMachine {
         log::warn!("framework {}, master {}: {reason}", self.framework(), self.session.target());
         self.last_reason = reason;
         self.offers.clear();
+        self.acknowledgements = 0;
         let since = self.subscribed_since.take();
         if let Some(since) = since {
             if now.elapsed >= since + STABLE {
@@ -323,7 +333,7 @@ impl SchedulerMachine {
         match prepared {
             Prepared::Send {
                 name,
-                mut call,
+                call,
                 tasks,
                 offers,
             } => {
@@ -333,11 +343,11 @@ impl SchedulerMachine {
                 for id in &offers {
                     self.offers.remove(id);
                 }
-                call.framework_id = self.registration.id().cloned();
                 self.config.counters.call(name);
-                let mut outgoing = Outgoing::new(name, call.encode_to_vec());
+                self.acknowledgements += usize::from(name == wire::ACKNOWLEDGE.1);
+                let mut outgoing = Outgoing::new(name, calls::with_framework_id(self.registration.id(), &call));
                 outgoing.tasks = tasks;
-                self.session.call(outgoing, now.elapsed);
+                self.session.call(outgoing);
             }
             Prepared::Roles { revive, roles } => {
                 self.registration.change_roles(revive, &roles);
@@ -357,6 +367,37 @@ impl SchedulerMachine {
                 }
             }
             Prepared::Nothing => (),
+        }
+    }
+
+    fn obey(&mut self, command: Command, now: Now) {
+        if matches!(command, Command::Call(_)) {
+            self.config.counters.taken();
+        }
+        match command {
+            _ if self.state == State::Ended => (),
+            Command::Call(prepared) if self.state != State::Ending => self.send(prepared, now),
+            Command::Acknowledge(update) if self.state == State::Running => self.send(calls::acknowledge(update), now),
+            Command::Call(_) | Command::Acknowledge(_) => (),
+            Command::Stop { failover } => {
+                if !failover {
+                    self.send(calls::teardown(), now);
+                }
+                self.end_within(STOP_LIMIT, now);
+            }
+            Command::Abort if self.state == State::Running => {
+                self.state = State::Aborted;
+                if self.session.is_subscribed() {
+                    self.send(calls::roles(false, Vec::new()), now);
+                    let outstanding = self.offers.drain().collect();
+                    self.refuse(outstanding, now);
+                } else {
+                    self.session.close();
+                }
+            }
+            Command::Abort => (),
+            Command::Close if self.state == State::Ending => (),
+            Command::Close => self.end_within(CLOSE_LIMIT, now),
         }
     }
 
@@ -407,34 +448,13 @@ impl Machine for SchedulerMachine {
         self.settle(now);
     }
 
-    fn command(&mut self, command: Command, now: Now) {
-        if matches!(command, Command::Call(_)) {
-            self.config.counters.taken();
-        }
-        match command {
-            _ if self.state == State::Ended => (),
-            Command::Call(prepared) if self.state != State::Ending => self.send(prepared, now),
-            Command::Acknowledge(update) if self.state == State::Running => self.send(calls::acknowledge(update), now),
-            Command::Call(_) | Command::Acknowledge(_) => (),
-            Command::Stop { failover } => {
-                if !failover {
-                    self.send(calls::teardown(), now);
-                }
-                self.end_within(STOP_LIMIT, now);
-            }
-            Command::Abort if self.state == State::Running => {
-                self.state = State::Aborted;
-                if self.session.is_subscribed() {
-                    self.send(calls::roles(false, Vec::new()), now);
-                    let outstanding = self.offers.drain().collect();
-                    self.refuse(outstanding, now);
-                } else {
-                    self.session.close();
-                }
-            }
-            Command::Abort => (),
-            Command::Close if self.state == State::Ending => (),
-            Command::Close => self.end_within(CLOSE_LIMIT, now),
+    fn takes_events(&self) -> bool {
+        self.acknowledgements <= ACKNOWLEDGEMENTS
+    }
+
+    fn commands(&mut self, commands: Vec<Command>, now: Now) {
+        for command in commands {
+            self.obey(command, now);
         }
         self.settle(now);
     }

@@ -8,6 +8,7 @@ use super::http::{self, Head, Part, ResponseParser};
 use super::machine::{Action, Link};
 use super::pipeline::{Answer, Outgoing, Pipeline};
 use super::recordio::Decoder;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub enum SessionEvent {
     /// The stream is connected: call [`Session::subscribe`].
     Ready,
     /// A record of the stream. The first one that means success is told by [`Session::subscribed`].
-    Record(Vec<u8>),
+    Record(Bytes),
     Answered(Answer),
     /// SUBSCRIBE was answered with something other than 200 and a redirect. The session is closed.
     Refused {
@@ -77,6 +78,8 @@ pub struct Session {
     /// How long a subscribed stream may be silent.
     silence: Option<Duration>,
     calls: Pipeline,
+    /// The beginning of each call's request to the present target.
+    calls_head: Option<Vec<u8>>,
     calls_link: CallsLink,
     calls_deadline: Option<Duration>,
     draining: bool,
@@ -102,6 +105,7 @@ impl Session {
             stream_id: None,
             silence: None,
             calls: Pipeline::default(),
+            calls_head: None,
             calls_link: CallsLink::Closed,
             calls_deadline: None,
             draining: false,
@@ -176,10 +180,9 @@ impl Session {
         self.deadline = silence.map(|s| now + s);
     }
 
-    /// Queues a call of a subscribed session.
-    pub fn call(&mut self, call: Outgoing, now: Duration) {
+    /// Queues a call of a subscribed session for the next [`pump`](Self::pump).
+    pub fn call(&mut self, call: Outgoing) {
         self.calls.push(call);
-        self.pump(now);
     }
 
     /// From now on the end of the stream is expected: queued calls are still sent and answered.
@@ -204,6 +207,7 @@ impl Session {
         self.refusal = None;
         self.streaming = false;
         self.stream_id = None;
+        self.calls_head = None;
         self.silence = None;
         self.events.clear();
         self.calls.clear()
@@ -308,7 +312,7 @@ impl Session {
                         let room = MAX_REFUSAL.saturating_sub(kept.len()).min(body.len());
                         kept.extend_from_slice(&body[..room]);
                     }
-                    None => self.record_data(&body)?,
+                    None => self.record_data(body)?,
                 },
                 Part::End => {
                     match self.refusal.take() {
@@ -326,16 +330,16 @@ impl Session {
         if std::mem::replace(&mut self.streaming, true) {
             return Err("a second response on the event stream".to_string());
         }
-        match head.header("Content-Type") {
+        match head.header("Content-Type").as_deref() {
             Some(http::PROTOBUF) => (),
             other => return Err(format!("the event stream has the content type {:?}", other.unwrap_or(""))),
         }
-        let plain = |id: &&str| id.len() <= 256 && id.bytes().all(|b| b.is_ascii_graphic());
-        self.stream_id = head.header("Mesos-Stream-Id").filter(plain).map(str::to_string);
+        let plain = |id: &String| id.len() <= 256 && id.bytes().all(|b| b.is_ascii_graphic());
+        self.stream_id = head.header("Mesos-Stream-Id").filter(plain);
         Ok(())
     }
 
-    fn record_data(&mut self, body: &[u8]) -> Result<(), String> {
+    fn record_data(&mut self, body: Bytes) -> Result<(), String> {
         self.records.feed(body);
         while let Some(record) = self.records.next_record().map_err(|e| e.to_string())? {
             self.events.push_back(SessionEvent::Record(record));
@@ -344,10 +348,10 @@ impl Session {
     }
 
     fn redirect(&mut self, head: &Head, now: Duration) -> Result<(), String> {
-        let location = head.header("Location").unwrap_or("");
+        let location = head.header("Location").unwrap_or_default();
         let leader = self
             .target
-            .redirected(location, self.api)
+            .redirected(&location, self.api)
             .map_err(|why| format!("{} to {location:?}: {why}", head.status))?;
         let hops = self.hops + 1;
         if hops > MAX_HOPS {
@@ -382,12 +386,18 @@ impl Session {
     }
 
     /// Sends what the window lets through, opening the connection for calls first.
-    fn pump(&mut self, now: Duration) {
+    pub fn pump(&mut self, now: Duration) {
         match self.calls_link {
             CallsLink::Open => {
+                let mut requests = Vec::new();
                 while let Some(call) = self.calls.next_to_send() {
-                    let request = http::post(&self.target, self.api, self.stream_id.as_deref(), &call.body);
-                    self.actions.push(Action::Send(Link::Calls, request));
+                    let head = self
+                        .calls_head
+                        .get_or_insert_with(|| http::post_head(&self.target, self.api, self.stream_id.as_deref()));
+                    http::append_post(&mut requests, head, &call.body);
+                }
+                if !requests.is_empty() {
+                    self.actions.push(Action::Send(Link::Calls, requests));
                 }
                 match self.calls.has_unanswered() {
                     true => drop(self.calls_deadline.get_or_insert(now + ANSWER_TIMEOUT)),

@@ -4,6 +4,8 @@
 //! Field numbers are those of mesos.v1.scheduler and mesos.v1.executor; where v0 differs (Subscribe), v1 counts. Enums are plain
 //! integers so that types of later versions decode, and are ignored.
 
+use bytes::Bytes;
+
 /// Any message whose only interesting field is a string `value`, number 1: all ids.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Id {
@@ -14,14 +16,14 @@ pub struct Id {
 /// What the drivers read of a TaskStatus.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct TaskStatus {
-    #[prost(bytes = "vec", optional, tag = "1")]
-    pub task_id: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub task_id: Option<Bytes>,
     #[prost(int32, optional, tag = "2")]
     pub state: Option<i32>,
-    #[prost(bytes = "vec", optional, tag = "5")]
-    pub agent_id: Option<Vec<u8>>,
-    #[prost(bytes = "vec", optional, tag = "11")]
-    pub uuid: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "5")]
+    pub agent_id: Option<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "11")]
+    pub uuid: Option<Bytes>,
 }
 
 /// What the drivers read of a TaskInfo.
@@ -36,21 +38,21 @@ pub struct TaskInfo {
 /// What the driver reads of an OperationStatus.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct OperationStatus {
-    #[prost(bytes = "vec", optional, tag = "1")]
-    pub operation_id: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub operation_id: Option<Bytes>,
     #[prost(message, optional, tag = "5")]
     pub uuid: Option<Uuid>,
-    #[prost(bytes = "vec", optional, tag = "6")]
-    pub agent_id: Option<Vec<u8>>,
-    #[prost(bytes = "vec", optional, tag = "7")]
-    pub resource_provider_id: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "6")]
+    pub agent_id: Option<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "7")]
+    pub resource_provider_id: Option<Bytes>,
 }
 
 /// UUID
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Uuid {
-    #[prost(bytes = "vec", optional, tag = "1")]
-    pub value: Option<Vec<u8>>,
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub value: Option<Bytes>,
 }
 
 /// What the driver reads of an Offer.
@@ -130,6 +132,8 @@ pub mod executor;
 
 /// mesos.v1.scheduler
 pub mod scheduler {
+    use bytes::Bytes;
+
     pub const SUBSCRIBED: i32 = 1;
     pub const OFFERS: i32 = 2;
     pub const RESCIND: i32 = 3;
@@ -190,64 +194,64 @@ pub mod scheduler {
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct InverseOffers {
         /// InverseOffer[]
-        #[prost(bytes = "vec", repeated, tag = "1")]
-        pub inverse_offers: Vec<Vec<u8>>,
+        #[prost(bytes = "bytes", repeated, tag = "1")]
+        pub inverse_offers: Vec<Bytes>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Subscribed {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub framework_id: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "1")]
+        pub framework_id: Option<Bytes>,
         #[prost(double, optional, tag = "2")]
         pub heartbeat_interval_seconds: Option<f64>,
-        #[prost(bytes = "vec", optional, tag = "3")]
-        pub master_info: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "3")]
+        pub master_info: Option<Bytes>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Offers {
         /// Offer[]
-        #[prost(bytes = "vec", repeated, tag = "1")]
-        pub offers: Vec<Vec<u8>>,
+        #[prost(bytes = "bytes", repeated, tag = "1")]
+        pub offers: Vec<Bytes>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Rescind {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub offer_id: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "1")]
+        pub offer_id: Option<Bytes>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Update {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub status: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "1")]
+        pub status: Option<Bytes>,
     }
 
     /// Both ways: an executor's message in an Event, one for an executor in a Call.
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Message {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub agent_id: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "2")]
-        pub executor_id: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "3")]
-        pub data: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "1")]
+        pub agent_id: Option<Bytes>,
+        #[prost(bytes = "bytes", optional, tag = "2")]
+        pub executor_id: Option<Bytes>,
+        #[prost(bytes = "bytes", optional, tag = "3")]
+        pub data: Option<Bytes>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Failure {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub agent_id: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "2")]
-        pub executor_id: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "1")]
+        pub agent_id: Option<Bytes>,
+        #[prost(bytes = "bytes", optional, tag = "2")]
+        pub executor_id: Option<Bytes>,
         #[prost(int32, optional, tag = "3")]
         pub status: Option<i32>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Error {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub message: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "1")]
+        pub message: Option<Bytes>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -388,10 +392,10 @@ pub mod scheduler {
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct ReconcileTask {
-        #[prost(bytes = "vec", optional, tag = "1")]
-        pub task_id: Option<Vec<u8>>,
-        #[prost(bytes = "vec", optional, tag = "2")]
-        pub agent_id: Option<Vec<u8>>,
+        #[prost(bytes = "bytes", optional, tag = "1")]
+        pub task_id: Option<Bytes>,
+        #[prost(bytes = "bytes", optional, tag = "2")]
+        pub agent_id: Option<Bytes>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -423,7 +427,7 @@ mod tests {
             let outer = scheduler::Event::decode(&record[..]).expect("event");
             assert_eq!(outer.kind, full.r#type);
             let inner = outer.update.and_then(|u| u.status);
-            assert_eq!(inner, full.update.map(|u| u.status.encode_to_vec()));
+            assert_eq!(inner, full.update.map(|u| u.status.encode_to_vec().into()));
             let offers = outer.offers.map(|o| o.offers.len());
             assert_eq!(offers, full.offers.map(|o| o.offers.len()));
             let failure = outer

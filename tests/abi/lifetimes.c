@@ -114,9 +114,9 @@ append(uint8_t *to, size_t at, const void *from, size_t length)
     return at + length;
 }
 
-/* A task on the embedded cluster; its first update's receipt is kept until `acknowledge_late`. */
+/* A task on the embedded cluster; its first update is kept beyond the driver's end, and acknowledged then or not. */
 static void
-receipt(const char *helper, int acknowledge_late)
+late_acknowledgement(const char *helper, int acknowledge_late)
 {
     static const char name[] = "\n\001t\022\003\n\001i", command[] = ":\007\032\005false",
         cpus[] = "\"\023\n\004cpus\020\000\032\011\011\232\231\231\231\231\231\271?"; /* a scalar, 0.1 */
@@ -124,7 +124,6 @@ receipt(const char *helper, int acknowledge_late)
     MesosDispatcher *dispatcher = NULL;
     MesosSchedulerDriver *driver;
     MesosEvent *event;
-    MesosReceipt *owed = NULL, *again = NULL;
     MesosBytes offer, offer_id, none = { NULL, 0 }, task;
     MesosBytesList offers, tasks;
     uint8_t encoded[256];
@@ -156,18 +155,13 @@ receipt(const char *helper, int acknowledge_late)
 
     event = expect(channel, dispatcher, "statusUpdate");
     CHECK(mesos_event_driver(event) == mesos_scheduler_driver_id(driver));
-    OK(mesos_event_receipt(event, &owed));
-    CHECK(owed);
-    OK(mesos_event_receipt(event, &again));
-    CHECK(!again); /* only once */
-    mesos_event_free(event);
+    CHECK(!mesos_event_ends_driver(event));
     OK(mesos_scheduler_driver_stop(driver, false, &status));
     CHECK(status == 4);
     mesos_scheduler_driver_free(driver);
     if (acknowledge_late)
-        OK(mesos_receipt_acknowledge(owed)); /* nobody is left to hear it */
-    else
-        mesos_receipt_free(owed);
+        OK(mesos_event_acknowledge(event)); /* nobody is left to hear it */
+    mesos_event_free(event);
     mesos_channel_free(channel);
     mesos_dispatcher_free(dispatcher);
 }
@@ -183,7 +177,7 @@ in_child(MesosChannel *channel, MesosDispatcher *dispatcher, MesosSchedulerDrive
     refused = mesos_channel_take(channel, &taken) == MESOS_FORKED && says("before the fork")
         && mesos_channel_size(channel) == 0 && mesos_dispatcher_notify(dispatcher) == MESOS_FORKED
         && mesos_scheduler_driver_start(driver, &status) == MESOS_FORKED
-        && mesos_channel_send(channel, event) == MESOS_FORKED && mesos_event_name(NULL).len == 0;
+        && mesos_event_acknowledge(event) == MESOS_FORKED && mesos_channel_send(channel, event) == MESOS_FORKED && mesos_event_name(NULL).len == 0;
     mesos_scheduler_driver_free(driver);
     mesos_dispatcher_free(dispatcher);
     mesos_channel_free(channel);
@@ -242,8 +236,8 @@ main(int argc, char **argv)
         any_order(orders[i], "local", argv[1]);
     }
     unreachable_master();
-    receipt(argv[1], 0);
-    receipt(argv[1], 1);
+    late_acknowledgement(argv[1], 0);
+    late_acknowledgement(argv[1], 1);
     forked(argv[1]);
     return 0;
 }

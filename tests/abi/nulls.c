@@ -11,7 +11,6 @@ frees(void)
     mesos_channel_free(NULL);
     mesos_dispatcher_free(NULL);
     mesos_event_free(NULL);
-    mesos_receipt_free(NULL);
     mesos_scheduler_driver_free(NULL);
     mesos_executor_driver_free(NULL);
     mesos_decoder_free(NULL);
@@ -23,7 +22,6 @@ handles(void)
     MesosChannel *channel = NULL;
     MesosDispatcher *dispatcher = NULL;
     MesosEvent *event = NULL;
-    MesosReceipt *receipt = NULL;
     MesosArg arg;
 
     FAILS(mesos_channel_new(NULL), MESOS_NULL_POINTER, "no place for the result");
@@ -53,9 +51,8 @@ handles(void)
     OK(mesos_event_push(event, bytes("String"), false, none));
     FAILS(mesos_event_arg(event, 0, NULL), MESOS_NULL_POINTER, "no place");
     FAILS(mesos_event_push_item(event, none), MESOS_BAD_ARGUMENT, "not a list");
-    FAILS(mesos_event_receipt(NULL, &receipt), MESOS_NULL_POINTER, "");
-    FAILS(mesos_event_receipt(event, NULL), MESOS_NULL_POINTER, "no place");
-    FAILS(mesos_receipt_acknowledge(NULL), MESOS_NULL_POINTER, "receipt");
+    FAILS(mesos_event_acknowledge(NULL), MESOS_NULL_POINTER, "event");
+    CHECK(!mesos_event_ends_driver(NULL));
     mesos_event_free(event);
     mesos_channel_free(channel);
 }

@@ -126,6 +126,7 @@ pub fn tables(set: &FileDescriptorSet) -> String {
 
     let mut fields = String::new();
     let mut classes = String::new();
+    let mut defaults = vec!["D::None".to_string()];
     let mut field_count = 0;
     for message in &types.messages {
         let descriptor = message.descriptor;
@@ -143,18 +144,23 @@ pub fn tables(set: &FileDescriptorSet) -> String {
                 Label::Required => "Required",
                 Label::Repeated => "Repeated",
             };
+            let default = default_value(&types, field);
+            let default = defaults.iter().position(|known| *known == default).unwrap_or_else(|| {
+                defaults.push(default);
+                defaults.len() - 1
+            });
+            assert!(default <= 255, "too many different defaults");
             let of = match field.r#type() {
                 Type::Message | Type::Enum => indexes[field.type_name().trim_start_matches('.')],
                 _ => 0,
             };
             writeln!(
                 fields,
-                "    f({}, {}, {label}, {:?}, {of}, {}, {}),",
+                "    f({}, {}, {label}, {:?}, {of}, {}, {default}),",
                 field.number(),
                 keys.binary_search(&field.name()).expect("key"),
                 field.r#type(),
                 field.oneof_index.map_or(0, |i| i + 1),
-                default_value(&types, field),
             )
             .unwrap();
         }
@@ -188,9 +194,11 @@ pub fn tables(set: &FileDescriptorSet) -> String {
         "\n#[rustfmt::skip]\npub static FIELDS: [Field; {field_count}] = [\n{fields}];"
     )
     .unwrap();
+    writeln!(text, "\n#[rustfmt::skip]\npub static DEFAULTS: [D; {}] = [", defaults.len()).unwrap();
+    defaults.iter().for_each(|default| writeln!(text, "    {default},").unwrap());
     writeln!(
         text,
-        "\n#[rustfmt::skip]\npub static ENUMS: [Enum; {}] = [",
+        "];\n\n#[rustfmt::skip]\npub static ENUMS: [Enum; {}] = [",
         types.enums.len()
     )
     .unwrap();

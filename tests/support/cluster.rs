@@ -149,7 +149,7 @@ pub fn run(
             std::thread::sleep(Duration::from_millis(2));
             continue;
         };
-        match event.name.as_str() {
+        match &*event.name {
             "resourceOffers" => {
                 for offer in list(&event, 0) {
                     book.launch(&driver, &proto::Offer::decode(&offer[..]).expect("offer"));
@@ -161,13 +161,13 @@ pub fn run(
                     book.framework_id = message::<proto::FrameworkId>(&event, 0).value;
                 }
                 let master: proto::MasterInfo = message(&event, event.args.len() - 1);
-                book.connection.push(event.name);
+                book.connection.push(event.name.into_owned());
                 if has_agent(master.port) {
                     // Launches may have been lost on their way: the master knows.
                     book.reconcile(&driver);
                 }
             }
-            "disconnected" => book.connection.push(event.name),
+            "disconnected" => book.connection.push(event.name.into_owned()),
             "offerRescinded" => (),
             other => panic!("{other}: {event:?}"),
         }

@@ -54,9 +54,9 @@ impl Framework {
     /// Handles what is queued; whether there was something.
     pub fn step(&mut self) -> bool {
         let Some(event) = self.channel.take() else { return false };
-        match event.name.as_str() {
+        match &*event.name {
             "statusUpdate" => self.update(&event),
-            "registered" | "reregistered" | "disconnected" => self.connection.push(event.name),
+            "registered" | "reregistered" | "disconnected" => self.connection.push(event.name.into_owned()),
             other => panic!("{other}: {event:?}"),
         }
         true

@@ -46,7 +46,7 @@ pub fn expect(channel: &Channel, name: &str) -> Event {
 /// The bytes of a scalar argument.
 pub fn bytes(event: &Event, index: usize) -> Vec<u8> {
     match event.args.get(index) {
-        Some(Arg::Scalar(_, bytes)) => bytes.clone(),
+        Some(Arg::Scalar(_, bytes)) => bytes.to_vec(),
         other => panic!("argument {index} is {other:?}"),
     }
 }
@@ -54,7 +54,7 @@ pub fn bytes(event: &Event, index: usize) -> Vec<u8> {
 /// The items of a list argument.
 pub fn list(event: &Event, index: usize) -> Vec<Vec<u8>> {
     match event.args.get(index) {
-        Some(Arg::List(_, items)) => items.clone(),
+        Some(Arg::List(_, items)) => items.iter().map(|item| item.to_vec()).collect(),
         other => panic!("argument {index} is {other:?}"),
     }
 }

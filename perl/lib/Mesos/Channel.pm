@@ -20,9 +20,7 @@ sub send {
 
 sub recv {
     my ($self) = @_;
-    my (undef, $receipt, @event) = $self->_take;
-    # Whoever takes an event off the queue has it: nobody else could acknowledge it later.
-    $receipt->acknowledge if $receipt;
+    my @event = $self->_take;
     return wantarray ? @event : @event ? $#event : undef;
 }
 
@@ -59,9 +57,6 @@ sub _describe { defined $_[0] ? ref $_[0] ? "a reference ($_[0])" : qq("$_[0]") 
 
 sub DEMOLISH { $_[0]->_xs_free }
 
-sub CLONE_SKIP {1}
-
-package Mesos::Channel::Receipt;
 sub CLONE_SKIP {1}
 
 package Mesos::Channel::Event;

@@ -12,7 +12,15 @@ use namespace::autoclean;
 use constant BATCH => 64;
 
 has channel => (is => 'ro', isa => InstanceOf['Mesos::Channel'], default => sub { Mesos::Channel->new });
-has cb => (is => 'ro', isa => CodeLike, writer => 'set_cb', default => sub { sub { } });
+has cb => (
+    is      => 'ro',
+    isa     => CodeLike,
+    writer  => 'set_cb',
+    default => sub { sub { } },
+    trigger => sub { delete $_[0]{_consumer} },
+);
+# Whose events `cb` dispatches, if it does no more than that: Mesos::Role::HasDispatcher sets it, weakly.
+has _consumer => (is => 'bare', init_arg => undef);
 
 # Threads and watchers do not survive a fork: the child must not serve its parent's events.
 has _pid => (is => 'ro', init_arg => undef, default => sub {$$});
@@ -50,6 +58,7 @@ sub ready {
     my $wait = $self->{_wait};
     return $self->call if $wait && !$wait->{busy} && !$wait->{serve};
     local $self->{_end_batch} = 0;
+    return $self->_dispatch_batch(BATCH) if $self->{_consumer} && $self->can('call') == \&call;
     for (1 .. BATCH) {
         my $before = $taken;
         $self->call;

@@ -30,14 +30,11 @@ fn names(actions: &[Action]) -> Vec<&'static str> {
 
 /// The Calls that are sent.
 fn sent(actions: &[Action]) -> Vec<wire::Call> {
-    let sent = actions.iter().filter_map(|action| match action {
-        Action::Send(_, bytes) => {
-            let start = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("head") + 4;
-            Some(wire::Call::decode(&bytes[start..]).expect("call"))
-        }
-        _ => None,
+    let sent = actions.iter().flat_map(|action| match action {
+        Action::Send(_, bytes) => captures::bodies(bytes),
+        _ => Vec::new(),
     });
-    sent.collect()
+    sent.map(|body| wire::Call::decode(body).expect("call")).collect()
 }
 
 fn chunk(event: &Event) -> Vec<u8> {

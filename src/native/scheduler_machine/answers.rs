@@ -13,6 +13,9 @@ impl SchedulerMachine {
         let name = answer.call.name;
         let accepted = (200..=299).contains(&status);
         self.config.counters.answer(status);
+        if name == wire::ACKNOWLEDGE.1 {
+            self.acknowledgements = self.acknowledgements.saturating_sub(1);
+        }
         match (name, accepted) {
             (_, false) => self.config.counters.count("calls_refused"),
             ("ACKNOWLEDGE", true) => self.config.counters.count("updates_acknowledged"),
@@ -70,7 +73,7 @@ impl SchedulerMachine {
     }
 
     pub(super) fn refused(&mut self, head: &Head, body: &str, now: Now) {
-        let (status, reason) = (head.status, &head.reason);
+        let (status, reason) = (head.status, head.reason());
         self.waits_for(head);
         self.config.counters.answer(status);
         self.config.counters.count("calls_refused");

@@ -62,7 +62,7 @@ fn subscribed_record(heartbeat: f64) -> Vec<u8> {
     Event {
         kind: Some(wire::SUBSCRIBED),
         subscribed: Some(wire::Subscribed {
-            framework_id: Some(fields::id("F")),
+            framework_id: Some(fields::id("F").into()),
             heartbeat_interval_seconds: Some(heartbeat),
             master_info: None,
         }),
@@ -154,8 +154,8 @@ fn captured_sessions_byte_by_byte() {
             for action in machine.take_actions() {
                 if let Action::Emit(emission) = action {
                     let args = emission.args.iter().flat_map(|arg| match arg {
-                        Arg::Scalar(_, bytes) => vec![bytes.clone()],
-                        Arg::List(_, items) => items.clone(),
+                        Arg::Scalar(_, bytes) => vec![bytes.to_vec()],
+                        Arg::List(_, items) => items.iter().map(|item| item.to_vec()).collect(),
                     });
                     let uuid = emission.acknowledgement.as_ref().map(|a| a.uuid().to_vec());
                     if let ("statusUpdate", Some(Arg::Scalar(_, status))) = (emission.name, emission.args.first()) {
@@ -342,7 +342,7 @@ fn launches_that_never_left_are_lost_with_the_connection() {
     let mut machine = subscribed();
     let call = |task: &str| Prepared::Send {
         name: "ACCEPT",
-        call: Box::default(),
+        call: Vec::new(),
         tasks: vec![fields::id(task)],
         offers: vec![],
     };

@@ -2,6 +2,7 @@ package Mesos::Role::HasDispatcher;
 use 5.10.1;
 use Carp qw(carp);
 use Mesos::Types ();
+use Mesos::XS;
 use Scalar::Util qw(weaken);
 use Moo::Role;
 use namespace::autoclean;
@@ -33,6 +34,8 @@ after BUILD => sub {
     my $dispatcher = $self->dispatcher;
     weaken($dispatcher->{_drivers}{ $self->_driver_id } = $self);
     $dispatcher->set_cb(sub { $self ? $self->dispatch_event : () });
+    # Its batches need not pass through a callback for each event, unless somebody wants to see each.
+    weaken($dispatcher->{_consumer} = $self) if $self->can('dispatch_event') == \&dispatch_event;
 };
 
 after start => sub { $_[0]->running($_[0]->_is_alive ? 1 : 0) };
@@ -59,25 +62,21 @@ sub join {
     return $self->status;
 }
 
-sub dispatch_event {
+sub dispatch_event { return Mesos::XS::_dispatch_event($_[0]) }
+
+# The handler has no method for this event; true: it counts as handled all the same. Nobody has seen what is not acknowledged.
+sub _event_unhandled {
+    my ($self, $event) = @_;
+    return 0 if $self->_is_optional($event);
+    carp "Event handler can't process event type $event";
+    return 1;
+}
+
+# The driver has failed, and its last event was handled.
+sub _event_was_last {
     my ($self) = @_;
-    # Straight into the hashes: this is what every event costs.
-    my $dispatcher = $self->{dispatcher};
-    my ($id, $receipt, $event, @args) = $dispatcher->{channel}->_take;
-    return unless defined $event;
-    # Drivers may share a dispatcher: what a driver queued goes to its own handler.
-    my $driver = $id ? $dispatcher->{_drivers}{$id} : $self;
-    # A driver takes its events with it when it goes; here it went since.
-    return unless $driver;
-    my $handler = $driver->event_handler;
-    if (my $callback = $handler->can($event)) { $handler->$callback($driver, @args) }
-    # Nobody has seen what is not acknowledged.
-    elsif ($driver->_is_optional($event)) { undef $receipt }
-    else                                  { carp "Event handler can't process event type $event" }
-    # Not reached when the handler died: then Mesos sends the update again.
-    $receipt->acknowledge if $receipt;
-    $driver->running(0) if $driver->{running} && !$driver->_is_alive;
-    return ($event, @args);
+    $self->running(0) if $self->running && !$self->_is_alive;
+    return;
 }
 
 1;

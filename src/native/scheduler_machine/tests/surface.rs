@@ -10,14 +10,11 @@ fn calls_sent(machine: &mut SchedulerMachine, time: f64) -> Vec<wire::Call> {
         machine.opened(Link::Calls, at(time));
         actions.extend(machine.take_actions());
     }
-    let sent = actions.iter().filter_map(|action| match action {
-        Action::Send(Link::Calls, request) => {
-            let start = request.windows(4).position(|w| w == b"\r\n\r\n").expect("head") + 4;
-            Some(wire::Call::decode(&request[start..]).expect("call"))
-        }
-        _ => None,
+    let sent = actions.iter().flat_map(|action| match action {
+        Action::Send(Link::Calls, requests) => captures::bodies(requests),
+        _ => Vec::new(),
     });
-    sent.collect()
+    sent.map(|body| wire::Call::decode(body).expect("call")).collect()
 }
 
 fn kinds(calls: &[wire::Call]) -> Vec<i32> {
@@ -156,7 +153,7 @@ fn a_late_refusal_is_told_to_the_tasks_of_its_call() {
         for task in ["a", "b"] {
             let call = Prepared::Send {
                 name: "ACCEPT",
-                call: Box::default(),
+                call: Vec::new(),
                 tasks: vec![fields::id(task)],
                 offers: vec![],
             };
@@ -268,27 +265,27 @@ fn v1_events_have_callbacks_of_their_own() {
         Event {
             kind: Some(wire::INVERSE_OFFERS),
             inverse_offers: Some(wire::InverseOffers {
-                inverse_offers: vec![fields::id("i")],
+                inverse_offers: vec![fields::id("i").into()],
             }),
             ..Default::default()
         },
         Event {
             kind: Some(wire::RESCIND_INVERSE_OFFER),
             rescind_inverse_offer: Some(wire::Rescind {
-                offer_id: Some(fields::id("i")),
+                offer_id: Some(fields::id("i").into()),
             }),
             ..Default::default()
         },
         Event {
             kind: Some(wire::UPDATE_OPERATION_STATUS),
             update_operation_status: Some(wire::Update {
-                status: Some(status.encode_to_vec()),
+                status: Some(status.encode_to_vec().into()),
             }),
             ..Default::default()
         },
     ];
     for event in events {
-        machine.record(&event.encode_to_vec(), at(1.0));
+        machine.record(event.encode_to_vec().into(), at(1.0));
     }
     machine.settle(at(1.0));
     let actions = machine.take_actions();
@@ -329,7 +326,7 @@ fn after_every_subscription_everything_is_asked_for() {
 fn calls_without_an_answer_end_the_subscription() {
     let kill = || Prepared::Send {
         name: "KILL",
-        call: Box::default(),
+        call: Vec::new(),
         tasks: vec![],
         offers: vec![],
     };

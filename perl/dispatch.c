@@ -1,0 +1,152 @@
+/* From the channel to the method of a handler: what every event costs Perl's thread, and so in C. Whatever is rare is a method of
+ * Mesos::Role::HasDispatcher. */
+
+#define PERL_NO_GET_CONTEXT
+#include "EXTERN.h"
+#include "perl.h"
+#include "XSUB.h"
+
+#include "handles.h"
+#include "message.h"
+#include "dispatch.h"
+
+/* What an object, a hash, holds under a key; NULL if nothing. */
+static SV *
+slot(pTHX_ SV *object, const char *key, I32 length)
+{
+    SV **value;
+    if (!SvROK(object) || SvTYPE(SvRV(object)) != SVt_PVHV)
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an object that is a hash, got %" SVf, SVfARG(object))));
+    value = hv_fetch((HV *)SvRV(object), key, length, 0);
+    return value && SvOK(*value) ? *value : NULL;
+}
+#define SLOT(object, key) slot(aTHX_ object, key, sizeof(key) - 1)
+
+/* What a method returns, mortal. */
+static SV *
+ask(pTHX_ SV *object, const char *method, SV *argument)
+{
+    SV *answer;
+    dSP;
+    PUSHMARK(SP);
+    EXTEND(SP, 2);
+    PUSHs(object);
+    if (argument)
+        PUSHs(argument);
+    PUTBACK;
+    call_method(method, G_SCALAR);
+    SPAGAIN;
+    answer = POPs;
+    PUTBACK;
+    return answer;
+}
+
+/* Drivers may share a dispatcher: what a driver queued goes to its own handler. NULL if that driver is gone. */
+static SV *
+driver_of(pTHX_ SV *consumer, SV *dispatcher, const MesosEvent *event)
+{
+    const UV id = (UV)mesos_event_driver(event);
+    SV *drivers;
+    HE *found;
+    if (!id || id == mesos_driver_id(aTHX_ consumer))
+        return consumer;
+    drivers = SLOT(dispatcher, "_drivers");
+    found = drivers ? hv_fetch_ent((HV *)SvRV(drivers), sv_2mortal(newSVuv(id)), 0, 0) : NULL;
+    /* The references there are weak. */
+    return found && SvROK(HeVAL(found)) ? sv_2mortal(newRV_inc(SvRV(HeVAL(found)))) : NULL;
+}
+
+/* What $handler->can($name) returns, NULL for none. */
+static SV *
+callback(pTHX_ SV *handler, MesosBytes name)
+{
+    SV *code;
+    /* Only a driver's own names are certain to be no more than names; can takes packages in them apart. */
+    if (SvROK(handler) && SvOBJECT(SvRV(handler)) && !memchr(name.data, ':', name.len) && !memchr(name.data, '\'', name.len)) {
+        GV *const gv = gv_fetchmeth(SvSTASH(SvRV(handler)), (const char *)name.data, name.len, 0);
+        if (gv && isGV(gv) && GvCV(gv))
+            return (SV *)GvCV(gv);
+    }
+    /* Classes with a `can` of their own have reasons. */
+    code = ask(aTHX_ handler, "can", mesos_sv(aTHX_ name));
+    return SvTRUE(code) ? code : NULL;
+}
+
+/* Decodes the arguments, and calls the method with them if there is one. */
+static void
+call(pTHX_ MesosEvent *event, SV *method, SV *handler, SV *driver, AV *result)
+{
+    const size_t count = mesos_event_arg_count(event);
+    size_t i;
+    dSP;
+    PUSHMARK(SP);
+    EXTEND(SP, (SSize_t)count + 2);
+    PUSHs(handler);
+    PUSHs(driver);
+    for (i = 0; i < count; i++) {
+        SV *arg;
+        PUTBACK;
+        arg = mesos_event_arg_sv(aTHX_ event, i);
+        SPAGAIN;
+        PUSHs(arg);
+        if (result)
+            av_push(result, SvREFCNT_inc_simple_NN(arg));
+    }
+    PUTBACK;
+    if (method)
+        call_sv(method, G_VOID | G_DISCARD);
+    else
+        PL_stack_sp = PL_stack_base + POPMARK;
+}
+
+static void
+handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result)
+{
+    const MesosBytes name = mesos_event_name(event);
+    /* A copy: what accessors return may be the driver's own, and go with it. */
+    SV *const handler = sv_mortalcopy(ask(aTHX_ driver, "event_handler", NULL));
+    SV *const method = callback(aTHX_ handler, name);
+    if (result)
+        av_push(result, newSVpvn((const char *)name.data, name.len));
+    call(aTHX_ event, method, handler, driver, result);
+    /* Not reached when the handler died: then Mesos sends the update again. */
+    if (method || SvTRUE(ask(aTHX_ driver, "_event_unhandled", mesos_sv(aTHX_ name))))
+        mesos_check(aTHX_ mesos_event_acknowledge(event));
+    if (mesos_event_ends_driver(event))
+        ask(aTHX_ driver, "_event_was_last", NULL);
+}
+
+bool
+mesos_dispatch_event(pTHX_ SV *consumer, AV *result)
+{
+    MesosEvent *event;
+    SV *dispatcher, *channel;
+    ENTER;
+    SAVETMPS;
+    /* The handler may drop its driver, and the driver its dispatcher. */
+    consumer = sv_2mortal(newRV_inc(SvROK(consumer) ? SvRV(consumer) : consumer));
+    dispatcher = SLOT(consumer, "dispatcher");
+    channel = dispatcher ? SLOT(dispatcher, "channel") : NULL;
+    mesos_check(aTHX_ mesos_channel_take(mesos_handle(aTHX_ channel ? channel : &PL_sv_undef, &mesos_channel_type), &event));
+    if (event) {
+        SV *driver;
+        mesos_scope_event(aTHX_ event);
+        driver = driver_of(aTHX_ consumer, dispatcher, event);
+        /* A driver takes its events with it when it goes; here it went since. */
+        if (driver)
+            handle_event(aTHX_ event, driver, result);
+    }
+    FREETMPS;
+    LEAVE;
+    return event != NULL;
+}
+
+void
+mesos_dispatch_batch(pTHX_ SV *dispatcher, IV most)
+{
+    while (most-- > 0) {
+        SV *const consumer = SLOT(dispatcher, "_consumer"), *const ends = SLOT(dispatcher, "_end_batch");
+        if (!consumer || !SvROK(consumer) || (ends && SvTRUE(ends)) || !mesos_dispatch_event(aTHX_ consumer, NULL))
+            return;
+    }
+}
