@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-/// Bytes of queued events from which on the channel is congested, until it has half of that left.
-const CONGESTED: usize = 16 << 20;
+/// Bytes of queued events from which on the channel is congested, until it has half of that left. Some thousand updates, or offers of as
+/// many agents; more would be in nobody's cache when Perl comes to it.
+const CONGESTED: usize = 4 << 20;
 /// What a queued event takes beside the bytes of its arguments, roughly.
 const EVENT_OVERHEAD: usize = 300;
 
@@ -238,13 +239,13 @@ mod tests {
     #[test]
     fn congestion_ends_at_half() {
         let channel = Channel::new();
-        let event = || Event::new("e", vec![Arg::string(vec![0; 1 << 20])]);
+        let event = || Event::new("e", vec![Arg::string(vec![0; 1 << 18])]);
         for _ in 0..15 {
             channel.send(event());
         }
         assert!(channel.congestion().is_none());
         channel.send(event());
-        let mut over = channel.congestion().expect("16 MiB");
+        let mut over = channel.congestion().expect("4 MiB");
         for _ in 0..8 {
             channel.take();
             assert!(over.try_recv().is_err());

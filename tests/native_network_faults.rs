@@ -348,21 +348,21 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
         return;
     }
     let mut world = World::new(FAST);
-    world.agents.update(0..400_000);
+    world.agents.update(0..100_000);
     // The driver stops reading; the master is stuck with what the sockets do not hold.
-    let proxy = &world.proxy;
+    let (proxy, channel) = (&world.proxy, world.framework.channel.clone());
     let mut before = (proxy.passed(), Instant::now());
     wait_for("the stream to stand still", || {
         if proxy.passed() != before.0 {
             before = (proxy.passed(), Instant::now());
         }
         // Longer than the watchdog's five intervals: it must not take our own silence for the master's.
-        (before.1.elapsed() > Duration::from_millis(1500)).then_some(())
+        (!channel.is_empty() && before.1.elapsed() > Duration::from_millis(1500)).then_some(())
     });
-    let queued = world.framework.channel.len();
-    assert!(queued > 1000 && queued < 100_000, "{queued} events wait");
+    let queued = channel.len();
+    assert!(queued > 1000 && queued < 50_000, "{queued} events wait");
     let agents = Arc::clone(&world.agents);
-    world.framework.until("all updates", |f| f.delivered.len() == 400_000);
+    world.framework.until("all updates", |f| f.delivered.len() == 100_000);
     assert_eq!(world.framework.connection, ["registered"]);
     wait_for("all acknowledgements", || agents.lock().pending.is_empty().then_some(()));
     world.balance();
@@ -433,21 +433,21 @@ fn no_fault_costs_memory() {
 fn a_master_that_takes_no_acknowledgements_does_not_fill_the_memory() {
     let mut world = World::new(FAST);
     world.proxy.freeze(Way::ToMaster, true);
-    world.agents.update(0..400_000);
+    world.agents.update(0..100_000);
     let mut before = (0, Instant::now());
     world.framework.until("the updates to stand still", |framework| {
         if framework.delivered.len() != before.0 {
             before = (framework.delivered.len(), Instant::now());
         }
         // Longer than the watchdog's five intervals, as above.
-        before.1.elapsed() > Duration::from_millis(1500)
+        before.0 > 0 && before.1.elapsed() > Duration::from_millis(1500)
     });
-    assert!(before.0 > 1000 && before.0 < 200_000, "{} updates were read", before.0);
+    assert!(before.0 > 1000 && before.0 < 50_000, "{} updates were read", before.0);
     assert!(world.agents.lock().acknowledged.is_empty());
     world.proxy.freeze(Way::ToMaster, false);
     world
         .framework
-        .until("all updates", |framework| framework.delivered.len() == 400_000);
+        .until("all updates", |framework| framework.delivered.len() == 100_000);
     world.balance();
     assert_eq!(world.framework.connection, ["registered"]);
 }
