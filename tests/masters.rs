@@ -82,6 +82,42 @@ fn redirects_in_a_circle_are_followed_with_pauses() {
 }
 
 #[test]
+fn masters_with_addresses_of_ipv6_and_with_names() {
+    let Some(server) = Server::on("[::1]:0") else {
+        return eprintln!("SKIPPED: this machine has no ::1");
+    };
+    let port = server.port();
+    let follower = Server::new();
+    for master in [
+        format!("[::1]:{port}"),
+        format!("http://[::1]:{port}/"),
+        format!("master@[::1]:{port}"),
+    ] {
+        let (driver, channel) = start(SchedulerOptions {
+            master,
+            ..options(&follower)
+        });
+        let (_stream, request) = subscribe(&server);
+        assert_eq!(request.header("Host"), Some(&*format!("[::1]:{port}")));
+        expect(&channel, "registered");
+        driver.close();
+    }
+    // A name, and a redirect from one family to the other.
+    let (driver, channel) = start(SchedulerOptions {
+        master: format!("localhost:{}", follower.port()),
+        ..options(&follower)
+    });
+    refuse(
+        &follower,
+        "307 Temporary Redirect",
+        &format!("Location: //[::1]:{port}/master/api/v1/scheduler\r\n"),
+    );
+    let (_stream, _) = subscribe(&server);
+    expect(&channel, "registered");
+    driver.close();
+}
+
+#[test]
 fn files_name_masters() {
     let server = Server::new();
     let path = std::env::temp_dir().join(format!("mesos-masters-{}", std::process::id()));

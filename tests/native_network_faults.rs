@@ -3,70 +3,13 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::agents::{Agents, Master};
-use support::framework::{resident, Framework};
-use support::proxy::{Proxy, Way};
+use support::framework::{alone, resident};
+use support::proxy::Way;
 use support::scheduler::kill;
 use support::wait_for;
-
-/// A heartbeat interval that lets the watchdog bite after a second.
-const FAST: f64 = 0.2;
-const SLOW: f64 = 15.0;
-
-struct World {
-    agents: Arc<Agents>,
-    master: Master,
-    proxy: Proxy,
-    framework: Framework,
-}
-
-impl World {
-    fn new(heartbeat: f64) -> Self {
-        let agents = Arc::new(Agents::default());
-        let master = Master::new(&agents, heartbeat);
-        let proxy = Proxy::new(master.address());
-        let mut framework = Framework::start(&proxy.address());
-        framework.until("registered", |f| f.registrations() == 1);
-        World {
-            agents,
-            master,
-            proxy,
-            framework,
-        }
-    }
-
-    /// Handles events until the driver has registered so many times.
-    fn registered(&mut self, times: usize) {
-        self.framework
-            .until(&format!("registration {times}"), |f| f.registrations() >= times);
-    }
-
-    fn balance(&mut self) {
-        self.framework.balance(&self.agents);
-    }
-}
-
-/// Runs `test` in a world of its own for each number, some at a time. Few losses each: the driver's pauses between attempts
-/// double while no subscription has lasted five seconds.
-fn worlds(count: usize, test: impl Fn(&mut World, usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count {
-                    return;
-                }
-                let mut world = World::new(SLOW);
-                test(&mut world, number);
-                world.balance();
-            });
-        }
-    });
-}
+use support::world::{worlds, World, FAST, SLOW};
 
 #[test]
 fn cuts_at_any_byte_of_the_event_stream() {
@@ -155,6 +98,21 @@ fn every_byte_alone_in_both_directions() {
 }
 
 #[test]
+fn chunk_boundaries_at_every_byte() {
+    // A record with its length has fewer than 90 bytes: its first chunk ends at each of them once.
+    worlds(90, |world, number| {
+        world.framework.dies = 5;
+        world.master.chunks(number + 1);
+        world.proxy.cut();
+        world.registered(2);
+        world.agents.update(0..100);
+        world.framework.until("every update once", |f| f.delivered.len() == 100);
+        // Those that died come again, in another stream.
+        world.proxy.cut();
+    });
+}
+
+#[test]
 fn a_master_restarts_with_a_full_window_of_calls() {
     let mut world = World::new(SLOW);
     world.master.silent(true);
@@ -201,6 +159,63 @@ fn a_master_that_reads_slowly_gets_every_call_in_order() {
 }
 
 #[test]
+fn a_master_that_writes_slowly_is_followed_as_it_writes() {
+    // Each portion is far from a record's border, and the whole takes several of the watchdog's times.
+    let mut world = World::new(FAST);
+    world.framework.dies = 9;
+    world.proxy.portions(Way::ToDriver, Some((37, Duration::from_millis(4))));
+    world.agents.update(0..300);
+    world.framework.until("updates", |f| f.delivered.len() == 300);
+    assert_eq!(world.framework.connection, ["registered"], "slow is not silent");
+    // Those whose callbacks died come again, and the head of an answer comes slowly, too.
+    world.proxy.cut();
+    world.registered(2);
+    world.proxy.portions(Way::ToDriver, None);
+    world.balance();
+}
+
+#[test]
+fn a_record_that_is_too_long_ends_the_subscription_and_a_long_one_does_not() {
+    if !alone("a_record_that_is_too_long_ends_the_subscription_and_a_long_one_does_not") {
+        return;
+    }
+    let mut world = World::new(SLOW);
+    let before = resident();
+    for (round, length) in ["268435457", "999999999", "99999999999999999999"].into_iter().enumerate() {
+        let first = round as u64 * 20;
+        world.agents.update(first..first + 10);
+        let agents = Arc::clone(&world.agents);
+        world.framework.until("quiet", |_| agents.lock().pending.is_empty());
+        world.master.next_record(length, 4096);
+        world.agents.update(first + 10..first + 20);
+        world.registered(round + 2);
+    }
+    assert!(
+        resident().saturating_sub(before) < 32 << 20,
+        "nothing is kept for what is announced"
+    );
+    // As long as it may be told, and some of it: a cut within it is a cut within a record.
+    let proxy = &world.proxy;
+    let passed = proxy.passed();
+    world.agents.update(60..70);
+    world.master.next_record("268435456", 30 << 20);
+    world.agents.update(70..80);
+    world
+        .framework
+        .until("a part of it", |_| proxy.passed() > passed + (30 << 20));
+    assert_eq!(world.framework.registrations(), 4);
+    world.proxy.cut();
+    world.registered(5);
+    // A whole one: an event of a later Mesos, unknown, of 20 MB.
+    world.master.unknown_event(20 << 20);
+    world.agents.update(80..90);
+    world.balance();
+    assert_eq!(world.framework.registrations(), 5);
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 160 << 20, "{grown} bytes more");
+}
+
+#[test]
 fn a_master_that_stops_reading_for_a_while() {
     let mut world = World::new(SLOW);
     world.proxy.freeze(Way::ToMaster, true);
@@ -214,6 +229,9 @@ fn a_master_that_stops_reading_for_a_while() {
 
 #[test]
 fn garbage_ends_the_subscription_and_nothing_else() {
+    if !alone("garbage_ends_the_subscription_and_nothing_else") {
+        return;
+    }
     let garbage: [&[u8]; 6] = [
         b"\0\xff\xfe garbage",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -238,6 +256,39 @@ fn garbage_ends_the_subscription_and_nothing_else() {
     assert!(grown < 128 << 20, "{grown} bytes more");
 }
 
+/// By its name the first to start: it spends its time waiting, beside the others.
+#[test]
+fn a_30_second_refusal() {
+    if !alone("a_30_second_refusal") {
+        return;
+    }
+    let mut world = World::new(SLOW);
+    world.framework.dies = 3;
+    world.agents.update(0..100);
+    world.framework.until("updates", |f| f.delivered.len() == 100);
+    world.framework.dies = 0;
+    let before = resident();
+    world.proxy.refuse();
+    world.agents.update(100..200);
+    world.framework.until("disconnected", |f| f.connection.len() == 2);
+    let until = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < until {
+        // Calls of this time are dropped, and nothing is queued for later.
+        world.framework.driver.call(kill("nobody")).expect("kill");
+        std::thread::sleep(Duration::from_millis(20));
+        while world.framework.step() {}
+    }
+    assert_eq!(world.framework.connection, ["registered", "disconnected"], "told once");
+    assert!(resident().saturating_sub(before) < 32 << 20);
+    world.proxy.listen();
+    // The longest pause is 15 seconds.
+    let since = Instant::now();
+    world.registered(2);
+    assert!(since.elapsed() < Duration::from_secs(18), "{:?}", since.elapsed());
+    assert_eq!(world.agents.lock().killed, [""; 0]);
+    world.balance();
+}
+
 #[test]
 fn refused_for_a_while() {
     let mut world = World::new(SLOW);
@@ -257,67 +308,10 @@ fn refused_for_a_while() {
 }
 
 #[test]
-fn leaders_change_under_load() {
-    let agents = Arc::new(Agents::default());
-    let masters: Vec<Master> = (0..3).map(|_| Master::new(&agents, SLOW)).collect();
-    let lead = |leader: usize| {
-        for (index, master) in masters.iter().enumerate() {
-            let address = masters[leader].address().to_string();
-            master.follow((index != leader).then_some(address));
-        }
-    };
-    lead(1);
-    // The driver knows one master, which mostly does not lead.
-    let mut framework = Framework::start(&masters[0].address().to_string());
-    framework.dies = 13;
-    for round in 0..5u64 {
-        agents.update(round * 200..round * 200 + 200);
-        let wanted = round as usize * 100 + 1;
-        framework.until("some updates", |f| f.delivered.len() >= wanted);
-        let registrations = framework.registrations();
-        lead([2, 0, 1][round as usize % 3]);
-        framework.until("the new leader", |f| f.registrations() > registrations);
-    }
-    // Those whose callbacks died come again when it changes once more.
-    framework.until("every update once", |f| f.delivered.len() == 1000);
-    lead(0);
-    framework.balance(&agents);
-}
-
-#[test]
-fn redirects_in_circles_and_to_nowhere_are_survived() {
-    let agents = Arc::new(Agents::default());
-    let masters: Vec<Master> = (0..2).map(|_| Master::new(&agents, SLOW)).collect();
-    let [a, b] = [masters[0].address().to_string(), masters[1].address().to_string()];
-    let nowhere = {
-        let mut gone = Master::new(&agents, SLOW);
-        gone.end();
-        gone.address().to_string()
-    };
-    // Each believes that the other one leads, then that one leads which is gone, then the first that it leads itself.
-    masters[0].follow(Some(b.clone()));
-    masters[1].follow(Some(a.clone()));
-    let mut framework = Framework::start(&a);
-    agents.update(0..100);
-    let until = Instant::now() + Duration::from_millis(500);
-    framework.until("time", |_| Instant::now() >= until);
-    assert!(framework.connection.is_empty());
-    masters[0].follow(Some(nowhere));
-    let until = Instant::now() + Duration::from_millis(500);
-    framework.until("time", |_| Instant::now() >= until);
-    masters[0].follow(None);
-    framework.until("registered", |f| f.registrations() == 1);
-    // The leader changes, the old one still redirects to itself for a moment, and both answers come twice.
-    masters[0].follow(Some(a));
-    framework.until("disconnected", |f| f.connection.len() == 2);
-    masters[1].follow(None);
-    masters[0].follow(Some(b));
-    framework.until("registered again", |f| f.registrations() == 2);
-    framework.balance(&agents);
-}
-
-#[test]
 fn memory_stays_flat_over_many_updates_and_reconnections() {
+    if !alone("memory_stays_flat_over_many_updates_and_reconnections") {
+        return;
+    }
     let mut world = World::new(SLOW);
     let mut next = 0;
     let mut base = 0;
@@ -350,6 +344,9 @@ fn memory_stays_flat_over_many_updates_and_reconnections() {
 
 #[test]
 fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
+    if !alone("a_framework_that_handles_nothing_does_not_fill_the_memory") {
+        return;
+    }
     let mut world = World::new(FAST);
     world.agents.update(0..100_000);
     // The driver stops reading; the master is stuck with what the sockets do not hold.
@@ -369,6 +366,67 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
     assert_eq!(world.framework.connection, ["registered"]);
     wait_for("all acknowledgements", || agents.lock().pending.is_empty().then_some(()));
     world.balance();
+}
+
+/// One life of a driver with a fault in it, by its number.
+fn life(world: &mut World, fault: usize) {
+    world.framework.dies = 7;
+    world.agents.update(0..400);
+    world.framework.until("some updates", |f| f.delivered.len() > 100);
+    let agents = Arc::clone(&world.agents);
+    match fault {
+        0 => world.proxy.cut_after(Way::ToDriver, 1000),
+        1 => world.proxy.cut_after(Way::ToMaster, 1000),
+        2 => world.proxy.reset(),
+        3 => world.proxy.inject(b"\0garbage"),
+        4 => world.master.next_record("999999999", 100),
+        5 => {
+            world.master.silent(true);
+            for task in 0..400 {
+                world.framework.driver.call(kill(&task.to_string())).expect("kill");
+            }
+            world.framework.until("a full window", |_| agents.lock().unanswered == 256);
+            world.master.end();
+            world.framework.until("the end", |f| f.connection.len() == 2);
+            world.master.silent(false);
+            world.master.begin();
+        }
+        6 => {
+            world.proxy.refuse();
+            world.framework.until("the end", |f| f.connection.len() == 2);
+            world.proxy.listen();
+        }
+        7 => {
+            for way in [Way::ToDriver, Way::ToMaster] {
+                world.proxy.portions(way, Some((300, Duration::from_millis(1))));
+            }
+            world.framework.until("all of them", |f| f.delivered.len() == 400);
+            world.proxy.cut();
+        }
+        _ => {
+            world.proxy.freeze(Way::ToMaster, true);
+            world.framework.until("all of them", |f| f.delivered.len() == 400);
+            world.proxy.cut();
+            world.proxy.freeze(Way::ToMaster, false);
+        }
+    }
+    world.agents.update(400..500);
+    world.registered(2);
+    world.framework.until("every update once", |f| f.delivered.len() == 500);
+    world.proxy.cut();
+}
+
+#[test]
+fn no_fault_costs_memory() {
+    if !alone("no_fault_costs_memory") {
+        return;
+    }
+    const FAULTS: usize = 9;
+    worlds(3 * FAULTS, |world, number| life(world, number % FAULTS));
+    let before = resident();
+    worlds(9 * FAULTS, |world, number| life(world, number % FAULTS));
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more after {} drivers", 9 * FAULTS);
 }
 
 #[test]

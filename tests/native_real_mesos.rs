@@ -5,6 +5,8 @@ mod support;
 use mesos_perl::channel::Channel;
 use mesos_perl::driver::{executor, scheduler, ExecutorCall, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
+use mesos_perl::local::{Cluster, Config};
+use mesos_perl::native::{self, Endpoint};
 use mesos_perl::proto::{self, TaskState};
 use prost::Message;
 use std::collections::HashMap;
@@ -37,7 +39,24 @@ impl Framework {
             helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
             ..Default::default()
         };
-        let driver = scheduler::new(options, channel.clone()).expect("driver");
+        Framework::with(scheduler::new(options, channel.clone()).expect("driver"), channel)
+    }
+
+    /// On a cluster that others use, too.
+    fn on(cluster: &Cluster, info: proto::FrameworkInfo) -> Self {
+        let channel = Channel::new();
+        let options = SchedulerOptions {
+            framework: info.encode_to_vec(),
+            implicit_acknowledgements: true,
+            ..Default::default()
+        };
+        let address = cluster.address();
+        let master = Endpoint::master(address.ip().to_string(), address.port()).with_bearer(cluster.secret());
+        let driver = native::SchedulerDriver::new(master, options, channel.clone()).expect("driver");
+        Framework::with(Arc::new(driver), channel)
+    }
+
+    fn with(driver: Arc<dyn SchedulerDriver>, channel: Channel) -> Self {
         assert_eq!(driver.start(), Ok(Status::Running));
         Framework {
             driver,
@@ -223,17 +242,33 @@ fn tasks_run_are_killed_and_reconciled() {
 #[test]
 fn a_second_driver_takes_the_framework_over() {
     let Some(master) = master() else { return };
+    takes_over(|info| Framework::start(&master, info));
+}
+
+#[test]
+fn a_second_driver_takes_the_framework_over_in_the_embedded_cluster() {
+    let cluster = Cluster::start(Config {
+        helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
+        ..Default::default()
+    });
+    let cluster = cluster.expect("cluster");
+    takes_over(|info| Framework::on(&cluster, info));
+}
+
+fn takes_over(start: impl Fn(proto::FrameworkInfo) -> Framework) {
     let lasting = proto::FrameworkInfo {
         failover_timeout: Some(60.0),
         ..info("native driver failover test")
     };
-    let first = Framework::start(&master, lasting.clone());
+    let mut first = start(lasting.clone());
     let id: proto::FrameworkId = message(&expect(&first.channel, "registered"), 0);
+    first.launch("t", "sleep 1000");
+    first.until("the task runs", |f| f.reached("t", TaskState::TaskRunning));
     let with_id = proto::FrameworkInfo {
         id: Some(id.clone()),
         ..lasting
     };
-    let second = Framework::start(&master, with_id.clone());
+    let second = start(with_id.clone());
     assert_eq!(message::<proto::FrameworkId>(&expect(&second.channel, "registered"), 0), id);
     loop {
         let event = next_event(&first.channel);
@@ -244,10 +279,17 @@ fn a_second_driver_takes_the_framework_over() {
     }
     assert_eq!(second.driver.stop(true), Status::Stopped);
     second.driver.close();
-    // Stopped for failover: still there.
-    let third = Framework::start(&master, with_id);
+    // Stopped for failover: still there, with its task.
+    let mut third = start(with_id.clone());
     expect(&third.channel, "registered");
+    let task_id = proto::TaskId { value: "t".into() }.encode_to_vec();
+    assert_eq!(third.driver.call(SchedulerCall::KillTask { task_id }), Ok(Status::Running));
+    third.until("the task is killed", |f| f.reached("t", TaskState::TaskKilled));
     third.driver.stop(false);
+    third.driver.close();
+    // Torn down: gone for good.
+    let last = start(with_id);
+    assert_eq!(bytes(&expect(&last.channel, "error"), 0), b"Framework has been removed");
 }
 
 /// Set for the process that [`executor_process`] runs in.

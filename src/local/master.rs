@@ -343,6 +343,7 @@ impl Core {
         framework.info = info;
         framework.roles = roles;
         framework.suppressed = suppressed.into_iter().collect();
+        self.rescind_foreign_offers(id);
         self.allocate();
         Ok(())
     }

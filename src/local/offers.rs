@@ -177,6 +177,28 @@ impl Core {
         }
     }
 
+    /// The framework has given roles up: RESCIND for the offers that it has in them.
+    pub fn rescind_foreign_offers(&mut self, id: &str) {
+        let roles = self.frameworks.get(id).map(|f| f.roles.clone()).unwrap_or_default();
+        let foreign = |(_, o): &(&String, &Offer)| o.framework == id && !roles.contains(&o.role);
+        let ids: Vec<String> = self.offers.iter().filter(foreign).map(|(id, _)| id.clone()).collect();
+        for offer_id in ids {
+            if let Some(offer) = self.offers.remove(&offer_id) {
+                self.recover(id, &offer.resources);
+            }
+            let rescind = event::Rescind {
+                offer_id: OfferId { value: offer_id },
+            };
+            self.send(
+                id,
+                &Event {
+                    rescind: Some(rescind),
+                    ..event(event::Type::Rescind)
+                },
+            );
+        }
+    }
+
     /// DECLINE; unknown offers and those of others are ignored.
     pub fn decline(&mut self, framework: &str, offers: &[OfferId], filters: Option<&Filters>) {
         for id in offers {

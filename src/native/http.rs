@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use bytes::{Buf, Bytes, BytesMut};
 use std::fmt;
+use std::time::Duration;
 
 const MAX_HEADERS: usize = 64;
 /// Bounds of a response's head and of one chunk's size line or trailer.
@@ -95,6 +96,12 @@ impl Head {
     pub fn closes(&self) -> bool {
         self.closes
     }
+
+    /// How long the server wants to be left alone. (It may also name a date; the usual pauses do for that.)
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header("Retry-After").and_then(|value| digits(&value));
+        seconds.map(Duration::from_secs)
+    }
 }
 
 /// Calls `look` if `bytes` begin with a whole head; its length then.
@@ -164,6 +171,11 @@ impl Default for ResponseParser {
 impl ResponseParser {
     pub fn feed(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
+    }
+
+    /// The body of the current response ends where the connection does.
+    pub fn ends_with_connection(&self) -> bool {
+        self.state == State::UntilClose
     }
 
     /// The next part, or `None` until more was fed.
@@ -258,6 +270,13 @@ impl ResponseParser {
     }
 }
 
+/// A number without sign, as headers have them.
+fn digits(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let plain = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
+}
+
 /// RFC 9112, section 6.3, for responses to POST.
 fn body_state(status: u16, headers: &[httparse::Header<'_>]) -> Result<State, HttpError> {
     if status == 204 || status == 304 {
@@ -269,7 +288,7 @@ fn body_state(status: u16, headers: &[httparse::Header<'_>]) -> Result<State, Ht
     match first(headers, "Content-Length") {
         Some(value) => {
             let text = std::str::from_utf8(value).map_err(|_| HttpError::ContentLength)?;
-            text.trim().parse().map(State::Length).map_err(|_| HttpError::ContentLength)
+            digits(text).map(State::Length).ok_or(HttpError::ContentLength)
         }
         None => Ok(State::UntilClose),
     }
@@ -326,8 +345,10 @@ mod tests {
         assert_eq!(responses(&with(b"xyz\r\n"), 1), Err(HttpError::Chunk));
         assert_eq!(responses(&with(b"1\r\nab\r\n"), 1), Err(HttpError::Chunk));
         assert_eq!(responses(&with(&[b'0'; 20_000]), 999), Err(HttpError::Chunk));
-        let length = b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n";
-        assert_eq!(responses(length, 1), Err(HttpError::ContentLength));
+        for length in ["-1", "+1", "1 1", "", "99999999999999999999"] {
+            let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            assert_eq!(responses(response.as_bytes(), 1), Err(HttpError::ContentLength), "{length:?}");
+        }
         let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'a'; MAX_HEAD]].concat();
         assert_eq!(responses(&endless, 4096), Err(HttpError::HeadTooLong));
     }

@@ -124,6 +124,16 @@ impl Pipeline {
         Ok(None)
     }
 
+    /// The connection has ended, and with it an answer that had no other end.
+    pub fn last_answer(&mut self) -> Option<Answer> {
+        if !self.parser.ends_with_connection() {
+            return None;
+        }
+        let (head, call) = (self.head.take()?, self.unanswered.pop_front()?);
+        let body = String::from_utf8_lossy(&std::mem::take(&mut self.body)).into_owned();
+        Some(Answer { call, head, body })
+    }
+
     /// The connection closed after an answer that announced it: what is unanswered was not read by the server and waits again.
     pub fn restart(&mut self) {
         while let Some(call) = self.unanswered.pop_back() {

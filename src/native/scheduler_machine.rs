@@ -3,10 +3,10 @@
 use super::backoff::Backoff;
 use super::detector::{Detection, Source};
 use super::machine::{Action, Emission, Link, Machine, Now};
-use super::pipeline::{Answer, Outgoing};
+use super::pipeline::Outgoing;
 use super::registration::{self, Registration};
 use super::scheduler_calls::{self as calls, Prepared};
-use super::scheduler_events::{callback, lost_task, master_info, Lost};
+use super::scheduler_events::{callback, master_info};
 use super::session::{Session, SessionEvent};
 use super::wire::scheduler::{self as wire, Event};
 use super::wire::Offer;
@@ -15,13 +15,13 @@ use crate::driver::framework_id_file::FrameworkIdStore;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
 use crate::message::fields;
-use crate::proto::task_status::Reason;
 use bytes::Bytes;
 use prost::Message;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+mod answers;
 mod detection;
 
 /// The longest pause between attempts to subscribe.
@@ -93,6 +93,8 @@ pub struct SchedulerMachine {
     absent_since: Duration,
     last_reason: String,
     backoff: Backoff,
+    /// How long the master has asked not to be asked again.
+    pause: Duration,
     /// Offers that the program may use, to be given back by an abort.
     offers: HashSet<Vec<u8>>,
     /// How many acknowledgements were queued to this subscription and are not answered.
@@ -115,6 +117,7 @@ impl SchedulerMachine {
             absent_since: Duration::ZERO,
             last_reason: "no answer yet".to_string(),
             backoff: Backoff::new(BACKOFF_CAP, config.seed),
+            pause: Duration::ZERO,
             offers: HashSet::new(),
             acknowledgements: 0,
             end_by: None,
@@ -152,7 +155,7 @@ impl SchedulerMachine {
                 SessionEvent::Ready => self.subscribe(now),
                 SessionEvent::Record(record) => self.record(record, now),
                 SessionEvent::Answered(answer) => self.answered(answer, now),
-                SessionEvent::Refused { head, body } => self.refused(head.status, &head.reason(), &body, now),
+                SessionEvent::Refused { head, body } => self.refused(&head, &body, now),
                 SessionEvent::Lost { reason, unsent } => self.lost(reason, unsent, now),
             }
         }
@@ -297,72 +300,6 @@ impl SchedulerMachine {
         }
     }
 
-    fn answered(&mut self, answer: Answer, now: Now) {
-        let status = answer.head.status;
-        let name = answer.call.name;
-        let accepted = (200..=299).contains(&status);
-        self.config.counters.answer(status);
-        if name == wire::ACKNOWLEDGE.1 {
-            self.acknowledgements = self.acknowledgements.saturating_sub(1);
-        }
-        match (name, accepted) {
-            (_, false) => self.config.counters.count("calls_refused"),
-            ("ACKNOWLEDGE", true) => self.config.counters.count("updates_acknowledged"),
-            ("TEARDOWN", true) => self.forget_id(),
-            _ => (),
-        }
-        if name == wire::UPDATE_FRAMEWORK.1 {
-            self.registration.answered(accepted);
-        }
-        if accepted {
-            return log::debug!("framework {}: {name} accepted", self.framework());
-        }
-        let what = format!("{status} ({}) for {name}", answer.body);
-        log::error!(
-            "framework {}, master {}: answer {what}",
-            self.framework(),
-            self.session.target()
-        );
-        // Another leader, or one that does not know this subscription (any more).
-        let says = |text: &str| answer.body.contains(text);
-        let gone = match status {
-            // Not allowed to change the framework: the only 403 that is about the call itself.
-            403 if name == wire::UPDATE_FRAMEWORK.1 => says("Framework is not"),
-            300..=399 | 403 | 404 | 429 | 500..=599 => true,
-            400 => says("stream ID") || says("cannot be found"),
-            _ => false,
-        };
-        // What a gateway says of a server that it could not understand is no word on the call.
-        if status < 500 || status == 503 {
-            let reason = match gone || status == 401 {
-                true => Reason::MasterDisconnected,
-                false => Reason::InvalidOffers,
-            };
-            self.lose_tasks(answer.call.tasks, reason, &format!("Master answered {what}"), now);
-        }
-        match status {
-            401 => self.fail("Master refused authentication"),
-            _ if gone && self.state != State::Ending => self.session.lose(what),
-            _ => (),
-        }
-    }
-
-    fn forget_id(&mut self) {
-        if let Some(Err(why)) = self.config.store.as_mut().map(|store| store.remove()) {
-            log::error!("framework {}: {why}", self.framework());
-        }
-    }
-
-    fn refused(&mut self, status: u16, reason: &str, body: &str, now: Now) {
-        self.config.counters.answer(status);
-        self.config.counters.count("calls_refused");
-        match status {
-            401 => self.fail("Master refused authentication"),
-            404 | 408 | 429 | 500..=599 => self.lost(format!("{status} {reason}: {body}"), Vec::new(), now),
-            _ => self.fail(&format!("Received unexpected '{status} {reason}' ({body}) for SUBSCRIBE")),
-        }
-    }
-
     fn lost(&mut self, reason: String, unsent: Vec<Outgoing>, now: Now) {
         log::warn!("framework {}, master {}: {reason}", self.framework(), self.session.target());
         self.last_reason = reason;
@@ -386,29 +323,9 @@ impl SchedulerMachine {
     }
 
     fn connect(&mut self, now: Now) {
-        let when = now.elapsed + self.backoff.next_delay();
+        let pause = self.backoff.next_delay().max(std::mem::take(&mut self.pause));
+        let when = now.elapsed + pause;
         self.session.connect_at(when, now.elapsed);
-    }
-
-    /// A call that never left.
-    fn drop_call(&mut self, name: &'static str, tasks: Vec<Vec<u8>>, now: Now) {
-        log::debug!("framework {}: no master, {name} is dropped", self.framework());
-        self.config.counters.count("calls_dropped");
-        self.lose_tasks(tasks, Reason::MasterDisconnected, "Master disconnected", now);
-    }
-
-    /// Tells of tasks that were not launched.
-    fn lose_tasks(&mut self, tasks: Vec<Vec<u8>>, reason: Reason, message: &str, now: Now) {
-        let lost = Lost {
-            partition_aware: self.registration.is_partition_aware(),
-            reason,
-            message,
-            wall: now.wall,
-        };
-        for task_id in tasks {
-            self.config.counters.count("updates_made");
-            self.emit(lost_task(&task_id, &lost));
-        }
     }
 
     /// Carries a call out, or what takes its place while there is no master.

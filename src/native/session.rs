@@ -259,13 +259,18 @@ impl Session {
                 None if !self.records.at_border() => self.lose_stream(format!("{reason} within a record")),
                 None => self.lose_stream(reason),
             },
-            Link::Calls if self.calls_link == CallsLink::Open && !self.calls.has_unanswered() => {
-                // An idle connection was closed: the next call opens another.
-                self.calls.restart();
-                self.calls_link = CallsLink::Closed;
-                self.pump(now);
-            }
             Link::Calls if self.calls_link == CallsLink::Closed => (),
+            Link::Calls if self.calls_link == CallsLink::Open => match self.calls.last_answer() {
+                None if self.calls.has_unanswered() => self.lose(reason),
+                // An idle connection was closed, or one after its last answer: the next call opens another.
+                last => {
+                    self.events.extend(last.map(SessionEvent::Answered));
+                    self.calls.restart();
+                    self.calls_link = CallsLink::Closed;
+                    self.calls_deadline = None;
+                    self.pump(now);
+                }
+            },
             Link::Calls => self.lose(reason),
         }
     }

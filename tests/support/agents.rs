@@ -76,9 +76,39 @@ struct State {
     leader: Option<String>,
     /// Calls are read, but not answered.
     silent: bool,
+    steps_down: Option<StepsDown>,
+    /// Each redirect is answered twice.
+    twice: bool,
+    /// Goes out on the event stream before anything else.
+    raw: Vec<u8>,
+    /// Bytes in a chunk of the event stream; 0: a record in each.
+    chunk: usize,
     heartbeat: f64,
     connections: Vec<TcpStream>,
     stream: Option<(usize, TcpStream)>,
+}
+
+/// A master that takes some more calls, and redirects all others to these, in turn. It cuts no connection.
+struct StepsDown {
+    after: usize,
+    leaders: Vec<String>,
+    redirected: usize,
+}
+
+impl State {
+    /// Where the next request is to go instead.
+    fn redirect(&mut self) -> Option<String> {
+        let Some(steps_down) = &mut self.steps_down else {
+            return self.leader.clone();
+        };
+        if steps_down.after > 0 {
+            steps_down.after -= 1;
+            return None;
+        }
+        let leader = steps_down.leaders[steps_down.redirected % steps_down.leaders.len()].clone();
+        steps_down.redirected += 1;
+        Some(leader)
+    }
 }
 
 struct Shared {
@@ -153,15 +183,62 @@ impl Master {
         }
     }
 
-    /// Leads (`None`), or redirects to another. What is connected is cut, as masters do when they lose their leadership.
+    /// Leads (`None`), or redirects to another; to nobody, when that is empty: 503. What is connected is cut, as masters do when they lose their leadership.
     pub fn follow(&self, leader: Option<String>) {
         let mut state = self.shared.lock();
         state.leader = leader;
+        state.steps_down = None;
         state.stream = None;
         for connection in state.connections.drain(..) {
             let _ = connection.shutdown(Shutdown::Both);
         }
         drop(state);
+        self.shared.wake();
+    }
+
+    /// Takes `after` more calls and redirects what comes behind them, SUBSCRIBE too, to `leaders` in turn.
+    pub fn step_down(&self, after: usize, leaders: &[&Master]) {
+        self.shared.lock().steps_down = Some(StepsDown {
+            after,
+            leaders: leaders.iter().map(|master| master.address().to_string()).collect(),
+            redirected: 0,
+        });
+    }
+
+    /// How many requests [`step_down`](Self::step_down) has redirected.
+    pub fn redirected(&self) -> usize {
+        self.shared.lock().steps_down.as_ref().map_or(0, |s| s.redirected)
+    }
+
+    /// Answers each redirect twice.
+    pub fn repeat_redirects(&self) {
+        self.shared.lock().twice = true;
+    }
+
+    /// Announces a record of this length on the event stream, and sends so many bytes of it.
+    pub fn next_record(&self, length: &str, bytes: usize) {
+        let head = format!("{length}\n");
+        let chunk = format!("{:x}\r\n{head}", head.len() + bytes);
+        self.raw([chunk.as_bytes(), &vec![b'x'; bytes], b"\r\n"].concat());
+    }
+
+    /// An event of a type that nobody knows, with so many bytes in it.
+    pub fn unknown_event(&self, bytes: usize) {
+        // Field 1, type: 99. Field 1000, bytes.
+        let mut event = vec![8, 99];
+        prost::encoding::bytes::encode(1000, &vec![b'x'; bytes], &mut event);
+        let head = format!("{}\n", event.len());
+        let chunk = format!("{:x}\r\n{head}", head.len() + event.len());
+        self.raw([chunk.as_bytes(), &event, b"\r\n"].concat());
+    }
+
+    /// Later streams come in chunks of so many bytes, whatever the records.
+    pub fn chunks(&self, bytes: usize) {
+        self.shared.lock().chunk = bytes;
+    }
+
+    fn raw(&self, bytes: Vec<u8>) {
+        self.shared.lock().raw = bytes;
         self.shared.wake();
     }
 
@@ -198,10 +275,19 @@ impl Shared {
         let mut withheld = 0;
         while let Some(request) = connection.read_request() {
             let call: api::Call = request.decode();
-            let leader = self.lock().leader.clone();
+            let (leader, twice) = {
+                let mut state = self.lock();
+                (state.redirect(), state.twice)
+            };
+            if leader.as_ref().is_some_and(String::is_empty) {
+                connection.respond("503 Service Unavailable", "", "No leader elected");
+                continue;
+            }
             if let Some(leader) = leader {
                 let location = format!("Location: //{leader}/master/api/v1/scheduler\r\n");
-                connection.respond("307 Temporary Redirect", &location, "");
+                for _ in 0..if twice { 2 } else { 1 } {
+                    connection.respond("307 Temporary Redirect", &location, "");
+                }
                 continue;
             }
             if call.r#type() == api::call::Type::Subscribe {
@@ -248,7 +334,7 @@ impl Shared {
 
     /// Answers a SUBSCRIBE, sends all pending updates, then those that come, and heartbeats.
     fn stream(&self, stream: TcpStream) {
-        let (id, heartbeat) = {
+        let (id, heartbeat, chunk) = {
             let mut state = self.lock();
             let mut ledger = self.agents.lock();
             ledger.subscriptions += 1;
@@ -256,7 +342,7 @@ impl Shared {
             if let Some((_, old)) = state.stream.replace((id, stream.try_clone().expect("a duplicate"))) {
                 let _ = old.shutdown(Shutdown::Both);
             }
-            (id, state.heartbeat)
+            (id, state.heartbeat, state.chunk)
         };
         let mut connection = Connection {
             stream,
@@ -266,9 +352,14 @@ impl Shared {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nMesos-Stream-Id: stream-{id}\r\n\
              Content-Type: application/x-protobuf\r\n\r\n"
         );
-        let mut going = connection.write(head.as_bytes()) && connection.write(&framed(&subscribed(heartbeat)));
+        let mut going = connection.write(head.as_bytes()) && connection.write(&framed(&subscribed(heartbeat), chunk));
         let mut next = 0;
         while going && self.lock().stream.as_ref().is_some_and(|(current, _)| *current == id) {
+            let raw = std::mem::take(&mut self.lock().raw);
+            if !raw.is_empty() {
+                going = connection.write(&raw);
+                continue;
+            }
             let mut ledger = self.agents.lock();
             let due: Vec<u64> = ledger.pending.range(next..).take(64).copied().collect();
             if due.is_empty() {
@@ -279,7 +370,7 @@ impl Shared {
                     .wait_timeout(ledger, pause)
                     .unwrap_or_else(|e| e.into_inner());
                 drop(waited.0);
-                going = connection.write(&framed(&event(api::event::Type::Heartbeat)));
+                going = connection.write(&framed(&event(api::event::Type::Heartbeat), chunk));
                 continue;
             }
             for number in &due {
@@ -287,21 +378,22 @@ impl Shared {
             }
             drop(ledger);
             next = due.last().map_or(next, |last| last + 1);
-            let records: Vec<u8> = due.iter().flat_map(|number| framed(&update(*number))).collect();
+            let records: Vec<u8> = due.iter().flat_map(|number| framed(&update(*number), chunk)).collect();
             going = connection.write(&records);
         }
         let _ = connection.stream.shutdown(Shutdown::Both);
     }
 }
 
-/// One record in one chunk.
-fn framed(event: &api::Event) -> Vec<u8> {
+/// One record, in chunks of so many bytes; 0: in one.
+fn framed(event: &api::Event, chunk: usize) -> Vec<u8> {
     let event = event.encode_to_vec();
-    let length = format!("{}\n", event.len());
-    let mut chunk = format!("{:x}\r\n{length}", length.len() + event.len()).into_bytes();
-    chunk.extend_from_slice(&event);
-    chunk.extend_from_slice(b"\r\n");
-    chunk
+    let record = [format!("{}\n", event.len()).as_bytes(), &event].concat();
+    let size = if chunk == 0 { record.len() } else { chunk };
+    let chunks = record.chunks(size);
+    chunks
+        .flat_map(|data| [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat())
+        .collect()
 }
 
 impl Connection {

@@ -9,6 +9,7 @@ use mesos_perl::event::Event;
 use mesos_perl::proto::{FrameworkInfo, TaskStatus};
 use prost::Message;
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::Arc;
 
 /// See the module.
@@ -119,6 +120,18 @@ impl Framework {
             assert_eq!(name, expected, "{:?}", self.connection);
         }
     }
+}
+
+/// For tests that measure their process: runs the test of this name alone in one of its own, where this is true.
+pub fn alone(test: &str) -> bool {
+    const ALONE: &str = "MESOS_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some_and(|name| name == test) {
+        return true;
+    }
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    let status = command.args(["--exact", test, "--nocapture"]).env(ALONE, test).status();
+    assert!(status.expect("this program again").success(), "{test}: see above");
+    false
 }
 
 /// Resident memory of this process in bytes.

@@ -3,9 +3,11 @@
 #![allow(dead_code)] // each test file uses its part
 
 pub mod agents;
+pub mod cluster;
 pub mod framework;
 pub mod proxy;
 pub mod scheduler;
+pub mod world;
 
 use mesos_perl::channel::Channel;
 use mesos_perl::event::{Arg, Event};
@@ -74,9 +76,14 @@ pub struct Server {
 
 impl Server {
     pub fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+        Server::on("127.0.0.1:0").expect("listen")
+    }
+
+    /// At this address, if this machine has it.
+    pub fn on(address: &str) -> Option<Self> {
+        let listener = TcpListener::bind(address).ok()?;
         listener.set_nonblocking(true).expect("nonblocking");
-        Server { listener }
+        Some(Server { listener })
     }
 
     pub fn port(&self) -> u16 {

@@ -1,5 +1,7 @@
 //! Real ZooKeeper servers for tests (Debian's libzookeeper-java), and a client that writes what masters write.
 
+#![allow(dead_code)] // each test file uses its part
+
 use crate::support::wait_for;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -138,6 +140,11 @@ impl Ensemble {
     pub fn url(&self, credentials: &str, path: &str) -> String {
         let servers: Vec<String> = self.members.iter().map(|m| format!("127.0.0.1:{}", m.port)).collect();
         format!("zk://{credentials}{}{path}", servers.join(","))
+    }
+
+    /// Whether the member follows another one: the others serve on without a break when it is gone.
+    pub fn follows(&self, n: usize) -> bool {
+        self.ask(n, "srvr").contains("Mode: follower")
     }
 
     /// How many sessions are connected to the member.

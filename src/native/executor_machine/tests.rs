@@ -1,5 +1,7 @@
 //! The machine without sockets: a captured session byte by byte, and everything that depends on the clock.
 
+mod agents;
+
 use super::*;
 use crate::native::captures;
 use crate::native::executor_environment::tests::variables;

@@ -3,6 +3,7 @@
 use super::{SchedulerMachine, State};
 use crate::native::detector::Detection;
 use crate::native::machine::Now;
+use std::time::Duration;
 
 impl SchedulerMachine {
     /// Follows the leader: leaves another one, and subscribes to it at once.
@@ -18,6 +19,7 @@ impl SchedulerMachine {
                 let reason = format!("{leader} is detected as the leading master");
                 self.session.set_servers(leader);
                 self.backoff.reset();
+                self.pause = Duration::ZERO;
                 reason
             }
             Detection::NoLeader(why) => {

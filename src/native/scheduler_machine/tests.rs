@@ -244,6 +244,24 @@ fn redirects_in_a_circle_end_in_a_pause() {
 }
 
 #[test]
+fn a_redirect_for_an_attempt_that_is_given_up_is_not_followed() {
+    let mut machine = machine(named(), None);
+    machine.start(at(0.0));
+    machine.opened(Link::Stream, at(0.0));
+    machine.take_actions();
+    assert_eq!(machine.deadline(), Some(Duration::from_secs(30)), "no answer to SUBSCRIBE");
+    machine.tick(at(30.0));
+    let late = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: //a.example:1/\r\nContent-Length: 0\r\n\r\n";
+    machine.received(Link::Stream, late, at(30.0));
+    assert_eq!(opens(&machine.take_actions()), 0);
+    let next = machine.deadline().expect("a next attempt").as_secs_f64();
+    machine.tick(at(next));
+    machine.received(Link::Stream, late, at(next));
+    let again = Action::Open(Link::Stream, Endpoint::master("127.0.0.1", 15050));
+    assert_eq!(machine.take_actions(), [again]);
+}
+
+#[test]
 fn attempts_time_out_and_back_off_to_fifteen_seconds() {
     let mut machine = machine(named(), None);
     machine.start(at(0.0));

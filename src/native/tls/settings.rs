@@ -4,7 +4,7 @@ use crate::driver::DriverError;
 use std::path::PathBuf;
 
 /// Variables that a client of this module has no use for, and why.
-const UNUSED: [(&str, &str); 8] = [
+const UNUSED: [(&str, &str); 10] = [
     ("CIPHERS", "the cipher suites are those of rustls"),
     ("ECDH_CURVES", "the curves are those of rustls"),
     ("ECDH_CURVE", "the curves are those of rustls"),
@@ -15,6 +15,8 @@ const UNUSED: [(&str, &str); 8] = [
         "the name that was asked for is always the one that is verified",
     ),
     ("VERIFY_IPADD", "an address in place of a name is always verified"),
+    ("REQUIRE_CLIENT_CERT", "only servers ask for certificates of clients"),
+    ("REQUIRE_CERT", "only servers ask for certificates of clients"),
     ("SUPPORT_DOWNGRADE", "there is no way from https to http"),
 ];
 /// Versions that are refused here.
@@ -174,6 +176,7 @@ mod tests {
         let variables = [
             ("LIBPROCESS_SSL_CIPHERS", "AES"),
             ("SSL_VERIFY_IPADD", "1"),
+            ("LIBPROCESS_SSL_REQUIRE_CERT", "1"),
             ("LIBPROCESS_SSL_ENABLE_SSL_V3", "1"),
             ("LIBPROCESS_SSL_ENABLE_TLS_V1_0", "0"),
             ("LIBPROCESS_SSL_VERIFY_CERT", "0"),
@@ -182,6 +185,7 @@ mod tests {
         let named = [
             "LIBPROCESS_SSL_CIPHERS ",
             "SSL_VERIFY_IPADD ",
+            "LIBPROCESS_SSL_REQUIRE_CERT ",
             "LIBPROCESS_SSL_ENABLE_SSL_V3 ",
             "whoever answers",
         ];

@@ -1,6 +1,7 @@
 //! Roles, updates of the framework, late refusals, the stored id, and what v1 adds.
 
 use super::*;
+use crate::proto::task_status::Reason;
 
 /// The calls that were sent on the calls' link, which is opened if need be.
 fn calls_sent(machine: &mut SchedulerMachine, time: f64) -> Vec<wire::Call> {
@@ -303,4 +304,57 @@ fn v1_events_have_callbacks_of_their_own() {
     assert_eq!(acknowledge.uuid, Some(vec![7; 16]));
     assert_eq!(acknowledge.operation_id, Some(fields::id("op")));
     assert_eq!(acknowledge.agent_id, Some(fields::id("S")));
+}
+
+#[test]
+fn after_every_subscription_everything_is_asked_for() {
+    let mut machine = machine(named(), None);
+    machine.config.reconcile_on_registration = true;
+    machine.start(at(0.0));
+    machine.opened(Link::Stream, at(0.0));
+    machine.received(Link::Stream, &stream(&[subscribed_record(15.0)]), at(0.0));
+    assert_eq!(kinds(&calls_sent(&mut machine, 0.0)), [9]);
+    for round in 1..4 {
+        resubscribe(&mut machine, f64::from(round) * 20.0, |_| ());
+        let calls = calls_sent(&mut machine, f64::from(round) * 20.0 + 15.0);
+        assert_eq!(kinds(&calls), [9], "after loss {round}");
+        assert_eq!(calls[0].reconcile.as_ref().map(|r| r.tasks.len()), Some(0), "all tasks");
+    }
+}
+
+#[test]
+fn calls_without_an_answer_end_the_subscription() {
+    let kill = || Prepared::Send {
+        name: "KILL",
+        call: Vec::new(),
+        tasks: vec![],
+        offers: vec![],
+    };
+    // The connection for calls does not come.
+    let mut machine = subscribed();
+    machine.command(Command::Call(kill()), at(1.0));
+    machine.take_actions();
+    assert_eq!(machine.deadline(), Some(Duration::from_secs(11)));
+    machine.tick(at(11.0));
+    assert_eq!(names(&machine.take_actions()), ["disconnected"]);
+    // It comes, but no answer within a minute of the last one.
+    let mut machine = subscribed();
+    for _ in 0..2 {
+        machine.command(Command::Call(kill()), at(1.0));
+    }
+    assert_eq!(calls_sent(&mut machine, 2.0).len(), 2);
+    assert_eq!(machine.deadline(), Some(Duration::from_secs(62)));
+    answer(&mut machine, "202 Accepted", "", 50.0);
+    machine.received(Link::Stream, b"", at(60.0));
+    machine.tick(at(62.0));
+    assert_eq!(names(&machine.take_actions()), [""; 0]);
+    assert_eq!(machine.deadline(), Some(Duration::from_secs(110)));
+    machine.tick(at(110.0));
+    assert_eq!(names(&machine.take_actions()), ["disconnected"]);
+    // With all of them answered there is nothing to wait for.
+    let mut machine = subscribed();
+    machine.command(Command::Call(kill()), at(1.0));
+    calls_sent(&mut machine, 1.0);
+    answer(&mut machine, "202 Accepted", "", 2.0);
+    assert_eq!(machine.deadline(), Some(Duration::from_secs(75)), "the watchdog's");
 }

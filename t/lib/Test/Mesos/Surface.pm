@@ -256,6 +256,35 @@ sub scenarios {
             is $status->{message}, "Reconciliation: Operation is unknown and no 'agent_id' was provided";
             $driver->stop;
         },
+        'operations that are acknowledged explicitly' => sub {
+            my ($master) = @_;
+            my %info = _roles('explicit operations', 'web');
+            push @{ $info{capabilities} }, $capability{RESERVATION_REFINEMENT};
+            my @resources = ({name => 'cpus', type => 0, scalar => {value => 0.1}, allocation_info => {role => 'web'},
+                reservations => [{type => Mesos::Resource::ReservationInfo::Type::DYNAMIC(), role => 'web'}]});
+            my @operations = map { {type => Mesos::Offer::Operation::Type->can(uc)->(), id => {value => $_}, $_ => {resources => [@resources]}} } qw(reserve unreserve);
+            my $framework = Test::Framework::V1->new(tasks => []);
+            my $driver = $driver_for->($master, $framework, framework => \%info, implicit_acknowledgements => 0);
+            $framework->on_offers(sub {
+                my ($driver, $offers) = @_;
+                for my $offer (@$offers) {
+                    my $fits = @operations && ($operations[0]{reserve} || $master eq 'local' || grep { $_->{reservations} && $_->{name} eq 'cpus' } @{ $offer->{resources} });
+                    $driver->acceptOffers([$offer->{id}], [$fits ? shift @operations : ()], {refuse_seconds => 0});
+                }
+            });
+            # The embedded cluster refuses both, and wants no acknowledgement for that.
+            my @wanted = $master eq 'local' ? () : (1);
+            for my $count (1, 2) {
+                _until($driver, sub { $framework->count('operationStatusUpdate') == $count });
+                my $status = _last($framework, 'operationStatusUpdate')->[1];
+                is !!$status->{uuid}, !!@wanted;
+                is +($driver->stats->{calls}{ACKNOWLEDGE_OPERATION_STATUS} || 0), @wanted * ($count - 1), 'not by itself';
+                is $driver->acknowledgeOperationStatus($status), Mesos::Status::DRIVER_RUNNING();
+                _until($driver, sub { ($driver->stats->{calls}{ACKNOWLEDGE_OPERATION_STATUS} || 0) == @wanted * $count && !$driver->stats->{calls_unanswered} });
+            }
+            is $driver->stats->{calls_refused}, 0;
+            $driver->stop;
+        },
         'rescinded offers and inverse offers' => sub {
             my ($master) = @_;
             plan skip_all => 'the embedded cluster has no maintenance' if $master eq 'local';
@@ -280,6 +309,114 @@ sub scenarios {
             is $driver->stats->{calls_refused}, 0;
             $schedule->();
             $driver->stop;
+        },
+        'offers are rescinded with their role' => sub {
+            my ($master) = @_;
+            my %info = _roles('rescinded', 'a', 'b');
+            my %offers;
+            my $framework = Test::Framework::V1->new(tasks => [], on_offers => sub { $offers{ $_->{id}{value} } = $_ for @{ $_[1] } });
+            my $driver = $driver_for->($master, $framework, framework => {%info});
+            _until($driver, sub { %offers });
+            # Which of the roles got it is the allocator's choice; both lose theirs.
+            my %before = %offers;
+            my $id = $framework->heard->[0][1];
+            $driver->updateFramework({%info, id => $id, roles => ['c']});
+            _until($driver, sub { $framework->count('offerRescinded') >= keys %before });
+            my @rescinded = map { $_->[1] } grep { $_->[0] eq 'offerRescinded' } @{ $framework->heard };
+            is_deeply [map { ref } @rescinded], [('Mesos::OfferID') x @rescinded];
+            my %rescinded = map { ($_->{value} => 1) } @rescinded;
+            is_deeply [grep { !$rescinded{$_} } keys %before], [], 'each offer of a role that is gone';
+            _until($driver, sub { grep { $_->{allocation_info}{role} eq 'c' } values %offers });
+            # What is rescinded cannot be used.
+            my ($old) = values %before;
+            $driver->launchTasks([$old->{id}], [{%{ Test::Mesos::command('t', 'true') }, slave_id => $old->{slave_id}}]);
+            _until($driver, sub { $framework->done });
+            is $framework->last_status->{t}{reason}, Mesos::TaskStatus::Reason::REASON_INVALID_OFFERS();
+            $driver->stop;
+        },
+        'an executor that is started again' => sub {
+            my ($master) = @_;
+            my @pids;
+            my $framework = Test::Framework->new(tasks => [], stop_when_done => 0, on_message => sub { push @pids, $_[3] =~ /\Apid (\d+)\z/ });
+            $framework->on_update(sub {
+                my ($driver, $status) = @_;
+                $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid') if $status->{state} == 1;
+            });
+            my $driver = $driver_for->($master, $framework);
+            for my $round (1 .. 3) {
+                push @{ $framework->tasks }, Test::Mesos::_custom("runs$round", 'x', 'again');
+                _until($driver, sub { @pids == $round });
+                push @{ $framework->tasks }, Test::Mesos::_custom("ends$round", 'exit 3', 'again');
+                _until($driver, sub { $framework->count('executorLost') == $round && $framework->done == 2 * $round });
+            }
+            my %different = map { ($_ => 1) } @pids;
+            is scalar(keys %different), 3, 'three processes, one after the other';
+            is_deeply [map { [$_->[1]{value}, $_->[3]] } grep { $_->[0] eq 'executorLost' } @{ $framework->heard }], [(['again', 3 << 8]) x 3];
+            is_deeply $framework->states, {map { ("runs$_" => [1, 3], "ends$_" => [3]) } 1 .. 3};
+            is $framework->last_status->{$_}{message}, 'Executor terminated' for qw(runs3 ends3);
+            $driver->stop;
+        },
+        'teardown ends tasks and executors' => sub {
+            my ($master) = @_;
+            my $scratch = tempdir(CLEANUP => 1);
+            my $framework = Test::Framework->new(stop_when_done => 0, tasks => [
+                Test::Mesos::command('command', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000"),
+                Test::Mesos::_custom('custom', 'x', 'torn down')]);
+            my @pids;
+            $framework->on_update(sub {
+                my ($driver, $status) = @_;
+                $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid')
+                    if $status->{state} == 1 && $status->{task_id}{value} eq 'custom';
+            });
+            $framework->on_message(sub { push @pids, $_[3] =~ /\Apid (\d+)\z/ });
+            my $driver = $driver_for->($master, $framework);
+            _until($driver, sub { @pids && -e "$scratch/pid" });
+            open my $in, '<', "$scratch/pid" or return fail 'a pid';
+            push @pids, readline($in) + 0;
+            is +(grep { kill 0, $_ } @pids), 2, 'both run';
+            is $driver->stop, Mesos::Status::DRIVER_STOPPED();
+            undef $driver;
+            my $end = time + 60;
+            select undef, undef, undef, 0.05 while (grep { kill 0, $_ } @pids) && time < $end;
+            is +(grep { kill 0, $_ } @pids), 0, 'and end with their framework';
+        },
+        'requests, single tasks, and an abort' => sub {
+            my ($master) = @_;
+            my $scratch = tempdir(CLEANUP => 1);
+            my $framework = Test::Framework::V1->new(tasks => [], stop_when_done => 0);
+            my $driver = $driver_for->($master, $framework, framework => {user => '', name => 'abort', failover_timeout => 60});
+            $framework->on_offers(sub {
+                my ($driver, $offers) = @_;
+                my $offer = shift @$offers;
+                $driver->launchTask($offer->{id}, [{
+                    %{ Test::Mesos::command('t', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000") },
+                    slave_id => $offer->{slave_id}, resources => [{name => 'cpus', type => 0, scalar => {value => 0.01}}],
+                }]);
+                $framework->on_offers(sub { });
+            });
+            $driver->start;
+            is $driver->requestResources([{resources => [{name => 'cpus', type => 0, scalar => {value => 1}}]}]), Mesos::Status::DRIVER_RUNNING();
+            _until($driver, sub { $framework->count('registered') });
+            $driver->requestResources([{resources => [{name => 'cpus', type => 0, scalar => {value => 1}}]}]);
+            _until($driver, sub { -e "$scratch/pid" && @{ $framework->states->{t} || [] } == 2 && !$driver->stats->{calls_unanswered} });
+            is $driver->stats->{calls}{REQUEST}, 1, 'while there was no master it was dropped';
+            is $driver->stats->{calls_refused}, 0;
+            open my $in, '<', "$scratch/pid" or return fail 'a pid';
+            my $pid = readline($in) + 0;
+            my $heard = @{ $framework->heard };
+            is $driver->abort, Mesos::Status::DRIVER_ABORTED();
+            is $driver->killTask({value => 't'}), Mesos::Status::DRIVER_ABORTED();
+            _until($driver, sub { $driver->stats->{calls}{SUPPRESS} && !$driver->stats->{calls_unanswered} });
+            # Longer than two allocation intervals.
+            select undef, undef, undef, 2.5;
+            ok kill(0, $pid), 'the task runs on';
+            is @{ $framework->heard }, $heard, 'no callback any more';
+            is $driver->stop, Mesos::Status::DRIVER_ABORTED();
+            is $driver->stop, Mesos::Status::DRIVER_STOPPED();
+            undef $driver;
+            my $end = time + 60;
+            select undef, undef, undef, 0.05 while kill(0, $pid) && time < $end;
+            ok !kill(0, $pid), 'and ends with the framework';
         },
         'schedulers without the optional methods are not disturbed' => sub {
             my ($master) = @_;

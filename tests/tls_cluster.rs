@@ -1,0 +1,259 @@
+//! Whole frameworks over https: a TLS proxy in front of the embedded cluster, and where MESOS_TEST_MASTER=host:port names one in
+//! front of a real master and its agent.
+
+#![cfg(feature = "tls")]
+
+mod support;
+mod tls_support;
+
+use mesos_perl::channel::Channel;
+use mesos_perl::driver::master::Master;
+use mesos_perl::driver::{executor, ExecutorCall, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::local::{Cluster, Config};
+use mesos_perl::native::endpoint::Secret;
+use mesos_perl::native::{self, Source};
+use mesos_perl::proto::{self, TaskState};
+use prost::Message;
+use std::time::Duration;
+use support::cluster::{get, run};
+use support::scheduler::acknowledge;
+use support::{bytes, expect, list, message, next_event, wait_for};
+use tls_support::{authority, proxy, server_certificate, Folder};
+
+/// Set for the process that [`executor_process`] runs in.
+const ROLE: &str = "MESOS_TEST_TLS_EXECUTOR";
+
+/// Not a test by itself: an agent starts this program with this function as an executor.
+#[test]
+fn executor_process() {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    let channel = Channel::new();
+    let driver = executor::new("native", |name| std::env::var(name).ok(), channel.clone()).expect("driver");
+    assert_eq!(driver.start(), Ok(Status::Running));
+    let update = |task_id: &[u8], state: TaskState| {
+        let status = proto::TaskStatus {
+            task_id: proto::TaskId::decode(task_id).expect("TaskID"),
+            state: state as i32,
+            ..Default::default()
+        };
+        let status = status.encode_to_vec();
+        assert_eq!(driver.call(ExecutorCall::SendStatusUpdate { status }), Ok(Status::Running));
+    };
+    expect(&channel, "registered");
+    loop {
+        let event = next_event(&channel);
+        match &*event.name {
+            "launchTask" => {
+                let task: proto::TaskInfo = message(&event, 0);
+                update(&task.task_id.encode_to_vec(), TaskState::TaskRunning);
+            }
+            "frameworkMessage" => {
+                let data = bytes(&event, 0);
+                assert_eq!(driver.call(ExecutorCall::SendFrameworkMessage { data }), Ok(Status::Running));
+            }
+            "killTask" => {
+                update(&bytes(&event, 0), TaskState::TaskKilled);
+                driver.stop();
+                return driver.close();
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+/// A master and an agent, behind https.
+struct Site {
+    master: u16,
+    agent: u16,
+    ca: String,
+    /// An Authorization header, if one is wanted.
+    secret: Option<Secret>,
+}
+
+impl Site {
+    /// What `https://...` gives a driver.
+    fn source(&self) -> Source {
+        let master = Master::parse(&format!("https://127.0.0.1:{}", self.master)).expect("master");
+        let source = Source::new(master, |name| (name == "LIBPROCESS_SSL_CA_FILE").then(|| self.ca.clone()));
+        let source = source.expect("source");
+        match &self.secret {
+            Some(secret) => source.authorized(secret),
+            None => source,
+        }
+    }
+
+    /// An executor that finds its agent over TLS.
+    fn executor(&self) -> proto::ExecutorInfo {
+        let program = std::env::current_exe().expect("this program");
+        let variable = |name: &str, value: &str| proto::environment::Variable {
+            name: name.into(),
+            value: Some(value.into()),
+            ..Default::default()
+        };
+        let agent = format!("127.0.0.1:{}", self.agent);
+        proto::ExecutorInfo {
+            executor_id: proto::ExecutorId { value: "tls".into() },
+            command: Some(proto::CommandInfo {
+                value: Some(format!("exec '{}' --exact executor_process --nocapture", program.display())),
+                environment: Some(proto::Environment {
+                    variables: vec![
+                        variable(ROLE, "1"),
+                        variable("MESOS_AGENT_ENDPOINT", &agent),
+                        variable("LIBPROCESS_SSL_ENABLED", "1"),
+                        variable("LIBPROCESS_SSL_CA_FILE", &self.ca),
+                    ],
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    /// A task of the executor, on this offer.
+    fn launch(&self, offer: &proto::Offer) -> SchedulerCall {
+        let resource = |name: &str, value: f64| proto::Resource {
+            name: name.into(),
+            r#type: proto::value::Type::Scalar as i32,
+            scalar: Some(proto::value::Scalar { value }),
+            ..Default::default()
+        };
+        let task = proto::TaskInfo {
+            name: "t".into(),
+            task_id: proto::TaskId { value: "t".into() },
+            slave_id: offer.slave_id.clone(),
+            resources: vec![resource("cpus", 0.1), resource("mem", 32.0)],
+            executor: Some(self.executor()),
+            ..Default::default()
+        };
+        SchedulerCall::LaunchTasks {
+            offer_ids: vec![offer.id.encode_to_vec()],
+            tasks: vec![task.encode_to_vec()],
+            filters: None,
+        }
+    }
+
+    fn works(&self) {
+        // Registration, tasks to their ends, teardown.
+        run(
+            self.source(),
+            |_| (),
+            |_| true,
+            |book| assert_eq!(book.connection, ["registered"]),
+        );
+        self.runs_an_executor();
+    }
+
+    /// Messages to it and back, and its end.
+    fn runs_an_executor(&self) {
+        let framework = proto::FrameworkInfo {
+            name: "tls".into(),
+            ..Default::default()
+        };
+        let options = SchedulerOptions {
+            framework: framework.encode_to_vec(),
+            implicit_acknowledgements: true,
+            master_timeout: Some(Duration::from_secs(20)),
+            ..Default::default()
+        };
+        let channel = Channel::new();
+        let driver = native::SchedulerDriver::new(self.source(), options, channel.clone()).expect("driver");
+        assert_eq!(driver.start(), Ok(Status::Running));
+        let mut told = Vec::new();
+        while told.last().map(String::as_str) != Some("executorLost 0") {
+            let event = next_event(&channel);
+            match &*event.name {
+                "resourceOffers" if told.len() == 1 => {
+                    let offer = proto::Offer::decode(&list(&event, 0)[0][..]).expect("offer");
+                    assert_eq!(driver.call(self.launch(&offer)), Ok(Status::Running));
+                    told.push("launched".into());
+                }
+                "resourceOffers" | "offerRescinded" => (),
+                "statusUpdate" => {
+                    let status: proto::TaskStatus = message(&event, 0);
+                    acknowledge(&event);
+                    told.push(format!("{:?}", status.state()));
+                    if status.state() == TaskState::TaskRunning {
+                        let call = SchedulerCall::SendFrameworkMessage {
+                            executor_id: status.executor_id.expect("executor").encode_to_vec(),
+                            slave_id: status.slave_id.expect("agent").encode_to_vec(),
+                            data: b"\0ping\xff".to_vec(),
+                        };
+                        assert_eq!(driver.call(call), Ok(Status::Running));
+                    }
+                }
+                "frameworkMessage" => {
+                    assert_eq!(bytes(&event, 2), b"\0ping\xff");
+                    told.push("echo".into());
+                    let task_id = proto::TaskId { value: "t".into() }.encode_to_vec();
+                    assert_eq!(driver.call(SchedulerCall::KillTask { task_id }), Ok(Status::Running));
+                }
+                "executorLost" => {
+                    let status = String::from_utf8(bytes(&event, 2)).expect("a number");
+                    // The last update may come behind it.
+                    while told.last().map(String::as_str) != Some("TaskKilled") {
+                        let status: proto::TaskStatus = message(&expect(&channel, "statusUpdate"), 0);
+                        told.push(format!("{:?}", status.state()));
+                    }
+                    told.push(format!("executorLost {status}"));
+                }
+                _ => told.push(event.name.into_owned()),
+            }
+        }
+        assert_eq!(
+            told,
+            [
+                "registered",
+                "launched",
+                "TaskRunning",
+                "echo",
+                "TaskKilled",
+                "executorLost 0"
+            ]
+        );
+        driver.stop(false);
+        driver.close();
+    }
+}
+
+#[test]
+fn the_embedded_cluster() {
+    let cluster = Cluster::start(Config {
+        helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
+        resources: Some("cpus:4;mem:4096".into()),
+        ..Default::default()
+    });
+    let cluster = cluster.expect("cluster");
+    let (folder, ca) = (Folder::new(), authority());
+    let certificate = server_certificate(&ca);
+    let port = proxy(&certificate, None, cluster.address().port());
+    let site = Site {
+        master: port,
+        agent: port,
+        ca: folder.write("ca.pem", &ca.cert.pem()),
+        secret: Some(Secret::new(format!("Bearer {}", cluster.secret()))),
+    };
+    site.works();
+}
+
+#[test]
+fn a_real_mesos() {
+    let Ok(master) = std::env::var("MESOS_TEST_MASTER") else {
+        return eprintln!("SKIPPED: MESOS_TEST_MASTER is not set");
+    };
+    let port = |address: &str| address.rsplit_once(':').expect("host:port").1.parse().expect("a port");
+    let agent = wait_for("an agent", || {
+        let state = get(&master, "/master/state");
+        state["slaves"][0]["pid"].as_str().map(str::to_string)
+    });
+    let (folder, ca) = (Folder::new(), authority());
+    let certificate = server_certificate(&ca);
+    let site = Site {
+        master: proxy(&certificate, None, port(&master)),
+        agent: proxy(&certificate, None, port(&agent)),
+        ca: folder.write("ca.pem", &ca.cert.pem()),
+        secret: None,
+    };
+    site.works();
+}
