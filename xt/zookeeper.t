@@ -132,8 +132,6 @@ for my $round (1 .. 3) {
     my $pid = child(sub {
         require POSIX;
         alarm 60;
-        # As Mesos::Dispatcher::AnyEvent says: else it takes the parent's watchers away.
-        EV::default_loop()->loop_fork if $INC{'EV.pm'};
         my $own = Test::Framework->new;
         my $made = registers($own);
         my $stopped = $made && $made->stop == Mesos::Status::DRIVER_STOPPED();

@@ -25,8 +25,19 @@ has _consumer => (is => 'bare', init_arg => undef);
 # Threads and watchers do not survive a fork: the child must not serve its parent's events.
 has _pid => (is => 'ro', init_arg => undef, default => sub {$$});
 
+# EV's loop, on which those of AnyEvent, Mojo and others may lie, shares its descriptor with a child until it is told of the fork:
+# what the child changes would be changed for its parent.
+my $process = $$;
+sub _after_fork {
+    return if $process == $$;
+    $process = $$;
+    EV::default_loop()->loop_fork if $INC{'EV.pm'};
+    return;
+}
+
 sub BUILD {
     my ($self) = @_;
+    _after_fork();
     croak 'Mesos::Dispatcher cannot be used itself: take Mesos::Dispatcher::AnyEvent or another subclass'
         unless $self->can('xs_init');
     $self->xs_init;
@@ -51,7 +62,10 @@ sub call {
 
 sub ready {
     my ($self) = @_;
-    return $self->unwatch if $self->{_pid} != $$;
+    if ($self->{_pid} != $$) {
+        _after_fork();
+        return $self->unwatch;
+    }
     my $channel = $self->{channel};
     my $taken = $channel->_waiting;
     return unless defined $taken;
@@ -115,7 +129,10 @@ sub DEMOLISH {
     my ($self, $in_global_destruction) = @_;
     # The copy in a new thread has no handle, and its watchers are the other thread's. (CLONE_SKIP would spare the copy, but perl
     # panics where there are weak references to what it skips.)
-    $self->unwatch if !$in_global_destruction && $self->_xs_is_open;
+    if (!$in_global_destruction && $self->_xs_is_open) {
+        _after_fork();
+        $self->unwatch;
+    }
     $self->_xs_free;
 }
 

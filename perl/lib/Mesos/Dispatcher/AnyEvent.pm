@@ -50,8 +50,9 @@ Mesos::Dispatcher::AnyEvent - events through AnyEvent
 =head1 DESCRIPTION
 
 Extends L<Mesos::Dispatcher::Pipe>. Works with every loop that L<AnyEvent> knows. If the loop is EV, an exception in a callback is
-printed by EV, and C<wait> goes on waiting. In a forked child, EV's loop must be told so before it runs
-(C<< EV::default_loop->loop_fork >>); else it takes the parent's watchers away.
+printed by EV, and C<wait> goes on waiting. In a forked child, EV's loop must be told so before it runs, else it takes the parent's
+watchers away. Making a dispatcher or driver in the child does that, and so does dropping the parent's; a child that does neither
+but runs the loop calls C<< EV::default_loop->loop_fork >> itself.
 
 C<wait> is a blocking wait of AnyEvent, which cannot be nested: calling it, or C<run> or C<run_once> of a driver, in a callback
 that such a wait called dies with AnyEvent's "recursive blocking wait attempted".
