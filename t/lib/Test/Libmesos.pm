@@ -191,7 +191,8 @@ sub lifecycle {
 
     subtest 'PERL_MESOS_TRACE' => sub {
         my %log = (standin => [qr/^standin: logs INFO of/m, qr/^standin: logs WARNING of/m, qr/^standin: logs/m],
-            real => [qr/^I\d{4} .* sched\.cpp:\d+\]/m, qr/\A/, qr/^[IWE]\d{4} .* sched\.cpp:\d+\]/m]);
+            # A warning about the loopback address comes before libmesos' logging is set up, whatever is chosen.
+            real => [qr/^I\d{4} .* sched\.cpp:\d+\]/m, qr/\A/, qr/^I\d{4} .* sched\.cpp:\d+\]/m]);
         my ($info, $warning, $any) = @{ $log{ libmesos()->{version} =~ /-standin\z/ ? 'standin' : 'real' } };
         my $said = sub {
             local $ENV{PERL_MESOS_TRACE} = $_[0];
