@@ -31,7 +31,7 @@ subtest 'not there' => sub {
     local %ENV = (%ENV, PERL_MESOS_INCLUDE => "$scratch/nowhere", PERL_MESOS_LIB => "$scratch/nowhere");
     my $found = Mesos::Build::Libmesos::find('look');
     is_deeply [keys %$found], ['said'];
-    like $found->{said}, qr/not found, the native drivers only/;
+    like $found->{said}, qr/not found, the native drivers only.*--libmesos says why/;
     is_deeply [Mesos::Build::Libmesos::objects($found)], [];
     ok !eval { Mesos::Build::Libmesos::find('insist'); 1 };
     like $@, qr{asked for.*mesos/mesos\.hpp}s, 'the compiler\'s words';
@@ -50,9 +50,8 @@ sub write_file {
 subtest 'headers without a library' => sub {
     my %standin = standin('0.28', 'executor');
     local %ENV = (%ENV, PERL_MESOS_INCLUDE => $standin{PERL_MESOS_INCLUDE}, PERL_MESOS_LIB => "$scratch/nowhere");
-    like(Mesos::Build::Libmesos::find('look')->{said}, qr/not found, the native drivers only.*--libmesos says why/);
     ok !eval { Mesos::Build::Libmesos::find('insist'); 1 };
-    like $@, qr/the program for scheduler does not compile and link:.*-lmesos/s, 'the linker\'s words';
+    like $@, qr/the program for scheduler does not link:.*-lmesos/s, 'the linker\'s words';
 };
 
 subtest 'an old protobuf' => sub {
@@ -121,8 +120,7 @@ END
     close $out;
     chmod 0755, "$scratch/bin/pkg-config" or die $!;
     local $ENV{PATH} = "$scratch/bin:$ENV{PATH}";
-    is(Mesos::Build::Libmesos::find('look')->{default}, 'native', 'merely found');
-    is(Mesos::Build::Libmesos::find('insist')->{default}, 'libmesos');
+    is(Mesos::Build::Libmesos::find('insist')->{default}, 'libmesos', 'found, and asked for');
 };
 
 done_testing;
