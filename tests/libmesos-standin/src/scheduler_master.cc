@@ -27,7 +27,7 @@ Master &Master::instance() {
 
 Master::Master() : free{{"cpus", 2}, {"mem", 2048}, {"disk", 4096}} {
   const char *given = std::getenv("STANDIN_RESEND_MS");
-  resend = std::chrono::milliseconds(given == nullptr ? 2000 : std::atoi(given));
+  resend = std::chrono::milliseconds(given == nullptr ? 10000 : std::atoi(given));
   listen();
 }
 

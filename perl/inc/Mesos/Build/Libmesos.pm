@@ -116,34 +116,41 @@ sub _try {
     my ($place, $why) = @_;
     my @compile = ('-fPIC', split ' ', $place->{cxxflags});
     my $version = _version(@compile);
-    my $problem = _compiles('headers', @compile, '-c');
+    my (undef, $problem) = _object('headers', @compile);
     if ($problem || !defined $version) {
         push @$why, "$place->{name}: " . ($problem || 'mesos/version.hpp says no MESOS_VERSION');
         return;
     }
+    # Compiled once: Mesos' headers are slow.
+    my (%objects, %problems);
+    ($objects{$_}, $problems{$_}) = _object($_, @compile) for qw(scheduler executor);
     # Some libmesos hold protobuf themselves, some want the system's.
     for my $link ($place->{ldflags}, "$place->{ldflags} -lprotobuf") {
-        my %problems = map { ($_ => _compiles($_, @compile, '--', split ' ', $link)) } qw(scheduler executor);
-        my @halves = grep { !$problems{$_} } qw(scheduler executor);
+        my %said = map { ($_ => $problems{$_} || _links($_, $objects{$_}, split ' ', $link)) } keys %objects;
+        my @halves = grep { !$said{$_} } qw(scheduler executor);
         return { %$place, ldflags => $link, version => $version, halves => \@halves } if @halves;
-        push @$why, map {"$place->{name}: $problems{$_}"} sort keys %problems if $link eq $place->{ldflags};
+        push @$why, map {"$place->{name}: $said{$_}"} sort keys %said if $link eq $place->{ldflags};
     }
     return;
 }
 
-# Nothing when a program compiles (with '-c') or also links (flags after '--'), else what the compiler said.
-sub _compiles {
+# (object file, nothing) of a program, or (nothing, what the compiler said).
+sub _object {
     my ($name, @flags) = @_;
     my $folder = File::Temp::tempdir(CLEANUP => 1);
-    my $source = File::Spec->catfile($folder, "$name.cc");
+    my ($source, $object) = map { File::Spec->catfile($folder, "$name.$_") } qw(cc o);
     open my $out, '>', $source or die "Cannot write $source: $!\n";
     print $out $PROGRAM{$name};
     close $out or die "Cannot write $source: $!\n";
-    my @before;
-    push @before, shift @flags while @flags && $flags[0] ne '--';
-    shift @flags;
-    my ($said, $status) = _run(_cxx(), @before, $source, @flags, '-o', File::Spec->catfile($folder, 'program'));
-    return $status == 0 ? undef : "the program for $name does not compile and link:\n$said";
+    my ($said, $status) = _run(_cxx(), @flags, '-c', $source, '-o', $object);
+    return $status == 0 ? ($object, undef) : (undef, "the program for $name does not compile:\n$said");
+}
+
+# Nothing when the object links, else what the linker said.
+sub _links {
+    my ($name, $object, @flags) = @_;
+    my ($said, $status) = _run(_cxx(), $object, @flags, '-o', "$object.program");
+    return $status == 0 ? undef : "the program for $name does not link:\n$said";
 }
 
 sub _version {

@@ -175,7 +175,12 @@ sub scenarios {
                 $repeat->();
                 return $scheduler->done == 1000 && $driver->stats->{updates_acknowledged} == $acknowledged;
             });
-            is_deeply $scheduler->states, {map { ("t$_" => [1, 2]) } 1 .. 1000};
+            # What is sent again may be answered again.
+            my $states = $scheduler->states;
+            if (!_is_native($driver)) {
+                $states = {map { my %once; my $all = $states->{$_}; ($_ => [grep { !$once{$_}++ } @$all]) } keys %$states};
+            }
+            is_deeply $states, {map { ("t$_" => [1, 2]) } 1 .. 1000};
             my $stats = $driver->stats;
             is $stats->{events}{UPDATE}, $stats->{updates_received};
             is $stats->{calls}{ACKNOWLEDGE}, $acknowledged;
