@@ -56,6 +56,14 @@ driver_of(pTHX_ SV *consumer, SV *dispatcher, const MesosEvent *event)
     return found && SvROK(HeVAL(found)) ? sv_2mortal(newRV_inc(SvRV(HeVAL(found)))) : NULL;
 }
 
+/* A method, NULL for none. */
+static CV *
+method_of(pTHX_ HV *stash, const char *name, STRLEN length)
+{
+    GV *const gv = gv_fetchmeth(stash, name, length, 0);
+    return gv && isGV(gv) ? GvCV(gv) : NULL;
+}
+
 /* What $handler->can($name) returns, NULL for none. */
 static SV *
 callback(pTHX_ SV *handler, MesosBytes name)
@@ -63,13 +71,17 @@ callback(pTHX_ SV *handler, MesosBytes name)
     SV *code;
     /* Only a driver's own names are certain to be no more than names; can takes packages in them apart. */
     if (SvROK(handler) && SvOBJECT(SvRV(handler)) && !memchr(name.data, ':', name.len) && !memchr(name.data, '\'', name.len)) {
-        GV *const gv = gv_fetchmeth(SvSTASH(SvRV(handler)), (const char *)name.data, name.len, 0);
-        if (gv && isGV(gv) && GvCV(gv))
-            return (SV *)GvCV(gv);
+        HV *const stash = SvSTASH(SvRV(handler));
+        CV *const can = method_of(aTHX_ stash, "can", 3);
+        /* Classes with a `can` of their own have reasons. UNIVERSAL's is the only one in C. */
+        if (can && CvISXSUB(can)) {
+            CV *const method = method_of(aTHX_ stash, (const char *)name.data, name.len);
+            /* Counted: decoding the arguments may run code that defines the method anew. */
+            return method ? sv_2mortal(SvREFCNT_inc_simple_NN((SV *)method)) : NULL;
+        }
     }
-    /* Classes with a `can` of their own have reasons. */
     code = ask(aTHX_ handler, "can", mesos_sv(aTHX_ name));
-    return SvTRUE(code) ? code : NULL;
+    return SvTRUE(code) ? sv_mortalcopy(code) : NULL;
 }
 
 /* Decodes the arguments, and calls the method with them if there is one. */
@@ -121,8 +133,11 @@ mesos_dispatch_event(pTHX_ SV *consumer, AV *result)
 {
     MesosEvent *event;
     SV *dispatcher, *channel;
+    dSP;
     ENTER;
     SAVETMPS;
+    /* A `last` or `goto` of the handler must not leave by the frames below, over the C frames in between: it dies, as in a sort. */
+    PUSHSTACKi(PERLSI_UNKNOWN);
     /* The handler may drop its driver, and the driver its dispatcher. */
     consumer = sv_2mortal(newRV_inc(SvROK(consumer) ? SvRV(consumer) : consumer));
     dispatcher = SLOT(consumer, "dispatcher");
@@ -136,6 +151,7 @@ mesos_dispatch_event(pTHX_ SV *consumer, AV *result)
         if (driver)
             handle_event(aTHX_ event, driver, result);
     }
+    POPSTACK;
     FREETMPS;
     LEAVE;
     return event != NULL;

@@ -225,6 +225,8 @@ item_sv(pTHX_ const MesosArg *arg, MesosBytes bytes)
     if (arg->kind == MESOS_ARG_FOREIGN) {
         SV *object;
         dSP;
+        /* A stack of its own, that `last` in Perl code does not leave this C frame behind. */
+        PUSHSTACKi(PERLSI_UNKNOWN);
         PUSHMARK(SP);
         EXTEND(SP, 2);
         PUSHs(mesos_sv(aTHX_ arg->type_name));
@@ -234,6 +236,7 @@ item_sv(pTHX_ const MesosArg *arg, MesosBytes bytes)
         SPAGAIN;
         object = POPs;
         PUTBACK;
+        POPSTACK;
         return object;
     }
     return mesos_sv(aTHX_ bytes);

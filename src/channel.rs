@@ -6,6 +6,7 @@ use crate::event::{Arg, DriverId, Event};
 use crate::notify::Notify;
 use bytes::Bytes;
 use std::collections::VecDeque;
+use std::mem::size_of;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
@@ -33,13 +34,17 @@ struct Queue {
     waiting: Vec<oneshot::Sender<()>>,
 }
 
-/// Roughly the bytes that an event takes.
 fn weight(event: &Event) -> usize {
+    weight_of(&event.args)
+}
+
+/// Roughly the bytes that an event with these arguments takes.
+pub fn weight_of(args: &[Arg]) -> usize {
     let items = |arg: &Arg| match arg {
         Arg::Scalar(_, data) => data.len(),
-        Arg::List(_, items) => items.iter().map(Bytes::len).sum(),
+        Arg::List(_, items) => items.iter().map(|item| size_of::<Bytes>() + item.len()).sum(),
     };
-    EVENT_OVERHEAD + event.args.iter().map(items).sum::<usize>()
+    EVENT_OVERHEAD + args.iter().map(items).sum::<usize>()
 }
 
 impl Channel {

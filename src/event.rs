@@ -44,6 +44,20 @@ impl Arg {
     }
 }
 
+impl Arg {
+    /// Copies the bytes out of what they are a slice of.
+    pub fn detach(&mut self) {
+        match self {
+            Arg::Scalar(_, data) => detach(data),
+            Arg::List(_, items) => items.iter_mut().for_each(detach),
+        }
+    }
+}
+
+fn detach(bytes: &mut Bytes) {
+    *bytes = Bytes::copy_from_slice(bytes);
+}
+
 /// What names one update to Mesos: encoded ids, and the 16 bytes of the uuid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acknowledgement {
@@ -65,6 +79,22 @@ impl Acknowledgement {
     pub fn uuid(&self) -> &[u8] {
         match self {
             Acknowledgement::Task { uuid, .. } | Acknowledgement::Operation { uuid, .. } => uuid,
+        }
+    }
+
+    /// As [`Arg::detach`].
+    pub fn detach(&mut self) {
+        match self {
+            Acknowledgement::Task { agent_id, task_id, uuid } => [agent_id, task_id, uuid].into_iter().for_each(detach),
+            Acknowledgement::Operation {
+                agent_id,
+                resource_provider_id,
+                operation_id,
+                uuid,
+            } => {
+                [operation_id, uuid].into_iter().for_each(detach);
+                [agent_id, resource_provider_id].into_iter().flatten().for_each(detach);
+            }
         }
     }
 }

@@ -157,6 +157,77 @@ subtest 'handlers' => sub {
     is_deeply got(), [[2]], 'the batch goes on';
 };
 
+subtest 'a class with a can of its own' => sub {
+    package Handler::Choosy;
+    our @ISA = 'Handler';
+    sub can { my ($self, $name) = @_; return $name eq 'event' ? sub { push @Handler::got, ['chosen'] } : undef }
+    package main;
+    my $consumer = Consumer->new(event_handler => bless {}, 'Handler::Choosy');
+    my $dispatcher = $consumer->dispatcher;
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    $dispatcher->send($_) for qw(event context);
+    $dispatcher->ready;
+    is_deeply got(), [['chosen']], 'decides, also on methods that are there';
+    is @warnings, 1;
+};
+
+subtest 'code that runs while the arguments are decoded' => sub {
+    package Foreign;
+    our $decode;
+    sub encode {''}
+    sub decode { $decode->(); bless {}, $_[0] }
+    package main;
+    no warnings qw(once redefine);
+    my $consumer = consumer('Consumer');
+    my $dispatcher = $consumer->dispatcher;
+    for my $defined (1, 0) {
+        eval q{sub Handler::fleeting { push @Handler::got, ['old'] } 1} or die $@;
+        $Foreign::decode = sub {
+            undef *Handler::fleeting;
+            eval q{sub Handler::fleeting { push @Handler::got, ['new'] } 1} or die $@ if $defined;
+            my @reused = map { my $number = $_; sub {$number} } 1 .. 100;
+        };
+        $dispatcher->send('fleeting', bless {}, 'Foreign');
+        $dispatcher->ready;
+        is_deeply got(), [['old']], 'the method that was found is called';
+    }
+    no warnings 'exiting';
+    $Foreign::decode = sub { last };
+    for my $way (qw(recv dispatch_event)) {
+        $dispatcher->send('event', bless {}, 'Foreign');
+        for (1) {
+            ok !eval { $way eq 'recv' ? $dispatcher->recv : $consumer->dispatch_event; 1 }, "no way out of $way";
+            like $@, qr/\ACan't "last" outside a loop block/;
+        }
+    }
+};
+
+# Perl would go on in the loop, within the call that it has left.
+subtest 'no way out of a method but return and die' => sub {
+    no warnings 'exiting';
+    my %way = (next => sub { next }, last => sub { last }, redo => sub { redo }, goto => sub { goto OUT });
+    my $consumer = consumer('Consumer');
+    my $dispatcher = $consumer->dispatcher;
+    for my $name (sort keys %way) {
+        no strict 'refs';
+        no warnings 'once';
+        local *{'Handler::leaves'} = $way{$name};
+        for my $dispatch (sub { $dispatcher->ready }, sub { $consumer->dispatch_event }) {
+            $dispatcher->send($_, 1) for qw(leaves event);
+            my $turns = 0;
+            while ($turns++ < 1) {
+                ok !eval { $dispatch->(); 1 }, $name;
+                like $@, qr/\ACan't "$name" outside a loop block|\ACan't find label OUT/;
+            }
+            is $turns, 2;
+            $dispatcher->ready;
+            is_deeply got(), [[1]], 'the next event';
+        }
+    }
+    OUT: is got()->[0], undef;
+};
+
 subtest 'what dispatch_event returns' => sub {
     my $consumer = consumer('Consumer');
     my $dispatcher = $consumer->dispatcher;

@@ -134,6 +134,13 @@ subtest 'a shared dispatcher' => sub {
     $first->dispatcher->send('some_event');
     $first->dispatcher->wait(20);
     is scalar @{ $handler[1]{got} }, 1, 'what the program sends goes to the driver that was made last';
+    for my $way (qw(ready call)) {
+        undef $second;
+        $first->dispatcher->send('some_event');
+        $first->dispatcher->$way;
+        is scalar @{ delete $handler[0]{got} }, 1, 'or, when that is gone, to the one before';
+        $second = TestDriver->new(event_handler => $handler[1], dispatcher => $first->dispatcher);
+    }
 };
 
 subtest 'an event loop that is not installed' => sub {

@@ -1,9 +1,10 @@
-//! What must hold for every input of the decoder. Run by the fuzzer, and on the corpus by tests/fuzz_corpus.rs.
+//! What must hold for every input of the decoder, with each of its options. Run by the fuzzer, and on the corpus by tests/fuzz_corpus.rs.
 
-use mesos_perl::message::decode::Decoder;
-use mesos_perl::message::schema::classes;
-use mesos_perl::message::tape::MesosTokenOp as Op;
+use mesos_perl::message::decode::{DecodeOptions, Decoder};
+use mesos_perl::message::schema::{classes, enums};
+use mesos_perl::message::tape::{MesosToken, MesosTokenOp as Op};
 use mesos_perl::message::ClassId;
+use std::collections::HashSet;
 
 /// The class is chosen by the first two bytes; the rest is what is decoded.
 pub fn split(data: &[u8]) -> Option<(ClassId, &[u8])> {
@@ -16,7 +17,42 @@ pub fn split(data: &[u8]) -> Option<(ClassId, &[u8])> {
 pub fn check(data: &[u8]) {
     let Some((class, bytes)) = split(data) else { return };
     let mut decoder = Decoder::default();
-    let Ok(tape) = decoder.decode(class, bytes) else { return };
+    let plain = match decoder.decode(class, bytes) {
+        Ok(tape) => Some(tape.to_vec()),
+        Err(_) => None,
+    };
+    if let Some(tape) = &plain {
+        check_tape(tape, bytes);
+    }
+    for (reject_unknown, enum_names) in [(false, true), (true, false), (true, true)] {
+        decoder.options = DecodeOptions {
+            reject_unknown,
+            enum_names,
+        };
+        match (decoder.decode(class, bytes), &plain) {
+            (Ok(tape), Some(plain)) => check_named(tape, plain, enum_names),
+            (Ok(_), None) => panic!("an option makes invalid bytes valid"),
+            (Err(_), Some(_)) => assert!(reject_unknown, "names of enums make valid bytes invalid"),
+            (Err(_), None) => (),
+        }
+    }
+}
+
+/// With names of enums only the tokens of enums differ: they have the enum beside the number.
+fn check_named(tape: &[MesosToken], plain: &[MesosToken], enum_names: bool) {
+    assert_eq!(tape.len(), plain.len());
+    for (token, plain) in tape.iter().zip(plain) {
+        assert_eq!((token.key, token.value), (plain.key, plain.value));
+        if enum_names && token.op == Op::MesosTokenEnum as u16 {
+            assert_eq!((plain.op, plain.count), (Op::MesosTokenInt as u16, 0));
+            assert!((token.count as usize) < enums().len(), "no such enum");
+        } else {
+            assert_eq!((token.op, token.count), (plain.op, plain.count));
+        }
+    }
+}
+
+fn check_tape(tape: &[MesosToken], bytes: &[u8]) {
     // Bounded: a field takes two bytes at least, and makes a value and perhaps a list or message around it.
     assert!(
         tape.len() <= 4 + 4 * bytes.len(),
@@ -24,23 +60,24 @@ pub fn check(data: &[u8]) {
         tape.len(),
         bytes.len()
     );
-    // Well nested, with every byte string inside the input, and lists of the length that they promise.
-    let mut open: Vec<(u16, u32)> = Vec::new();
+    // Well nested, with every byte string inside the input, lists and messages of the size that they promise, no key twice.
+    let mut open: Vec<(u16, u32, HashSet<u16>)> = Vec::new();
     for (index, token) in tape.iter().enumerate() {
         assert!(index == 0 || !open.is_empty(), "something follows the end");
         if token.op == Op::MesosTokenEnd as u16 {
-            let (op, left) = open.pop().expect("an end without a beginning");
-            assert!(op != Op::MesosTokenList as u16 || left == 0, "a list of another length");
+            let (_, left, _) = open.pop().expect("an end without a beginning");
+            assert_eq!(left, 0, "another size");
             continue;
         }
-        if let Some((op, left)) = open.last_mut() {
-            if *op == Op::MesosTokenList as u16 {
-                assert_eq!(token.key, 0);
-                *left = left.checked_sub(1).expect("a list of another length");
+        if let Some((op, left, keys)) = open.last_mut() {
+            *left = left.checked_sub(1).expect("another size");
+            match *op == Op::MesosTokenList as u16 {
+                true => assert_eq!(token.key, 0),
+                false => assert!(token.key != 0 && keys.insert(token.key), "no key, or one a second time"),
             }
         }
         if token.op == Op::MesosTokenMessage as u16 || token.op == Op::MesosTokenList as u16 {
-            open.push((token.op, token.count));
+            open.push((token.op, token.count, HashSet::new()));
             assert!(open.len() <= 2 * 128, "nested too deep");
         } else if token.op == Op::MesosTokenBytes as u16 {
             let end = token.value.checked_add(u64::from(token.count)).expect("no overflow");

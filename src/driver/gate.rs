@@ -26,6 +26,12 @@ impl Emission {
         }
     }
 
+    /// Copies what it has of the bytes that were read: it is little of them, and would hold them all.
+    pub fn detach(&mut self) {
+        self.args.iter_mut().for_each(Arg::detach);
+        self.acknowledgement.iter_mut().for_each(Acknowledgement::detach);
+    }
+
     /// The `error` callback after which the driver is aborted.
     pub fn fatal(message: &str) -> Self {
         Emission {

@@ -4,7 +4,7 @@ use super::detector::{self, Detection};
 use super::endpoint::Endpoint;
 use super::machine::{Action, Emission, Link, Machine, Now};
 use super::mailbox;
-use crate::channel::Channel;
+use crate::channel::{weight_of, Channel};
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
@@ -141,6 +141,26 @@ fn poll_open(
     }
 }
 
+/// Bytes of the stream that were read and are in no callback, beyond as many as there are in callbacks. Callbacks are slices of what was
+/// read, and hold all of it while they wait.
+#[derive(Default)]
+struct Unused(usize);
+
+impl Unused {
+    fn read(&mut self, length: usize) {
+        self.0 = self.0.saturating_add(length);
+    }
+
+    /// While more than half of what comes is of no use, what is of use is copied.
+    fn settle(&mut self, emissions: &mut [Emission]) {
+        let used: usize = emissions.iter().map(|emission| weight_of(&emission.args)).sum();
+        self.0 = self.0.saturating_sub(used.saturating_mul(2));
+        if self.0 > 0 {
+            emissions.iter_mut().for_each(Emission::detach);
+        }
+    }
+}
+
 /// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
 /// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, or the machine takes none, no events are read.
 pub fn run<M: Machine>(
@@ -176,6 +196,7 @@ async fn drive<M: Machine>(
     let mut detections: Option<UnboundedReceiver<Detection>> = None;
     let mut congestion: Option<oneshot::Receiver<()>> = None;
     let mut reads = true;
+    let mut unused = Unused::default();
     machine.start(now());
     loop {
         let mut emissions = Vec::new();
@@ -198,6 +219,7 @@ async fn drive<M: Machine>(
             if emissions.iter().any(|emission| emission.acknowledgement.is_some()) {
                 commands.expect();
             }
+            unused.settle(&mut emissions);
             emit(emissions);
         }
         if done {
@@ -232,7 +254,12 @@ async fn drive<M: Machine>(
                 // What comes in a burst leaves in one write.
                 machine.commands(commands.take(), now());
             }
-            happened = stream.next(&mut stream_buffer, reads) => tell(&mut machine, Link::Stream, happened, &stream_buffer, now()),
+            happened = stream.next(&mut stream_buffer, reads) => {
+                if let Happened::Received(length) = happened {
+                    unused.read(length);
+                }
+                tell(&mut machine, Link::Stream, happened, &stream_buffer, now());
+            }
             happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
             detection = next_detection(&mut detections) => machine.detected(detection, now()),
             () = relief => congestion = None,

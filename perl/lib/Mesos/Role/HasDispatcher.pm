@@ -33,7 +33,13 @@ after BUILD => sub {
     weaken $self;
     my $dispatcher = $self->dispatcher;
     weaken($dispatcher->{_drivers}{ $self->_driver_id } = $self);
-    $dispatcher->set_cb(sub { $self ? $self->dispatch_event : () });
+    # The one that was made last, of those which are still there.
+    my $consumers = $dispatcher->{_consumers} ||= [];
+    weaken($consumers->[@$consumers] = $self);
+    $dispatcher->set_cb(sub {
+        pop @$consumers while @$consumers && !$consumers->[-1];
+        return @$consumers ? $consumers->[-1]->dispatch_event : ();
+    });
     # Its batches need not pass through a callback for each event, unless somebody wants to see each.
     weaken($dispatcher->{_consumer} = $self) if $self->can('dispatch_event') == \&dispatch_event;
 };
