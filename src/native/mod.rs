@@ -13,7 +13,7 @@
 //! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler_calls`], [`scheduler_events`], [`registration`] | no |
 //! | which callback, what to remember, what to answer | [`scheduler_machine`], [`executor_machine`] | no |
 //! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`handle`] | yes |
-//! | what outlives a run, and what is counted | [`framework_id_file`], [`counters`] | yes |
+//! | what outlives a run, and what is counted | `driver::framework_id_file`, `driver::counters` | yes |
 //!
 //! Everything without I/O is fed bytes and the time, and answers with [`machine::Action`]s: tests replay captures through it.
 
