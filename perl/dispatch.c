@@ -157,12 +157,21 @@ mesos_dispatch_event(pTHX_ SV *consumer, AV *result)
     return event != NULL;
 }
 
+/* Changes when the running batches are to end: this one, and those whose handler runs it. */
+static IV
+ended(pTHX_ SV *dispatcher)
+{
+    SV *const times = SLOT(dispatcher, "_ended");
+    return times ? SvIV(times) : 0;
+}
+
 void
 mesos_dispatch_batch(pTHX_ SV *dispatcher, IV most)
 {
+    const IV before = ended(aTHX_ dispatcher);
     while (most-- > 0) {
-        SV *const consumer = SLOT(dispatcher, "_consumer"), *const ends = SLOT(dispatcher, "_end_batch");
-        if (!consumer || !SvROK(consumer) || (ends && SvTRUE(ends)) || !mesos_dispatch_event(aTHX_ consumer, NULL))
+        SV *const consumer = SLOT(dispatcher, "_consumer");
+        if (!consumer || !SvROK(consumer) || ended(aTHX_ dispatcher) != before || !mesos_dispatch_event(aTHX_ consumer, NULL))
             return;
     }
 }

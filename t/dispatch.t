@@ -40,6 +40,7 @@ our @got;
 sub event { push @got, [@_[2 .. $#_]] }
 sub stop_it { $_[1]->stop }
 sub dies { die "dies\n" }
+sub nested { $_[1]->dispatcher->ready }
 sub context { push @got, [defined wantarray ? 'wanted' : 'void'] }
 sub change { $_[2] = 'changed' }
 
@@ -70,6 +71,10 @@ subtest 'a batch' => sub {
     $dispatcher->ready;
     is_deeply got(), [[1]], 'stop ends it';
     is_deeply [$dispatcher->recv], ['event', 1], 'and leaves what comes after';
+    $dispatcher->send($_, 1) for 'nested', 'event', 'stop_it', 'event';
+    $dispatcher->ready;
+    is_deeply got(), [[1]], 'stop in a batch within a batch ends both';
+    is_deeply [$dispatcher->recv], ['event', 1];
 };
 
 subtest 'who stands in between sees each event' => sub {
@@ -85,6 +90,11 @@ subtest 'who stands in between sees each event' => sub {
     $counting->ready;
     is $counting->calls, 3, 'a modifier of call';
     is_deeply got(), [[1], [2], [3]];
+
+    $counting->send($_, 1) for 'nested', 'event', 'stop_it', 'event';
+    $counting->ready;
+    is_deeply got(), [[1]], 'stop ends both batches here, too';
+    is_deeply [$counting->recv], ['event', 1];
 
     $consumer = consumer('Consumer');
     my @own;

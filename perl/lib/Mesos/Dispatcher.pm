@@ -22,6 +22,9 @@ has cb => (
 # Whose events `cb` dispatches, if it does no more than that: Mesos::Role::HasDispatcher sets it, weakly.
 has _consumer => (is => 'bare', init_arg => undef);
 
+# How often somebody has ended the batches that were running.
+has _ended => (is => 'bare', init_arg => undef, default => 0);
+
 # Threads and watchers do not survive a fork: the child must not serve its parent's events.
 has _pid => (is => 'ro', init_arg => undef, default => sub {$$});
 
@@ -71,13 +74,13 @@ sub ready {
     return unless defined $taken;
     my $wait = $self->{_wait};
     return $self->call if $wait && !$wait->{busy} && !$wait->{serve};
-    local $self->{_end_batch} = 0;
     return $self->_dispatch_batch(BATCH) if $self->{_consumer} && $self->can('call') == \&call;
+    my $ended = $self->{_ended};
     for (1 .. BATCH) {
         my $before = $taken;
         $self->call;
         $taken = $channel->_waiting;
-        last if !defined $taken || $taken == $before || $self->{_end_batch};
+        last if !defined $taken || $taken == $before || $self->{_ended} != $ended;
     }
     return;
 }
@@ -108,7 +111,7 @@ sub serve {
 # stop and abort of a driver: no further event of this batch, and a wait that has none yet ends without one.
 sub interrupt_wait {
     my ($self) = @_;
-    $self->{_end_batch} = 1;
+    $self->{_ended}++;
     $self->_finish($self->{_wait}) if $self->{_wait};
     return;
 }
