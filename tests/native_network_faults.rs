@@ -348,7 +348,8 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
         return;
     }
     let mut world = World::new(FAST);
-    world.agents.update(0..100_000);
+    // Some 50 MB: more than the buffers of all the sockets on the way hold.
+    world.agents.update(0..250_000);
     // The driver stops reading; the master is stuck with what the sockets do not hold.
     let (proxy, channel) = (&world.proxy, world.framework.channel.clone());
     let mut before = (proxy.passed(), Instant::now());
@@ -362,7 +363,7 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
     let queued = channel.len();
     assert!(queued > 1000 && queued < 50_000, "{queued} events wait");
     let agents = Arc::clone(&world.agents);
-    world.framework.until("all updates", |f| f.delivered.len() == 100_000);
+    world.framework.until("all updates", |f| f.delivered.len() == 250_000);
     assert_eq!(world.framework.connection, ["registered"]);
     wait_for("all acknowledgements", || agents.lock().pending.is_empty().then_some(()));
     world.balance();
