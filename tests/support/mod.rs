@@ -17,7 +17,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 /// How long a test waits before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks again and again until `check` gives something.
 pub fn wait_for<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
