@@ -9,7 +9,7 @@
 //! | HTTP responses out of bytes, requests into bytes | [`http`] | no |
 //! | records out of a response's body | [`recordio`] | no |
 //! | connecting, subscribing, pipelined calls, redirects, timeouts | [`session`], [`pipeline`], [`backoff`] | no |
-//! | events and calls out of and into records | [`wire`], [`fields`] | no |
+//! | events and calls out of and into records | [`wire`], `message::fields` | no |
 //! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler_calls`], [`scheduler_events`], [`registration`] | no |
 //! | which callback, what to remember, what to answer | [`scheduler_machine`], [`executor_machine`] | no |
 //! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`handle`] | yes |
