@@ -23,7 +23,8 @@ sub resourceOffers {
 sub statusUpdate {
     my ($self, $driver, $status) = @_;
     my $state = Mesos::TaskState->name_of($status->{state});
-    print "$status->{task_id}{value}: $state\n";
+    my $why = defined $status->{message} ? " ($status->{message})" : '';
+    print "$status->{task_id}{value}: $state$why\n";
     $driver->stop unless $state =~ /STAGING|STARTING|RUNNING/;
 }
 

@@ -78,7 +78,7 @@ subtest 'numbers' => sub {
     is($range->(~0),                    '08ffffffffffffffffff011000');
     is($range->('18446744073709551615'), '08ffffffffffffffffff011000');
     dies_like { $range->(-1) } qr/^Mesos::Value::Range\.begin: expected an integer from 0 to 18446744073709551615, got -1$AT/;
-    dies_like { Mesos::TaskStatus->encode({ task_id => { value => 1 }, state => 'TASK_RUNNING' }) } qr/^Mesos::TaskStatus\.state: expected a number, got "TASK_RUNNING"/;
+    dies_like { Mesos::TaskStatus->encode({ task_id => { value => 1 }, state => 'TASK_RUNNING' }) } qr/^Mesos::TaskStatus\.state: expected a number \(a constant of Mesos::TaskState\), got "TASK_RUNNING"/;
     dies_like { Mesos::Port->encode({ number => 4294967296 }) } qr/^Mesos::Port\.number: expected an integer from 0 to 4294967295, got 4294967296/;
     is(hex_of(Mesos::TaskStatus->encode({ task_id => { value => 1 }, state => 999 })), '0a030a013110e707', 'any number of an enum');
     for my $true (1, 'false', '0.0', {}, '00', -1) {

@@ -45,9 +45,9 @@ subtest 'enum names' => sub {
     is_deeply([ map { $_->{type} } @{ $named->{resources} } ], [qw(SCALAR RANGES)]);
     is($named->encode(enum_names => 1), $bytes, 'as a method of an object');
     is(Mesos::Offer->encode({%$named}, enum_names => 1), $bytes, 'as a method of the class');
-    dies_like { $named->encode } qr/^Mesos::Offer\.resources\[0\]\.type: expected a number, got "SCALAR"$AT/, 'not without the option';
+    dies_like { $named->encode } qr/^Mesos::Offer\.resources\[0\]\.type: expected a number \(a constant of Mesos::Value::Type\), got "SCALAR"$AT/, 'not without the option';
     dies_like { Mesos::Resource->encode({ name => 'x', type => 'SCALER' }, enum_names => 1) }
-        qr/^Mesos::Resource\.type: expected a number, got "SCALER"$AT/, 'no such name';
+        qr/^Mesos::Resource\.type: expected a number \(a constant of Mesos::Value::Type\), got "SCALER"$AT/, 'no such name';
     dies_like { Mesos::TaskID->encode({ value => 1, state => 'SCALAR' }, enum_names => 1); Mesos::Port->encode({ number => 'SCALAR' }, enum_names => 1) }
         qr/^Mesos::Port\.number: expected a number, got "SCALAR"$AT/, 'a number is no enum';
     my $mixed = Mesos::Offer->encode({ %$offer, resources => [ { name => 'a', type => '0' }, { name => 'b', type => 'SET' } ] }, enum_names => 1);

@@ -78,7 +78,8 @@ Mesos - write Apache Mesos frameworks and executors in Perl
     sub statusUpdate {
         my ($self, $driver, $status) = @_;
         my $state = Mesos::TaskState->name_of($status->{state});
-        print "$status->{task_id}{value}: $state\n";
+        my $why = defined $status->{message} ? " ($status->{message})" : '';
+        print "$status->{task_id}{value}: $state$why\n";
         $driver->stop unless $state =~ /STAGING|STARTING|RUNNING/;
     }
 

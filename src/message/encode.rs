@@ -3,7 +3,7 @@
 
 use super::number::{self, Number};
 use super::path;
-use super::schema::{class, fields, DefaultValue, Field, Kind};
+use super::schema::{class, enums, fields, DefaultValue, Field, Kind};
 use super::tape::{MesosPerlOp as Op, MesosPerlToken, MESOS_NO_FIELD};
 use super::wire::WireType;
 use super::{ClassId, MAX_DEPTH};
@@ -161,7 +161,7 @@ fn check_value(field: &Field, token: &mut MesosPerlToken, arena: &[u8]) -> Resul
         _ => return Err(Problem::Tape),
     };
     let Some(number) = number else {
-        return Err(unexpected("a number".into(), token, arena));
+        return Err(unexpected(a_number(field), token, arena));
     };
     match number::to_bits(field.kind, number) {
         Some(bits) => Ok(set_bits(field, token, bits)),
@@ -201,6 +201,14 @@ fn expected(field: &Field) -> String {
             format!("a hash or a {name}")
         }
         kind => number::expected(kind).to_string(),
+    }
+}
+
+/// What a text that is no number is told to be; for an enum, where the numbers have names.
+fn a_number(field: &Field) -> String {
+    match enums().get(usize::from(field.of)) {
+        Some(of) if field.kind == Kind::Enum => format!("a number (a constant of {})", of.perl),
+        _ => "a number".to_string(),
     }
 }
 

@@ -203,7 +203,9 @@ impl SchedulerMachine {
                 None => self.session.lose("SUBSCRIBED without its content".to_string()),
             },
             (_, true) => self.event(event, now),
-            (kind, false) => log::warn!("event {kind:?} before SUBSCRIBED is ignored"),
+            // The stream may end while calls are drained: what came before its end is of no use then.
+            (_, false) if self.state != State::Running => (),
+            (kind, false) => log::warn!("event {} before SUBSCRIBED is ignored", wire::event_name(kind)),
         }
     }
 

@@ -29,7 +29,7 @@ Mesos::Executor - base class of executors
     sub launchTask {
         my ($self, $driver, $task) = @_;
         $driver->sendStatusUpdate({task_id => $task->{task_id}, state => Mesos::TaskState::TASK_RUNNING});
-        ...
+        # ... the work ...
         $driver->sendStatusUpdate({task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FINISHED});
     }
 

@@ -134,6 +134,8 @@ No more callbacks are made.
 
     my $status = $driver->status;
 
+The driver's status.
+
 =head2 backend
 
     my $name = $driver->backend;

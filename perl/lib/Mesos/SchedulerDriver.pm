@@ -266,7 +266,7 @@ C<operationStatusUpdate>, they are not acknowledged: Mesos keeps what nobody has
 
 =head2 master_timeout
 
-Seconds without a master after which the driver fails with C<error>. Default 0: it tries for ever.
+Seconds without a master, perhaps with a fraction, after which the driver fails with C<error>. Default 0: it tries for ever.
 
 =head2 framework_id_file
 
@@ -304,7 +304,8 @@ C<stats> tells how many wait.
 
     my $driver = Mesos::SchedulerDriver->new(%attributes);
 
-Makes a driver, and its cluster for C<local>; does not connect. Dies if an attribute is missing or wrong.
+Makes a driver, and its cluster for C<local>; does not connect. Dies if an attribute is missing or wrong. Arguments with other
+names are ignored, as by every class of Moo: beware of typing errors in those that may be left out.
 
 =head2 start
 
@@ -330,6 +331,8 @@ No more callbacks are made and no more offers taken; framework and tasks stay.
 =head2 status
 
     my $status = $driver->status;
+
+The driver's status, as above.
 
 =head2 backend
 
@@ -368,6 +371,8 @@ agent. For an operation with an C<id> Mesos reports by C<operationStatusUpdate>.
 
     my $status = $driver->declineOffer($offerId);
     my $status = $driver->declineOffer($offerId, $filters);
+
+Gives an offer (C<Mesos::OfferID>) back. C<$filters> as for C<launchTasks>.
 
 =head2 reviveOffers
 

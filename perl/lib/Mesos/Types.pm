@@ -39,9 +39,14 @@ sub _dispatcher {
     return $class->new if eval { require_module($class); 1 };
     (my $problem = $@) =~ s/ at \S+ line \d+\.?\n\z//;
     # An event loop is missing, and not the dispatcher itself.
-    if ($problem =~ m{\ACan't locate (\S+)\.pm in \@INC}) {
-        (my $module = $1) =~ s{/}{::}g;
-        $problem = "$class needs the module $module, which is not installed" if $module ne $class;
+    if ($problem =~ m{\A(Can't locate (\S+)\.pm in \@INC)}) {
+        my ($why, $module) = ($1, $2);
+        $module =~ s{/}{::}g;
+        $problem
+            = $module ne $class ? "$class needs the module $module, which is not installed"
+            : $class eq $name   ? $problem
+            :   'expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt" or "+" and the name of a class, '
+                . qq{got "$name" ($why)};
     }
     _die($problem);
 }

@@ -236,9 +236,9 @@ impl Detector {
                     log::debug!("ZooKeeper at {}:{}: session opened", server.0, server.1);
                     return session;
                 }
-                Ok(Err(Failure::Lost(why))) => log::info!("ZooKeeper at {}:{}: {why}", server.0, server.1),
-                Ok(Err(Failure::Refused(why))) => log::info!("ZooKeeper at {}:{}: {why}", server.0, server.1),
-                Err(_) => log::info!("ZooKeeper at {}:{}: no answer", server.0, server.1),
+                Ok(Err(Failure::Lost(why))) => log::warn!("ZooKeeper at {}:{}: {why}", server.0, server.1),
+                Ok(Err(Failure::Refused(why))) => log::warn!("ZooKeeper at {}:{}: {why}", server.0, server.1),
+                Err(_) => log::warn!("ZooKeeper at {}:{}: no answer", server.0, server.1),
             }
         }
     }
