@@ -285,6 +285,7 @@ sub scenarios {
             my @operations = map { {type => Mesos::Offer::Operation::Type->can(uc)->(), id => {value => $_}, $_ => {resources => [@resources]}} } qw(reserve unreserve);
             my $framework = Test::Framework::V1->new(tasks => []);
             my $driver = $driver_for->($master, $framework, framework => \%info, implicit_acknowledgements => 0);
+            plan skip_all => 'not in libmesos' unless _is_native($driver);
             $framework->on_offers(sub {
                 my ($driver, $offers) = @_;
                 for my $offer (@$offers) {
