@@ -22,10 +22,10 @@ use tokio::sync::oneshot;
 const READ_SIZE: usize = 64 << 10;
 
 /// A connected byte stream.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Unpin> Transport for T {}
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>>>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
 
 enum Socket {
     Closed,
@@ -163,26 +163,34 @@ impl Unused {
 
 /// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
 /// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, or the machine takes none, no events are read.
-pub fn run<M: Machine>(
+pub fn run<M>(
     machine: M,
     commands: mailbox::Receiver<M::Command>,
-    emit: &mut impl FnMut(Vec<Emission>),
-    kill: impl FnMut(),
-    channel: &Channel,
-) -> io::Result<()> {
+    emit: impl FnMut(Vec<Emission>) + Send + 'static,
+    kill: impl FnMut() + Send + 'static,
+    channel: Channel,
+) -> io::Result<()>
+where
+    M: Machine + Send + 'static,
+    M::Command: Send + 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(drive(machine, commands, emit, kill, channel));
+    // A task, although nothing else runs: what wakes the runtime's root future costs two system calls each time.
+    let driven = runtime.block_on(runtime.spawn(drive(machine, commands, emit, kill, channel)));
     // A name that is still being resolved must not hold up the end of a driver.
     runtime.shutdown_background();
-    Ok(())
+    driven.map_err(|why| match why.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(why) => io::Error::other(why),
+    })
 }
 
 async fn drive<M: Machine>(
     mut machine: M,
     mut commands: mailbox::Receiver<M::Command>,
-    emit: &mut impl FnMut(Vec<Emission>),
+    mut emit: impl FnMut(Vec<Emission>),
     mut kill: impl FnMut(),
-    channel: &Channel,
+    channel: Channel,
 ) {
     let start = Instant::now();
     let now = || Now {

@@ -36,7 +36,7 @@ impl<C: Send + 'static> Handle<C> {
     pub fn launch<M, E, K>(&self, name: &str, machine: M, emit: E, kill: K) -> Result<(), DriverError>
     where
         M: Machine<Command = C> + Send + 'static,
-        E: FnMut(Vec<Emission>) + Send + 'static,
+        E: Fn(Vec<Emission>) + Clone + Send + 'static,
         K: FnMut() + Send + 'static,
     {
         if self.gate.is_shut() {
@@ -46,8 +46,8 @@ impl<C: Send + 'static> Handle<C> {
         let channel = self.gate.channel().clone();
         let mut thread = lock(&self.thread);
         let started = crate::thread::spawn(name, move || {
-            let mut emit = emit;
-            let run = AssertUnwindSafe(|| connection::run(machine, receiver, &mut emit, kill, &channel));
+            let passed = emit.clone();
+            let run = AssertUnwindSafe(|| connection::run(machine, receiver, passed, kill, channel));
             // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
             match std::panic::catch_unwind(run) {
                 Ok(Ok(())) => (),
@@ -66,7 +66,7 @@ impl<C: Send + 'static> Handle<C> {
     pub fn send(&self, command: C) {
         if let Some(commands) = &*lock(&self.commands) {
             // The thread may have ended by itself: then there is nobody to do it.
-            commands.send(command);
+            commands.send(command, !self.gate.channel().is_empty());
         }
     }
 

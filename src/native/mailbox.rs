@@ -2,13 +2,13 @@
 //!
 //! The first command wakes the thread at once. From then on it looks by itself every [`HOLD`], until it finds nothing: a program
 //! that acknowledges a hundred thousand updates in a second must not pay for a wake-up each, nor the thread write them one by one.
-//! When the thread has just passed on updates it looks by itself too: to wake an idle processor takes Perl's thread longer than to handle
-//! the update.
+//! When the thread has just passed on updates it looks by itself too, and is woken only by the last of their acknowledgements: to wake
+//! an idle processor takes Perl's thread longer than to handle the update.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{timeout_at, Instant};
 
 /// How long later commands may lie.
 const HOLD: Duration = Duration::from_millis(1);
@@ -30,8 +30,10 @@ struct Shared<C> {
 
 struct State<C> {
     commands: Vec<C>,
-    /// The receiver was woken and has not found the box empty since.
+    /// The receiver comes without being woken.
     awake: bool,
+    /// When a sender with nothing more to come woke it.
+    hurried: Option<Instant>,
 }
 
 impl<C> Shared<C> {
@@ -46,6 +48,7 @@ pub fn mailbox<C>() -> (Sender<C>, Receiver<C>) {
         state: Mutex::new(State {
             commands: Vec::new(),
             awake: false,
+            hurried: None,
         }),
         wake: Notify::new(),
     });
@@ -57,11 +60,18 @@ pub fn mailbox<C>() -> (Sender<C>, Receiver<C>) {
 }
 
 impl<C> Sender<C> {
-    /// Adds a command behind earlier ones.
-    pub fn send(&self, command: C) {
+    /// Adds a command behind earlier ones. `more`: others will follow presently, so that this one can wait for them.
+    pub fn send(&self, command: C, more: bool) {
         let mut state = self.0.lock();
         state.commands.push(command);
-        let wakes = !std::mem::replace(&mut state.awake, true);
+        let mut wakes = !std::mem::replace(&mut state.awake, true);
+        if !more {
+            let now = Instant::now();
+            if state.hurried.map_or(true, |then| now.duration_since(then) >= HOLD) {
+                state.hurried = Some(now);
+                wakes = true;
+            }
+        }
         drop(state);
         if wakes {
             self.0.wake.notify_one();
@@ -73,7 +83,8 @@ impl<C> Receiver<C> {
     /// Waits until it is time to [`take`](Self::take). Dropping the future loses nothing.
     pub async fn ready(&mut self) {
         match self.again {
-            Some(again) => tokio::time::sleep_until(again).await,
+            // Either will do.
+            Some(again) => drop(timeout_at(again, self.shared.wake.notified()).await),
             None => self.shared.wake.notified().await,
         }
     }
@@ -89,7 +100,12 @@ impl<C> Receiver<C> {
     /// All commands of now, perhaps none.
     pub fn take(&mut self) -> Vec<C> {
         let mut state = self.shared.lock();
-        state.awake = !state.commands.is_empty();
+        // One alone that was in a hurry is the last for now.
+        state.awake = match state.commands.len() {
+            0 => false,
+            1 => state.hurried.map_or(true, |then| then.elapsed() >= HOLD),
+            _ => true,
+        };
         self.again = state.awake.then(|| Instant::now() + HOLD);
         std::mem::take(&mut state.commands)
     }
@@ -108,7 +124,7 @@ mod tests {
             .expect("runtime");
         runtime.block_on(async {
             receiver.expect();
-            sender.send(1);
+            sender.send(1, true);
             assert!(
                 tokio::time::timeout(Duration::ZERO, sender.0.wake.notified()).await.is_err(),
                 "the sender has notified"
@@ -121,10 +137,40 @@ mod tests {
             receiver.ready().await;
             assert!(receiver.take().is_empty());
             assert!(receiver.take().is_empty());
-            sender.send(2);
+            sender.send(2, true);
             let ready = tokio::time::timeout(Duration::from_secs(20), receiver.ready());
             ready.await.expect("a wake-up was lost");
             assert_eq!(receiver.take(), [2]);
+        });
+    }
+
+    #[test]
+    fn the_last_one_wakes_at_once_and_not_again_within_the_hold() {
+        let (sender, mut receiver) = mailbox();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("runtime");
+        let woken = |sender: &Sender<i32>| {
+            let shared = Arc::clone(&sender.0);
+            async move { timeout_at(Instant::now(), shared.wake.notified()).await.is_ok() }
+        };
+        runtime.block_on(async {
+            receiver.expect();
+            sender.send(1, true);
+            assert!(!woken(&sender).await);
+            sender.send(2, false);
+            assert!(woken(&sender).await);
+            assert_eq!(receiver.take(), [1, 2]);
+            sender.send(3, false);
+            assert!(!woken(&sender).await, "it looks by itself in a moment");
+            assert_eq!(receiver.take(), [3]);
+            assert_eq!(receiver.again, None, "nothing follows");
+            tokio::time::advance(HOLD).await;
+            receiver.expect();
+            sender.send(4, false);
+            assert!(woken(&sender).await);
         });
     }
 
@@ -133,7 +179,7 @@ mod tests {
         let (sender, mut receiver) = mailbox();
         let senders = std::thread::spawn(move || {
             for number in 0..50_000u32 {
-                sender.send(number);
+                sender.send(number, number % 3 > 0);
                 if number % 1000 == 0 {
                     // Lets the receiver find the box empty and sleep.
                     std::thread::sleep(Duration::from_millis(3));
