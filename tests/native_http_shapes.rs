@@ -6,7 +6,7 @@ use mesos_perl::driver::SchedulerOptions;
 use mesos_perl::proto::{scheduler as api, TaskState, TaskStatus};
 use prost::Message;
 use std::time::{Duration, Instant};
-use support::scheduler::{acknowledge, event, kill, launch, options, start, subscribe, subscribed, update};
+use support::scheduler::{acknowledge, event, kill, launch, options, registered, start, subscribe, subscribed, update};
 use support::{expect, message, next_event, text, Connection, Server};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n";
@@ -212,10 +212,7 @@ fn without_a_stream_id_calls_go_without() {
 
 #[test]
 fn answers_to_calls_in_every_allowed_form() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (_stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, _stream) = registered();
     for task in ["a", "b", "c", "d", "e"] {
         driver.call(kill(task)).expect("kill");
     }
@@ -241,10 +238,7 @@ fn answers_to_calls_in_every_allowed_form() {
 
 #[test]
 fn a_launch_that_is_refused_without_a_length_is_told() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (_stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, _stream) = registered();
     driver.call(launch("o", &["t"])).expect("launch");
     let mut calls = server.accept();
     calls.request();
@@ -337,10 +331,7 @@ fn several_redirects_of_calls_in_a_row_are_one_loss() {
 
 #[test]
 fn an_answer_that_nobody_asked_for_ends_the_subscription() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (_stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, _stream) = registered();
     driver.call(kill("a")).expect("kill");
     let mut calls = server.accept();
     calls.request();
@@ -354,10 +345,7 @@ fn an_answer_that_nobody_asked_for_ends_the_subscription() {
 
 #[test]
 fn a_refused_authentication_of_a_call_is_final() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (_stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, _stream) = registered();
     driver.call(kill("a")).expect("kill");
     let mut calls = server.accept();
     calls.request();

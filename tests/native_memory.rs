@@ -8,8 +8,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 use support::framework::{alone, resident};
-use support::scheduler::{event, options, start, subscribe, update};
-use support::{expect, Server};
+use support::scheduler::{event, registered, update};
 
 fn record(event: &[u8]) -> Vec<u8> {
     let record = [format!("{}\n", event.len()).as_bytes(), event].concat();
@@ -18,10 +17,7 @@ fn record(event: &[u8]) -> Vec<u8> {
 
 /// How much memory grows while nobody takes the events of a master that sends these bytes, up to so many times.
 fn grown(bytes: &[u8], times: usize) -> usize {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (_server, driver, channel, stream) = registered();
     let before = resident();
     let sender = {
         let (mut stream, bytes) = (stream.stream.try_clone().expect("clone"), bytes.to_vec());

@@ -3,7 +3,7 @@
 mod support;
 
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, scheduler, ExecutorCall, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{scheduler, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::local::{Cluster, Config};
 use mesos_perl::native::{self, Endpoint};
@@ -292,58 +292,13 @@ fn takes_over(start: impl Fn(proto::FrameworkInfo) -> Framework) {
     assert_eq!(bytes(&expect(&last.channel, "error"), 0), b"Framework has been removed");
 }
 
-/// Set for the process that [`executor_process`] runs in.
-const ROLE: &str = "MESOS_TEST_EXECUTOR";
-
-/// Not a test by itself: the test below has a real agent start this program once more, with this function as an executor. It
-/// echoes messages, runs tasks until they are killed, and finishes tasks called `short` at once.
+/// Not a test by itself: the test below has a real agent start this program once more, with this function as an executor.
 #[test]
 fn executor_process() {
-    if std::env::var_os(ROLE).is_none() {
-        return;
-    }
-    let channel = Channel::new();
-    let driver = executor::new("native", |name| std::env::var(name).ok(), channel.clone()).expect("driver");
-    assert_eq!(driver.start(), Ok(Status::Running));
-    let update = |task_id: Vec<u8>, state: TaskState| {
-        let status = proto::TaskStatus {
-            task_id: proto::TaskId::decode(&task_id[..]).expect("TaskID"),
-            state: state as i32,
-            message: Some("from the executor".into()),
-            ..Default::default()
-        };
-        let status = status.encode_to_vec();
-        assert_eq!(driver.call(ExecutorCall::SendStatusUpdate { status }), Ok(Status::Running));
-    };
-    let registered = expect(&channel, "registered");
-    assert!(!message::<proto::SlaveInfo>(&registered, 2).hostname.is_empty());
-    assert_eq!(message::<proto::FrameworkInfo>(&registered, 1).name, "native executor test");
-    loop {
-        let event = next_event(&channel);
-        match &*event.name {
-            "launchTask" => {
-                let task: proto::TaskInfo = message(&event, 0);
-                update(task.task_id.encode_to_vec(), TaskState::TaskRunning);
-                if task.name == "short" {
-                    update(task.task_id.encode_to_vec(), TaskState::TaskFinished);
-                }
-            }
-            "killTask" => {
-                update(bytes(&event, 0), TaskState::TaskKilled);
-                // No waiting: close sees to it that the agent has the update.
-                assert_eq!(driver.stop(), Status::Stopped);
-                driver.close();
-                return;
-            }
-            "frameworkMessage" => {
-                let data = [b"echo:", &bytes(&event, 0)[..]].concat();
-                assert_eq!(driver.call(ExecutorCall::SendFrameworkMessage { data }), Ok(Status::Running));
-            }
-            // The agent restarts.
-            "disconnected" | "reregistered" => (),
-            other => panic!("{other}"),
-        }
-    }
+    support::executor::run(|registered| {
+        assert!(!message::<proto::SlaveInfo>(registered, 2).hostname.is_empty());
+        assert_eq!(message::<proto::FrameworkInfo>(registered, 1).name, "native executor test");
+    });
 }
 
 #[test]
@@ -368,7 +323,7 @@ fn run_our_executor(master: &str) {
             value: Some(format!("exec '{}' --exact executor_process --nocapture", program.display())),
             environment: Some(proto::Environment {
                 variables: vec![proto::environment::Variable {
-                    name: ROLE.into(),
+                    name: support::executor::ROLE.into(),
                     value: Some("1".into()),
                     ..Default::default()
                 }],

@@ -7,7 +7,7 @@ use mesos_perl::proto::{self, scheduler as api, FrameworkId, FrameworkInfo, Offe
 use prost::Message;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::scheduler::{acknowledge, event, kill, launch, offers, options, start, subscribe, update};
+use support::scheduler::{acknowledge, event, kill, launch, offers, options, registered, start, subscribe, update};
 use support::{expect, list, message, next_event, text, wait_for, Server};
 
 #[test]
@@ -136,10 +136,7 @@ fn a_session_with_every_event_and_call() {
 
 #[test]
 fn updates_are_acknowledged_when_the_callback_returned_and_only_then() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (mut stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, mut stream) = registered();
     for (task, uuid) in [
         ("a", Some(&[1; 16][..])),
         ("b", None),
@@ -216,10 +213,7 @@ fn a_preset_id_is_registered_first_and_reregistered_then() {
 #[test]
 fn calls_are_pipelined_in_order_with_a_bound() {
     const CALLS: usize = 2000;
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (_stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, _channel, _stream) = registered();
     let since = Instant::now();
     for i in 0..CALLS {
         assert_eq!(driver.call(kill(&i.to_string())), Ok(Status::Running));
@@ -302,10 +296,7 @@ fn calls_that_wait_are_bounded_and_counted() {
 
 #[test]
 fn an_aborted_driver_refuses_offers_and_can_still_be_stopped() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (mut stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, mut stream) = registered();
     stream.record(&offers(&["o1"]));
     wait_for("the offer", || (!channel.is_empty()).then_some(()));
     driver.call(kill("before")).expect("kill");

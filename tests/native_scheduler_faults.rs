@@ -7,15 +7,12 @@ use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Statu
 use mesos_perl::proto::{self, scheduler as api, FrameworkInfo, TaskState, TaskStatus};
 use prost::Message;
 use std::time::{Duration, Instant};
-use support::scheduler::{acknowledge, event, kill, launch, options, start, subscribe, subscribed};
+use support::scheduler::{acknowledge, event, kill, launch, options, registered, start, subscribe, subscribed};
 use support::{expect, message, text, Server};
 
 #[test]
 fn a_lost_stream_is_told_once_and_subscribed_again() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, stream) = registered();
     for round in 0..3 {
         let (mut stream, request) = match round {
             0 => {
@@ -215,10 +212,7 @@ fn launches_without_a_master_are_lost() {
 
 #[test]
 fn a_connection_for_calls_may_be_closed_between_calls() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (_stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+    let (server, driver, channel, _stream) = registered();
     for task in ["a", "b", "c"] {
         driver.call(kill(task)).expect("kill");
     }

@@ -8,7 +8,7 @@ mod tls_support;
 
 use mesos_perl::channel::Channel;
 use mesos_perl::driver::master::Master;
-use mesos_perl::driver::{executor, ExecutorCall, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::local::{Cluster, Config};
 use mesos_perl::native::endpoint::Secret;
 use mesos_perl::native::{self, Source};
@@ -16,51 +16,15 @@ use mesos_perl::proto::{self, TaskState};
 use prost::Message;
 use std::time::Duration;
 use support::cluster::{get, run};
+use support::executor;
 use support::scheduler::acknowledge;
 use support::{bytes, expect, list, message, next_event, wait_for};
 use tls_support::{authority, proxy, server_certificate, Folder};
 
-/// Set for the process that [`executor_process`] runs in.
-const ROLE: &str = "MESOS_TEST_TLS_EXECUTOR";
-
 /// Not a test by itself: an agent starts this program with this function as an executor.
 #[test]
 fn executor_process() {
-    if std::env::var_os(ROLE).is_none() {
-        return;
-    }
-    let channel = Channel::new();
-    let driver = executor::new("native", |name| std::env::var(name).ok(), channel.clone()).expect("driver");
-    assert_eq!(driver.start(), Ok(Status::Running));
-    let update = |task_id: &[u8], state: TaskState| {
-        let status = proto::TaskStatus {
-            task_id: proto::TaskId::decode(task_id).expect("TaskID"),
-            state: state as i32,
-            ..Default::default()
-        };
-        let status = status.encode_to_vec();
-        assert_eq!(driver.call(ExecutorCall::SendStatusUpdate { status }), Ok(Status::Running));
-    };
-    expect(&channel, "registered");
-    loop {
-        let event = next_event(&channel);
-        match &*event.name {
-            "launchTask" => {
-                let task: proto::TaskInfo = message(&event, 0);
-                update(&task.task_id.encode_to_vec(), TaskState::TaskRunning);
-            }
-            "frameworkMessage" => {
-                let data = bytes(&event, 0);
-                assert_eq!(driver.call(ExecutorCall::SendFrameworkMessage { data }), Ok(Status::Running));
-            }
-            "killTask" => {
-                update(&bytes(&event, 0), TaskState::TaskKilled);
-                driver.stop();
-                return driver.close();
-            }
-            other => panic!("{other}"),
-        }
-    }
+    executor::run(|_| ());
 }
 
 /// A master and an agent, behind https.
@@ -99,7 +63,7 @@ impl Site {
                 value: Some(format!("exec '{}' --exact executor_process --nocapture", program.display())),
                 environment: Some(proto::Environment {
                     variables: vec![
-                        variable(ROLE, "1"),
+                        variable(executor::ROLE, "1"),
                         variable("MESOS_AGENT_ENDPOINT", &agent),
                         variable("LIBPROCESS_SSL_ENABLED", "1"),
                         variable("LIBPROCESS_SSL_CA_FILE", &self.ca),
@@ -184,7 +148,7 @@ impl Site {
                     }
                 }
                 "frameworkMessage" => {
-                    assert_eq!(bytes(&event, 2), b"\0ping\xff");
+                    assert_eq!(bytes(&event, 2), b"echo:\0ping\xff");
                     told.push("echo".into());
                     let task_id = proto::TaskId { value: "t".into() }.encode_to_vec();
                     assert_eq!(driver.call(SchedulerCall::KillTask { task_id }), Ok(Status::Running));

@@ -5,6 +5,7 @@ use super::executor_machine::{complete, Command, ExecutorMachine};
 use super::handle::{self, Handle};
 use crate::channel::Channel;
 use crate::driver::counters::Counters;
+use crate::driver::lifecycle::Lifecycle;
 use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use std::sync::{Arc, Mutex, Weak};
@@ -103,28 +104,17 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
             let owner: Weak<dyn EventOwner> = weak;
             let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
             let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), handle::seed());
-            if let Err(why) = self.handle().launch("mesos-executor", machine, emit, kill_process_group) {
-                self.handle().gate.lifecycle.abort();
-                return Err(why);
-            }
+            self.handle().launch("mesos-executor", machine, emit, kill_process_group)?;
         }
         Ok(transition.status)
     }
 
     fn stop(&self) -> Status {
-        let transition = self.handle().gate.silence(|lifecycle| lifecycle.stop());
-        if transition.changed {
-            self.handle().send(Command::Stop);
-        }
-        transition.status
+        self.handle().finish(Lifecycle::stop, Command::Stop)
     }
 
     fn abort(&self) -> Status {
-        let transition = self.handle().gate.silence(|lifecycle| lifecycle.abort());
-        if transition.changed {
-            self.handle().send(Command::Abort);
-        }
-        transition.status
+        self.handle().finish(Lifecycle::abort, Command::Abort)
     }
 
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {

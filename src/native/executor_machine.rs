@@ -3,7 +3,7 @@
 
 use super::backoff::Random;
 use super::executor_environment::Environment;
-use super::machine::{Action, Emission, Link, Machine, Now};
+use super::machine::{self, Action, Emission, Machine, Now};
 use super::pipeline::{Answer, Outgoing};
 use super::session::{Session, SessionEvent};
 use super::wire::executor::{self as wire, Event};
@@ -124,44 +124,6 @@ impl ExecutorMachine {
     fn emit(&mut self, emission: Emission) {
         if self.state == State::Running {
             self.actions.push(Action::Emit(emission));
-        }
-    }
-
-    fn settle(&mut self, now: Now) {
-        while let Some(event) = self.session.poll_event() {
-            match event {
-                SessionEvent::Ready => self.subscribe(now),
-                SessionEvent::Record(record) => self.record(record, now),
-                SessionEvent::Answered(answer) => self.answered(&answer),
-                SessionEvent::Refused { head, body } => match head.status {
-                    401 => self.fail("Agent refused authentication"),
-                    // An agent that does not know this executor (any more) wants it gone.
-                    400 if body.contains("cannot be found") => self.give_up(&body, now),
-                    404 | 408 | 429 | 500..=599 => self.not_yet(format!("{} {}: {body}", head.status, head.reason()), now),
-                    status => self.fail(&format!(
-                        "Received unexpected '{status} {}' ({body}) for SUBSCRIBE",
-                        head.reason()
-                    )),
-                },
-                SessionEvent::Lost { reason, .. } => self.lost(reason, now),
-            }
-        }
-        // A grace period that runs outlives `stop`, but not the driver.
-        let delivered = self.updates.is_empty() && self.session.is_drained();
-        if self.state == State::Ending && delivered && (self.kill_at.is_none() || self.closing) {
-            self.end();
-        }
-        self.session.pump(now.elapsed);
-        for action in self.session.take_actions() {
-            if let Action::Send(_, bytes) = &action {
-                self.counters.sent(bytes.len());
-            }
-            self.actions.push(action);
-        }
-        let (waiting, unanswered) = self.session.calls();
-        self.counters.set_calls(waiting, unanswered);
-        if self.state == State::Ended && self.actions.last() != Some(&Action::Done) {
-            self.actions.push(Action::Done);
         }
     }
 
@@ -417,6 +379,51 @@ impl ExecutorMachine {
             }
         }
     }
+}
+
+impl Machine for ExecutorMachine {
+    type Command = Command;
+
+    fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn settle(&mut self, now: Now) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                SessionEvent::Ready => self.subscribe(now),
+                SessionEvent::Record(record) => self.record(record, now),
+                SessionEvent::Answered(answer) => self.answered(&answer),
+                SessionEvent::Refused { head, body } => match head.status {
+                    401 => self.fail("Agent refused authentication"),
+                    // An agent that does not know this executor (any more) wants it gone.
+                    400 if body.contains("cannot be found") => self.give_up(&body, now),
+                    404 | 408 | 429 | 500..=599 => self.not_yet(format!("{} {}: {body}", head.status, head.reason()), now),
+                    status => self.fail(&format!(
+                        "Received unexpected '{status} {}' ({body}) for SUBSCRIBE",
+                        head.reason()
+                    )),
+                },
+                SessionEvent::Lost { reason, .. } => self.lost(reason, now),
+            }
+        }
+        // A grace period that runs outlives `stop`, but not the driver.
+        let delivered = self.updates.is_empty() && self.session.is_drained();
+        if self.state == State::Ending && delivered && (self.kill_at.is_none() || self.closing) {
+            self.end();
+        }
+        let ended = self.state == State::Ended;
+        machine::collect(&mut self.session, &mut self.actions, &self.counters, ended, now);
+    }
+
+    fn start(&mut self, now: Now) {
+        self.session.connect_at(now.elapsed, now.elapsed);
+        self.settle(now);
+    }
 
     fn obey(&mut self, command: Command, now: Now) {
         if matches!(command, Command::Update { .. } | Command::Message { .. }) {
@@ -451,38 +458,6 @@ impl ExecutorMachine {
                 self.end_within(END_LIMIT, now);
             }
         }
-    }
-}
-
-impl Machine for ExecutorMachine {
-    type Command = Command;
-
-    fn start(&mut self, now: Now) {
-        self.session.connect_at(now.elapsed, now.elapsed);
-        self.settle(now);
-    }
-
-    fn opened(&mut self, link: Link, now: Now) {
-        self.session.opened(link, now.elapsed);
-        self.settle(now);
-    }
-
-    fn broken(&mut self, link: Link, reason: String, now: Now) {
-        self.session.broken(link, reason, now.elapsed);
-        self.settle(now);
-    }
-
-    fn received(&mut self, link: Link, data: &[u8], now: Now) {
-        self.counters.received(data.len());
-        self.session.received(link, data, now.elapsed);
-        self.settle(now);
-    }
-
-    fn commands(&mut self, commands: Vec<Command>, now: Now) {
-        for command in commands {
-            self.obey(command, now);
-        }
-        self.settle(now);
     }
 
     fn tick(&mut self, now: Now) {

@@ -5,7 +5,8 @@ use super::machine::{Emission, Machine};
 use super::mailbox::{mailbox, Sender};
 use crate::channel::Channel;
 use crate::driver::gate::Gate;
-use crate::driver::DriverError;
+use crate::driver::lifecycle::{Lifecycle, Transition};
+use crate::driver::{DriverError, Status};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -32,20 +33,16 @@ impl<C: Send + 'static> Handle<C> {
         }
     }
 
-    /// Starts the driver's thread.
+    /// Starts the driver's thread; without one the driver is aborted.
     pub fn launch<M, E, K>(&self, name: &str, machine: M, emit: E, kill: K) -> Result<(), DriverError>
     where
         M: Machine<Command = C> + Send + 'static,
         E: Fn(Vec<Emission>) + Clone + Send + 'static,
         K: FnMut() + Send + 'static,
     {
-        if self.gate.is_shut() {
-            return Err(DriverError::System("the driver is closed".to_string()));
-        }
         let (sender, receiver) = mailbox();
         let channel = self.gate.channel().clone();
-        let mut thread = lock(&self.thread);
-        let started = crate::thread::spawn(name, move || {
+        let body = move || {
             let passed = emit.clone();
             let run = AssertUnwindSafe(|| connection::run(machine, receiver, passed, kill, channel));
             // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
@@ -56,8 +53,16 @@ impl<C: Send + 'static> Handle<C> {
                     "the driver's thread has panicked: a bug of this module",
                 )]),
             }
-        });
-        *thread = Some(started.map_err(|e| DriverError::System(format!("cannot start a thread: {e}")))?);
+        };
+        let mut thread = lock(&self.thread);
+        let started = match self.gate.is_shut() {
+            true => Err("the driver is closed".to_string()),
+            false => crate::thread::spawn(name, body).map_err(|e| format!("cannot start a thread: {e}")),
+        };
+        *thread = Some(started.map_err(|why| {
+            self.gate.lifecycle.abort();
+            DriverError::System(why)
+        })?);
         *lock(&self.commands) = Some(sender);
         Ok(())
     }
@@ -68,6 +73,15 @@ impl<C: Send + 'static> Handle<C> {
             // The thread may have ended by itself: then there is nobody to do it.
             commands.send(command, !self.gate.channel().is_empty());
         }
+    }
+
+    /// `stop` or `abort`: silences the driver and, if it ran, tells the thread with `command`.
+    pub fn finish(&self, transition: impl FnOnce(&Lifecycle) -> Transition, command: C) -> Status {
+        let transition = self.gate.silence(transition);
+        if transition.changed {
+            self.send(command);
+        }
+        transition.status
     }
 
     /// Shuts the gate, tells the thread with `command` to end, and waits for it.

@@ -2,6 +2,8 @@
 
 use super::detector::{Detection, Source};
 use super::endpoint::Endpoint;
+use super::session::Session;
+use crate::driver::counters::Counters;
 use std::time::Duration;
 
 /// The time of an input.
@@ -42,17 +44,39 @@ pub enum Action {
     Done,
 }
 
-/// A driver's logic.
+/// A driver's logic, around a [`Session`].
 pub trait Machine {
     type Command;
 
+    fn session(&mut self) -> &mut Session;
+    fn counters(&self) -> &Counters;
+    /// Acts on what the session tells. The last step of every input.
+    fn settle(&mut self, now: Now);
     /// The first input.
     fn start(&mut self, now: Now);
+    /// One thing that the program wants.
+    fn obey(&mut self, command: Self::Command, now: Now);
+    /// [`Machine::deadline`] has passed.
+    fn tick(&mut self, now: Now);
+    /// When to call [`Machine::tick`], in time since the start.
+    fn deadline(&self) -> Option<Duration>;
+    fn take_actions(&mut self) -> Vec<Action>;
+
     /// A link that [`Action::Open`] asked for is connected.
-    fn opened(&mut self, link: Link, now: Now);
+    fn opened(&mut self, link: Link, now: Now) {
+        self.session().opened(link, now.elapsed);
+        self.settle(now);
+    }
     /// Connecting failed, or an open link ended.
-    fn broken(&mut self, link: Link, reason: String, now: Now);
-    fn received(&mut self, link: Link, data: &[u8], now: Now);
+    fn broken(&mut self, link: Link, reason: String, now: Now) {
+        self.session().broken(link, reason, now.elapsed);
+        self.settle(now);
+    }
+    fn received(&mut self, link: Link, data: &[u8], now: Now) {
+        self.counters().received(data.len());
+        self.session().received(link, data, now.elapsed);
+        self.settle(now);
+    }
     /// Whether events may come now. If not, what the machine already has is more than the other side takes off it.
     fn takes_events(&self) -> bool {
         true
@@ -60,14 +84,30 @@ pub trait Machine {
     /// What [`Action::Detect`] found. For machines that ask for it.
     fn detected(&mut self, _detection: Detection, _now: Now) {}
     /// What the program wants, in order.
-    fn commands(&mut self, commands: Vec<Self::Command>, now: Now);
+    fn commands(&mut self, commands: Vec<Self::Command>, now: Now) {
+        for command in commands {
+            self.obey(command, now);
+        }
+        self.settle(now);
+    }
     #[cfg(test)]
     fn command(&mut self, command: Self::Command, now: Now) {
         self.commands(vec![command], now);
     }
-    /// [`Machine::deadline`] has passed.
-    fn tick(&mut self, now: Now);
-    /// When to call [`Machine::tick`], in time since the start.
-    fn deadline(&self) -> Option<Duration>;
-    fn take_actions(&mut self) -> Vec<Action>;
+}
+
+/// The end of [`Machine::settle`]: what the session wants done joins `actions`, and is counted.
+pub fn collect(session: &mut Session, actions: &mut Vec<Action>, counters: &Counters, ended: bool, now: Now) {
+    session.pump(now.elapsed);
+    for action in session.take_actions() {
+        if let Action::Send(_, bytes) = &action {
+            counters.sent(bytes.len());
+        }
+        actions.push(action);
+    }
+    let (waiting, unanswered) = session.calls();
+    counters.set_calls(waiting, unanswered);
+    if ended && actions.last() != Some(&Action::Done) {
+        actions.push(Action::Done);
+    }
 }

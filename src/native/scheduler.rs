@@ -10,6 +10,7 @@ use crate::channel::Channel;
 use crate::driver::counters::Counters;
 use crate::driver::framework::with_id;
 use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
+use crate::driver::lifecycle::Lifecycle;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use crate::message::fields;
@@ -165,28 +166,17 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
             let owner: Weak<dyn EventOwner> = weak;
             let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
             let machine = SchedulerMachine::new(config);
-            if let Err(why) = self.handle().launch("mesos-scheduler", machine, emit, || ()) {
-                self.handle().gate.lifecycle.abort();
-                return Err(why);
-            }
+            self.handle().launch("mesos-scheduler", machine, emit, || ())?;
         }
         Ok(transition.status)
     }
 
     fn stop(&self, failover: bool) -> Status {
-        let transition = self.handle().gate.silence(|lifecycle| lifecycle.stop());
-        if transition.changed {
-            self.handle().send(Command::Stop { failover });
-        }
-        transition.status
+        self.handle().finish(Lifecycle::stop, Command::Stop { failover })
     }
 
     fn abort(&self) -> Status {
-        let transition = self.handle().gate.silence(|lifecycle| lifecycle.abort());
-        if transition.changed {
-            self.handle().send(Command::Abort);
-        }
-        transition.status
+        self.handle().finish(Lifecycle::abort, Command::Abort)
     }
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {

@@ -2,7 +2,7 @@
 
 use super::backoff::Backoff;
 use super::detector::{Detection, Source};
-use super::machine::{Action, Emission, Link, Machine, Now};
+use super::machine::{self, Action, Emission, Machine, Now};
 use super::pipeline::Outgoing;
 use super::registration::{self, Registration};
 use super::scheduler_calls::{self as calls, Prepared};
@@ -146,34 +146,6 @@ impl SchedulerMachine {
     fn end(&mut self) {
         self.session.close();
         self.state = State::Ended;
-    }
-
-    /// Handles what the session tells, until it has nothing more.
-    fn settle(&mut self, now: Now) {
-        while let Some(event) = self.session.poll_event() {
-            match event {
-                SessionEvent::Ready => self.subscribe(now),
-                SessionEvent::Record(record) => self.record(record, now),
-                SessionEvent::Answered(answer) => self.answered(answer, now),
-                SessionEvent::Refused { head, body } => self.refused(&head, &body, now),
-                SessionEvent::Lost { reason, unsent } => self.lost(reason, unsent, now),
-            }
-        }
-        if self.state == State::Ending && self.session.is_drained() {
-            self.end();
-        }
-        self.session.pump(now.elapsed);
-        for action in self.session.take_actions() {
-            if let Action::Send(_, bytes) = &action {
-                self.config.counters.sent(bytes.len());
-            }
-            self.actions.push(action);
-        }
-        let (waiting, unanswered) = self.session.calls();
-        self.config.counters.set_calls(waiting, unanswered);
-        if self.state == State::Ended && self.actions.last() != Some(&Action::Done) {
-            self.actions.push(Action::Done);
-        }
     }
 
     fn subscribe(&mut self, now: Now) {
@@ -372,6 +344,67 @@ impl SchedulerMachine {
         }
     }
 
+    /// Lets queued calls go out until then, and ends.
+    fn end_within(&mut self, limit: Duration, now: Now) {
+        if self.state == State::Ended {
+            return;
+        }
+        if !self.session.is_subscribed() {
+            return self.end();
+        }
+        self.state = State::Ending;
+        self.session.drain();
+        self.end_by = Some(self.end_by.unwrap_or(Duration::MAX).min(now.elapsed + limit));
+    }
+}
+
+impl Machine for SchedulerMachine {
+    type Command = Command;
+
+    fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.config.counters
+    }
+
+    /// Handles what the session tells, until it has nothing more.
+    fn settle(&mut self, now: Now) {
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                SessionEvent::Ready => self.subscribe(now),
+                SessionEvent::Record(record) => self.record(record, now),
+                SessionEvent::Answered(answer) => self.answered(answer, now),
+                SessionEvent::Refused { head, body } => self.refused(&head, &body, now),
+                SessionEvent::Lost { reason, unsent } => self.lost(reason, unsent, now),
+            }
+        }
+        if self.state == State::Ending && self.session.is_drained() {
+            self.end();
+        }
+        let ended = self.state == State::Ended;
+        machine::collect(&mut self.session, &mut self.actions, &self.config.counters, ended, now);
+    }
+
+    fn start(&mut self, now: Now) {
+        self.absent_since = now.elapsed;
+        match self.config.source.is_fixed() {
+            true => self.connect(now),
+            false => self.actions.push(Action::Detect(self.config.source.clone())),
+        }
+        self.settle(now);
+    }
+
+    fn detected(&mut self, detection: Detection, now: Now) {
+        self.leadership(detection, now);
+        self.settle(now);
+    }
+
+    fn takes_events(&self) -> bool {
+        self.acknowledgements <= ACKNOWLEDGEMENTS
+    }
+
     fn obey(&mut self, command: Command, now: Now) {
         if matches!(command, Command::Call(_)) {
             self.config.counters.taken();
@@ -401,64 +434,6 @@ impl SchedulerMachine {
             Command::Close if self.state == State::Ending => (),
             Command::Close => self.end_within(CLOSE_LIMIT, now),
         }
-    }
-
-    /// Lets queued calls go out until then, and ends.
-    fn end_within(&mut self, limit: Duration, now: Now) {
-        if self.state == State::Ended {
-            return;
-        }
-        if !self.session.is_subscribed() {
-            return self.end();
-        }
-        self.state = State::Ending;
-        self.session.drain();
-        self.end_by = Some(self.end_by.unwrap_or(Duration::MAX).min(now.elapsed + limit));
-    }
-}
-
-impl Machine for SchedulerMachine {
-    type Command = Command;
-
-    fn start(&mut self, now: Now) {
-        self.absent_since = now.elapsed;
-        match self.config.source.is_fixed() {
-            true => self.connect(now),
-            false => self.actions.push(Action::Detect(self.config.source.clone())),
-        }
-        self.settle(now);
-    }
-
-    fn detected(&mut self, detection: Detection, now: Now) {
-        self.leadership(detection, now);
-        self.settle(now);
-    }
-
-    fn opened(&mut self, link: Link, now: Now) {
-        self.session.opened(link, now.elapsed);
-        self.settle(now);
-    }
-
-    fn broken(&mut self, link: Link, reason: String, now: Now) {
-        self.session.broken(link, reason, now.elapsed);
-        self.settle(now);
-    }
-
-    fn received(&mut self, link: Link, data: &[u8], now: Now) {
-        self.config.counters.received(data.len());
-        self.session.received(link, data, now.elapsed);
-        self.settle(now);
-    }
-
-    fn takes_events(&self) -> bool {
-        self.acknowledgements <= ACKNOWLEDGEMENTS
-    }
-
-    fn commands(&mut self, commands: Vec<Command>, now: Now) {
-        for command in commands {
-            self.obey(command, now);
-        }
-        self.settle(now);
     }
 
     fn tick(&mut self, now: Now) {

@@ -4,6 +4,7 @@
 
 pub mod agents;
 pub mod cluster;
+pub mod executor;
 pub mod framework;
 pub mod proxy;
 pub mod scheduler;

@@ -87,6 +87,15 @@ pub fn subscribe(server: &Server) -> (Connection, Request) {
     (stream, request)
 }
 
+/// A server, and a driver that is registered there, over this stream.
+pub fn registered() -> (Server, Arc<dyn SchedulerDriver>, Channel, Connection) {
+    let server = Server::new();
+    let (driver, channel) = start(options(&server));
+    let (stream, _) = subscribe(&server);
+    super::expect(&channel, "registered");
+    (server, driver, channel, stream)
+}
+
 pub fn kill(task: &str) -> SchedulerCall {
     SchedulerCall::KillTask {
         task_id: TaskId { value: task.into() }.encode_to_vec(),

@@ -5,6 +5,7 @@ mod agents;
 use super::*;
 use crate::native::captures;
 use crate::native::executor_environment::tests::variables;
+use crate::native::machine::Link;
 use std::collections::BTreeMap;
 
 fn at(seconds: f64) -> Now {

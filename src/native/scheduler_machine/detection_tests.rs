@@ -3,6 +3,7 @@
 use super::*;
 use crate::driver::master::Master;
 use crate::native::http;
+use crate::native::machine::Link;
 use crate::native::Endpoint;
 use crate::proto;
 

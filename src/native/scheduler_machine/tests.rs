@@ -4,6 +4,7 @@ mod surface;
 
 use super::*;
 use crate::native::captures;
+use crate::native::machine::Link;
 use crate::native::Endpoint;
 use crate::proto;
 

@@ -1,0 +1,58 @@
+//! An executor as a process: what an agent starts a test program for once more.
+
+use super::{bytes, expect, message, next_event};
+use mesos_perl::channel::Channel;
+use mesos_perl::driver::{executor, ExecutorCall, Status};
+use mesos_perl::event::Event;
+use mesos_perl::proto::{TaskId, TaskInfo, TaskState, TaskStatus};
+use prost::Message;
+
+/// The variable that tells the started program to be an executor.
+pub const ROLE: &str = "MESOS_TEST_EXECUTOR";
+
+/// Returns at once unless an agent started this program. Otherwise runs tasks until they are killed, finishes those called `short` at
+/// once, and echoes messages; ends with the first task that is killed. `check` sees the registration.
+pub fn run(check: impl FnOnce(&Event)) {
+    if std::env::var_os(ROLE).is_none() {
+        return;
+    }
+    let channel = Channel::new();
+    let driver = executor::new("native", |name| std::env::var(name).ok(), channel.clone()).expect("driver");
+    assert_eq!(driver.start(), Ok(Status::Running));
+    let update = |task_id: Vec<u8>, state: TaskState| {
+        let status = TaskStatus {
+            task_id: TaskId::decode(&task_id[..]).expect("TaskID"),
+            state: state as i32,
+            message: Some("from the executor".into()),
+            ..Default::default()
+        };
+        let status = status.encode_to_vec();
+        assert_eq!(driver.call(ExecutorCall::SendStatusUpdate { status }), Ok(Status::Running));
+    };
+    check(&expect(&channel, "registered"));
+    loop {
+        let event = next_event(&channel);
+        match &*event.name {
+            "launchTask" => {
+                let task: TaskInfo = message(&event, 0);
+                update(task.task_id.encode_to_vec(), TaskState::TaskRunning);
+                if task.name == "short" {
+                    update(task.task_id.encode_to_vec(), TaskState::TaskFinished);
+                }
+            }
+            "killTask" => {
+                update(bytes(&event, 0), TaskState::TaskKilled);
+                // No waiting: close sees to it that the agent has the update.
+                assert_eq!(driver.stop(), Status::Stopped);
+                return driver.close();
+            }
+            "frameworkMessage" => {
+                let data = [b"echo:", &bytes(&event, 0)[..]].concat();
+                assert_eq!(driver.call(ExecutorCall::SendFrameworkMessage { data }), Ok(Status::Running));
+            }
+            // The agent restarts.
+            "disconnected" | "reregistered" => (),
+            other => panic!("{other}"),
+        }
+    }
+}
