@@ -2,6 +2,7 @@ package Mesos::Dispatcher::Interrupt;
 use 5.10.1;
 use AnyEvent;
 use Async::Interrupt;
+use Mesos::Dispatcher::AnyEvent;
 use Mesos::Dispatcher::Pipe;
 use Scalar::Util qw(refaddr weaken);
 use Moo;
@@ -61,16 +62,8 @@ has _pipe => (is => 'lazy', init_arg => undef, builder => sub { Mesos::Dispatche
 
 sub _run_until {
     my ($self, $wait, $seconds) = @_;
-    my $done = AnyEvent->condvar;
-    $wait->{finish} = sub { $done->send };
-    # By a signal handler, a moment ago.
-    return if $wait->{done};
-    # Loops remember the time of their last turn, which may be long ago.
-    AnyEvent->now_update;
-    my $timer = defined $seconds ? AnyEvent->timer(after => $seconds, cb => sub { $done->send }) : undef;
     my $watcher = AnyEvent->io(fh => $self->_pipe->fh, poll => 'r', cb => sub { $self->ready });
-    $done->recv;
-    return;
+    return Mesos::Dispatcher::AnyEvent::run_until($self, $wait, $seconds);
 }
 
 sub DEMOLISH { delete $live{ refaddr $_[0] } }
