@@ -485,7 +485,7 @@ typedef struct MesosSchedulerOptions {
    */
   bool implicit_acknowledgements;
   /*
-   Seconds without a master after which the driver fails; 0 or less: never.
+   Seconds without a master after which the driver fails; 0: never. Less is an error.
    */
   double master_timeout;
   /*

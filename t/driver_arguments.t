@@ -45,6 +45,7 @@ subtest 'constructor' => sub {
             [[%good, credential => {principal => 'p', secret => 's3cret:'}], qr/credential: neither .* may contain ':'/],
             [[%good, credential => {principal => 'p', secret => "s3cret\xff"}], qr/credential/],
         ) : (),
+        [[%good, master_timeout => -0.5], qr/master_timeout: expected a number of seconds, 0 for no limit, got -0\.5/],
         [[%good, max_unanswered_calls => 0], qr/max_unanswered_calls: expected 1 to 1000, got 0/],
         [[%good, max_unanswered_calls => 1001], qr/max_unanswered_calls: expected 1 to 1000, got 1001/],
         [[%good, max_unanswered_calls => 'many'], qr/max_unanswered_calls/, qr/"many"/],

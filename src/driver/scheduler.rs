@@ -80,6 +80,18 @@ fn bounded(name: &'static str, given: Option<i64>, default: usize, most: usize) 
     }
 }
 
+/// How long to wait for a master: nothing, for ever, is 0, or more than time can be.
+pub fn master_timeout(seconds: f64) -> Result<Option<Duration>, DriverError> {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(limit) => Ok(Some(limit).filter(|limit| !limit.is_zero())),
+        Err(_) if seconds > 0.0 => Ok(None),
+        Err(_) => Err(DriverError::Argument {
+            name: "master_timeout",
+            problem: format!("expected a number of seconds, 0 for no limit, got {seconds}"),
+        }),
+    }
+}
+
 /// A call on a running driver. Byte vectors are encoded v0 messages of the type that the comment names.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SchedulerCall {

@@ -10,7 +10,6 @@ use crate::driver::{self, SchedulerCall, SchedulerDriver, SchedulerOptions, Stat
 use std::ffi::{c_int, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. For any number of threads.
 ///
@@ -47,7 +46,7 @@ pub struct MesosSchedulerOptions {
     pub credential: MesosBytes,
     /// Acknowledge a status update when its receipt says so; else only by `mesos_scheduler_driver_acknowledge`.
     pub implicit_acknowledgements: bool,
-    /// Seconds without a master after which the driver fails; 0 or less: never.
+    /// Seconds without a master after which the driver fails; 0: never. Less is an error.
     pub master_timeout: f64,
     /// Path of the file that keeps the framework's id between runs; empty for none.
     pub framework_id_file: MesosBytes,
@@ -92,9 +91,7 @@ pub extern "C" fn mesos_scheduler_driver_new(
                 framework: given.framework.to_vec(),
                 credential: (!credential.is_empty()).then_some(credential),
                 implicit_acknowledgements: given.implicit_acknowledgements,
-                master_timeout: Duration::try_from_secs_f64(given.master_timeout)
-                    .ok()
-                    .filter(|t| !t.is_zero()),
+                master_timeout: driver::scheduler::master_timeout(given.master_timeout)?,
                 framework_id_file: (!framework_id_file.is_empty()).then(|| OsString::from_vec(framework_id_file).into()),
                 reconcile_on_registration: given.reconcile_on_registration,
                 max_unanswered_calls: Some(given.max_unanswered_calls),

@@ -266,7 +266,8 @@ C<operationStatusUpdate>, they are not acknowledged: Mesos keeps what nobody has
 
 =head2 master_timeout
 
-Seconds without a master, perhaps with a fraction, after which the driver fails with C<error>. Default 0: it tries for ever.
+Seconds without a master, perhaps with a fraction, after which the driver fails with C<error>. Default 0: it tries for ever. Less is an
+error.
 
 =head2 framework_id_file
 
