@@ -31,8 +31,10 @@ pub enum DriverError {
     Argument { name: &'static str, problem: String },
     /// The machine refused something that the driver needs (threads, sockets, files, processes).
     System(String),
-    /// So many calls wait for the master already (the bound, `max_queued_calls`): the same call may be made again later.
+    /// So many calls of a scheduler wait for the master already (the bound, `max_queued_calls`): the same call may be made again later.
     Full(usize),
+    /// So many messages of an executor wait for the agent already: as above.
+    AgentFull(usize),
 }
 
 impl fmt::Display for DriverError {
@@ -44,6 +46,12 @@ impl fmt::Display for DriverError {
                 f,
                 "{bound} calls wait for the master already (max_queued_calls): nothing was sent, call again later"
             ),
+            DriverError::AgentFull(bound) => {
+                write!(
+                    f,
+                    "{bound} calls wait for the agent already: nothing was sent, call again later"
+                )
+            }
         }
     }
 }

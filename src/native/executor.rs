@@ -11,6 +11,9 @@ use crate::event::{Acknowledgement, DriverId, EventOwner};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::SystemTime;
 
+/// From so many calls on that wait for the agent, messages are refused.
+const QUEUED_CALLS: usize = 100_000;
+
 type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// An executor's driver over the v1 HTTP API. One thread between `start` and its end.
@@ -120,12 +123,14 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
         let environment = self.environment().filter(|_| self.handle().gate.lifecycle.is_running());
         if let Some(environment) = environment {
-            let command = match call {
-                ExecutorCall::SendStatusUpdate { status } => self.update(&environment, &status)?,
-                ExecutorCall::SendFrameworkMessage { data } => Command::Message { data },
-            };
             // Updates are never refused: they are the executor's duty.
-            self.core.counters.hand_over(usize::MAX);
+            let (command, bound) = match call {
+                ExecutorCall::SendStatusUpdate { status } => (self.update(&environment, &status)?, usize::MAX),
+                ExecutorCall::SendFrameworkMessage { data } => (Command::Message { data }, QUEUED_CALLS),
+            };
+            if !self.core.counters.hand_over(bound) {
+                return Err(DriverError::AgentFull(bound));
+            }
             self.handle().send(command);
         }
         Ok(self.status())

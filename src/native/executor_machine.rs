@@ -67,6 +67,8 @@ pub struct ExecutorMachine {
     registered: bool,
     /// Since when the agent is gone.
     gone_since: Option<Duration>,
+    /// It will not come back.
+    gone_for_good: bool,
     updates: Vec<Unacknowledged>,
     /// Task id and TaskInfo, both encoded, of tasks without an acknowledged update.
     tasks: Vec<(Vec<u8>, Vec<u8>)>,
@@ -110,6 +112,7 @@ impl ExecutorMachine {
             state: State::Running,
             registered: false,
             gone_since: None,
+            gone_for_good: false,
             updates: Vec::new(),
             tasks: Vec::new(),
             kill_at: None,
@@ -313,12 +316,6 @@ impl ExecutorMachine {
         }
     }
 
-    /// The agent is there and cannot take executors yet.
-    fn not_yet(&mut self, reason: String, now: Now) {
-        let limit = self.environment.recovery_timeout.unwrap_or(REGISTRATION_TIMEOUT);
-        self.retry_within(limit, reason, now);
-    }
-
     fn lost(&mut self, reason: String, now: Now) {
         let subscribed = self.gone_since.is_none() && self.registered;
         self.updates.iter_mut().for_each(|u| u.sent = false);
@@ -326,9 +323,9 @@ impl ExecutorMachine {
             self.counters.count("disconnects");
             self.emit_disconnected();
         }
-        match self.environment.recovery_timeout {
-            Some(limit) => self.retry_within(limit, reason, now),
-            None => self.give_up(&reason, now),
+        match self.environment.recovery_timeout.is_some() {
+            true => self.retry(reason, now),
+            false => self.give_up(&reason, now),
         }
     }
 
@@ -339,11 +336,11 @@ impl ExecutorMachine {
         }
     }
 
-    fn retry_within(&mut self, limit: Duration, reason: String, now: Now) {
-        let since = *self.gone_since.get_or_insert(now.elapsed);
-        if self.state == State::Ended || now.elapsed >= since + limit {
+    fn retry(&mut self, reason: String, now: Now) {
+        self.gone_since.get_or_insert(now.elapsed);
+        let Some(by) = self.gone_by().filter(|by| now.elapsed < *by) else {
             return self.give_up(&reason, now);
-        }
+        };
         log::warn!(
             "executor {}, agent {}: {reason}; trying again",
             self.environment.executor_id,
@@ -351,7 +348,7 @@ impl ExecutorMachine {
         );
         // An agent that is there at once is found at once; never in a tight loop.
         let pause = self.environment.backoff_max.mul_f64(self.random.next_fraction());
-        let when = (now.elapsed + pause.max(Duration::from_millis(10))).min(since + limit);
+        let when = (now.elapsed + pause.max(Duration::from_millis(10))).min(by);
         self.session.connect_at(when, now.elapsed);
     }
 
@@ -362,6 +359,7 @@ impl ExecutorMachine {
             self.session.target()
         );
         self.session.close();
+        self.gone_for_good = true;
         match self.state {
             State::Ending => {
                 self.updates.clear();
@@ -370,11 +368,19 @@ impl ExecutorMachine {
         }
     }
 
+    /// When an agent that is away has been so for too long.
+    fn gone_by(&self) -> Option<Duration> {
+        let limit = self.environment.recovery_timeout.unwrap_or(REGISTRATION_TIMEOUT);
+        let waits = !self.gone_for_good && self.state != State::Ended;
+        self.gone_since.filter(|_| waits).map(|since| since.saturating_add(limit))
+    }
+
     fn end_within(&mut self, limit: Duration, now: Now) {
         if self.state != State::Ending {
             self.state = State::Ending;
             self.end_by = Some(now.elapsed + limit);
-            if !self.registered {
+            // Nobody will acknowledge them.
+            if !self.registered || self.gone_for_good {
                 self.updates.clear();
             }
         }
@@ -402,7 +408,7 @@ impl Machine for ExecutorMachine {
                     401 => self.fail("Agent refused authentication"),
                     // An agent that does not know this executor (any more) wants it gone.
                     400 if body.contains("cannot be found") => self.give_up(&body, now),
-                    404 | 408 | 429 | 500..=599 => self.not_yet(format!("{} {}: {body}", head.status, head.reason()), now),
+                    404 | 408 | 429 | 500..=599 => self.retry(format!("{} {}: {body}", head.status, head.reason()), now),
                     status => self.fail(&format!(
                         "Received unexpected '{status} {}' ({body}) for SUBSCRIBE",
                         head.reason()
@@ -463,6 +469,10 @@ impl Machine for ExecutorMachine {
     fn tick(&mut self, now: Now) {
         self.session.tick(now.elapsed);
         self.settle(now);
+        if self.gone_by().is_some_and(|by| by <= now.elapsed) {
+            // An attempt may hang.
+            self.give_up("nothing came of connecting again", now);
+        }
         if self.kill_at.is_some_and(|at| at <= now.elapsed) {
             self.kill_at = None;
             log::error!("executor {}: the grace period is over", self.environment.executor_id);
@@ -484,7 +494,7 @@ impl Machine for ExecutorMachine {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        [self.session.deadline(), self.kill_at, self.end_by]
+        [self.session.deadline(), self.kill_at, self.end_by, self.gone_by()]
             .into_iter()
             .flatten()
             .min()

@@ -81,6 +81,11 @@ impl Pipeline {
         self.waiting.push_back(call);
     }
 
+    /// Drops what waits.
+    pub fn drop_waiting(&mut self) -> usize {
+        std::mem::take(&mut self.waiting).len()
+    }
+
     pub fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }

@@ -23,9 +23,16 @@ pub struct Registration {
     suppressed: SuppressedRoles,
     /// Something changed that the master has not been told.
     changed: bool,
-    /// The FrameworkInfo that the master has accepted, and those that it has not answered yet.
-    accepted: Vec<u8>,
-    unanswered: VecDeque<Vec<u8>>,
+    /// What the master has accepted, and what it has not answered yet.
+    accepted: Told,
+    unanswered: VecDeque<Told>,
+}
+
+/// What a SUBSCRIBE or UPDATE_FRAMEWORK said, and what was suppressed and revived since.
+#[derive(Clone)]
+struct Told {
+    info: Vec<u8>,
+    suppressed: SuppressedRoles,
 }
 
 impl Registration {
@@ -36,7 +43,10 @@ impl Registration {
         let info = fields::without(framework, &[3]).unwrap_or_default();
         Registration {
             id,
-            accepted: info.clone(),
+            accepted: Told {
+                info: info.clone(),
+                suppressed: SuppressedRoles::default(),
+            },
             info,
             decoded,
             suppressed: SuppressedRoles::default(),
@@ -73,11 +83,18 @@ impl Registration {
         (info, self.suppressed.list())
     }
 
+    fn told(&self) -> Told {
+        Told {
+            info: self.info.clone(),
+            suppressed: self.suppressed.clone(),
+        }
+    }
+
     /// An encoded SUBSCRIBE.
     pub fn subscribe(&mut self) -> Vec<u8> {
         let (framework_info, suppressed_roles) = self.content();
         let (kind, _) = wire::SUBSCRIBE;
-        self.unanswered = VecDeque::from([self.info.clone()]);
+        self.unanswered = VecDeque::from([self.told()]);
         let call = wire::Call {
             framework_id: self.id.clone(),
             kind: Some(kind),
@@ -108,20 +125,21 @@ impl Registration {
     /// UPDATE_FRAMEWORK. Its answer is to be told by [`answered`](Self::answered).
     pub fn update(&mut self) -> super::scheduler_calls::Prepared {
         let (info, suppressed) = self.content();
-        self.unanswered.push_back(self.info.clone());
+        self.unanswered.push_back(self.told());
         super::scheduler_calls::update_framework(info, suppressed)
     }
 
     /// The answer to the oldest UPDATE_FRAMEWORK. What a master has refused is not tried again with the next SUBSCRIBE.
     pub fn answered(&mut self, accepted: bool) {
-        let Some(info) = self.unanswered.pop_front() else {
+        let Some(told) = self.unanswered.pop_front() else {
             return;
         };
         if accepted {
-            self.accepted = info;
+            self.accepted = told;
         } else if self.unanswered.is_empty() {
-            self.set_info(self.accepted.clone());
-            self.suppressed.update(None, &self.decoded.roles());
+            let accepted = self.accepted.clone();
+            self.set_info(accepted.info);
+            self.suppressed = accepted.suppressed;
         }
     }
 
@@ -139,6 +157,11 @@ impl Registration {
     /// Suppresses or revives roles, all of them if none is named.
     pub fn change_roles(&mut self, revive: bool, roles: &[String]) {
         self.suppressed.change(revive, roles, &self.decoded.roles());
+        // It holds whatever becomes of an update that is under way.
+        for told in self.unanswered.iter_mut().chain([&mut self.accepted]) {
+            let own = FrameworkInfo::decode(&told.info[..]).unwrap_or_default().roles();
+            told.suppressed.change(revive, roles, &own);
+        }
     }
 
     /// The next subscription is to be followed by an UPDATE_FRAMEWORK.

@@ -3,7 +3,7 @@
 use super::backoff::Backoff;
 use super::detector::{Detection, Source};
 use super::machine::{self, Action, Emission, Machine, Now};
-use super::pipeline::Outgoing;
+use super::pipeline::{Outgoing, WINDOW};
 use super::registration::{self, Registration};
 use super::scheduler_calls::{self as calls, Prepared};
 use super::scheduler_events::{callback, master_info};
@@ -160,7 +160,8 @@ impl SchedulerMachine {
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
         };
         self.config.counters.event(wire::event_name(event.kind));
-        match (event.kind, self.session.is_subscribed()) {
+        // The session itself may have ended with what came behind this record.
+        match (event.kind, self.subscribed_since.is_some()) {
             (Some(wire::ERROR), _) => {
                 let message = event.error.and_then(|e| e.message).unwrap_or_default();
                 let message = String::from_utf8_lossy(&message);
@@ -344,6 +345,15 @@ impl SchedulerMachine {
         }
     }
 
+    /// The end of a framework must not wait behind calls to which it puts an end too, if they are many: there is not much time.
+    fn clear_the_way(&mut self, now: Now) {
+        self.session.pump(now.elapsed);
+        if self.session.calls().0 > WINDOW {
+            let dropped = self.session.drop_waiting();
+            log::warn!("framework {}: {dropped} calls are not sent any more", self.framework());
+        }
+    }
+
     /// Lets queued calls go out until then, and ends.
     fn end_within(&mut self, limit: Duration, now: Now) {
         if self.state == State::Ended {
@@ -416,6 +426,7 @@ impl Machine for SchedulerMachine {
             Command::Call(_) | Command::Acknowledge(_) => (),
             Command::Stop { failover } => {
                 if !failover {
+                    self.clear_the_way(now);
                     self.send(calls::teardown(), now);
                 }
                 self.end_within(STOP_LIMIT, now);

@@ -17,6 +17,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Without a byte of an answer while calls are unanswered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// For the answers to what was sent before a call was answered by a server that does not know the subscription.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Redirects in a row before the session gives up.
 const MAX_HOPS: u32 = 5;
 /// What is kept of the body of a refusal.
@@ -83,6 +85,8 @@ pub struct Session {
     calls_link: CallsLink,
     calls_deadline: Option<Duration>,
     draining: bool,
+    /// Why the session ends as soon as what was sent is answered.
+    condemned: Option<String>,
     actions: Vec<Action>,
     events: VecDeque<SessionEvent>,
 }
@@ -109,6 +113,7 @@ impl Session {
             calls_link: CallsLink::Closed,
             calls_deadline: None,
             draining: false,
+            condemned: None,
             actions: Vec::new(),
             events: VecDeque::new(),
         }
@@ -173,7 +178,11 @@ impl Session {
     }
 
     /// The owner has seen SUBSCRIBED: calls may go out. `silence`: how long the stream may be without data from now on.
+    /// Nothing happens if what came with the record has ended the session.
     pub fn subscribed(&mut self, silence: Option<Duration>, now: Duration) {
+        if self.phase != Phase::Subscribing {
+            return;
+        }
         self.phase = Phase::Subscribed;
         self.hops = 0;
         self.silence = silence;
@@ -185,9 +194,32 @@ impl Session {
         self.calls.push(call);
     }
 
+    /// Drops the calls that have not been sent.
+    pub fn drop_waiting(&mut self) -> usize {
+        self.calls.drop_waiting()
+    }
+
     /// From now on the end of the stream is expected: queued calls are still sent and answered.
     pub fn drain(&mut self) {
         self.draining = true;
+    }
+
+    /// Ends the session for this reason, but sees first, for a moment, how the calls are answered that were sent already.
+    pub fn condemn(&mut self, reason: String, now: Duration) {
+        if self.condemned.is_none() {
+            self.condemned = Some(reason);
+            self.calls_deadline = Some(now + LAST_ANSWERS);
+        }
+        self.execute();
+    }
+
+    /// Ends a session that is condemned, unless answers may still come.
+    fn execute(&mut self) {
+        if !self.calls.has_unanswered() || self.calls_link != CallsLink::Open {
+            if let Some(reason) = self.condemned.take() {
+                self.lose(reason);
+            }
+        }
     }
 
     /// Closes both connections and drops everything. Gives the calls that were never sent.
@@ -209,6 +241,7 @@ impl Session {
         self.stream_id = None;
         self.calls_head = None;
         self.silence = None;
+        self.condemned = None;
         self.events.clear();
         self.calls.clear()
     }
@@ -235,7 +268,8 @@ impl Session {
             };
             self.lose(reason);
         } else if self.calls_deadline.is_some_and(|d| d <= now) {
-            self.lose("no answer to calls".to_string());
+            let reason = self.condemned.take();
+            self.lose(reason.unwrap_or_else(|| "no answer to calls".to_string()));
         }
     }
 
@@ -268,6 +302,7 @@ impl Session {
                     self.calls.restart();
                     self.calls_link = CallsLink::Closed;
                     self.calls_deadline = None;
+                    self.execute();
                     self.pump(now);
                 }
             },
@@ -370,23 +405,30 @@ impl Session {
             return Ok(());
         }
         self.calls.feed(data);
-        self.calls_deadline = Some(now + ANSWER_TIMEOUT);
+        if self.condemned.is_none() {
+            self.calls_deadline = Some(now + ANSWER_TIMEOUT);
+        }
         while let Some(answer) = self.calls.next_answer().map_err(|e| e.to_string())? {
             let closes = answer.head.closes();
             self.events.push_back(SessionEvent::Answered(answer));
             if closes {
                 self.calls.restart();
                 self.calls_link = CallsLink::Closed;
+                self.calls_deadline = None;
                 self.actions.push(Action::Close(Link::Calls));
                 break;
             }
         }
+        self.execute();
         self.pump(now);
         Ok(())
     }
 
     /// Sends what the window lets through, opening the connection for calls first.
     pub fn pump(&mut self, now: Duration) {
+        if self.condemned.is_some() {
+            return;
+        }
         match self.calls_link {
             CallsLink::Open => {
                 let mut requests = Vec::new();

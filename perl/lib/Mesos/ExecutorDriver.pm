@@ -153,7 +153,7 @@ the agent restarts, until the agent has recorded it.
 
     my $status = $driver->sendFrameworkMessage($data);
 
-Sends bytes to the scheduler. Not reliable.
+Sends bytes to the scheduler. Not reliable. Dies with C<calls wait for the agent already> if 100,000 calls do.
 
 =head2 stats
 

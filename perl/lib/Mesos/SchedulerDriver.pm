@@ -320,8 +320,9 @@ Connects to the master. A stopped or aborted driver cannot be started again.
     my $status = $driver->stop($failover);
 
 Ends the framework: its tasks are killed. With a true C<$failover> it stays registered for its C<failover_timeout>, and another
-process can continue it with the same framework id. Callbacks that were not made yet are not made any more. After C<abort> it
-returns C<DRIVER_ABORTED> once.
+process can continue it with the same framework id. Callbacks that were not made yet are not made any more. Calls that were made
+before are still sent; but if more than 256 wait and the framework ends, only its end is. After C<abort> it returns
+C<DRIVER_ABORTED> once.
 
 =head2 abort
 

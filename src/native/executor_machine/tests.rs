@@ -355,3 +355,47 @@ fn the_end_waits_for_the_agents_acknowledgement() {
     );
     assert_eq!(machine.take_actions().last(), Some(&Action::Done));
 }
+
+#[test]
+fn an_attempt_that_hangs_does_not_prolong_the_recovery_timeout() {
+    for answers in [false, true] {
+        let mut machine = registered(&[("MESOS_CHECKPOINT", "1"), ("MESOS_RECOVERY_TIMEOUT", "3secs")]);
+        machine.broken(Link::Stream, "gone".into(), at(20.0));
+        assert_eq!(names(&machine.take_actions()), ["disconnected"]);
+        let next = machine.deadline().expect("attempt");
+        assert!(next < at(23.0).elapsed);
+        machine.tick(at(next.as_secs_f64()));
+        if answers {
+            machine.opened(Link::Stream, at(next.as_secs_f64()));
+        }
+        machine.take_actions();
+        assert_eq!(machine.deadline(), Some(at(23.0).elapsed));
+        machine.tick(at(22.9));
+        assert_eq!(names(&machine.take_actions()), [""; 0]);
+        machine.tick(at(23.0));
+        let actions = machine.take_actions();
+        assert_eq!(names(&actions), ["shutdown"]);
+        assert!(actions.contains(&Action::Close(Link::Stream)));
+        assert!(!actions.iter().any(|action| matches!(action, Action::Open(..))));
+    }
+}
+
+#[test]
+fn without_its_agent_an_executor_that_stops_ends_at_once() {
+    for variables in [&[][..], &[("MESOS_CHECKPOINT", "1"), ("MESOS_RECOVERY_TIMEOUT", "3secs")]] {
+        let mut machine = registered(variables);
+        launch(&mut machine, "t");
+        machine.take_actions();
+        machine.broken(Link::Stream, "gone".into(), at(20.0));
+        machine.tick(at(23.0));
+        assert!(names(&machine.take_actions()).contains(&"shutdown"));
+        // What the shutdown callback does.
+        machine.command(update(b"u"), at(23.0));
+        machine.command(Command::Stop, at(23.0));
+        machine.command(Command::Close, at(23.0));
+        let actions = machine.take_actions();
+        assert_eq!(actions.last(), Some(&Action::Done));
+        machine.tick(at(60.0));
+        assert!(!machine.take_actions().contains(&Action::KillProcessGroup));
+    }
+}

@@ -55,7 +55,7 @@ impl SchedulerMachine {
             401 => self.fail("Master refused authentication"),
             _ if gone && self.state != State::Ending => {
                 self.waits_for(&answer.head);
-                self.session.lose(what);
+                self.session.condemn(what, now.elapsed);
             }
             _ => (),
         }

@@ -1,5 +1,6 @@
 //! The machine without sockets: a captured session byte by byte, and everything that depends on the clock.
 
+mod losses;
 mod surface;
 
 use super::*;

@@ -4,7 +4,7 @@ use super::*;
 use crate::proto::task_status::Reason;
 
 /// The calls that were sent on the calls' link, which is opened if need be.
-fn calls_sent(machine: &mut SchedulerMachine, time: f64) -> Vec<wire::Call> {
+pub(super) fn calls_sent(machine: &mut SchedulerMachine, time: f64) -> Vec<wire::Call> {
     let mut actions = machine.take_actions();
     if actions.iter().any(|a| matches!(a, Action::Open(Link::Calls, _))) {
         machine.opened(Link::Calls, at(time));
@@ -17,11 +17,11 @@ fn calls_sent(machine: &mut SchedulerMachine, time: f64) -> Vec<wire::Call> {
     sent.map(|body| wire::Call::decode(body).expect("call")).collect()
 }
 
-fn kinds(calls: &[wire::Call]) -> Vec<i32> {
+pub(super) fn kinds(calls: &[wire::Call]) -> Vec<i32> {
     calls.iter().filter_map(|call| call.kind).collect()
 }
 
-fn answer(machine: &mut SchedulerMachine, status: &str, body: &str, time: f64) {
+pub(super) fn answer(machine: &mut SchedulerMachine, status: &str, body: &str, time: f64) {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     machine.received(Link::Calls, head.as_bytes(), at(time));
 }
@@ -37,7 +37,11 @@ fn reopened(machine: &mut SchedulerMachine, mut time: f64) -> f64 {
 }
 
 /// Has the stream break, and another SUBSCRIBE be answered; what it said.
-fn resubscribe(machine: &mut SchedulerMachine, time: f64, meanwhile: impl FnOnce(&mut SchedulerMachine)) -> wire::Subscribe {
+pub(super) fn resubscribe(
+    machine: &mut SchedulerMachine,
+    time: f64,
+    meanwhile: impl FnOnce(&mut SchedulerMachine),
+) -> wire::Subscribe {
     machine.broken(Link::Stream, "gone".into(), at(time));
     meanwhile(machine);
     let time = reopened(machine, time);

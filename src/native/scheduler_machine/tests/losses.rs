@@ -1,0 +1,160 @@
+//! What comes together with the end of a connection, of a subscription, or of the framework.
+
+use super::surface::{answer, calls_sent, kinds, resubscribe};
+use super::*;
+
+fn update_record() -> Vec<u8> {
+    let status = proto::TaskStatus {
+        task_id: proto::TaskId { value: "t".into() },
+        state: proto::TaskState::TaskRunning as i32,
+        ..Default::default()
+    };
+    let status = Some(status.encode_to_vec().into());
+    let event = Event {
+        kind: Some(wire::UPDATE),
+        update: Some(wire::Update { status }),
+        ..Default::default()
+    };
+    let event = event.encode_to_vec();
+    [format!("{}\n", event.len()).as_bytes(), &event].concat()
+}
+
+/// However the network cuts it.
+#[test]
+fn events_before_the_end_of_the_stream_are_told() {
+    for end in [&b"0\r\n\r\n"[..], b"1\r\nx\r\n", b"garbage"] {
+        let record = update_record();
+        let chunk = [format!("{:x}\r\n", record.len()).as_bytes(), &record, b"\r\n"].concat();
+        for together in [true, false] {
+            let mut machine = subscribed();
+            if together {
+                machine.received(Link::Stream, &[&chunk, end].concat(), at(1.0));
+            } else {
+                machine.received(Link::Stream, &chunk, at(1.0));
+                machine.received(Link::Stream, end, at(1.0));
+            }
+            assert_eq!(names(&machine.take_actions()), ["statusUpdate", "disconnected"]);
+        }
+    }
+}
+
+#[test]
+fn a_refused_update_leaves_the_suppressed_roles() {
+    let all = || vec!["*".to_string()];
+    // What was suppressed before, what the update says, and a call behind it; what holds in the end.
+    for (before, given, behind, after) in [
+        (all(), vec![], None, all()),
+        (vec![], all(), None, vec![]),
+        (vec![], all(), Some(false), all()),
+        (all(), vec![], Some(true), vec![]),
+    ] {
+        let mut machine = subscribed();
+        let roles = |revive, roles| Command::Call(Prepared::Roles { revive, roles });
+        if !before.is_empty() {
+            machine.command(roles(false, before), at(1.0));
+            calls_sent(&mut machine, 1.0);
+            answer(&mut machine, "202 Accepted", "", 1.0);
+        }
+        let mut info = named();
+        fields::append(&mut info, 7, b"bad");
+        let suppressed = Some(given);
+        machine.command(Command::Call(Prepared::Framework { info, suppressed }), at(1.0));
+        if let Some(revive) = behind {
+            machine.command(roles(revive, vec![]), at(1.0));
+        }
+        calls_sent(&mut machine, 1.0);
+        answer(&mut machine, "400 Bad Request", "FrameworkInfo update is not valid", 1.0);
+        assert_eq!(resubscribe(&mut machine, 2.0, |_| ()).suppressed_roles, after);
+    }
+}
+
+fn kill_call() -> Prepared {
+    Prepared::Send {
+        name: "KILL",
+        call: Vec::new(),
+        tasks: vec![],
+        offers: vec![],
+    }
+}
+
+#[test]
+fn an_answer_that_closes_the_connection_is_the_last_that_was_waited_for() {
+    let mut machine = subscribed();
+    machine.command(Command::Call(kill_call()), at(1.0));
+    assert_eq!(calls_sent(&mut machine, 1.0).len(), 1);
+    let closes = b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    machine.received(Link::Calls, closes, at(2.0));
+    machine.take_actions();
+    for second in (10..120).step_by(10) {
+        let heartbeat = at(f64::from(second));
+        machine.received(Link::Stream, b"", heartbeat);
+        machine.tick(heartbeat);
+        assert_eq!(names(&machine.take_actions()), [""; 0], "{}", machine.last_reason);
+    }
+}
+
+#[test]
+fn the_end_of_a_framework_does_not_wait_behind_a_backlog() {
+    let mut machine = subscribed();
+    for _ in 0..5000 {
+        machine.command(Command::Call(kill_call()), at(1.0));
+    }
+    assert_eq!(calls_sent(&mut machine, 1.0).len(), WINDOW);
+    machine.command(Command::Stop { failover: false }, at(1.1));
+    assert_eq!(calls_sent(&mut machine, 1.1).len(), 0);
+    for _ in 0..WINDOW {
+        answer(&mut machine, "202 Accepted", "", 1.1);
+    }
+    let (teardown, _) = wire::TEARDOWN;
+    assert_eq!(kinds(&calls_sent(&mut machine, 1.1)), [teardown]);
+    answer(&mut machine, "202 Accepted", "", 1.2);
+    assert_eq!(machine.take_actions().last(), Some(&Action::Done));
+}
+
+/// Each is told of its own answer, also when the first says that the subscription is gone, and the others come a little later.
+#[test]
+fn answers_behind_a_refusal_are_still_heard() {
+    let launches = || {
+        let mut machine = subscribed();
+        for task in ["a", "b", "c"] {
+            let call = Prepared::Send {
+                name: "ACCEPT",
+                call: Vec::new(),
+                tasks: vec![fields::id(task)],
+                offers: vec![],
+            };
+            machine.command(Command::Call(call), at(1.0));
+        }
+        calls_sent(&mut machine, 1.0);
+        answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.0);
+        machine
+    };
+    let mut machine = launches();
+    assert_eq!(names(&machine.take_actions()), ["statusUpdate"]);
+    // Not sent any more; the task is lost with the subscription.
+    let late = Prepared::Send {
+        name: "ACCEPT",
+        call: Vec::new(),
+        tasks: vec![fields::id("d")],
+        offers: vec![],
+    };
+    machine.command(Command::Call(late), at(2.1));
+    assert_eq!(calls_sent(&mut machine, 2.1).len(), 0);
+    answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.2);
+    assert_eq!(names(&machine.take_actions()), ["statusUpdate"]);
+    answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.3);
+    assert_eq!(
+        names(&machine.take_actions()),
+        ["statusUpdate", "disconnected", "statusUpdate"]
+    );
+    // Those that never come are not waited for.
+    let mut machine = launches();
+    machine.tick(at(2.9));
+    assert_eq!(names(&machine.take_actions()), ["statusUpdate"]);
+    machine.tick(at(3.0));
+    assert_eq!(names(&machine.take_actions()), ["disconnected"]);
+    // Nor behind the end of their connection.
+    let mut machine = launches();
+    machine.broken(Link::Calls, "gone".into(), at(2.5));
+    assert_eq!(names(&machine.take_actions()), ["statusUpdate", "disconnected"]);
+}
