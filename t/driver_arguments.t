@@ -141,6 +141,11 @@ subtest 'secrets' => sub {
     local $Data::Dumper::Deparse = $Data::Dumper::Deparse = 1;
     unlike Data::Dumper::Dumper($driver), qr/s3cret/, 'not in a dump';
     is +Mesos::SchedulerDriver->new(%good)->credential, undef;
+    my $master = 'zk://me:s3cret@127.0.0.1:1,127.0.0.2:1/mesos';
+    my $with = Mesos::SchedulerDriver->new(%good, master => $master);
+    is $with->master, $master;
+    like Data::Dumper::Dumper($with), qr{'zk://\*\*\*\@127\.0\.0\.1:1,127\.0\.0\.2:1/mesos'}, "a master's password is not in a dump";
+    unlike Data::Dumper::Dumper($with), qr/s3cret/;
 };
 
 subtest 'statistics' => sub {

@@ -15,12 +15,14 @@ my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(
     SlaveID TaskID TaskInfo TaskStatus
 );
 
-has master => (is => 'ro', isa => Str, required => 1);
+# With a password in it not in the object, where dumps would show it.
+fieldhash my %master;
+has master => (is => 'bare', isa => Str, required => 1);
 # Empty: the default, which Mesos->backends tells.
 has driver => (is => 'ro', isa => Str, default => sub { defined $ENV{PERL_MESOS_DRIVER} ? $ENV{PERL_MESOS_DRIVER} : '' });
 has framework => (is => 'ro', isa => $type{FrameworkInfo}, coerce => $type{FrameworkInfo}->coercion, required => 1);
 has scheduler => (is => 'ro', isa => $type{Scheduler}, required => 1);
-# Not in the object, where dumps would show the secret.
+# Nor its secret.
 fieldhash my %credential;
 has credential => (is => 'bare', isa => \&_check_credential, coerce => $type{Credential}->coercion);
 has implicit_acknowledgements => (is => 'ro', default => 1);
@@ -42,6 +44,8 @@ sub BUILD {
         helper               => Mesos::XS::helper_path(),
         executor_environment => ['PERL5LIB=' . Mesos::XS::include_path()],
     });
+    my $master = $self->{master};
+    $master{$self} = $master if $self->{master} =~ s{^(\w+://)?.*@}{($1 || '') . '***@'}se;
 }
 
 # As the type's own message, without the value.
@@ -51,6 +55,8 @@ sub _check_credential {
     my $what = !defined $value ? 'Undef' : !ref $value ? 'A plain value' : 'A reference to ' . ref $value;
     Mesos::Types::_die(qq(credential: $what did not pass type constraint "Credential"));
 }
+
+sub master { exists $master{ $_[0] } ? $master{ $_[0] } : $_[0]{master} }
 
 sub credential { $credential{ $_[0] } }
 
