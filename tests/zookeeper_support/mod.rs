@@ -27,7 +27,8 @@ fn classpath() -> Option<String> {
     let folder = Path::new("/usr/share/java");
     let java = Command::new("java").arg("-version").stderr(Stdio::null()).status();
     if !folder.join("zookeeper.jar").exists() || !java.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: no java or no /usr/share/java/zookeeper.jar (script/setup --test installs them)");
+        let why = "no java or no /usr/share/java/zookeeper.jar (script/setup --test installs them)";
+        let _ = writeln!(std::io::stderr(), "SKIP zookeeper: {why}");
         return None;
     }
     let jars: Vec<String> = JARS
