@@ -3,11 +3,18 @@
 
 mod support;
 
+use mesos_perl::channel::Channel;
+use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::event::Event;
 use mesos_perl::local::{Cluster, Config};
-use mesos_perl::native::Endpoint;
+use mesos_perl::native::{self, Endpoint};
+use mesos_perl::proto::{self, FrameworkInfo};
+use prost::Message;
 use std::net::ToSocketAddrs;
+use std::time::{Duration, Instant};
 use support::cluster::{balance_with, run, Book};
 use support::proxy::{Proxy, Way};
+use support::{expect, list, wait_for};
 
 /// Four kinds of loss, each while updates are on their way.
 fn fails(proxy: &Proxy) -> impl FnMut(&Book) + '_ {
@@ -30,6 +37,66 @@ fn endpoint(proxy: &Proxy) -> Endpoint {
     Endpoint::master(address.ip().to_string(), address.port())
 }
 
+/// A framework that has suppressed its offers gets none from a master that it has subscribed to again, until it revives them.
+fn stays_suppressed(proxy: &Proxy, master: Endpoint) {
+    let framework = FrameworkInfo {
+        name: "suppressed".into(),
+        failover_timeout: Some(60.0),
+        ..Default::default()
+    };
+    let options = SchedulerOptions {
+        framework: framework.encode_to_vec(),
+        implicit_acknowledgements: true,
+        ..Default::default()
+    };
+    let channel = Channel::new();
+    let driver = native::SchedulerDriver::new(master, options, channel.clone()).expect("driver");
+    assert_eq!(driver.start(), Ok(Status::Running));
+    expect(&channel, "registered");
+    let decline = |event: &Event| {
+        for offer in list(event, 0) {
+            let offer_id = proto::Offer::decode(&offer[..]).expect("offer").id.encode_to_vec();
+            let filters = proto::Filters {
+                refuse_seconds: Some(0.0),
+            };
+            let filters = Some(filters.encode_to_vec());
+            let call = SchedulerCall::DeclineOffer { offer_id, filters };
+            assert_eq!(driver.call(call), Ok(Status::Running));
+        }
+    };
+    decline(&expect(&channel, "resourceOffers"));
+    let suppress = SchedulerCall::SuppressOffers { roles: None };
+    assert_eq!(driver.call(suppress), Ok(Status::Running));
+    // An offer may have been on its way.
+    wait_for("the answers", || {
+        let value = |name: &str| {
+            driver
+                .stats()
+                .into_iter()
+                .find(|stat| stat.name == name)
+                .and_then(|stat| stat.value)
+        };
+        (value("SUPPRESS") == Some(1.0) && value("calls_unanswered") == Some(0.0)).then_some(())
+    });
+    while let Some(event) = channel.take() {
+        decline(&event);
+    }
+    proxy.cut();
+    expect(&channel, "disconnected");
+    expect(&channel, "reregistered");
+    // Masters offer once a second, and at once to a framework that comes.
+    let end = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < end {
+        assert!(channel.is_empty(), "{:?}", channel.take());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let revive = SchedulerCall::ReviveOffers { roles: None };
+    assert_eq!(driver.call(revive), Ok(Status::Running));
+    expect(&channel, "resourceOffers");
+    driver.stop(false);
+    driver.close();
+}
+
 #[test]
 fn the_embedded_cluster_behind_a_failing_network() {
     let cluster = Cluster::start(Config {
@@ -46,6 +113,7 @@ fn the_embedded_cluster_behind_a_failing_network() {
         |_| true,
         |book| assert!(book.registrations() >= 3, "{:?}", book.connection),
     );
+    stays_suppressed(&proxy, endpoint(&proxy).with_bearer(cluster.secret()));
 }
 
 #[test]
@@ -65,4 +133,5 @@ fn a_real_mesos_behind_a_failing_network() {
             balance_with(&master, book);
         },
     );
+    stays_suppressed(&proxy, endpoint(&proxy));
 }

@@ -6,6 +6,7 @@ use mesos_perl::channel::Channel;
 use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::native::{self, Source};
+use mesos_perl::proto::task_status::Reason;
 use mesos_perl::proto::{self, TaskState};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ pub struct Book {
     pub states: BTreeMap<String, Vec<TaskState>>,
     /// Updates of agents: each has an uuid of its own.
     pub uuids: BTreeSet<Vec<u8>>,
-    /// How many updates were delivered, and how many of them were acknowledged.
+    /// How many updates of masters and agents were delivered, and how many of them were acknowledged.
     pub delivered: usize,
     pub acknowledged: usize,
     pub connection: Vec<String>,
@@ -104,7 +105,8 @@ impl Book {
     fn update(&mut self, event: &Event) {
         let status: proto::TaskStatus = message(event, 0);
         let state = status.state();
-        self.delivered += 1;
+        // Else the driver made it: of a launch that found no master.
+        self.delivered += usize::from(status.reason != Some(Reason::MasterDisconnected as i32));
         self.uuids.extend(status.uuid.map(|u| u.to_vec()));
         self.states.entry(status.task_id.value).or_default().push(state);
         self.acknowledged += usize::from(acknowledge(event));
