@@ -7,6 +7,8 @@ use mesos_perl::driver::{executor, DriverError, ExecutorCall, ExecutorDriver, St
 use mesos_perl::proto::{self, executor as api, TaskId, TaskInfo, TaskState, TaskStatus};
 use prost::Message;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -170,6 +172,10 @@ fn a_session_with_every_event_and_call() {
     assert!(channel.is_empty());
 }
 
+fn pass_on(mut from: impl Read + Send + 'static, mut to: impl Write + Send + 'static) {
+    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+}
+
 #[test]
 fn the_agents_unix_socket_goes_before_its_address() {
     let folder = std::env::temp_dir().join(format!("mesos-perl-agent-{}", std::process::id()));
@@ -180,16 +186,34 @@ fn the_agents_unix_socket_goes_before_its_address() {
         let opened = std::fs::File::open(folder).expect("folder");
         let short = format!("/proc/self/fd/{}/agent.sock", opened.as_raw_fd());
         let listener = std::os::unix::net::UnixListener::bind(short).expect("listen");
-        listener.set_nonblocking(true).expect("nonblocking");
         let server = Server::new();
+        let address = server.address();
+        // The server is reached by the socket only.
+        std::thread::spawn(move || {
+            while let Ok((driver, _)) = listener.accept() {
+                let server = TcpStream::connect(&address).expect("the server");
+                pass_on(driver.try_clone().expect("clone"), server.try_clone().expect("clone"));
+                pass_on(server, driver);
+            }
+        });
         let path = folder.join("agent.sock");
-        let (driver, _) = start(&server, &[("MESOS_DOMAIN_SOCKET", path.to_str().expect("text"))]);
-        let (mut stream, _) = wait_for("a connection", || listener.accept().ok());
-        stream.set_nonblocking(false).expect("blocking");
-        let mut start = [0; 40];
-        std::io::Read::read_exact(&mut stream, &mut start).expect("a request");
-        assert_eq!(&start, b"POST /slave(1)/api/v1/executor HTTP/1.1\r");
-        assert!(server.is_idle());
+        let variables = [
+            ("MESOS_DOMAIN_SOCKET", path.to_str().expect("text")),
+            ("MESOS_SLAVE_PID", "slave(1)@127.0.0.1:1"),
+        ];
+        let (driver, channel) = start(&server, &variables);
+        let (mut stream, request) = subscribe(&server);
+        assert!(request.head.starts_with("POST /slave(1)/api/v1/executor HTTP/1.1\r\n"));
+        expect(&channel, "registered");
+        stream.record(&launch("t"));
+        expect(&channel, "launchTask");
+        update(&*driver, "t", TaskState::TaskFinished);
+        let mut calls = server.accept();
+        let status = calls.request().decode::<api::Call>().update.expect("UPDATE").status;
+        assert_eq!(status.task_id.value, "t");
+        calls.accepted();
+        stream.record(&acknowledged(&status));
+        driver.stop();
         driver.close();
     }
     std::fs::remove_dir_all(&folder).expect("remove");

@@ -140,7 +140,7 @@ subtest 'an agent that stays away' => sub {
     ) {
         my ($name, $checkpoint, $data, $seconds) = @$case;
         my ($master, $agent_port) = ('127.0.0.1:' . port(), port());
-        up('master', $master =~ /:(\d+)/, 'master');
+        up('master', $master =~ /:(\d+)/, 'master', 'MESOS_AGENT_PING_TIMEOUT=1secs', 'MESOS_MAX_AGENT_PING_TIMEOUTS=2');
         agent($master, $agent_port, 'MESOS_RECOVERY_TIMEOUT=3secs', 'MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD=2secs');
         my ($framework, $driver, $told) = framework($master, checkpoint => $checkpoint);
         push @{ $framework->tasks }, Test::Mesos::_custom('t', $data);
@@ -151,6 +151,10 @@ subtest 'an agent that stays away' => sub {
         dies('agent');
         ok gone(@pids), "$name: it is gone";
         cmp_ok time - $since, '>=', $seconds - 1, 'not before its time';
+        my $agent_id = $framework->last_status->{t}{slave_id};
+        until_ok($driver, 'the agent is lost', sub { $framework->count('slaveLost') });
+        is_deeply [grep { $_->[0] eq 'slaveLost' } @{ $framework->heard }], [['slaveLost', $agent_id]], 'once';
+        until_ok($driver, 'and its task', sub { $framework->states->{t}[-1] == Mesos::TaskState::TASK_LOST() });
         $driver->stop;
         undef $driver;
         delete $running{agent};

@@ -316,14 +316,23 @@ sub scenarios {
             my ($agent) = @{ _http($master, GET => '/master/state')->{slaves} };
             my ($ip) = $agent->{pid} =~ /\@(.*):/;
             my $schedule = sub { _http($master, POST => '/master/maintenance/schedule', {windows => [@_]}) };
-            $schedule->({machine_ids => [{hostname => $agent->{hostname}, ip => $ip}],
-                unavailability => {start => {nanoseconds => (time + 3600) * 1_000_000_000}}});
+            my $planned = sub {
+                $schedule->({machine_ids => [{hostname => $agent->{hostname}, ip => $ip}],
+                    unavailability => {start => {nanoseconds => (time + $_[0]) * 1_000_000_000}}});
+            };
+            $planned->(3600);
             _until($driver, sub { $framework->count('inverseOffers') && $framework->count('offerRescinded') });
             my ($inverse) = @{ _last($framework, 'inverseOffers')->[1] };
             is ref $inverse, 'Mesos::InverseOffer';
             is $inverse->{slave_id}{value}, $agent->{id};
+            # Another time: the offer for the first one is void.
+            $planned->(7200);
+            _until($driver, sub { $framework->count('inverseOfferRescinded') && $framework->count('inverseOffers') > 1 });
+            is_deeply _last($framework, 'inverseOfferRescinded')->[1], $inverse->{id};
+            my $count = $framework->count('inverseOffers');
+            ($inverse) = @{ _last($framework, 'inverseOffers')->[1] };
             $driver->acceptInverseOffers([$inverse->{id}], {refuse_seconds => 1});
-            _until($driver, sub { $framework->count('inverseOffers') > 1 });
+            _until($driver, sub { $framework->count('inverseOffers') > $count });
             my ($next) = @{ _last($framework, 'inverseOffers')->[1] };
             $driver->declineInverseOffers([$next->{id}]);
             _until($driver, sub { $driver->stats->{calls}{DECLINE_INVERSE_OFFERS} && !$driver->stats->{calls_unanswered} });
