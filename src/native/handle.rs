@@ -2,7 +2,7 @@
 
 use super::connection;
 use super::machine::{Emission, Machine};
-use super::mailbox::{mailbox, Sender};
+use super::mailbox::{mailbox, Receiver, Sender};
 use crate::channel::Channel;
 use crate::driver::gate::Gate;
 use crate::driver::lifecycle::{Lifecycle, Transition};
@@ -15,7 +15,9 @@ use std::time::SystemTime;
 /// Shared by a driver and its thread. `C` are the machine's commands.
 pub struct Handle<C> {
     pub gate: Gate,
+    /// There before the thread: what a stop during the start says lies here for it.
     commands: Mutex<Option<Sender<C>>>,
+    receiver: Mutex<Option<Receiver<C>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -26,9 +28,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<C: Send + 'static> Handle<C> {
     pub fn new(channel: Channel) -> Self {
+        let (sender, receiver) = mailbox();
         Handle {
             gate: Gate::new(channel),
-            commands: Mutex::new(None),
+            commands: Mutex::new(Some(sender)),
+            receiver: Mutex::new(Some(receiver)),
             thread: Mutex::new(None),
         }
     }
@@ -40,7 +44,9 @@ impl<C: Send + 'static> Handle<C> {
         E: Fn(Vec<Emission>) + Clone + Send + 'static,
         K: FnMut() + Send + 'static,
     {
-        let (sender, receiver) = mailbox();
+        let mut thread = lock(&self.thread);
+        let receiver = lock(&self.receiver).take();
+        let receiver = receiver.ok_or_else(|| DriverError::System("the driver was started before".to_string()))?;
         let channel = self.gate.channel().clone();
         let body = move || {
             let passed = emit.clone();
@@ -54,7 +60,6 @@ impl<C: Send + 'static> Handle<C> {
                 )]),
             }
         };
-        let mut thread = lock(&self.thread);
         let started = match self.gate.is_shut() {
             true => Err("the driver is closed".to_string()),
             false => crate::thread::spawn(name, body).map_err(|e| format!("cannot start a thread: {e}")),
@@ -63,7 +68,6 @@ impl<C: Send + 'static> Handle<C> {
             self.gate.lifecycle.abort();
             DriverError::System(why)
         })?);
-        *lock(&self.commands) = Some(sender);
         Ok(())
     }
 
@@ -105,5 +109,61 @@ pub fn seed() -> u64 {
         Err(_) => SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(1, |d| d.as_nanos() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::counters::Counters;
+    use crate::native::endpoint::Endpoint;
+    use crate::native::machine::{Action, Now};
+    use crate::native::session::Session;
+    use std::time::Duration;
+
+    /// Ends with its first command.
+    struct Ends {
+        session: Session,
+        counters: Counters,
+        done: bool,
+    }
+
+    impl Machine for Ends {
+        type Command = &'static str;
+
+        fn session(&mut self) -> &mut Session {
+            &mut self.session
+        }
+        fn counters(&self) -> &Counters {
+            &self.counters
+        }
+        fn settle(&mut self, _: Now) {}
+        fn start(&mut self, _: Now) {}
+        fn obey(&mut self, command: &'static str, _: Now) {
+            self.done = command == "stop";
+        }
+        fn tick(&mut self, _: Now) {}
+        fn deadline(&self) -> Option<Duration> {
+            None
+        }
+        fn take_actions(&mut self) -> Vec<Action> {
+            self.done.then_some(Action::Done).into_iter().collect()
+        }
+    }
+
+    /// On another thread, while `start` has not come to its end.
+    #[test]
+    fn a_stop_before_the_thread_is_there_is_heard_by_it() {
+        let handle = Handle::new(Channel::new());
+        assert!(handle.gate.lifecycle.start().changed);
+        assert_eq!(handle.finish(Lifecycle::stop, "stop"), Status::Stopped);
+        let machine = Ends {
+            session: Session::new("scheduler", Endpoint::unknown()),
+            counters: Counters::executor(),
+            done: false,
+        };
+        assert_eq!(handle.launch("test", machine, |_| (), || ()), Ok(()));
+        let thread = lock(&handle.thread).take().expect("a thread");
+        thread.join().expect("its end");
     }
 }

@@ -34,6 +34,8 @@ struct State<C> {
     awake: bool,
     /// When a sender with nothing more to come woke it.
     hurried: Option<Instant>,
+    /// When the receiver last found commands.
+    found: Option<Instant>,
 }
 
 impl<C> Shared<C> {
@@ -49,6 +51,7 @@ pub fn mailbox<C>() -> (Sender<C>, Receiver<C>) {
             commands: Vec::new(),
             awake: false,
             hurried: None,
+            found: None,
         }),
         wake: Notify::new(),
     });
@@ -100,13 +103,18 @@ impl<C> Receiver<C> {
     /// All commands of now, perhaps none.
     pub fn take(&mut self) -> Vec<C> {
         let mut state = self.shared.lock();
-        // One alone that was in a hurry is the last for now.
+        let now = Instant::now();
+        let recent = |then: Option<Instant>| then.is_some_and(|then| now.duration_since(then) < HOLD);
+        // One alone that was in a hurry, and did not follow others closely, is the last for now.
         state.awake = match state.commands.len() {
             0 => false,
-            1 => state.hurried.map_or(true, |then| then.elapsed() >= HOLD),
+            1 => !recent(state.hurried) || recent(state.found),
             _ => true,
         };
-        self.again = state.awake.then(|| Instant::now() + HOLD);
+        if !state.commands.is_empty() {
+            state.found = Some(now);
+        }
+        self.again = state.awake.then(|| now + HOLD);
         std::mem::take(&mut state.commands)
     }
 }
@@ -166,10 +174,16 @@ mod tests {
             sender.send(3, false);
             assert!(!woken(&sender).await, "it looks by itself in a moment");
             assert_eq!(receiver.take(), [3]);
+            assert!(receiver.again.is_some(), "it followed closely, others may");
+            tokio::time::advance(2 * HOLD).await;
+            assert!(receiver.take().is_empty());
+            sender.send(4, false);
+            assert!(woken(&sender).await);
+            assert_eq!(receiver.take(), [4]);
             assert_eq!(receiver.again, None, "nothing follows");
             tokio::time::advance(HOLD).await;
             receiver.expect();
-            sender.send(4, false);
+            sender.send(5, false);
             assert!(woken(&sender).await);
         });
     }
