@@ -82,6 +82,14 @@ pub fn init(program: &str, environment: impl Iterator<Item = (OsString, OsString
     .clone()
 }
 
+/// A warning that must not be missed, since nobody asked for silence: while logging is quiet by default, it goes to stderr as it is.
+pub fn warn_aloud(text: &str) {
+    log::warn!("{text}");
+    if log::max_level() < LevelFilter::Warn && std::env::var_os("PERL_MESOS_TRACE").is_none() {
+        let _ = writeln!(std::io::stderr(), "Mesos: {text}");
+    }
+}
+
 fn install(program: &str, settings: Settings) -> Result<(), String> {
     if let Some(dir) = &settings.dir {
         DirBuilder::new()

@@ -92,6 +92,16 @@ like traced('WARNING'), qr/^W\d{4}/m;
 unlike traced('WARNING'), qr/^I\d{4}/m, 'only what is as bad as that';
 like traced('loud'), qr/expected QUIET, ERROR, WARNING or INFO, got "loud" at -e line 1/, 'an error, at the line that makes the driver';
 
+{
+    local $ENV{LIBPROCESS_SSL_VERIFY_SERVER_CERT} = 0;
+    my $code = 'Mesos::SchedulerDriver->new(master => "https://127.0.0.1:1", framework => {user => "", name => "traced"},
+        scheduler => Mesos::Scheduler->new, driver => "native")';
+    my $warning = qr/LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: whoever answers is trusted/;
+    like traced(undef, $code), qr/\AMesos: $warning.*\n\z/, 'servers that are not verified: a warning by default';
+    is traced('QUIET', $code), '', 'not if silence was asked for';
+    like traced('WARNING', $code), qr/\AW\d{4}.*\] $warning.*\n\z/, 'in the log, once';
+}
+
 subtest 'files' => sub {
     my $dir = tempdir(CLEANUP => 1) . '/new/log';
     is traced("WARNING=$dir"), '', 'nothing on stderr';

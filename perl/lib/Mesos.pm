@@ -160,7 +160,8 @@ the program's own certificate and key. Files are PEM. C<SSL_> will do for C<LIBP
 
 =item LIBPROCESS_SSL_VERIFY_SERVER_CERT
 
-C<0>: take any certificate for any name. Whoever answers then gets the credentials.
+C<0>: take any certificate for any name. Whoever answers then gets the credentials. Each driver warns of it, and of variables for TLS
+that have no effect here: on standard error, or as a line of the log if C<PERL_MESOS_TRACE> is set.
 
 =back
 

@@ -40,7 +40,7 @@ impl Tls {
     /// Reads the certificates and the key. The error names the variable and the file.
     pub fn new(settings: &Settings) -> Result<Self, DriverError> {
         for warning in &settings.warnings {
-            log::warn!("{warning}");
+            crate::logging::warn_aloud(warning);
         }
         let provider = Arc::new(ring::default_provider());
         let versions: Vec<_> = [
