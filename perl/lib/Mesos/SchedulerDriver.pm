@@ -409,7 +409,8 @@ C<checkpoint> and C<principal> (a log line of level ERROR, and the earlier frame
 suppressed from now on; without it those that are suppressed stay so.
 
 Dies if the framework is not registered yet, if the id is missing or another one, or if a suppressed role is named twice or is
-not the framework's. Needs Mesos 1.9. On libmesos an update that a master refuses is an C<error>, which ends the driver.
+not the framework's. Needs Mesos 1.9. An update that no master has confirmed when the connection is lost, or that is made without one,
+is part of the next subscription: refused there it is an C<error>, which ends the driver. On libmesos every refused update is.
 
 =head2 requestResources
 
