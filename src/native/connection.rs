@@ -175,7 +175,7 @@ where
     M::Command: Send + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // A task, although nothing else runs: what wakes the runtime's root future costs two system calls each time.
+    // A task: to wake the runtime's root future takes two system calls each time, also on this thread.
     let driven = runtime.block_on(runtime.spawn(drive(machine, commands, emit, kill, channel)));
     // A name that is still being resolved must not hold up the end of a driver.
     runtime.shutdown_background();

@@ -106,8 +106,13 @@ pub fn complete(status: &[u8], environment: &Environment, uuid: &[u8], wall: f64
 
 impl ExecutorMachine {
     pub fn new(environment: Environment, counters: Arc<Counters>, seed: u64) -> Self {
+        let mut session = Session::new("executor", environment.endpoint.clone());
+        if environment.recovery_timeout.is_none() {
+            // It could not come back to an agent that is only slow.
+            session.wait_for_answers();
+        }
         ExecutorMachine {
-            session: Session::new("executor", environment.endpoint.clone()),
+            session,
             environment,
             state: State::Running,
             registered: false,

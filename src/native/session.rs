@@ -84,6 +84,7 @@ pub struct Session {
     calls_head: Option<Vec<u8>>,
     calls_link: CallsLink,
     calls_deadline: Option<Duration>,
+    answer_timeout: Duration,
     draining: bool,
     /// Why the session ends as soon as what was sent is answered.
     condemned: Option<String>,
@@ -112,6 +113,7 @@ impl Session {
             calls_head: None,
             calls_link: CallsLink::Closed,
             calls_deadline: None,
+            answer_timeout: ANSWER_TIMEOUT,
             draining: false,
             condemned: None,
             actions: Vec::new(),
@@ -141,6 +143,11 @@ impl Session {
     /// How many calls may be unanswered; [`super::pipeline::WINDOW`] unless set.
     pub fn set_window(&mut self, window: usize) {
         self.calls.set_window(window);
+    }
+
+    /// Unanswered calls are no reason to end the session, however long: its end would cost more.
+    pub fn wait_for_answers(&mut self) {
+        self.answer_timeout = Duration::MAX;
     }
 
     /// How many calls wait, and how many are unanswered.
@@ -406,7 +413,7 @@ impl Session {
         }
         self.calls.feed(data);
         if self.condemned.is_none() {
-            self.calls_deadline = Some(now + ANSWER_TIMEOUT);
+            self.calls_deadline = Some(now.saturating_add(self.answer_timeout));
         }
         while let Some(answer) = self.calls.next_answer().map_err(|e| e.to_string())? {
             let closes = answer.head.closes();
@@ -442,7 +449,7 @@ impl Session {
                     self.actions.push(Action::Send(Link::Calls, requests));
                 }
                 match self.calls.has_unanswered() {
-                    true => drop(self.calls_deadline.get_or_insert(now + ANSWER_TIMEOUT)),
+                    true => drop(self.calls_deadline.get_or_insert(now.saturating_add(self.answer_timeout))),
                     false => self.calls_deadline = None,
                 }
             }

@@ -399,3 +399,23 @@ fn without_its_agent_an_executor_that_stops_ends_at_once() {
         assert!(!machine.take_actions().contains(&Action::KillProcessGroup));
     }
 }
+
+#[test]
+fn an_agent_that_is_slow_is_not_gone_for_an_executor_that_cannot_come_back() {
+    for (variables, patient) in [(&[][..], true), (&[("MESOS_CHECKPOINT", "1")], false)] {
+        let mut machine = registered(variables);
+        machine.take_actions();
+        machine.command(update(b"u"), at(10.0));
+        machine.opened(Link::Calls, at(10.0));
+        assert!(machine
+            .take_actions()
+            .iter()
+            .any(|a| matches!(a, Action::Send(Link::Calls, _))));
+        machine.tick(at(100.0));
+        let actions = machine.take_actions();
+        match patient {
+            true => assert!(actions.is_empty(), "{actions:?}"),
+            false => assert_eq!(names(&actions), ["disconnected"]),
+        }
+    }
+}
