@@ -3,16 +3,15 @@
 
 mod support;
 
-use mesos_perl::channel::Channel;
-use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{SchedulerCall, SchedulerDriver, Status};
 use mesos_perl::event::Event;
 use mesos_perl::local::{Cluster, Config};
-use mesos_perl::native::{self, Endpoint};
-use mesos_perl::proto::{self, FrameworkInfo};
+use mesos_perl::native::Endpoint;
+use mesos_perl::proto;
 use prost::Message;
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
-use support::cluster::{balance_with, run, Book};
+use support::cluster::{balance_with, run, start, Book};
 use support::proxy::{Proxy, Way};
 use support::{expect, list, wait_for};
 
@@ -39,19 +38,7 @@ fn endpoint(proxy: &Proxy) -> Endpoint {
 
 /// A framework that has suppressed its offers gets none from a master that it has subscribed to again, until it revives them.
 fn stays_suppressed(proxy: &Proxy, master: Endpoint) {
-    let framework = FrameworkInfo {
-        name: "suppressed".into(),
-        failover_timeout: Some(60.0),
-        ..Default::default()
-    };
-    let options = SchedulerOptions {
-        framework: framework.encode_to_vec(),
-        implicit_acknowledgements: true,
-        ..Default::default()
-    };
-    let channel = Channel::new();
-    let driver = native::SchedulerDriver::new(master, options, channel.clone()).expect("driver");
-    assert_eq!(driver.start(), Ok(Status::Running));
+    let (driver, channel) = start(master);
     expect(&channel, "registered");
     let decline = |event: &Event| {
         for offer in list(event, 0) {

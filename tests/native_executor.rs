@@ -6,7 +6,6 @@ use mesos_perl::channel::Channel;
 use mesos_perl::driver::{executor, DriverError, ExecutorCall, ExecutorDriver, Status};
 use mesos_perl::proto::{self, executor as api, TaskId, TaskInfo, TaskState, TaskStatus};
 use prost::Message;
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
@@ -14,23 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::{expect, message, wait_for, Connection, Request, Server};
 
-/// The environment of an executor of `server`, with these changes. MESOS_LOCAL keeps the grace period from killing the test.
 fn start(server: &Server, changes: &[(&str, &str)]) -> (Arc<dyn ExecutorDriver>, Channel) {
-    let mut variables: BTreeMap<String, String> = [
-        ("MESOS_SLAVE_PID", format!("slave(1)@{}", server.address())),
-        ("MESOS_SLAVE_ID", "S".into()),
-        ("MESOS_FRAMEWORK_ID", "F".into()),
-        ("MESOS_EXECUTOR_ID", "E".into()),
-        ("MESOS_DIRECTORY", "/tmp".into()),
-        ("MESOS_LOCAL", "1".into()),
-    ]
-    .map(|(name, value)| (name.to_string(), value))
-    .into();
-    variables.extend(changes.iter().map(|(n, v)| (n.to_string(), v.to_string())));
-    let channel = Channel::new();
-    let driver = executor::new("native", move |name| variables.get(name).cloned(), channel.clone()).expect("driver");
-    assert_eq!(driver.start(), Ok(Status::Running));
-    (driver, channel)
+    support::executor::start(&server.address(), changes)
 }
 
 fn event(kind: api::event::Type) -> api::Event {

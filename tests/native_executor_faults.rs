@@ -2,11 +2,10 @@
 
 mod support;
 
-use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, ExecutorCall, Status};
+use mesos_perl::driver::{ExecutorCall, Status};
 use mesos_perl::proto::{self, executor as api, TaskId, TaskState, TaskStatus};
 use prost::Message;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
@@ -100,21 +99,12 @@ fn no_update_is_lost() {
         std::thread::spawn(move || serve(connection, &shared));
     });
     let proxy = Proxy::new(agent);
-    let variables: BTreeMap<&str, String> = [
-        ("MESOS_SLAVE_PID", format!("slave(1)@{}", proxy.address())),
-        ("MESOS_SLAVE_ID", "S".into()),
-        ("MESOS_FRAMEWORK_ID", "F".into()),
-        ("MESOS_EXECUTOR_ID", "E".into()),
-        ("MESOS_DIRECTORY", "/tmp".into()),
-        ("MESOS_LOCAL", "1".into()),
-        ("MESOS_CHECKPOINT", "1".into()),
-        ("MESOS_RECOVERY_TIMEOUT", "1mins".into()),
-        ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "20ms".into()),
-    ]
-    .into();
-    let channel = Channel::new();
-    let driver = executor::new("native", move |name| variables.get(name).cloned(), channel.clone()).expect("driver");
-    assert_eq!(driver.start(), Ok(Status::Running));
+    let variables = [
+        ("MESOS_CHECKPOINT", "1"),
+        ("MESOS_RECOVERY_TIMEOUT", "1mins"),
+        ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "20ms"),
+    ];
+    let (driver, channel) = support::executor::start(&proxy.address(), &variables);
     let mut told = Vec::new();
     let mut until = |count: usize| {
         wait_for("a subscription", || {

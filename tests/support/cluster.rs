@@ -122,14 +122,8 @@ impl Book {
     }
 }
 
-/// Runs tasks to their ends. `fault` is asked after each event. `has_agent` tells by its port whether a master has the tasks' agent:
-/// others know nothing of the tasks. Before the framework ends, `balance` sees the book.
-pub fn run(
-    source: impl Into<Source>,
-    mut fault: impl FnMut(&Book),
-    has_agent: impl Fn(u32) -> bool,
-    balance: impl FnOnce(&Book),
-) {
+/// A framework that masters keep while its connection is lost.
+pub fn start(source: impl Into<Source>) -> (native::SchedulerDriver, Channel) {
     let framework = proto::FrameworkInfo {
         name: "cluster faults".into(),
         failover_timeout: Some(60.0),
@@ -143,6 +137,18 @@ pub fn run(
     let channel = Channel::new();
     let driver = native::SchedulerDriver::new(source, options, channel.clone()).expect("driver");
     assert_eq!(driver.start(), Ok(Status::Running));
+    (driver, channel)
+}
+
+/// Runs tasks to their ends. `fault` is asked after each event. `has_agent` tells by its port whether a master has the tasks' agent:
+/// others know nothing of the tasks. Before the framework ends, `balance` sees the book.
+pub fn run(
+    source: impl Into<Source>,
+    mut fault: impl FnMut(&Book),
+    has_agent: impl Fn(u32) -> bool,
+    balance: impl FnOnce(&Book),
+) {
+    let (driver, channel) = start(source);
     let mut book = Book::default();
     let end = Instant::now() + PATIENCE;
     while book.launched < TASKS || book.finished() < TASKS {

@@ -2,10 +2,32 @@
 
 use super::{bytes, expect, message, next_event};
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, ExecutorCall, Status};
+use mesos_perl::driver::{executor, ExecutorCall, ExecutorDriver, Status};
 use mesos_perl::event::Event;
 use mesos_perl::proto::{TaskId, TaskInfo, TaskState, TaskStatus};
 use prost::Message;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A driver with the environment of an executor of the agent at this address, with these changes. MESOS_LOCAL keeps the grace period
+/// from killing the test.
+pub fn start(agent: &str, changes: &[(&str, &str)]) -> (Arc<dyn ExecutorDriver>, Channel) {
+    let mut variables: BTreeMap<String, String> = [
+        ("MESOS_SLAVE_PID", format!("slave(1)@{agent}")),
+        ("MESOS_SLAVE_ID", "S".into()),
+        ("MESOS_FRAMEWORK_ID", "F".into()),
+        ("MESOS_EXECUTOR_ID", "E".into()),
+        ("MESOS_DIRECTORY", "/tmp".into()),
+        ("MESOS_LOCAL", "1".into()),
+    ]
+    .map(|(name, value)| (name.to_string(), value))
+    .into();
+    variables.extend(changes.iter().map(|(n, v)| (n.to_string(), v.to_string())));
+    let channel = Channel::new();
+    let driver = executor::new("native", move |name| variables.get(name).cloned(), channel.clone()).expect("driver");
+    assert_eq!(driver.start(), Ok(Status::Running));
+    (driver, channel)
+}
 
 /// The variable that tells the started program to be an executor.
 pub const ROLE: &str = "MESOS_TEST_EXECUTOR";

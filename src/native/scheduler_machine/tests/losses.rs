@@ -1,6 +1,6 @@
 //! What comes together with the end of a connection, of a subscription, or of the framework.
 
-use super::surface::{answer, calls_sent, kinds, resubscribe};
+use super::surface::{answer, calls_sent, kinds, launch, resubscribe};
 use super::*;
 
 fn update_record() -> Vec<u8> {
@@ -117,13 +117,7 @@ fn answers_behind_a_refusal_are_still_heard() {
     let launches = || {
         let mut machine = subscribed();
         for task in ["a", "b", "c"] {
-            let call = Prepared::Send {
-                name: "ACCEPT",
-                call: Vec::new(),
-                tasks: vec![fields::id(task)],
-                offers: vec![],
-            };
-            machine.command(Command::Call(call), at(1.0));
+            machine.command(launch(task), at(1.0));
         }
         calls_sent(&mut machine, 1.0);
         answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.0);
@@ -132,13 +126,7 @@ fn answers_behind_a_refusal_are_still_heard() {
     let mut machine = launches();
     assert_eq!(names(&machine.take_actions()), ["statusUpdate"]);
     // Not sent any more; the task is lost with the subscription.
-    let late = Prepared::Send {
-        name: "ACCEPT",
-        call: Vec::new(),
-        tasks: vec![fields::id("d")],
-        offers: vec![],
-    };
-    machine.command(Command::Call(late), at(2.1));
+    machine.command(launch("d"), at(2.1));
     assert_eq!(calls_sent(&mut machine, 2.1).len(), 0);
     answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.2);
     assert_eq!(names(&machine.take_actions()), ["statusUpdate"]);

@@ -21,6 +21,15 @@ pub(super) fn kinds(calls: &[wire::Call]) -> Vec<i32> {
     calls.iter().filter_map(|call| call.kind).collect()
 }
 
+pub(super) fn launch(task: &str) -> Command {
+    Command::Call(Prepared::Send {
+        name: "ACCEPT",
+        call: Vec::new(),
+        tasks: vec![fields::id(task)],
+        offers: vec![],
+    })
+}
+
 pub(super) fn answer(machine: &mut SchedulerMachine, status: &str, body: &str, time: f64) {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     machine.received(Link::Calls, head.as_bytes(), at(time));
@@ -155,13 +164,7 @@ fn a_late_refusal_is_told_to_the_tasks_of_its_call() {
     ] {
         let mut machine = subscribed();
         for task in ["a", "b"] {
-            let call = Prepared::Send {
-                name: "ACCEPT",
-                call: Vec::new(),
-                tasks: vec![fields::id(task)],
-                offers: vec![],
-            };
-            machine.command(Command::Call(call), at(1.0));
+            machine.command(launch(task), at(1.0));
         }
         calls_sent(&mut machine, 1.0);
         answer(&mut machine, "202 Accepted", "", 2.0);
