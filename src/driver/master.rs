@@ -1,7 +1,7 @@
 //! What the `master` string of a scheduler driver may be. Parsing only; files are read by [`crate::native::detector::file`].
 
 use super::DriverError;
-use crate::native::endpoint::{split_authority, Secret};
+use crate::native::protocol::endpoint::{split_authority, Secret};
 use std::path::PathBuf;
 
 const EXPECTED: &str = "\"local\", \"host:port\", \"http://host:port\", \"https://host:port\", a comma-separated list of those \

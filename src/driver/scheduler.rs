@@ -6,7 +6,7 @@ use super::{Backend, DriverError, Stat, Status};
 use crate::channel::Channel;
 use crate::event::DriverId;
 use crate::native;
-use crate::native::pipeline::WINDOW;
+use crate::native::protocol::pipeline::WINDOW;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use crate::driver::backend::Backend;
 use crate::driver::counters::Counters;
 use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::DriverId;
-use crate::native::executor_environment::Environment;
+use crate::native::executor::environment::Environment;
 use cxx::UniquePtr;
 use std::sync::Arc;
 use std::time::Duration;

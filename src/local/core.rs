@@ -2,10 +2,10 @@
 //!
 //! Everything runs on one thread. Nothing here waits: answers are queued on streams, programs are started by the helper.
 
-use super::helper::Helper;
+use super::agent::helper::Helper;
+use super::api::stream::EventStream;
 use super::ids;
 use super::resources::Resources;
-use super::stream::EventStream;
 use super::timers::{Timer, Timers};
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{
@@ -84,7 +84,7 @@ pub struct Subscription {
     pub stream: EventStream,
 }
 
-/// Keeps offers away: see [`offers`](super::offers).
+/// Keeps offers away: see [`offers`](super::master::offers).
 pub struct Filter {
     pub role: String,
     pub refused: Resources,
@@ -221,7 +221,7 @@ impl Core {
             next_offer: 0,
             numbers: 0,
         };
-        core.timers.add(super::offers::BATCH_INTERVAL, Timer::Batch);
+        core.timers.add(super::master::offers::BATCH_INTERVAL, Timer::Batch);
         core
     }
 
@@ -265,7 +265,7 @@ impl Core {
             match timer {
                 Timer::Batch => {
                     self.allocate();
-                    self.timers.add(super::offers::BATCH_INTERVAL, Timer::Batch);
+                    self.timers.add(super::master::offers::BATCH_INTERVAL, Timer::Batch);
                 }
                 Timer::Allocate => {
                     self.allocation_pending = false;

@@ -14,34 +14,17 @@
 //! One thread (tokio, current thread) owns everything. Tasks and executors are children of the helper, never of this process.
 
 mod agent;
-pub mod config;
+mod api;
 mod core;
-mod detect;
-mod environment;
-mod executor_api;
-mod executors;
-mod helper;
 pub mod helper_protocol;
-mod http;
 mod ids;
-mod launch;
 mod master;
-mod offers;
-mod operations;
-mod required;
-mod resource_text;
 mod resources;
-mod sandbox;
-mod scheduler_api;
 mod server;
-mod state;
-mod stream;
+pub mod settings;
 mod timers;
-mod updates;
-mod validate;
-mod wait_status;
 
-pub use config::{BadSetting, Config};
+pub use settings::config::{BadSetting, Config};
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -132,7 +115,7 @@ impl Cluster {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let secret = ids::secret()?;
-        let pipes = helper::launch(&config.helper, private).map_err(|error| StartError::Helper {
+        let pipes = agent::helper::launch(&config.helper, private).map_err(|error| StartError::Helper {
             path: config.helper.clone(),
             error,
         })?;

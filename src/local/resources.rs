@@ -311,8 +311,8 @@ pub fn amount_text(item: &Resource) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::resource_text::parse;
     use super::*;
+    use crate::local::settings::resource_text::parse;
 
     fn of(text: &str) -> Resources {
         Resources::new(&parse(text).unwrap())

@@ -1,10 +1,12 @@
 //! The cluster's thread: accepts connections, fires timers, talks to the helper, until it is told to stop.
 
-use super::config::{self, BadSetting, Config};
+use super::agent::helper::{self, Helper, Pipes};
+use super::api::http;
 use super::core::{now, Core, Identity};
-use super::helper::{self, Helper, Pipes};
+use super::ids;
 use super::resources::Resources;
-use super::{detect, http, ids, resource_text};
+use super::settings::config::{self, BadSetting, Config};
+use super::settings::{detect, resource_text};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::io;

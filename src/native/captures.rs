@@ -62,7 +62,7 @@ pub fn bodies(mut requests: &[u8]) -> Vec<&[u8]> {
 
 /// The records of a `.recordio` capture.
 pub fn records(name: &str) -> Vec<Vec<u8>> {
-    let mut decoder = super::recordio::Decoder::default();
+    let mut decoder = super::protocol::recordio::Decoder::default();
     decoder.feed(read(name).unwrap_or_default().into());
     std::iter::from_fn(|| decoder.next_record().expect("captured RecordIO"))
         .map(Vec::from)

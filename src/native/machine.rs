@@ -1,8 +1,8 @@
 //! What a state machine of this module takes and gives: bytes, commands and the time in, [`Action`]s out. No I/O.
 
 use super::detector::{Detection, Source};
-use super::endpoint::Endpoint;
-use super::session::Session;
+use super::protocol::endpoint::Endpoint;
+use super::protocol::session::Session;
 use crate::driver::counters::Counters;
 use std::time::Duration;
 

@@ -17,26 +17,12 @@
 //!
 //! Everything without I/O is fed bytes and the time, and answers with [`machine::Action`]s: tests replay captures through it.
 
-pub mod backoff;
-pub mod connection;
 pub mod detector;
-pub mod duration;
-pub mod endpoint;
 pub mod executor;
-pub mod executor_environment;
-pub mod executor_machine;
-pub mod handle;
-pub mod http;
+pub mod io;
 pub mod machine;
-mod mailbox;
-pub mod pipeline;
-pub mod recordio;
-pub mod registration;
+pub mod protocol;
 pub mod scheduler;
-pub mod scheduler_calls;
-pub mod scheduler_events;
-pub mod scheduler_machine;
-pub mod session;
 pub mod tls;
 pub mod wire;
 
@@ -44,6 +30,6 @@ pub mod wire;
 pub(crate) mod captures;
 
 pub use detector::Source;
-pub use endpoint::Endpoint;
 pub use executor::ExecutorDriver;
+pub use protocol::endpoint::Endpoint;
 pub use scheduler::SchedulerDriver;

@@ -96,8 +96,6 @@ pub struct Credential {
     pub secret: Option<String>,
 }
 
-pub mod executor;
-
 /// mesos.v1.scheduler
 pub mod scheduler {
     use bytes::Bytes;

@@ -1,14 +1,13 @@
 //! Which master leads: from a fixed list ([`standalone`]), from ZooKeeper ([`zookeeper`]), or from what a file names ([`file`]).
 
 pub mod file;
-pub mod standalone;
 pub mod zookeeper;
 
-use super::endpoint::{Endpoint, Secret};
+use super::protocol::endpoint::{Endpoint, Secret};
+use super::protocol::servers::Standalone;
 use super::tls::{enabled, Settings, Tls};
 use crate::driver::master::{authority, Master, Scheme, ZooKeeperUrl};
 use crate::driver::DriverError;
-use standalone::Standalone;
 use std::fmt;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 

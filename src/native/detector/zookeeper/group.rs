@@ -1,6 +1,6 @@
 //! What masters write into ZooKeeper: ephemeral nodes with a sequence number; the smallest one leads.
 
-use crate::native::endpoint::split_authority;
+use crate::native::protocol::endpoint::split_authority;
 use crate::proto::MasterInfo;
 use prost::Message;
 use std::net::Ipv4Addr;

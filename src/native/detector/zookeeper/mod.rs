@@ -7,9 +7,9 @@ pub mod protocol;
 
 use super::Detection;
 use crate::driver::master::ZooKeeperUrl;
-use crate::native::backoff::{Backoff, Random};
-use crate::native::endpoint::Endpoint;
-use crate::native::handle::seed;
+use crate::native::io::handle::seed;
+use crate::native::protocol::backoff::{Backoff, Random};
+use crate::native::protocol::endpoint::Endpoint;
 use bytes::BytesMut;
 use protocol::{Operation, Reader, Reply};
 use std::time::Duration;

@@ -1,0 +1,131 @@
+//! What a program is started with: argv, and the environment that Mesos promises to executors.
+
+use super::{duration, Start};
+use crate::local::core::{Identity, Kind};
+use crate::proto::CommandInfo;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Between SHUTDOWN and SIGKILL, unless the ExecutorInfo says otherwise.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// The file to execute and argv with its zeroth.
+pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let value = command.value.clone().unwrap_or_default().into_bytes();
+    if command.shell() {
+        return (b"/bin/sh".to_vec(), vec![b"sh".to_vec(), b"-c".to_vec(), value]);
+    }
+    (
+        value,
+        command
+            .arguments
+            .iter()
+            .map(|argument| argument.clone().into_bytes())
+            .collect(),
+    )
+}
+
+/// The whole environment, weakest first: the cluster's, then Mesos' own, then what the framework set; PATH if nobody did.
+pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut all: BTreeMap<String, String> = identity.executor_environment.clone();
+    let directory = directory.to_string_lossy().into_owned();
+    let mut set = |name: &str, value: String| {
+        all.insert(name.to_string(), value);
+    };
+    set("LIBPROCESS_IP", identity.address.ip().to_string());
+    set("LIBPROCESS_PORT", "0".into());
+    set("MESOS_FRAMEWORK_ID", start.framework.to_string());
+    set("MESOS_EXECUTOR_ID", start.executor.to_string());
+    set("MESOS_DIRECTORY", directory.clone());
+    set("MESOS_SANDBOX", directory);
+    set("MESOS_SLAVE_ID", identity.agent_id.clone());
+    set("MESOS_SLAVE_PID", format!("slave(1)@{}", identity.address));
+    set("MESOS_AGENT_ENDPOINT", identity.address.to_string());
+    // The embedded agent recovers nothing, whatever FrameworkInfo.checkpoint says.
+    set("MESOS_CHECKPOINT", "0".into());
+    set("MESOS_HTTP_COMMAND_EXECUTOR", "0".into());
+    match &start.kind {
+        Kind::Custom(executor) => {
+            let grace = duration(executor.info.shutdown_grace_period.as_ref()).unwrap_or(SHUTDOWN_GRACE);
+            set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(grace));
+            set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", identity.secret.clone());
+        }
+        // A command has nothing to say to the agent.
+        Kind::Command { .. } => {
+            set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(SHUTDOWN_GRACE));
+            set("MESOS_ALLOCATION_ROLE", start.role.to_string());
+        }
+    }
+    for variable in start
+        .command
+        .environment
+        .iter()
+        .flat_map(|environment| &environment.variables)
+    {
+        set(&variable.name, variable.value.clone().unwrap_or_default());
+    }
+    all.entry("PATH".into()).or_insert_with(|| PATH.into());
+    all.into_iter()
+        .map(|(name, value)| (name.into_bytes(), value.into_bytes()))
+        .collect()
+}
+
+/// The largest unit that keeps a whole number: `90secs`, `15mins`, `2500ms`.
+pub fn duration_text(duration: Duration) -> String {
+    const UNITS: [(u128, &str); 8] = [
+        (7 * 24 * 3600 * 1_000_000_000, "weeks"),
+        (24 * 3600 * 1_000_000_000, "days"),
+        (3600 * 1_000_000_000, "hrs"),
+        (60 * 1_000_000_000, "mins"),
+        (1_000_000_000, "secs"),
+        (1_000_000, "ms"),
+        (1000, "us"),
+        (1, "ns"),
+    ];
+    let nanoseconds = duration.as_nanos();
+    if nanoseconds == 0 {
+        return "0ns".into();
+    }
+    let fits = UNITS.iter().find(|(size, _)| nanoseconds % size == 0);
+    fits.map_or_else(
+        || format!("{nanoseconds}ns"),
+        |(size, unit)| format!("{}{unit}", nanoseconds / size),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (milliseconds, text) in [
+            (0, "0ns"),
+            (5000, "5secs"),
+            (90_000, "90secs"),
+            (900_000, "15mins"),
+            (2500, "2500ms"),
+        ] {
+            assert_eq!(duration_text(Duration::from_millis(milliseconds)), text);
+        }
+    }
+
+    #[test]
+    fn argv() {
+        let shell = CommandInfo {
+            value: Some("echo 'a b'".into()),
+            ..Default::default()
+        };
+        assert_eq!(command_line(&shell).1, [&b"sh"[..], b"-c", b"echo 'a b'"]);
+        let plain = CommandInfo {
+            shell: Some(false),
+            value: Some("ls".into()),
+            arguments: vec!["zero".into(), "/".into()],
+            ..shell
+        };
+        assert_eq!(command_line(&plain), (b"ls".to_vec(), vec![b"zero".to_vec(), b"/".to_vec()]));
+    }
+}

@@ -1,0 +1,118 @@
+//! The cluster's end of the helper's pipes.
+
+use crate::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
+
+/// The pipes to a helper that has said that it is ready.
+pub struct Pipes {
+    commands: OwnedFd,
+    reports: OwnedFd,
+}
+
+/// Starts the helper, without leaving a child to this process: the first stage is waited for here.
+///
+/// `private` is a directory that the helper removes at its end.
+pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
+    let mut child = std::process::Command::new(executable)
+        .args(["start", &std::process::id().to_string()])
+        .args(private)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let pipes = child.stdin.take().zip(child.stdout.take());
+    // Where SIGCHLD is ignored there is nothing to wait for any more.
+    match child.wait() {
+        Ok(status) if !status.success() => return Err(io::Error::other("the helper could not start")),
+        _ => {}
+    }
+    let (commands, mut reports) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
+    match protocol::read(&mut reports)? {
+        Some(Report::Ready) => Ok(Pipes {
+            commands: commands.into(),
+            reports: reports.into(),
+        }),
+        _ => Err(io::Error::other(
+            "the helper ended at once; is it of the same version as the module?",
+        )),
+    }
+}
+
+/// Queues commands. They are obeyed in order.
+pub struct Helper {
+    commands: Option<UnboundedSender<Vec<u8>>>,
+}
+
+impl Helper {
+    pub fn new() -> (Helper, UnboundedReceiver<Vec<u8>>) {
+        let (sender, receiver) = unbounded_channel();
+        (Helper { commands: Some(sender) }, receiver)
+    }
+
+    fn send(&self, command: &Command) {
+        if let Some(commands) = &self.commands {
+            let _ = commands.send(command.encode());
+        }
+    }
+
+    pub fn start(&self, process: u64, program: Program) {
+        self.send(&Command::Start { process, program });
+    }
+
+    /// To the process and all that belongs to it.
+    pub fn signal(&self, process: u64, signal: nix::sys::signal::Signal) {
+        self.send(&Command::Signal {
+            process,
+            signal: signal as i32,
+        });
+    }
+
+    /// Kills everything.
+    pub fn shutdown(&self) {
+        self.send(&Command::Shutdown);
+    }
+
+    /// It is not there any more: nothing can be started.
+    pub fn gone(&mut self) {
+        self.commands = None;
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.commands.is_none()
+    }
+}
+
+/// Writes queued commands until the queue or the pipe ends.
+pub async fn write_commands(pipe: OwnedFd, mut commands: UnboundedReceiver<Vec<u8>>) -> io::Result<()> {
+    let mut pipe = pipe::Sender::from_owned_fd(pipe)?;
+    while let Some(frame) = commands.recv().await {
+        pipe.write_all(&frame).await?;
+    }
+    Ok(())
+}
+
+/// Hands every report to `take` until the pipe ends, which it does when the helper has.
+pub async fn read_reports(pipe: OwnedFd, mut take: impl FnMut(Report)) -> io::Result<()> {
+    let mut pipe = pipe::Receiver::from_owned_fd(pipe)?;
+    let mut buffer = Vec::new();
+    while pipe.read_buf(&mut buffer).await? > 0 {
+        while let Some(body) = protocol::split(&mut buffer)? {
+            take(Report::decode(&body)?);
+        }
+    }
+    Ok(())
+}
+
+impl Pipes {
+    /// The pipe for commands and the one for reports.
+    pub fn split(self) -> (OwnedFd, OwnedFd) {
+        (self.commands, self.reports)
+    }
+}

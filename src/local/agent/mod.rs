@@ -1,0 +1,369 @@
+//! The agent: containers from their sandbox to the end of their process, and command tasks.
+
+mod environment;
+pub mod executors;
+pub mod helper;
+pub mod sandbox;
+mod updates;
+mod wait_status;
+
+use super::core::{is_terminal, status, uuid, Container, Core, Kind};
+use super::helper_protocol::{Program, Report};
+use super::resources::Resources;
+use super::timers::Timer;
+use crate::proto::framework_info::capability::Type as Capability;
+use crate::proto::task_status::{Reason, Source};
+use crate::proto::{container_info, CommandInfo, ContainerInfo, DurationInfo, KillPolicy, TaskInfo, TaskState};
+use nix::sys::signal::Signal;
+use sandbox::Place;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+/// Between SIGTERM and SIGKILL, unless a policy says otherwise.
+const KILL_GRACE: Duration = Duration::from_secs(3);
+
+/// What a container is started from.
+pub struct Start<'a> {
+    pub framework: &'a str,
+    pub executor: &'a str,
+    pub command: &'a CommandInfo,
+    /// What it wants to be contained in: more than a process and a sandbox is refused.
+    pub container: Option<&'a ContainerInfo>,
+    pub role: &'a str,
+    pub kind: Kind,
+    pub held: Resources,
+}
+
+/// Running on the bare machine what was meant for an image would be worse than not running it.
+fn contained_by_a_process(container: Option<&ContainerInfo>) -> Result<(), String> {
+    let wanted = match container {
+        Some(container) if container.docker.is_some() || container.r#type() == container_info::Type::Docker => "Docker",
+        Some(container) if container.mesos.as_ref().is_some_and(|m| m.image.is_some()) => "an image",
+        Some(container) if !container.volumes.is_empty() => "volumes",
+        _ => return Ok(()),
+    };
+    Err(format!("the embedded cluster has no containers, and this wants {wanted}"))
+}
+
+/// Nanoseconds of the protocol as a duration; negative ones are none.
+pub fn duration(info: Option<&DurationInfo>) -> Option<Duration> {
+    info.map(|info| Duration::from_nanos(u64::try_from(info.nanoseconds).unwrap_or(0)))
+}
+
+fn grace(policy: Option<&KillPolicy>) -> Option<Duration> {
+    duration(policy.and_then(|policy| policy.grace_period.as_ref()))
+}
+
+impl Core {
+    /// Makes the sandbox and has the helper start the command. On an error nothing is left but the sandbox.
+    pub fn start_container(&mut self, start: Start<'_>) -> Result<u64, String> {
+        if self.helper.is_gone() {
+            return Err("the helper process of the embedded cluster has ended".into());
+        }
+        contained_by_a_process(start.container)?;
+        let process = self.number();
+        let container_id = super::ids::uuid();
+        let Some(framework) = self.frameworks.get(start.framework) else {
+            return Err("the framework is gone".into());
+        };
+        let user = sandbox::user(start.command.user.as_deref().unwrap_or(&framework.info.user))?;
+        let place = Place {
+            agent: &self.identity.agent_id,
+            framework: start.framework,
+            executor: start.executor,
+            container: &container_id,
+        };
+        let directory = sandbox::create(&self.identity.work_dir, &place, user.as_ref())
+            .map_err(|e| format!("cannot create the sandbox: {e}"))?;
+        sandbox::fetch(&start.command.uris, &directory, user.as_ref())?;
+        let (file, arguments) = environment::command_line(start.command);
+        let path = |name: &str| directory.join(name).as_os_str().as_bytes().to_vec();
+        let program = Program {
+            directory: directory.as_os_str().as_bytes().to_vec(),
+            stdout: path("stdout"),
+            stderr: path("stderr"),
+            file,
+            arguments,
+            environment: environment::of(&self.identity, &start, &directory),
+            user,
+        };
+        let container = Container {
+            framework: start.framework.to_string(),
+            executor_id: start.executor.to_string(),
+            container_id,
+            directory,
+            pid: None,
+            kind: start.kind,
+            held: start.held,
+            deadline: None,
+        };
+        self.containers.insert(process, container);
+        self.helper.start(process, program);
+        Ok(process)
+    }
+
+    /// Starts a task's own command.
+    pub fn launch_command(&mut self, framework: &str, task: TaskInfo, role: &str) {
+        let id = task.task_id.value.clone();
+        let command = task.command.clone().unwrap_or_default();
+        let kind = Kind::Command {
+            task: id.clone(),
+            killed: false,
+            overdue: false,
+        };
+        let start = Start {
+            framework,
+            executor: &id,
+            command: &command,
+            container: task.container.as_ref(),
+            role,
+            kind,
+            held: Resources::default(),
+        };
+        match self.start_container(start) {
+            Ok(process) => self.set_process(framework, &id, process),
+            Err(reason) => self.launch_failed(framework, &id, 0, &reason),
+        }
+    }
+
+    pub fn set_process(&mut self, framework: &str, task: &str, process: u64) {
+        if let Some(task) = self.frameworks.get_mut(framework).and_then(|f| f.tasks.get_mut(task)) {
+            task.process = process;
+        }
+    }
+
+    /// An update in the name of the command's executor.
+    fn command_update(&mut self, framework: &str, task: &str, process: u64, state: TaskState, message: Option<String>) {
+        let mut update = status(task, state, Source::Executor);
+        update.message = message;
+        update.uuid = uuid();
+        self.fill_container(&mut update, process);
+        self.update(framework, update);
+    }
+
+    pub fn launch_failed(&mut self, framework: &str, task: &str, process: u64, reason: &str) {
+        let mut failed = status(task, TaskState::TaskFailed, Source::Slave);
+        failed.reason = Some(Reason::ContainerLaunchFailed as i32);
+        failed.message = Some(format!("Failed to launch container: {reason}"));
+        failed.uuid = uuid();
+        self.fill_container(&mut failed, process);
+        self.update(framework, failed);
+    }
+
+    /// What the helper said about one of its processes.
+    pub fn helper_report(&mut self, report: Report) {
+        match report {
+            Report::Ready => {}
+            Report::Started { process, pid } => self.container_started(process, pid),
+            Report::Failed { process, reason } => self.container_failed(process, &reason),
+            Report::Exited { process, status } => self.container_exited(process, status),
+        }
+    }
+
+    /// The helper is gone, and everything that it ran with it.
+    pub fn helper_gone(&mut self) {
+        self.helper.gone();
+        let processes: Vec<u64> = self.containers.keys().copied().collect();
+        processes
+            .into_iter()
+            .for_each(|process| self.container_exited(process, Signal::SIGKILL as i32));
+    }
+
+    fn container_started(&mut self, process: u64, pid: u32) {
+        let Some(container) = self.containers.get_mut(&process) else {
+            return;
+        };
+        container.pid = Some(pid);
+        let Kind::Command { task, killed, .. } = &container.kind else {
+            return;
+        };
+        let (framework, task, killed) = (container.framework.clone(), task.clone(), *killed);
+        // What was killed before it ran goes on to its end. STARTING is said only now, when the process id is known.
+        if !killed {
+            self.command_update(&framework, &task, process, TaskState::TaskStarting, None);
+            self.command_update(&framework, &task, process, TaskState::TaskRunning, None);
+        }
+        let known = self.frameworks.get(&framework).and_then(|f| f.tasks.get(&task));
+        if let Some(limit) = known.and_then(|known| duration(known.info.max_completion_time.as_ref())) {
+            self.timers.add(limit, Timer::Completion { process });
+        }
+    }
+
+    fn container_failed(&mut self, process: u64, reason: &str) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let framework = container.framework.clone();
+        match &container.kind {
+            Kind::Command { task, .. } => {
+                let task = task.clone();
+                self.launch_failed(&framework, &task, process, reason);
+            }
+            Kind::Custom(_) => {
+                for task in self.tasks_of(&framework, process) {
+                    self.launch_failed(&framework, &task, process, reason);
+                }
+                self.executor_failure(&framework, process, -1);
+            }
+        }
+        self.forget_container(process);
+    }
+
+    fn container_exited(&mut self, process: u64, raw: i32) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let framework = container.framework.clone();
+        match &container.kind {
+            Kind::Command { task, killed, overdue } => {
+                let (task, killed, overdue) = (task.clone(), *killed, *overdue);
+                let state = match () {
+                    () if killed => TaskState::TaskKilled,
+                    () if raw == 0 => TaskState::TaskFinished,
+                    () => TaskState::TaskFailed,
+                };
+                let mut update = status(&task, state, Source::Executor);
+                update.message = Some(wait_status::command_text(raw));
+                if overdue && !killed {
+                    update.state = TaskState::TaskFailed as i32;
+                    update.reason = Some(Reason::MaxCompletionTimeReached as i32);
+                }
+                update.uuid = uuid();
+                self.fill_container(&mut update, process);
+                self.update(&framework, update);
+            }
+            Kind::Custom(_) => {
+                self.executor_failure(&framework, process, raw);
+                for task in self.tasks_of(&framework, process) {
+                    let mut ended = status(&task, TaskState::TaskFailed, Source::Slave);
+                    ended.reason = Some(Reason::ExecutorTerminated as i32);
+                    ended.message = Some("Executor terminated".into());
+                    ended.executor_id = self.containers.get(&process).map(|c| crate::proto::ExecutorId {
+                        value: c.executor_id.clone(),
+                    });
+                    ended.uuid = uuid();
+                    self.update(&framework, ended);
+                }
+            }
+        }
+        self.forget_container(process);
+    }
+
+    /// Tasks of a container that have not ended.
+    pub fn tasks_of(&self, framework: &str, process: u64) -> Vec<String> {
+        let tasks = self.frameworks.get(framework).into_iter().flat_map(|f| &f.tasks);
+        tasks
+            .filter(|(_, task)| task.process == process && !is_terminal(task.state))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    fn forget_container(&mut self, process: u64) {
+        let Some(container) = self.containers.remove(&process) else {
+            return;
+        };
+        if let Some(framework) = self.frameworks.get_mut(&container.framework) {
+            if framework.executors.get(&container.executor_id) == Some(&process) {
+                framework.executors.remove(&container.executor_id);
+            }
+        }
+        self.recover(&container.framework, &container.held);
+        self.allocate_soon();
+    }
+
+    /// KILL. An unknown task is answered like a reconciliation.
+    pub fn kill(&mut self, framework_id: &str, id: &str, agent: Option<&str>, policy: Option<KillPolicy>) {
+        if agent.is_some_and(|agent| agent != self.identity.agent_id)
+            && self.frameworks.get(framework_id).is_some_and(|f| f.tasks.contains_key(id))
+        {
+            return;
+        }
+        let Some(framework) = self.frameworks.get(framework_id) else {
+            return;
+        };
+        let Some(task) = framework.tasks.get(id) else {
+            self.send_status(framework_id, self.reconciled(framework, id, agent));
+            return;
+        };
+        if is_terminal(task.state) {
+            return;
+        }
+        let process = task.process;
+        let wait = grace(policy.as_ref())
+            .or_else(|| grace(task.info.kill_policy.as_ref()))
+            .unwrap_or(KILL_GRACE);
+        match self.containers.get(&process).map(|container| &container.kind) {
+            Some(Kind::Command { .. }) => self.kill_command(process, wait),
+            Some(Kind::Custom(_)) => self.kill_in_executor(framework_id, id, process, policy),
+            None => self.drop_task(framework_id, id, Reason::ExecutorTerminated, "Cannot find executor"),
+        }
+    }
+
+    /// SIGTERM to the tree, SIGKILL after `wait`. Said again, it can only become earlier.
+    fn kill_command(&mut self, process: u64, wait: Duration) {
+        let Some(container) = self.containers.get_mut(&process) else {
+            return;
+        };
+        let Kind::Command { task, killed, .. } = &mut container.kind else {
+            return;
+        };
+        let first = !std::mem::replace(killed, true);
+        let (framework, task) = (container.framework.clone(), task.clone());
+        if first {
+            if self
+                .frameworks
+                .get(&framework)
+                .is_some_and(|f| f.has(Capability::TaskKillingState))
+            {
+                self.command_update(&framework, &task, process, TaskState::TaskKilling, None);
+            }
+            self.helper.signal(process, Signal::SIGTERM);
+        }
+        self.end_after(process, wait);
+    }
+
+    /// SIGKILL to the tree after `wait`, or earlier if that was said before.
+    pub fn end_after(&mut self, process: u64, wait: Duration) {
+        let Some(container) = self.containers.get_mut(&process) else {
+            return;
+        };
+        let deadline = Instant::now().checked_add(wait);
+        match (container.deadline, deadline) {
+            (Some(set), Some(new)) if set <= new => {}
+            (_, None) => {}
+            (_, Some(new)) => {
+                container.deadline = Some(new);
+                self.timers.add(wait, Timer::Grace { process });
+            }
+        }
+    }
+
+    pub fn grace_is_over(&mut self, process: u64, now: Instant) {
+        if self
+            .containers
+            .get(&process)
+            .is_some_and(|c| c.deadline.is_some_and(|deadline| deadline <= now))
+        {
+            self.helper.signal(process, Signal::SIGKILL);
+        }
+    }
+
+    pub fn completion_timeout(&mut self, process: u64) {
+        let Some(container) = self.containers.get_mut(&process) else {
+            return;
+        };
+        if let Kind::Command { overdue, .. } = &mut container.kind {
+            *overdue = true;
+            self.helper.signal(process, Signal::SIGKILL);
+        }
+    }
+
+    /// Ends a container in order: its framework is gone, or asked for it.
+    pub fn shutdown(&mut self, process: u64) {
+        match self.containers.get(&process).map(|container| &container.kind) {
+            Some(Kind::Command { .. }) => self.kill_command(process, KILL_GRACE),
+            Some(Kind::Custom(_)) => self.shutdown_executor(process),
+            None => {}
+        }
+    }
+}

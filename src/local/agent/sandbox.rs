@@ -1,0 +1,200 @@
+//! Sandboxes: where they are, what is copied into them, whose they are.
+
+use crate::local::helper_protocol::User;
+use crate::proto::command_info::Uri;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Which sandbox. All parts are [checked](crate::local::ids::check) ids.
+pub struct Place<'a> {
+    pub agent: &'a str,
+    pub framework: &'a str,
+    pub executor: &'a str,
+    pub container: &'a str,
+}
+
+/// Makes `<work_dir>/slaves/<S>/frameworks/<F>/executors/<E>/runs/<container>`, mode 0750, and points `runs/latest` at it.
+pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::Result<PathBuf> {
+    let runs = work_dir
+        .join("slaves")
+        .join(place.agent)
+        .join("frameworks")
+        .join(place.framework)
+        .join("executors")
+        .join(place.executor)
+        .join("runs");
+    fs::create_dir_all(&runs)?;
+    let sandbox = runs.join(place.container);
+    DirBuilder::new().mode(0o750).create(&sandbox)?;
+    if let Some(user) = owner {
+        std::os::unix::fs::chown(&sandbox, Some(user.uid), Some(user.gid))?;
+    }
+    // Renamed into place, so that there is always one once there was one.
+    let (link, fresh) = (runs.join("latest"), runs.join(format!(".latest-{}", place.container)));
+    std::os::unix::fs::symlink(&sandbox, &fresh)?;
+    fs::rename(fresh, link)?;
+    Ok(sandbox)
+}
+
+/// Copies what `uris` name into the sandbox. Local files only; the error says which one and why.
+pub fn fetch(uris: &[Uri], sandbox: &Path, owner: Option<&User>) -> Result<(), String> {
+    for uri in uris {
+        fetch_one(uri, sandbox, owner).map_err(|e| format!("Failed to fetch '{}': {e}", uri.value))?;
+    }
+    Ok(())
+}
+
+fn fetch_one(uri: &Uri, sandbox: &Path, owner: Option<&User>) -> Result<(), String> {
+    let path = match uri.value.split_once("://") {
+        Some(("file", rest)) => rest.strip_prefix("localhost").unwrap_or(rest),
+        Some((scheme, _)) => return Err(format!("the embedded cluster does not fetch '{scheme}' URIs")),
+        None => &uri.value,
+    };
+    let from = Path::new(path);
+    if !from.is_absolute() {
+        return Err("not an absolute path".into());
+    }
+    let base = from.file_name().ok_or_else(|| "it names no file".to_string())?;
+    let to = match uri.output_file.as_deref() {
+        // Below the sandbox, whatever it says.
+        Some(name) => {
+            let name = Path::new(name);
+            if !name.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
+                return Err("output_file leads out of the sandbox".into());
+            }
+            sandbox.join(name)
+        }
+        None => sandbox.join(base),
+    };
+    let executable = uri.executable.unwrap_or(false);
+    if !executable && uri.extract() && is_archive(base.to_string_lossy().as_ref()) {
+        return Err("the embedded cluster does not extract archives; set 'extract' to false to have it copied".into());
+    }
+    let failed = |e: io::Error| e.to_string();
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(failed)?;
+    }
+    fs::copy(from, &to).map_err(failed)?;
+    if executable {
+        let mode = fs::metadata(&to).map_err(failed)?.permissions().mode();
+        fs::set_permissions(&to, fs::Permissions::from_mode(mode | 0o111)).map_err(failed)?;
+    }
+    if let Some(user) = owner {
+        std::os::unix::fs::chown(&to, Some(user.uid), Some(user.gid)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The names that Mesos' fetcher extracts.
+fn is_archive(name: &str) -> bool {
+    [
+        ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".tar", ".zip", ".gz",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
+}
+
+/// Whom `wanted` stands for: `None` when that is who we are. Only root may be another.
+pub fn user(wanted: &str) -> Result<Option<User>, String> {
+    let uid = nix::unistd::geteuid();
+    let current = nix::unistd::User::from_uid(uid)
+        .ok()
+        .flatten()
+        .map_or_else(|| uid.to_string(), |user| user.name);
+    if wanted.is_empty() || wanted == current {
+        return Ok(None);
+    }
+    if !uid.is_root() {
+        return Err(format!(
+            "cannot run as user '{wanted}': the cluster runs as '{current}', and only root may switch users"
+        ));
+    }
+    match nix::unistd::User::from_name(wanted) {
+        Ok(Some(user)) => Ok(Some(User {
+            name: user.name.into_bytes(),
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+        })),
+        Ok(None) => Err(format!("user '{wanted}' does not exist (the cluster runs as '{current}')")),
+        Err(e) => Err(format!("cannot look up user '{wanted}': {e}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("mesos-perl-sandbox-{name}-{}", crate::local::ids::uuid()));
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    #[test]
+    fn latest_points_at_the_newest_run() {
+        let work_dir = scratch("latest");
+        let place = |container| Place {
+            agent: "S0",
+            framework: "F",
+            executor: "E",
+            container,
+        };
+        let first = create(&work_dir, &place("one"), None).unwrap();
+        let second = create(&work_dir, &place("two"), None).unwrap();
+        assert_eq!(first, work_dir.join("slaves/S0/frameworks/F/executors/E/runs/one"));
+        assert_eq!(
+            fs::read_link(work_dir.join("slaves/S0/frameworks/F/executors/E/runs/latest")).unwrap(),
+            second
+        );
+        assert_eq!(fs::metadata(&second).unwrap().permissions().mode() & 0o777, 0o750);
+        fs::remove_dir_all(work_dir).unwrap();
+    }
+
+    #[test]
+    fn files_are_copied_and_the_rest_is_refused() {
+        let dir = scratch("fetch");
+        let sandbox = dir.join("sandbox");
+        fs::create_dir(&sandbox).unwrap();
+        let from = dir.join("tool");
+        fs::write(&from, "#!/bin/sh\n").unwrap();
+        let uri = |value: &str| Uri {
+            value: value.into(),
+            ..Default::default()
+        };
+        let path = from.to_str().unwrap();
+        let executable = Uri {
+            executable: Some(true),
+            output_file: Some("bin/run".into()),
+            ..uri(&format!("file://{path}"))
+        };
+        fetch(&[uri(path), executable], &sandbox, None).unwrap();
+        assert_eq!(fs::read(sandbox.join("tool")).unwrap(), b"#!/bin/sh\n");
+        assert_eq!(
+            fs::metadata(sandbox.join("bin/run")).unwrap().permissions().mode() & 0o111,
+            0o111
+        );
+        for bad in ["http://example.org/x", "relative", "/nosuch/file", "/nosuch.tar.gz"] {
+            assert!(fetch(&[uri(bad)], &sandbox, None).unwrap_err().contains(bad));
+        }
+        let escape = Uri {
+            output_file: Some("../out".into()),
+            ..uri(path)
+        };
+        assert!(fetch(&[escape], &sandbox, None).unwrap_err().contains("out of the sandbox"));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn the_current_user_needs_no_switch() {
+        let uid = nix::unistd::geteuid();
+        let me = nix::unistd::User::from_uid(uid)
+            .unwrap()
+            .map_or_else(|| uid.to_string(), |user| user.name);
+        assert!(matches!(user(&me), Ok(None)));
+        assert!(matches!(user(""), Ok(None)));
+        let error = user("no-such-user-here").err().unwrap();
+        assert!(error.contains("no-such-user-here") && error.contains(&me), "{error}");
+    }
+}

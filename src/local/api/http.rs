@@ -1,0 +1,349 @@
+//! HTTP: routes, authentication, content types. Everything is checked in the order in which Mesos checks it.
+
+use super::scheduler::Answer;
+use super::stream::{Records, Subscriber};
+use super::{executor, scheduler, state};
+use crate::local::core::Core;
+use crate::local::master;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use prost::Message;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::rc::Rc;
+
+/// A call may be so large.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+const PROTOBUF: &str = "application/x-protobuf";
+
+type Reply = Response<BoxBody<Bytes, Infallible>>;
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    text: String,
+}
+
+impl Refusal {
+    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Refusal {
+            status,
+            text: text.into(),
+        }
+    }
+
+    /// 400, the code of nearly all of them.
+    pub fn bad(text: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, text)
+    }
+}
+
+enum Route {
+    Scheduler,
+    Executor,
+    Version,
+    Health,
+    State,
+    Redirect,
+}
+
+/// Both spellings of each path. A trailing slash does not count, nor whether parentheses are percent-encoded.
+fn route(path: &str) -> Option<Route> {
+    let path = path.replace("%28", "(").replace("%29", ")");
+    let path = path.strip_suffix('/').unwrap_or(&path);
+    Some(match path {
+        "/master/api/v1/scheduler" | "/api/v1/scheduler" => Route::Scheduler,
+        "/slave(1)/api/v1/executor" | "/api/v1/executor" => Route::Executor,
+        "/version" => Route::Version,
+        "/health" | "/master/health" => Route::Health,
+        "/state" | "/master/state" | "/state.json" | "/master/state.json" => Route::State,
+        "/redirect" | "/master/redirect" => Route::Redirect,
+        _ => return None,
+    })
+}
+
+/// Answers one request. The core is borrowed only between awaits.
+pub async fn answer(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+    Ok(match respond(core, request).await {
+        Ok(reply) => reply,
+        Err(refusal) => text(refusal),
+    })
+}
+
+async fn respond(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let route = route(request.uri().path());
+    let authorized = is_authorized(request.headers(), &core.borrow().identity.secret);
+    if !authorized {
+        drain(request.into_body()).await;
+        return Ok(unauthorized(&route));
+    }
+    match route {
+        None => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
+        Some(Route::Scheduler) => scheduler(core, request).await,
+        Some(Route::Executor) => executor(core, request).await,
+        Some(Route::Version) => Ok(json(&state::version())),
+        Some(Route::State) => Ok(json(&state::state(&core.borrow()))),
+        Some(Route::Redirect) => {
+            let location = HeaderValue::from_str(&format!("//{}", core.borrow().identity.address));
+            let mut reply = empty(StatusCode::TEMPORARY_REDIRECT);
+            reply
+                .headers_mut()
+                .extend(location.ok().map(|location| (header::LOCATION, location)));
+            Ok(reply)
+        }
+        Some(Route::Health) => Ok(empty(StatusCode::OK)),
+    }
+}
+
+async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let (headers, body) = match read(request).await? {
+        Ok(read) => read,
+        Err(wrong_method) => return Ok(wrong_method),
+    };
+    let call = super::required::check_scheduler(&body)
+        .and_then(|()| scheduler::Call::decode(body).ok())
+        .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
+    let kind = scheduler::validate(&call)?;
+    use crate::proto::scheduler::call::Type;
+    if matches!(kind, Type::Subscribe | Type::ReconcileOperations) {
+        check_accept(&headers)?;
+    }
+    // A header that is no text is no stream id either, but it is there.
+    let stream_id = headers
+        .get("mesos-stream-id")
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let answer = scheduler::handle(&mut core.borrow_mut(), kind, call, stream_id.as_deref())?;
+    Ok(match answer {
+        Answer::Accepted => empty(StatusCode::ACCEPTED),
+        Answer::Done => empty(StatusCode::OK),
+        Answer::Subscribed(subscribed) => {
+            let master::Subscribed {
+                stream_id,
+                records,
+                number,
+                subscriber,
+            } = *subscribed;
+            let mut reply = stream(core, records, number, subscriber);
+            reply
+                .headers_mut()
+                .extend(HeaderValue::from_str(&stream_id).ok().map(|id| (mesos_stream_id(), id)));
+            reply
+        }
+    })
+}
+
+fn mesos_stream_id() -> header::HeaderName {
+    header::HeaderName::from_static("mesos-stream-id")
+}
+
+async fn executor(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let (headers, body) = match read(request).await? {
+        Ok(read) => read,
+        Err(wrong_method) => return Ok(wrong_method),
+    };
+    let call = super::required::check_executor(&body)
+        .and_then(|()| crate::proto::executor::Call::decode(body).ok())
+        .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
+    let kind = executor::validate(&call)?;
+    if kind == crate::proto::executor::call::Type::Subscribe {
+        check_accept(&headers)?;
+    }
+    let answer = executor::handle(&mut core.borrow_mut(), kind, call)?;
+    Ok(match answer {
+        executor::Answer::Accepted => empty(StatusCode::ACCEPTED),
+        executor::Answer::Subscribed(subscribed) => {
+            let crate::local::agent::executors::Subscribed {
+                records,
+                number,
+                subscriber,
+            } = *subscribed;
+            stream(core, records, number, subscriber)
+        }
+    })
+}
+
+/// Headers and body of a POST; the inner error is the answer to another method.
+async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Bytes), Reply>, Refusal> {
+    if request.method() != Method::POST {
+        let method = request.method();
+        let message = format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");
+        let mut reply = text(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message));
+        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return Ok(Err(reply));
+    }
+    let (parts, body) = request.into_parts();
+    // Compared as a whole: a charset makes it another type.
+    match parts.headers.get(header::CONTENT_TYPE) {
+        None => return Err(Refusal::bad("Expecting 'Content-Type' to be present")),
+        Some(given) if given != PROTOBUF => {
+            let message = "Expecting 'Content-Type' of application/json or application/x-protobuf";
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        }
+        Some(_) => {}
+    }
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(Ok((parts.headers, body.to_bytes()))),
+        Err(e) if e.is::<LengthLimitError>() => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request is larger than 64 MiB",
+        )),
+        Err(e) => Err(Refusal::bad(format!("Failed to read the request: {e}"))),
+    }
+}
+
+/// Whether the subscriber takes protobuf; `q=0` excludes.
+fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut given = headers.get_all(header::ACCEPT).iter().peekable();
+    if given.peek().is_none() {
+        return Ok(());
+    }
+    let takes = |value: &HeaderValue| {
+        let Ok(value) = value.to_str() else { return false };
+        value.split(',').any(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            let excluded = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0f32)));
+            matches!(name, "*/*" | "application/*" | PROTOBUF) && !excluded
+        })
+    };
+    if given.any(takes) {
+        return Ok(());
+    }
+    let message = "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'";
+    Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, message))
+}
+
+/// `Authorization: Bearer <secret>`, compared in a time that says nothing of the secret.
+fn is_authorized(headers: &HeaderMap, secret: &str) -> bool {
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let Some(given) = given.filter(|given| given.len() == secret.len()) else {
+        return false;
+    };
+    given
+        .iter()
+        .zip(secret.as_bytes())
+        .fold(0, |difference, (a, b)| difference | (a ^ b))
+        == 0
+}
+
+/// Takes a small body off the connection. Closed with bytes unread, it would be reset, and the answer lost with it.
+async fn drain(mut body: Incoming) {
+    let mut left = 64 * 1024_usize;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, |data| data.len());
+        if length >= left {
+            return;
+        }
+        left -= length;
+    }
+}
+
+fn unauthorized(route: &Option<Route>) -> Reply {
+    let realm = match route {
+        Some(Route::Scheduler) => "mesos-master-scheduler",
+        Some(Route::Executor) => "mesos-agent-executor",
+        _ => "mesos-master-readonly",
+    };
+    let mut reply = text(Refusal::new(StatusCode::UNAUTHORIZED, "401 Unauthorized."));
+    let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{realm}\""));
+    reply
+        .headers_mut()
+        .extend(challenge.ok().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+    reply
+}
+
+fn reply(status: StatusCode, content_type: Option<&'static str>, body: Bytes) -> Reply {
+    let mut reply = Response::new(Full::new(body).boxed());
+    *reply.status_mut() = status;
+    reply
+        .headers_mut()
+        .extend(content_type.map(|kind| (header::CONTENT_TYPE, HeaderValue::from_static(kind))));
+    reply
+}
+
+fn empty(status: StatusCode) -> Reply {
+    reply(status, None, Bytes::new())
+}
+
+fn text(refusal: Refusal) -> Reply {
+    reply(refusal.status, Some("text/plain; charset=utf-8"), refusal.text.into())
+}
+
+fn json(value: &serde_json::Value) -> Reply {
+    reply(StatusCode::OK, Some("application/json"), value.to_string().into())
+}
+
+/// An event stream, which the core hears of when its reader goes.
+fn stream(core: Rc<RefCell<Core>>, records: Records, number: u64, subscriber: Subscriber) -> Reply {
+    tokio::task::spawn_local(async move {
+        subscriber.gone().await;
+        core.borrow_mut().stream_closed(number);
+    });
+    let mut reply = Response::new(records.boxed());
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn only_the_whole_secret_opens() {
+        let ok = |value: &str| is_authorized(&headers(header::AUTHORIZATION, value), "0123abcd");
+        assert!(ok("Bearer 0123abcd"));
+        for bad in [
+            "Bearer 0123abce",
+            "Bearer 0123abc",
+            "Bearer 0123abcd0",
+            "Basic 0123abcd",
+            "0123abcd",
+            "Bearer ",
+        ] {
+            assert!(!ok(bad), "{bad}");
+        }
+        assert!(!is_authorized(&HeaderMap::new(), "0123abcd"));
+    }
+
+    #[test]
+    fn accept() {
+        assert!(check_accept(&HeaderMap::new()).is_ok());
+        for (value, ok) in [
+            ("application/x-protobuf", true),
+            ("text/html, application/x-protobuf;q=0.5", true),
+            ("*/*", true),
+            ("application/json", false),
+            ("application/x-protobuf;q=0", false),
+        ] {
+            assert_eq!(check_accept(&headers(header::ACCEPT, value)).is_ok(), ok, "{value}");
+        }
+    }
+
+    #[test]
+    fn spellings() {
+        for path in [
+            "/slave(1)/api/v1/executor",
+            "/slave%281%29/api/v1/executor/",
+            "/api/v1/executor",
+        ] {
+            assert!(matches!(route(path), Some(Route::Executor)), "{path}");
+        }
+        assert!(matches!(route("/api/v1/scheduler"), Some(Route::Scheduler)));
+        for path in ["/", "/redirect/x", "/slave(2)/api/v1/executor", "/master/../state"] {
+            assert!(route(path).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The HTTP APIs of the embedded cluster: requests in, answers and event streams out.
+
+pub mod executor;
+pub mod http;
+pub mod required;
+pub mod scheduler;
+pub mod state;
+pub mod stream;

@@ -1,0 +1,226 @@
+//! The JSON of `/state` and `/version`, with the names that tools look for (v0 style).
+
+use crate::local::core::{Core, Framework, Kind, Task};
+use crate::local::master::VERSION;
+use crate::local::resources::{amount_text, Resources};
+use crate::proto::framework_info::capability::Type as Capability;
+use crate::proto::{Attribute, Labels, TaskState, TaskStatus};
+use serde_json::{json, Map, Value};
+
+/// GET /version.
+pub fn version() -> Value {
+    json!({ "version": VERSION, "build_date": "2020-11-24 15:38:37", "build_time": 1606232317.0, "build_user": "mesos-perl" })
+}
+
+/// `{"cpus":4.0,"mem":..,"disk":..,"gpus":0.0,"ports":"[31000-32000]"}`.
+fn resources(all: &Resources) -> Value {
+    let mut flat = Map::new();
+    for name in ["cpus", "mem", "disk", "gpus"] {
+        flat.insert(name.into(), all.scalar(name).into());
+    }
+    for item in all.items() {
+        if item.scalar.is_some() {
+            flat.insert(item.name.clone(), all.scalar(&item.name).into());
+        } else {
+            flat.insert(item.name.clone(), amount_text(item).into());
+        }
+    }
+    Value::Object(flat)
+}
+
+fn sum<'a>(all: impl Iterator<Item = &'a Resources>) -> Resources {
+    let mut sum = Resources::default();
+    all.for_each(|one| sum.add(one));
+    sum
+}
+
+fn labels(labels: &Labels) -> Value {
+    labels
+        .labels
+        .iter()
+        .map(|label| json!({ "key": label.key, "value": label.value }))
+        .collect()
+}
+
+fn attributes(all: &[Attribute]) -> Value {
+    let value = |a: &Attribute| match (&a.scalar, &a.text) {
+        (Some(scalar), _) => json!(scalar.value),
+        (_, Some(text)) => json!(text.value),
+        _ => {
+            let item = crate::proto::Resource {
+                r#type: a.r#type,
+                ranges: a.ranges.clone(),
+                set: a.set.clone(),
+                ..Default::default()
+            };
+            json!(amount_text(&item))
+        }
+    };
+    all.iter().map(|a| (a.name.clone(), value(a))).collect::<Map<_, _>>().into()
+}
+
+fn state_name(state: i32) -> &'static str {
+    TaskState::try_from(state).unwrap_or(TaskState::TaskStaging).as_str_name()
+}
+
+fn status(status: &TaskStatus) -> Value {
+    let mut made = json!({ "state": state_name(status.state), "timestamp": status.timestamp });
+    if let Some(healthy) = status.healthy {
+        made["healthy"] = healthy.into();
+    }
+    if let Some(all) = &status.labels {
+        made["labels"] = labels(all);
+    }
+    let container = status
+        .container_status
+        .as_ref()
+        .and_then(|container| container.container_id.as_ref());
+    if let Some(container) = container {
+        made["container_status"] = json!({ "container_id": { "value": container.value } });
+    }
+    made
+}
+
+fn task(core: &Core, framework: &str, task: &Task) -> Value {
+    let mut made = json!({
+        "id": task.info.task_id.value,
+        "name": task.info.name,
+        "framework_id": framework,
+        "executor_id": task.executor_id.clone().unwrap_or_default(),
+        "slave_id": core.identity.agent_id,
+        "state": state_name(task.state as i32),
+        // What it was launched with, also after its end.
+        "resources": resources(&Resources::new(&task.info.resources)),
+        "role": task.info.resources.iter().find_map(|r| r.allocation_info.as_ref()?.role.clone()).unwrap_or_else(|| "*".into()),
+        "statuses": task.history.iter().map(status).collect::<Vec<_>>(),
+    });
+    if let Some(all) = &task.info.labels {
+        made["labels"] = labels(all);
+    }
+    made
+}
+
+fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) -> Value {
+    let used = sum(f.tasks.values().map(|task| &task.resources));
+    let offers = core.offers.iter().filter(|(_, offer)| offer.framework == id);
+    let offers: Vec<Value> = offers
+        .map(|(offer_id, offer)| {
+            json!({ "id": offer_id, "framework_id": id, "slave_id": core.identity.agent_id,
+                    "allocation_info": { "role": offer.role }, "resources": resources(&offer.resources) })
+        })
+        .collect();
+    let capabilities = f
+        .info
+        .capabilities
+        .iter()
+        .filter_map(|c| Capability::try_from(c.r#type?).ok());
+    let executors = core
+        .containers
+        .values()
+        .filter(|c| c.framework == id)
+        .filter_map(|c| match &c.kind {
+            Kind::Custom(executor) => Some(json!({
+                "executor_id": c.executor_id, "name": executor.info.name.clone().unwrap_or_default(), "framework_id": id,
+                "slave_id": core.identity.agent_id, "container": c.container_id, "directory": c.directory.to_string_lossy(),
+                "resources": resources(&c.held),
+            })),
+            Kind::Command { .. } => None,
+        });
+    let mut made = json!({
+        "id": id,
+        "name": f.info.name,
+        "used_resources": resources(&used),
+        "offered_resources": resources(offered.unwrap_or(&Resources::default())),
+        "resources": resources(&f.allocated),
+        "capabilities": capabilities.map(|c| c.as_str_name()).collect::<Vec<_>>(),
+        "hostname": f.info.hostname.clone().unwrap_or_default(),
+        "webui_url": f.info.webui_url.clone().unwrap_or_default(),
+        "active": f.is_connected(),
+        "connected": f.is_connected(),
+        "recovered": false,
+        "user": f.info.user,
+        "failover_timeout": f.info.failover_timeout.unwrap_or(0.0),
+        "checkpoint": f.info.checkpoint.unwrap_or(false),
+        "registered_time": f.registered,
+        "unregistered_time": f.unregistered,
+        "tasks": f.tasks.values().map(|t| task(core, id, t)).collect::<Vec<_>>(),
+        "unreachable_tasks": [],
+        "completed_tasks": f.completed_tasks.iter().map(|t| task(core, id, t)).collect::<Vec<_>>(),
+        "offers": offers,
+        "executors": executors.collect::<Vec<_>>(),
+    });
+    match f.roles.as_slice() {
+        [role] if !f.has(Capability::MultiRole) => made["role"] = role.clone().into(),
+        roles => made["roles"] = roles.to_vec().into(),
+    }
+    if let Some(principal) = &f.info.principal {
+        made["principal"] = principal.clone().into();
+    }
+    if let Some(time) = f.reregistered {
+        made["reregistered_time"] = time.into();
+    }
+    if let Some(all) = &f.info.labels {
+        made["labels"] = labels(all);
+    }
+    made
+}
+
+/// GET /master/state.
+pub fn state(core: &Core) -> Value {
+    let identity = &core.identity;
+    let (address, hostname) = (identity.address, &identity.hostname);
+    let offered = core.offered();
+    let all_offered = sum(offered.values());
+    let mut used = identity.total.clone();
+    used.subtract(&core.free);
+    used.subtract(&all_offered);
+    let frameworks = core
+        .frameworks
+        .iter()
+        .map(|(id, f)| framework(core, id, f, offered.get(id.as_str())));
+    let completed = core
+        .completed
+        .iter()
+        .filter_map(|f| Some(framework(core, &f.info.id.as_ref()?.value, f, None)));
+    let slave = json!({
+        "id": identity.agent_id,
+        "hostname": hostname,
+        "port": address.port(),
+        "attributes": attributes(&identity.attributes),
+        "pid": format!("slave(1)@{address}"),
+        "registered_time": identity.started,
+        "resources": resources(&identity.total),
+        "used_resources": resources(&used),
+        "offered_resources": resources(&all_offered),
+        "reserved_resources": {},
+        "unreserved_resources": resources(&identity.total.usable_by("*")),
+        "active": true,
+        "deactivated": false,
+        "version": VERSION,
+        "capabilities": [],
+    });
+    json!({
+        "version": VERSION,
+        "build_date": version()["build_date"],
+        "build_time": version()["build_time"],
+        "build_user": version()["build_user"],
+        "start_time": identity.started,
+        "elected_time": identity.started,
+        "id": identity.master_id,
+        "pid": format!("master@{address}"),
+        "hostname": hostname,
+        "capabilities": ["AGENT_UPDATE"],
+        "activated_slaves": 1.0,
+        "deactivated_slaves": 0.0,
+        "unreachable_slaves": 0.0,
+        "leader": format!("master@{address}"),
+        "leader_info": { "id": identity.master_id, "pid": format!("master@{address}"), "port": address.port(), "hostname": hostname },
+        "flags": { "work_dir": identity.work_dir.to_string_lossy() },
+        "slaves": [slave],
+        "recovered_slaves": [],
+        "frameworks": frameworks.collect::<Vec<_>>(),
+        "completed_frameworks": completed.collect::<Vec<_>>(),
+        "orphan_tasks": [],
+        "unregistered_frameworks": [],
+    })
+}

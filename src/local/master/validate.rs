@@ -1,0 +1,222 @@
+//! Whether a task may be launched: the checks of the master in its order, with its texts.
+
+use crate::local::core::{Framework, Kind};
+use crate::local::ids;
+use crate::local::resources::{self, Resources};
+use crate::proto::environment::variable;
+use crate::proto::executor_info::Type as ExecutorType;
+use crate::proto::{CommandInfo, DurationInfo, ExecutorInfo, Resource, TaskInfo};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a task is held against.
+pub struct Against<'a> {
+    pub framework_id: &'a str,
+    pub framework: &'a Framework,
+    pub agent_id: &'a str,
+    pub role: &'a str,
+    /// What is left of the offers.
+    pub available: &'a Resources,
+    pub containers: &'a BTreeMap<u64, crate::local::core::Container>,
+}
+
+/// Fills in what schedulers may leave out.
+pub fn complete(task: &mut TaskInfo, framework_id: &str) {
+    if let Some(executor) = task.executor.as_mut() {
+        executor.framework_id.get_or_insert_with(|| crate::proto::FrameworkId {
+            value: framework_id.to_string(),
+        });
+        // Old schedulers know of no types.
+        if executor.command.is_some() {
+            executor.r#type.get_or_insert(ExecutorType::Custom as i32);
+        }
+    }
+}
+
+/// What the task takes from the offers: its own resources, and those of an executor that is not there yet.
+pub fn needed(task: &TaskInfo, against: &Against<'_>) -> Resources {
+    let mut needed = Resources::new(&task.resources);
+    if let Some(executor) = &task.executor {
+        if !against.framework.executors.contains_key(&executor.executor_id.value) {
+            needed.add(&Resources::new(&executor.resources));
+        }
+    }
+    needed
+}
+
+/// The first reason why not. `task` is [`complete`].
+pub fn task(task: &TaskInfo, against: &Against<'_>) -> Result<(), String> {
+    let id = &task.task_id.value;
+    ids::check(id)?;
+    if against.framework.tasks.contains_key(id) {
+        return Err(format!("Task has duplicate ID: {id}"));
+    }
+    if task.slave_id.value != against.agent_id {
+        let (used, expected) = (&task.slave_id.value, against.agent_id);
+        return Err(format!("Task uses invalid agent {used} while agent {expected} is expected"));
+    }
+    if is_negative(task.kill_policy.as_ref().and_then(|policy| policy.grace_period.as_ref())) {
+        return Err("Task's 'kill_policy.grace_period' must be non-negative".into());
+    }
+    if is_negative(task.max_completion_time.as_ref()) {
+        return Err("Task's `max_completion_time` must be non-negative".into());
+    }
+    if task.resources.is_empty() {
+        return Err("Task uses no resources".into());
+    }
+    validate_resources(&task.resources).map_err(|e| format!("Task uses invalid resources: {e}"))?;
+    if let Some(reason) = task.command.as_ref().and_then(|command| validate_command(command).err()) {
+        return Err(format!("Task's `CommandInfo` is invalid: {reason}"));
+    }
+    if task.executor.is_some() == task.command.is_some() {
+        return Err("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present".into());
+    }
+    if let Some(executor) = &task.executor {
+        validate_executor(executor, against)?;
+    }
+    let needed = needed(task, against);
+    if !against.available.contains(&needed) {
+        let text = |resources| resources::to_text(resources, Some(against.role));
+        let (needed, available) = (text(&needed), text(against.available));
+        return Err(format!(
+            "Total resources {needed} required by task and its executor is more than available {available}"
+        ));
+    }
+    Ok(())
+}
+
+fn is_negative(duration: Option<&DurationInfo>) -> bool {
+    duration.is_some_and(|duration| duration.nanoseconds < 0)
+}
+
+fn validate_resources(items: &[Resource]) -> Result<(), String> {
+    resources::validate(items)?;
+    let revocable = items
+        .iter()
+        .filter(|item| item.revocable.is_some())
+        .map(|item| &item.name)
+        .collect::<BTreeSet<_>>();
+    if items
+        .iter()
+        .any(|item| item.revocable.is_none() && revocable.contains(&item.name))
+    {
+        return Err("Cannot use both revocable and non-revocable resources of the same kind at the same time".into());
+    }
+    Ok(())
+}
+
+fn validate_command(command: &CommandInfo) -> Result<(), String> {
+    for variable in command.environment.iter().flat_map(|environment| &environment.variables) {
+        let name = &variable.name;
+        match variable.r#type() {
+            variable::Type::Value if variable.value.is_none() => {
+                return Err(format!("Environment variable '{name}' must have a value set"));
+            }
+            variable::Type::Value if variable.secret.is_some() => {
+                return Err(format!("Environment variable '{name}' must not have a secret set"));
+            }
+            variable::Type::Secret => {
+                return Err(format!(
+                    "Environment variable '{name}' of type 'SECRET' is not supported by the embedded cluster"
+                ));
+            }
+            variable::Type::Unknown => return Err(format!("Environment variable '{name}' of type 'UNKNOWN' is not allowed")),
+            variable::Type::Value => {}
+        }
+        // What exec cannot take.
+        let text = variable.value.as_deref().unwrap_or_default();
+        if name.is_empty() || name.contains(['=', '\0']) || text.contains('\0') {
+            return Err(format!("Environment variable '{name}' cannot be passed to a process"));
+        }
+    }
+    Ok(())
+}
+
+fn validate_executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(), String> {
+    match executor.r#type {
+        Some(kind) if kind == ExecutorType::Custom as i32 && executor.command.is_none() => {
+            return Err("'ExecutorInfo.command' must be set for 'CUSTOM' executor".into());
+        }
+        Some(kind) if kind != ExecutorType::Custom as i32 => return Err("'ExecutorInfo.type' must be 'CUSTOM'".into()),
+        _ => {}
+    }
+    ids::check(&executor.executor_id.value)?;
+    if is_negative(executor.shutdown_grace_period.as_ref()) {
+        return Err("ExecutorInfo's 'shutdown_grace_period' must be non-negative".into());
+    }
+    let given = executor.framework_id.as_ref().map_or("", |id| id.value.as_str());
+    if given != against.framework_id {
+        let expected = against.framework_id;
+        return Err(format!(
+            "ExecutorInfo has an invalid FrameworkID (Actual: {given} vs Expected: {expected})"
+        ));
+    }
+    if !executor.resources.is_empty() {
+        validate_resources(&executor.resources).map_err(|e| format!("Executor uses invalid resources: {e}"))?;
+    }
+    if let Some(existing) = running(executor, against) {
+        if !is_same_executor(existing, executor) {
+            let line = "-".repeat(60);
+            return Err(format!(
+                "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID.\n{line}\n\
+                 Existing ExecutorInfo:\n{existing:?}\n{line}\nExecutorInfo:\n{executor:?}\n{line}\n"
+            ));
+        }
+    }
+    let Some(command) = &executor.command else {
+        return Err("'ExecutorInfo.command' must be set".into());
+    };
+    validate_command(command).map_err(|reason| format!("Executor's `CommandInfo` is invalid: {reason}"))
+}
+
+fn running<'a>(executor: &ExecutorInfo, against: &Against<'a>) -> Option<&'a ExecutorInfo> {
+    let process = against.framework.executors.get(&executor.executor_id.value)?;
+    match &against.containers.get(process)?.kind {
+        Kind::Custom(existing) => Some(&existing.info),
+        Kind::Command { .. } => None,
+    }
+}
+
+/// Equality as Mesos has it: labels and shutdown_grace_period are not compared.
+#[allow(deprecated)]
+fn is_same_executor(a: &ExecutorInfo, b: &ExecutorInfo) -> bool {
+    let command = |a: &Option<CommandInfo>, b: &Option<CommandInfo>| match (a, b) {
+        (Some(a), Some(b)) => is_same_command(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    let (mine, theirs) = (Resources::new(&a.resources), Resources::new(&b.resources));
+    a.r#type == b.r#type
+        && a.executor_id == b.executor_id
+        && a.data == b.data
+        && mine.contains(&theirs)
+        && theirs.contains(&mine)
+        && command(&a.command, &b.command)
+        && a.framework_id == b.framework_id
+        && a.name == b.name
+        && a.source == b.source
+        && a.container == b.container
+        && a.discovery == b.discovery
+}
+
+/// URIs and the environment in any order, arguments in theirs.
+fn is_same_command(a: &CommandInfo, b: &CommandInfo) -> bool {
+    let uris = |command: &CommandInfo| {
+        let uris = command.uris.iter();
+        let mut uris: Vec<_> = uris
+            .map(|uri| (uri.value.clone(), uri.executable(), uri.extract(), uri.output_file.clone()))
+            .collect();
+        uris.sort();
+        uris
+    };
+    let environment = |command: &CommandInfo| {
+        let variables = command.environment.iter().flat_map(|e| &e.variables);
+        let mut variables: Vec<_> = variables.map(|v| (v.name.clone(), v.value.clone())).collect();
+        variables.sort();
+        variables
+    };
+    uris(a) == uris(b)
+        && a.arguments == b.arguments
+        && environment(a) == environment(b)
+        && a.value == b.value
+        && a.user == b.user
+        && a.shell() == b.shell()
+}

@@ -1,0 +1,158 @@
+//! What a cluster is made of, and the environment variables that say so.
+
+use super::resource_text;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// How to make a [`Cluster`](crate::local::Cluster).
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The helper executable.
+    pub helper: PathBuf,
+    /// Of every task and executor, below MESOS_* and below what the framework sets.
+    pub executor_environment: BTreeMap<String, String>,
+    /// Where sandboxes go. By default a private directory that goes when the cluster does.
+    pub work_dir: Option<PathBuf>,
+    /// `cpus:4;mem:2048` or a JSON array; what it does not name is the machine's.
+    pub resources: Option<String>,
+    /// `rack:r1;level:3`.
+    pub attributes: Option<String>,
+    /// What offers say; by default `localhost`.
+    pub hostname: Option<String>,
+}
+
+/// An environment variable (or the field of [`Config`] that it fills) with a value that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadSetting {
+    pub name: &'static str,
+    pub reason: String,
+}
+
+impl std::fmt::Display for BadSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.reason)
+    }
+}
+
+impl std::error::Error for BadSetting {}
+
+pub const RESOURCES: &str = "MESOS_RESOURCES";
+pub const ATTRIBUTES: &str = "MESOS_ATTRIBUTES";
+pub const WORK_DIR: &str = "MESOS_WORK_DIR";
+pub const ENVIRONMENT: &str = "MESOS_EXECUTOR_ENVIRONMENT_VARIABLES";
+pub const HOSTNAME: &str = "MESOS_HOSTNAME";
+
+impl Config {
+    /// The settings that `get` knows (`std::env::var(name).ok()`, say). An empty value is none.
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Config, BadSetting> {
+        let mut config = Config::default();
+        config.set_from_environment(get)?;
+        Ok(config)
+    }
+
+    /// As [`from_environment`](Self::from_environment), on top of what is there: a variable wins.
+    pub fn set_from_environment(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), BadSetting> {
+        let get = |name: &'static str| get(name).filter(|value| !value.is_empty());
+        if let Some(text) = get(ENVIRONMENT) {
+            let variables: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|e| BadSetting {
+                name: ENVIRONMENT,
+                reason: format!("no JSON object of strings: {e}"),
+            })?;
+            self.executor_environment.extend(variables);
+        }
+        self.resources = get(RESOURCES).or(self.resources.take());
+        self.attributes = get(ATTRIBUTES).or(self.attributes.take());
+        self.work_dir = get(WORK_DIR).map(PathBuf::from).or(self.work_dir.take());
+        self.hostname = get(HOSTNAME).or(self.hostname.take());
+        self.check()
+    }
+
+    /// Whether all texts can be understood.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let bad = |name| {
+            move |e: resource_text::BadText| BadSetting {
+                name,
+                reason: e.to_string(),
+            }
+        };
+        let resources = resource_text::parse(self.resources.as_deref().unwrap_or_default()).map_err(bad(RESOURCES))?;
+        // Zero is how an agent is told to offer nothing of a kind.
+        let some: Vec<_> = resources
+            .into_iter()
+            .filter(|r| r.scalar.map_or(true, |scalar| scalar.value != 0.0))
+            .collect();
+        crate::local::resources::validate(&some).map_err(|reason| BadSetting { name: RESOURCES, reason })?;
+        resource_text::parse_attributes(self.attributes.as_deref().unwrap_or_default()).map_err(bad(ATTRIBUTES))?;
+        let mut variables = self.executor_environment.iter();
+        match variables.find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')) {
+            Some((name, _)) => Err(BadSetting {
+                name: ENVIRONMENT,
+                reason: format!("'{name}' cannot be passed to a process"),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(pairs: &[(&str, &str)]) -> Result<Config, BadSetting> {
+        let find = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string());
+        Config::from_environment(find)
+    }
+
+    #[test]
+    fn variables_fill_the_fields() {
+        let config = from(&[
+            (RESOURCES, "cpus:2;mem:100"),
+            (ATTRIBUTES, "rack:a"),
+            (WORK_DIR, "/w"),
+            (HOSTNAME, "here"),
+            (ENVIRONMENT, r#"{"A":"1"}"#),
+        ])
+        .unwrap();
+        assert_eq!(config.resources.as_deref(), Some("cpus:2;mem:100"));
+        assert_eq!(config.attributes.as_deref(), Some("rack:a"));
+        assert_eq!(config.work_dir, Some(PathBuf::from("/w")));
+        assert_eq!(config.hostname.as_deref(), Some("here"));
+        assert_eq!(config.executor_environment["A"], "1");
+        assert!(from(&[(RESOURCES, "")]).unwrap().resources.is_none());
+    }
+
+    #[test]
+    fn bad_values_name_the_variable() {
+        for (name, value) in [
+            (RESOURCES, "cpus"),
+            (RESOURCES, "ports:[5-1]"),
+            (ATTRIBUTES, "rack"),
+            (ENVIRONMENT, "A=1"),
+            (ENVIRONMENT, r#"{"A":1}"#),
+            (ENVIRONMENT, r#"{"":"x"}"#),
+        ] {
+            let error = from(&[(name, value)]).unwrap_err();
+            assert_eq!(error.name, name);
+            assert!(error.to_string().starts_with(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn variables_win() {
+        let mut config = Config {
+            hostname: Some("old".into()),
+            ..Default::default()
+        };
+        config.executor_environment = [("A".to_string(), "0".to_string()), ("B".into(), "2".into())].into();
+        let get = |name: &str| (name == ENVIRONMENT).then(|| r#"{"A":"1"}"#.to_string());
+        config.set_from_environment(get).unwrap();
+        assert_eq!(
+            (
+                config.executor_environment["A"].as_str(),
+                config.executor_environment["B"].as_str()
+            ),
+            ("1", "2")
+        );
+        assert_eq!(config.hostname.as_deref(), Some("old"));
+    }
+}

@@ -1,0 +1,5 @@
+//! How the embedded cluster is set up: from arguments, `MESOS_*` variables and what the machine has.
+
+pub mod config;
+pub mod detect;
+pub mod resource_text;

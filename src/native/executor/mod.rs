@@ -1,0 +1,169 @@
+//! The executor driver that Perl holds.
+
+pub mod duration;
+pub mod environment;
+pub mod machine;
+pub mod wire;
+
+use super::executor::environment::Environment;
+use super::executor::machine::{complete, Command, ExecutorMachine};
+use super::io::handle::{self, Handle};
+use crate::channel::Channel;
+use crate::driver::counters::Counters;
+use crate::driver::lifecycle::Lifecycle;
+use crate::driver::{DriverError, ExecutorCall, Stat, Status};
+use crate::event::{Acknowledgement, DriverId, EventOwner};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::SystemTime;
+
+/// From so many calls on that wait for the agent, messages are refused.
+const QUEUED_CALLS: usize = 100_000;
+
+type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// An executor's driver over the v1 HTTP API. One thread between `start` and its end.
+pub struct ExecutorDriver {
+    core: Arc<Core>,
+    variables: Variables,
+    /// Set by `start`.
+    environment: Mutex<Option<Environment>>,
+}
+
+struct Core {
+    handle: Handle<Command>,
+    counters: Arc<Counters>,
+}
+
+impl EventOwner for Core {
+    /// Agents want no acknowledgements from executors.
+    fn acknowledge(&self, _: Acknowledgement) {}
+
+    fn end_delivered(&self) {
+        self.handle.gate.lifecycle.end_delivered();
+    }
+}
+
+impl ExecutorDriver {
+    /// `environment` gives the value of a variable; `start` reads it.
+    pub fn new(environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static, channel: Channel) -> Self {
+        ExecutorDriver {
+            core: Arc::new(Core {
+                handle: Handle::new(channel),
+                counters: Arc::new(Counters::executor()),
+            }),
+            variables: Box::new(environment),
+            environment: Mutex::new(None),
+        }
+    }
+
+    fn handle(&self) -> &Handle<Command> {
+        &self.core.handle
+    }
+
+    fn environment(&self) -> Option<Environment> {
+        self.environment.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// The complete update, and its uuid.
+    fn update(&self, environment: &Environment, status: &[u8]) -> Result<Command, DriverError> {
+        let uuid = uuid()?;
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let status = complete(status, environment, &uuid, wall.map_or(0.0, |d| d.as_secs_f64()))?;
+        Ok(Command::Update { uuid, status })
+    }
+}
+
+/// A random uuid, version 4, as 16 bytes.
+fn uuid() -> Result<Vec<u8>, DriverError> {
+    let mut bytes = [0; 16];
+    getrandom::getrandom(&mut bytes).map_err(|e| DriverError::System(format!("no random numbers: {e}")))?;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    Ok(bytes.to_vec())
+}
+
+/// The end of a grace period: this process and all that it started in its group.
+fn kill_process_group() {
+    let group = rustix::process::getpgrp();
+    if let Err(why) = rustix::process::kill_process_group(group, rustix::process::Signal::Kill) {
+        log::error!("cannot kill the own process group: {why}");
+    }
+}
+
+impl crate::driver::ExecutorDriver for ExecutorDriver {
+    fn id(&self) -> DriverId {
+        self.handle().gate.id
+    }
+
+    fn status(&self) -> Status {
+        self.handle().gate.lifecycle.status()
+    }
+
+    fn start(&self) -> Result<Status, DriverError> {
+        if self.status() != Status::NotStarted {
+            return Ok(self.status());
+        }
+        let environment = Environment::read(&self.variables)?;
+        let transition = self.handle().gate.lifecycle.start();
+        if transition.changed {
+            *self.environment.lock().unwrap_or_else(|e| e.into_inner()) = Some(environment.clone());
+            let core = Arc::clone(&self.core);
+            let weak: Weak<Core> = Arc::downgrade(&core);
+            let owner: Weak<dyn EventOwner> = weak;
+            let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
+            let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), handle::seed());
+            self.handle().launch("mesos-executor", machine, emit, kill_process_group)?;
+        }
+        Ok(transition.status)
+    }
+
+    fn stop(&self) -> Status {
+        self.handle().finish(Lifecycle::stop, Command::Stop)
+    }
+
+    fn abort(&self) -> Status {
+        self.handle().finish(Lifecycle::abort, Command::Abort)
+    }
+
+    fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
+        let environment = self.environment().filter(|_| self.handle().gate.lifecycle.is_running());
+        if let Some(environment) = environment {
+            // Updates are never refused: they are the executor's duty.
+            let (command, bound) = match call {
+                ExecutorCall::SendStatusUpdate { status } => (self.update(&environment, &status)?, usize::MAX),
+                ExecutorCall::SendFrameworkMessage { data } => (Command::Message { data }, QUEUED_CALLS),
+            };
+            if !self.core.counters.hand_over(bound) {
+                return Err(DriverError::AgentFull(bound));
+            }
+            self.handle().send(command);
+        }
+        Ok(self.status())
+    }
+
+    fn stats(&self) -> Vec<Stat> {
+        self.core.counters.stats(self.handle().gate.channel())
+    }
+
+    fn close(&self) {
+        self.handle().close(Command::Close);
+    }
+}
+
+impl Drop for ExecutorDriver {
+    fn drop(&mut self) {
+        crate::driver::ExecutorDriver::close(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        let (one, other) = (uuid().expect("uuid"), uuid().expect("uuid"));
+        assert_ne!(one, other);
+        assert_eq!((one.len(), one[6] >> 4, one[8] >> 6), (16, 4, 2));
+    }
+}

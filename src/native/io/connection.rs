@@ -1,0 +1,309 @@
+//! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
+
+use super::mailbox;
+use crate::channel::{weight_of, Channel};
+use crate::native::detector::{self, Detection};
+use crate::native::machine::{Action, Emission, Link, Machine, Now};
+use crate::native::protocol::endpoint::Endpoint;
+use bytes::{Buf, BytesMut};
+use std::future::{pending, poll_fn, Future};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Instant, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+
+/// Bytes that one read takes.
+const READ_SIZE: usize = 64 << 10;
+
+/// A connected byte stream.
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
+
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
+
+enum Socket {
+    Closed,
+    Connecting(Connecting),
+    Open {
+        transport: Box<dyn Transport>,
+        outgoing: BytesMut,
+    },
+}
+
+/// What a socket tells.
+enum Happened {
+    Opened,
+    Received(usize),
+    Broken(String),
+}
+
+async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
+    if let Some(path) = &endpoint.socket {
+        return Ok(Box::new(connect_unix(path).await?));
+    }
+    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+    stream.set_nodelay(true)?;
+    match &endpoint.tls {
+        Some(tls) => tls.connect(&endpoint.host, stream).await,
+        None => Ok(Box::new(stream)),
+    }
+}
+
+/// A path that is too long for a socket's address goes relative to its opened folder, wherever the program works.
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    match (UnixStream::connect(path).await, path.parent(), path.file_name()) {
+        (Err(why), Some(folder), Some(name)) if why.kind() == io::ErrorKind::InvalidInput => {
+            let folder = std::fs::File::open(folder)?;
+            let opened = format!("/proc/self/fd/{}", folder.as_raw_fd());
+            UnixStream::connect(Path::new(&opened).join(name)).await
+        }
+        (result, _, _) => result,
+    }
+}
+
+impl Socket {
+    fn send(&mut self, data: &[u8]) {
+        if let Socket::Open { outgoing, .. } = self {
+            outgoing.extend_from_slice(data);
+        }
+    }
+
+    /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
+    /// Without `reads` an open socket is only written to, until that fails.
+    async fn next(&mut self, buffer: &mut [u8], reads: bool) -> Happened {
+        match self {
+            Socket::Closed => pending().await,
+            Socket::Connecting(connecting) => match connecting.await {
+                Ok(transport) => {
+                    *self = Socket::Open {
+                        transport,
+                        outgoing: BytesMut::new(),
+                    };
+                    Happened::Opened
+                }
+                Err(why) => {
+                    *self = Socket::Closed;
+                    Happened::Broken(format!("cannot connect: {why}"))
+                }
+            },
+            Socket::Open { transport, outgoing } => {
+                let happened = poll_fn(|context| poll_open(transport, outgoing, buffer, reads, context)).await;
+                if matches!(happened, Happened::Broken(_)) {
+                    *self = Socket::Closed;
+                }
+                happened
+            }
+        }
+    }
+}
+
+/// Writes what can be written, then reads. When writing fails, what the peer sent before it closed is still read.
+fn poll_open(
+    transport: &mut Box<dyn Transport>,
+    outgoing: &mut BytesMut,
+    buffer: &mut [u8],
+    reads: bool,
+    context: &mut Context<'_>,
+) -> Poll<Happened> {
+    let broken = loop {
+        if outgoing.is_empty() {
+            break match Pin::new(&mut *transport).poll_flush(context) {
+                Poll::Ready(Err(why)) => Some(why),
+                _ => None,
+            };
+        }
+        match Pin::new(&mut *transport).poll_write(context, outgoing) {
+            Poll::Ready(Ok(0)) => break Some(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(written)) => outgoing.advance(written),
+            Poll::Ready(Err(why)) => break Some(why),
+            Poll::Pending => break None,
+        }
+    };
+    if !reads && broken.is_none() {
+        return Poll::Pending;
+    }
+    let mut read = ReadBuf::new(buffer);
+    match (Pin::new(&mut *transport).poll_read(context, &mut read), broken) {
+        (Poll::Ready(Ok(())), _) => Poll::Ready(match read.filled().len() {
+            0 => Happened::Broken("connection closed by the peer".to_string()),
+            length => Happened::Received(length),
+        }),
+        (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
+            Poll::Ready(Happened::Broken(format!("connection broken: {why}")))
+        }
+        (Poll::Pending, None) => Poll::Pending,
+    }
+}
+
+/// Bytes of the stream that were read and are in no callback, beyond as many as there are in callbacks. Callbacks are slices of what was
+/// read, and hold all of it while they wait.
+#[derive(Default)]
+struct Unused(usize);
+
+impl Unused {
+    fn read(&mut self, length: usize) {
+        self.0 = self.0.saturating_add(length);
+    }
+
+    /// While more than half of what comes is of no use, what is of use is copied.
+    fn settle(&mut self, emissions: &mut [Emission]) {
+        let used: usize = emissions.iter().map(|emission| weight_of(&emission.args)).sum();
+        self.0 = self.0.saturating_sub(used.saturating_mul(2));
+        if self.0 > 0 {
+            emissions.iter_mut().for_each(Emission::detach);
+        }
+    }
+}
+
+/// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
+/// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, or the machine takes none, no events are read.
+pub fn run<M>(
+    machine: M,
+    commands: mailbox::Receiver<M::Command>,
+    emit: impl FnMut(Vec<Emission>) + Send + 'static,
+    kill: impl FnMut() + Send + 'static,
+    channel: Channel,
+) -> io::Result<()>
+where
+    M: Machine + Send + 'static,
+    M::Command: Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // A task: to wake the runtime's root future takes two system calls each time, also on this thread.
+    let driven = runtime.block_on(runtime.spawn(drive(machine, commands, emit, kill, channel)));
+    // A name that is still being resolved must not hold up the end of a driver.
+    runtime.shutdown_background();
+    driven.map_err(|why| match why.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(why) => io::Error::other(why),
+    })
+}
+
+async fn drive<M: Machine>(
+    mut machine: M,
+    mut commands: mailbox::Receiver<M::Command>,
+    mut emit: impl FnMut(Vec<Emission>),
+    mut kill: impl FnMut(),
+    channel: Channel,
+) {
+    let start = Instant::now();
+    let now = || Now {
+        elapsed: start.elapsed(),
+        wall: SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0.0, |d| d.as_secs_f64()),
+    };
+    let (mut stream, mut calls) = (Socket::Closed, Socket::Closed);
+    let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
+    let mut detections: Option<UnboundedReceiver<Detection>> = None;
+    let mut congestion: Option<oneshot::Receiver<()>> = None;
+    let mut reads = true;
+    let mut unused = Unused::default();
+    machine.start(now());
+    loop {
+        let mut emissions = Vec::new();
+        let mut done = false;
+        for action in machine.take_actions() {
+            match action {
+                Action::Open(link, endpoint) => {
+                    *pick(link, &mut stream, &mut calls) = Socket::Connecting(Box::pin(connect(endpoint)))
+                }
+                Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
+                Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
+                Action::Emit(emission) => emissions.push(emission),
+                Action::Detect(source) => detections = detector::start(source),
+                Action::KillProcessGroup => kill(),
+                Action::Done => done = true,
+            }
+        }
+        // What came with one read is passed on in one go.
+        if !emissions.is_empty() {
+            if emissions.iter().any(|emission| emission.acknowledgement.is_some()) {
+                commands.expect();
+            }
+            unused.settle(&mut emissions);
+            emit(emissions);
+        }
+        if done {
+            return;
+        }
+        if congestion.is_none() {
+            congestion = channel.congestion();
+        }
+        let had_read = std::mem::replace(&mut reads, congestion.is_none() && machine.takes_events());
+        if reads && !had_read {
+            // The silence until now was ours, not the server's.
+            machine.received(Link::Stream, &[], now());
+            continue;
+        }
+        // A time beyond what the clock can tell never comes.
+        let deadline = machine.deadline().and_then(|d| start.checked_add(d));
+        let timer = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => pending().await,
+            }
+        };
+        let relief = async {
+            match &mut congestion {
+                // An error: the channel is gone, and with it the congestion.
+                Some(receiver) => drop(receiver.await),
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = commands.ready() => {
+                // What comes in a burst leaves in one write.
+                machine.commands(commands.take(), now());
+            }
+            happened = stream.next(&mut stream_buffer, reads) => {
+                if let Happened::Received(length) = happened {
+                    unused.read(length);
+                }
+                tell(&mut machine, Link::Stream, happened, &stream_buffer, now());
+            }
+            happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
+            detection = next_detection(&mut detections) => machine.detected(detection, now()),
+            () = relief => congestion = None,
+            () = timer => {
+                if !reads {
+                    // As above: no bytes, but no timeout either.
+                    machine.received(Link::Stream, &[], now());
+                }
+                machine.tick(now());
+            }
+        }
+    }
+}
+
+/// A detector that has ended has said its last word.
+async fn next_detection(detections: &mut Option<UnboundedReceiver<Detection>>) -> Detection {
+    match detections {
+        Some(receiver) => match receiver.recv().await {
+            Some(detection) => detection,
+            None => pending().await,
+        },
+        None => pending().await,
+    }
+}
+
+fn pick<'a>(link: Link, stream: &'a mut Socket, calls: &'a mut Socket) -> &'a mut Socket {
+    match link {
+        Link::Stream => stream,
+        Link::Calls => calls,
+    }
+}
+
+fn tell<M: Machine>(machine: &mut M, link: Link, happened: Happened, buffer: &[u8], now: Now) {
+    match happened {
+        Happened::Opened => machine.opened(link, now),
+        Happened::Received(length) => machine.received(link, buffer.get(..length).unwrap_or_default(), now),
+        Happened::Broken(reason) => machine.broken(link, reason, now),
+    }
+}

@@ -1,0 +1,169 @@
+//! What both drivers' handles share: the gate through which events pass to the channel, and the thread.
+
+use super::connection;
+use super::mailbox::{mailbox, Receiver, Sender};
+use crate::channel::Channel;
+use crate::driver::gate::Gate;
+use crate::driver::lifecycle::{Lifecycle, Transition};
+use crate::driver::{DriverError, Status};
+use crate::native::machine::{Emission, Machine};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+/// Shared by a driver and its thread. `C` are the machine's commands.
+pub struct Handle<C> {
+    pub gate: Gate,
+    /// There before the thread: what a stop during the start says lies here for it.
+    commands: Mutex<Option<Sender<C>>>,
+    receiver: Mutex<Option<Receiver<C>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these mutexes guard is consistent between any two statements.
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+impl<C: Send + 'static> Handle<C> {
+    pub fn new(channel: Channel) -> Self {
+        let (sender, receiver) = mailbox();
+        Handle {
+            gate: Gate::new(channel),
+            commands: Mutex::new(Some(sender)),
+            receiver: Mutex::new(Some(receiver)),
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// Starts the driver's thread; without one the driver is aborted.
+    pub fn launch<M, E, K>(&self, name: &str, machine: M, emit: E, kill: K) -> Result<(), DriverError>
+    where
+        M: Machine<Command = C> + Send + 'static,
+        E: Fn(Vec<Emission>) + Clone + Send + 'static,
+        K: FnMut() + Send + 'static,
+    {
+        let mut thread = lock(&self.thread);
+        let receiver = lock(&self.receiver).take();
+        let receiver = receiver.ok_or_else(|| DriverError::System("the driver was started before".to_string()))?;
+        let channel = self.gate.channel().clone();
+        let body = move || {
+            let passed = emit.clone();
+            let run = AssertUnwindSafe(|| connection::run(machine, receiver, passed, kill, channel));
+            // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
+            match std::panic::catch_unwind(run) {
+                Ok(Ok(())) => (),
+                Ok(Err(why)) => emit(vec![Emission::fatal(&format!("the driver cannot run: {why}"))]),
+                Err(_) => emit(vec![Emission::fatal(
+                    "the driver's thread has panicked: a bug of this module",
+                )]),
+            }
+        };
+        let started = match self.gate.is_shut() {
+            true => Err("the driver is closed".to_string()),
+            false => crate::thread::spawn(name, body).map_err(|e| format!("cannot start a thread: {e}")),
+        };
+        *thread = Some(started.map_err(|why| {
+            self.gate.lifecycle.abort();
+            DriverError::System(why)
+        })?);
+        Ok(())
+    }
+
+    /// Queues a command for the thread, behind earlier ones. Without a thread nothing happens.
+    pub fn send(&self, command: C) {
+        if let Some(commands) = &*lock(&self.commands) {
+            // The thread may have ended by itself: then there is nobody to do it.
+            commands.send(command, !self.gate.channel().is_empty());
+        }
+    }
+
+    /// `stop` or `abort`: silences the driver and, if it ran, tells the thread with `command`.
+    pub fn finish(&self, transition: impl FnOnce(&Lifecycle) -> Transition, command: C) -> Status {
+        let transition = self.gate.silence(transition);
+        if transition.changed {
+            self.send(command);
+        }
+        transition.status
+    }
+
+    /// Shuts the gate, tells the thread with `command` to end, and waits for it.
+    pub fn close(&self, command: C) {
+        self.gate.shut();
+        self.send(command);
+        let thread = lock(&self.thread).take();
+        // A panic is caught and told in the thread. A thread does not wait for itself.
+        if let Some(thread) = thread.filter(|t| t.thread().id() != std::thread::current().id()) {
+            let _ = thread.join();
+        }
+        *lock(&self.commands) = None;
+    }
+}
+
+/// A seed for jitter. It is no secret: without random numbers the clock will do.
+pub fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::getrandom(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(1, |d| d.as_nanos() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::counters::Counters;
+    use crate::native::machine::{Action, Now};
+    use crate::native::protocol::endpoint::Endpoint;
+    use crate::native::protocol::session::Session;
+    use std::time::Duration;
+
+    /// Ends with its first command.
+    struct Ends {
+        session: Session,
+        counters: Counters,
+        done: bool,
+    }
+
+    impl Machine for Ends {
+        type Command = &'static str;
+
+        fn session(&mut self) -> &mut Session {
+            &mut self.session
+        }
+        fn counters(&self) -> &Counters {
+            &self.counters
+        }
+        fn settle(&mut self, _: Now) {}
+        fn start(&mut self, _: Now) {}
+        fn obey(&mut self, command: &'static str, _: Now) {
+            self.done = command == "stop";
+        }
+        fn tick(&mut self, _: Now) {}
+        fn deadline(&self) -> Option<Duration> {
+            None
+        }
+        fn take_actions(&mut self) -> Vec<Action> {
+            self.done.then_some(Action::Done).into_iter().collect()
+        }
+    }
+
+    /// On another thread, while `start` has not come to its end.
+    #[test]
+    fn a_stop_before_the_thread_is_there_is_heard_by_it() {
+        let handle = Handle::new(Channel::new());
+        assert!(handle.gate.lifecycle.start().changed);
+        assert_eq!(handle.finish(Lifecycle::stop, "stop"), Status::Stopped);
+        let machine = Ends {
+            session: Session::new("scheduler", Endpoint::unknown()),
+            counters: Counters::executor(),
+            done: false,
+        };
+        assert_eq!(handle.launch("test", machine, |_| (), || ()), Ok(()));
+        let thread = lock(&handle.thread).take().expect("a thread");
+        thread.join().expect("its end");
+    }
+}

@@ -1,0 +1,508 @@
+//! Arguments of a scheduler driver's calls, checked, and made into calls of the v1 API.
+
+use crate::driver::{DriverError, SchedulerCall};
+use crate::event::Acknowledgement;
+use crate::message::fields;
+use crate::native::wire::scheduler::{self as wire, Call};
+use crate::native::wire::{
+    Id, Launch, Operation, OperationStatus, TaskInfo, TaskStatus, OPERATION_LAUNCH, OPERATION_LAUNCH_GROUP,
+};
+use bytes::Bytes;
+use prost::Message;
+
+/// A call that is ready but for the framework id, which only the machine knows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prepared {
+    Send {
+        name: &'static str,
+        /// Encoded Call.
+        call: Vec<u8>,
+        /// Encoded TaskIDs of what is launched.
+        tasks: Vec<Vec<u8>>,
+        /// Encoded OfferIDs that the call uses up.
+        offers: Vec<Vec<u8>>,
+    },
+    /// REVIVE or SUPPRESS: remembered while there is no master. Empty: all roles.
+    Roles { revive: bool, roles: Vec<String> },
+    /// UPDATE_FRAMEWORK: remembered as well. Without roles those that are suppressed stay so.
+    Framework { info: Vec<u8>, suppressed: Option<Vec<String>> },
+    /// Accepted, and nothing to do.
+    Nothing,
+}
+
+impl Prepared {
+    fn send((kind, name): (i32, &'static str), call: Call) -> Self {
+        Prepared::Send {
+            name,
+            call: Call {
+                kind: Some(kind),
+                ..call
+            }
+            .encode_to_vec(),
+            tasks: Vec::new(),
+            offers: Vec::new(),
+        }
+    }
+}
+
+/// A call with the field that stands first in all of them.
+pub fn with_framework_id(framework_id: Option<&Vec<u8>>, call: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(call.len() + framework_id.map_or(0, Vec::len) + 8);
+    if let Some(id) = framework_id {
+        fields::append(&mut whole, 1, id);
+    }
+    whole.extend_from_slice(call);
+    whole
+}
+
+/// Checks and converts `call`. Errors name the argument as the Perl API does.
+pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<Prepared, DriverError> {
+    Ok(match call {
+        SchedulerCall::RequestResources { requests } => Prepared::send(
+            wire::REQUEST,
+            Call {
+                request: Some(wire::Request {
+                    requests: each("requests", "Request", requests)?,
+                }),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::LaunchTasks {
+            offer_ids,
+            tasks,
+            filters,
+        } => {
+            let task_ids = task_ids("tasks", &tasks)?;
+            let operation = Operation {
+                kind: Some(OPERATION_LAUNCH),
+                launch: Some(Launch { task_infos: tasks }),
+                launch_group: None,
+            };
+            accept("offerIds", offer_ids, vec![operation.encode_to_vec()], filters, task_ids)?
+        }
+        SchedulerCall::AcceptOffers {
+            offer_ids,
+            operations,
+            filters,
+        } => {
+            let mut launched = Vec::new();
+            for operation in &operations {
+                let decoded = Operation::decode(&operation[..]).map_err(|e| problem("operations", "Offer.Operation", &e))?;
+                let launch = match decoded.kind {
+                    Some(OPERATION_LAUNCH) => decoded.launch,
+                    Some(OPERATION_LAUNCH_GROUP) => decoded.launch_group.and_then(|group| group.task_group),
+                    _ => None,
+                };
+                launched.extend(task_ids("operations", &launch.unwrap_or_default().task_infos)?);
+            }
+            accept("offerIds", offer_ids, operations, filters, launched)?
+        }
+        SchedulerCall::DeclineOffer { offer_id, filters } => {
+            let ids = ids("offerId", "OfferID", vec![offer_id])?;
+            decline(ids, optional("filters", "Filters", filters)?)
+        }
+        SchedulerCall::ReviveOffers { roles } => roles_call(true, roles),
+        SchedulerCall::SuppressOffers { roles } => roles_call(false, roles),
+        SchedulerCall::KillTask { task_id } => Prepared::send(
+            wire::KILL,
+            Call {
+                kill: Some(wire::Kill {
+                    task_id: Some(id("taskId", "TaskID", task_id)?),
+                }),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::UpdateFramework {
+            framework,
+            suppressed_roles,
+        } => Prepared::Framework {
+            info: framework,
+            suppressed: suppressed_roles,
+        },
+        SchedulerCall::Acknowledge { status } => {
+            explicit(implicit_acknowledgements)?;
+            acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge)
+        }
+        SchedulerCall::AcknowledgeOperation { status } => {
+            explicit(implicit_acknowledgements)?;
+            operation_acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge)
+        }
+        SchedulerCall::AcceptInverseOffers { offer_ids, filters } => Prepared::send(
+            wire::ACCEPT_INVERSE_OFFERS,
+            Call {
+                accept_inverse_offers: Some(inverse_offers(offer_ids, filters)?),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::DeclineInverseOffers { offer_ids, filters } => Prepared::send(
+            wire::DECLINE_INVERSE_OFFERS,
+            Call {
+                decline_inverse_offers: Some(inverse_offers(offer_ids, filters)?),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::ReconcileOperations { operations } => {
+            let operations = each("operations", "Call.ReconcileOperations.Operation", operations)?;
+            Prepared::send(
+                wire::RECONCILE_OPERATIONS,
+                Call {
+                    reconcile_operations: Some(wire::ReconcileOperations { operations }),
+                    ..Default::default()
+                },
+            )
+        }
+        SchedulerCall::ShutdownExecutor { executor_id, slave_id } => Prepared::send(
+            wire::SHUTDOWN,
+            Call {
+                shutdown: Some(wire::Shutdown {
+                    executor_id: Some(id("executorId", "ExecutorID", executor_id)?),
+                    agent_id: Some(id("slaveId", "SlaveID", slave_id)?),
+                }),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::SendFrameworkMessage {
+            executor_id,
+            slave_id,
+            data,
+        } => Prepared::send(
+            wire::SEND_MESSAGE,
+            Call {
+                message: Some(wire::Message {
+                    agent_id: Some(id("slaveId", "SlaveID", slave_id)?.into()),
+                    executor_id: Some(id("executorId", "ExecutorID", executor_id)?.into()),
+                    data: Some(data.into()),
+                }),
+                ..Default::default()
+            },
+        ),
+        SchedulerCall::ReconcileTasks { statuses } => {
+            let mut tasks = Vec::new();
+            for status in statuses {
+                let status = TaskStatus::decode(&status[..]).map_err(|e| problem("statuses", "TaskStatus", &e))?;
+                tasks.push(wire::ReconcileTask {
+                    task_id: Some(required("statuses", "TaskStatus.task_id", status.task_id)?),
+                    agent_id: status.agent_id,
+                });
+            }
+            Prepared::send(
+                wire::RECONCILE,
+                Call {
+                    reconcile: Some(wire::Reconcile { tasks }),
+                    ..Default::default()
+                },
+            )
+        }
+    })
+}
+
+fn explicit(implicit_acknowledgements: bool) -> Result<(), DriverError> {
+    match implicit_acknowledgements {
+        false => Ok(()),
+        true => Err(DriverError::Argument {
+            name: "status",
+            problem: "this driver acknowledges updates itself (implicit acknowledgements are on)".to_string(),
+        }),
+    }
+}
+
+/// What acknowledges an encoded TaskStatus; `None` for one without uuid (made by a master or a driver) or without agent.
+pub fn acknowledgement(name: &'static str, status: &Bytes) -> Result<Option<Acknowledgement>, DriverError> {
+    let status = TaskStatus::decode(status.clone()).map_err(|e| problem(name, "TaskStatus", &e))?;
+    let (Some(uuid), Some(agent_id)) = (status.uuid.filter(|u| !u.is_empty()), status.agent_id) else {
+        return Ok(None);
+    };
+    let task_id = required(name, "TaskStatus.task_id", status.task_id)?;
+    Ok(Some(Acknowledgement::Task { agent_id, task_id, uuid }))
+}
+
+/// The same for an encoded OperationStatus.
+pub fn operation_acknowledgement(name: &'static str, status: &Bytes) -> Result<Option<Acknowledgement>, DriverError> {
+    let status = OperationStatus::decode(status.clone()).map_err(|e| problem(name, "OperationStatus", &e))?;
+    let Some(uuid) = status.uuid.and_then(|u| u.value).filter(|u| !u.is_empty()) else {
+        return Ok(None);
+    };
+    Ok(Some(Acknowledgement::Operation {
+        agent_id: status.agent_id,
+        resource_provider_id: status.resource_provider_id,
+        operation_id: required(name, "OperationStatus.operation_id", status.operation_id)?,
+        uuid,
+    }))
+}
+
+pub fn acknowledge(update: Acknowledgement) -> Prepared {
+    match update {
+        // By far the most frequent call: written without the large structure of all calls.
+        Acknowledgement::Task { agent_id, task_id, uuid } => {
+            let mut acknowledge = Vec::with_capacity(agent_id.len() + task_id.len() + uuid.len() + 8);
+            for (number, value) in [(1, agent_id), (2, task_id), (3, uuid)] {
+                fields::append(&mut acknowledge, number, &value);
+            }
+            let (kind, name) = wire::ACKNOWLEDGE;
+            let mut call = Vec::with_capacity(acknowledge.len() + 8);
+            fields::append_varint(&mut call, 2, kind as u64);
+            fields::append(&mut call, 8, &acknowledge);
+            Prepared::Send {
+                name,
+                call,
+                tasks: Vec::new(),
+                offers: Vec::new(),
+            }
+        }
+        Acknowledgement::Operation {
+            agent_id,
+            resource_provider_id,
+            operation_id,
+            uuid,
+        } => Prepared::send(
+            wire::ACKNOWLEDGE_OPERATION_STATUS,
+            Call {
+                acknowledge_operation_status: Some(wire::AcknowledgeOperationStatus {
+                    agent_id: agent_id.map(Vec::from),
+                    resource_provider_id: resource_provider_id.map(Vec::from),
+                    uuid: Some(uuid.into()),
+                    operation_id: Some(operation_id.into()),
+                }),
+                ..Default::default()
+            },
+        ),
+    }
+}
+
+/// Asks for the states of all tasks.
+pub fn reconcile() -> Prepared {
+    Prepared::send(
+        wire::RECONCILE,
+        Call {
+            reconcile: Some(wire::Reconcile::default()),
+            ..Default::default()
+        },
+    )
+}
+
+/// UPDATE_FRAMEWORK with a FrameworkInfo that holds the framework's id.
+pub fn update_framework(framework_info: Vec<u8>, suppressed_roles: Vec<String>) -> Prepared {
+    Prepared::send(
+        wire::UPDATE_FRAMEWORK,
+        Call {
+            update_framework: Some(wire::Subscribe {
+                framework_info,
+                suppressed_roles,
+            }),
+            ..Default::default()
+        },
+    )
+}
+
+pub fn decline(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Prepared {
+    let (kind, name) = wire::DECLINE;
+    Prepared::Send {
+        name,
+        call: Call {
+            kind: Some(kind),
+            decline: Some(wire::Decline {
+                offer_ids: offer_ids.clone(),
+                filters,
+            }),
+            ..Default::default()
+        }
+        .encode_to_vec(),
+        tasks: Vec::new(),
+        offers: offer_ids,
+    }
+}
+
+/// REVIVE or SUPPRESS; no roles: all of them.
+pub fn roles(revive: bool, roles: Vec<String>) -> Prepared {
+    let member = (!roles.is_empty()).then_some(wire::Roles { roles });
+    match revive {
+        true => Prepared::send(
+            wire::REVIVE,
+            Call {
+                revive: member,
+                ..Default::default()
+            },
+        ),
+        false => Prepared::send(
+            wire::SUPPRESS,
+            Call {
+                suppress: member,
+                ..Default::default()
+            },
+        ),
+    }
+}
+
+pub fn teardown() -> Prepared {
+    Prepared::send(wire::TEARDOWN, Call::default())
+}
+
+fn roles_call(revive: bool, roles: Option<Vec<String>>) -> Prepared {
+    match roles {
+        // An empty list does nothing, as in libmesos.
+        Some(roles) if roles.is_empty() => Prepared::Nothing,
+        roles => Prepared::Roles {
+            revive,
+            roles: roles.unwrap_or_default(),
+        },
+    }
+}
+
+fn accept(
+    name: &'static str,
+    offer_ids: Vec<Vec<u8>>,
+    operations: Vec<Vec<u8>>,
+    filters: Option<Vec<u8>>,
+    tasks: Vec<Vec<u8>>,
+) -> Result<Prepared, DriverError> {
+    let offer_ids = ids(name, "OfferID", offer_ids)?;
+    let (kind, call_name) = wire::ACCEPT;
+    Ok(Prepared::Send {
+        name: call_name,
+        call: Call {
+            kind: Some(kind),
+            accept: Some(wire::Accept {
+                offer_ids: offer_ids.clone(),
+                operations,
+                filters: optional("filters", "Filters", filters)?,
+            }),
+            ..Default::default()
+        }
+        .encode_to_vec(),
+        tasks,
+        offers: offer_ids,
+    })
+}
+
+/// The body of both calls about inverse offers.
+fn inverse_offers(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Result<wire::Decline, DriverError> {
+    Ok(wire::Decline {
+        offer_ids: ids("inverseOfferIds", "OfferID", offer_ids)?,
+        filters: optional("filters", "Filters", filters)?,
+    })
+}
+
+fn task_ids(name: &'static str, tasks: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, DriverError> {
+    let decoded = tasks.iter().map(|task| {
+        let task = TaskInfo::decode(&task[..]).map_err(|e| problem(name, "TaskInfo", &e))?;
+        required(name, "TaskInfo.slave_id", task.agent_id)?;
+        required(name, "TaskInfo.task_id", task.task_id)
+    });
+    decoded.collect()
+}
+
+fn ids(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {
+    all.into_iter().map(|one| id(name, class, one)).collect()
+}
+
+/// An id message: decodable, and with a value.
+fn id(name: &'static str, class: &str, bytes: Vec<u8>) -> Result<Vec<u8>, DriverError> {
+    let decoded = Id::decode(&bytes[..]).map_err(|e| problem(name, class, &e))?;
+    required(name, &format!("{class}.value"), decoded.value)?;
+    Ok(bytes)
+}
+
+fn each(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {
+    for bytes in &all {
+        fields::without(bytes, &[]).map_err(|_| undecodable(name, class, ""))?;
+    }
+    Ok(all)
+}
+
+fn optional(name: &'static str, class: &str, bytes: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, DriverError> {
+    match bytes {
+        Some(bytes) => Ok(each(name, class, vec![bytes])?.pop()),
+        None => Ok(None),
+    }
+}
+
+fn required<T>(name: &'static str, field: &str, value: Option<T>) -> Result<T, DriverError> {
+    value.ok_or_else(|| DriverError::Argument {
+        name,
+        problem: format!("{field} is missing"),
+    })
+}
+
+fn problem(name: &'static str, class: &str, error: &prost::DecodeError) -> DriverError {
+    undecodable(name, class, &format!(" ({error})"))
+}
+
+fn undecodable(name: &'static str, class: &str, why: &str) -> DriverError {
+    DriverError::Argument {
+        name,
+        problem: format!("not an encoded {class}{why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(call: SchedulerCall) -> String {
+        prepare(call, true).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        let kill = |task_id: &[u8]| SchedulerCall::KillTask {
+            task_id: task_id.to_vec(),
+        };
+        assert_eq!(refused(kill(b"")), "taskId: TaskID.value is missing");
+        assert!(refused(kill(b"\x0a\x05ab")).starts_with("taskId: not an encoded TaskID"));
+        assert!(refused(kill(b"\x0a\x02\xff\xfe")).starts_with("taskId: not an encoded TaskID"));
+        let mut task = Vec::new();
+        fields::append(&mut task, 2, &fields::id("t"));
+        let launch = |tasks: Vec<Vec<u8>>, filters: Option<Vec<u8>>| SchedulerCall::LaunchTasks {
+            offer_ids: vec![fields::id("o")],
+            tasks,
+            filters,
+        };
+        assert_eq!(
+            refused(launch(vec![task.clone()], None)),
+            "tasks: TaskInfo.slave_id is missing"
+        );
+        fields::append(&mut task, 3, &fields::id("s"));
+        assert_eq!(
+            refused(launch(vec![task.clone()], Some(vec![0xff]))),
+            "filters: not an encoded Filters"
+        );
+        match prepare(launch(vec![task], None), true) {
+            Ok(Prepared::Send { tasks, offers, .. }) => {
+                assert_eq!((tasks, offers), (vec![fields::id("t")], vec![fields::id("o")]));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_updates_that_want_it_are_acknowledged() {
+        let mut status = Vec::new();
+        fields::append(&mut status, 1, &fields::id("t"));
+        let acknowledgement = |status: &[u8]| acknowledgement("status", &Bytes::copy_from_slice(status));
+        assert_eq!(acknowledgement(&status), Ok(None));
+        fields::append(&mut status, 11, b"");
+        fields::append(&mut status, 5, &fields::id("s"));
+        assert_eq!(acknowledgement(&status), Ok(None), "an empty uuid");
+        fields::append(&mut status, 11, &[7; 16]);
+        let update = Acknowledgement::Task {
+            agent_id: fields::id("s").into(),
+            task_id: fields::id("t").into(),
+            uuid: vec![7; 16].into(),
+        };
+        assert_eq!(acknowledgement(&status), Ok(Some(update.clone())));
+        let call = || SchedulerCall::Acknowledge { status: status.clone() };
+        assert_eq!(prepare(call(), false), Ok(acknowledge(update)));
+        assert!(refused(call()).starts_with("status: this driver acknowledges updates itself"));
+    }
+
+    #[test]
+    fn empty_lists_of_roles_do_nothing() {
+        let revive = |roles| prepare(SchedulerCall::ReviveOffers { roles }, true);
+        assert_eq!(revive(Some(vec![])), Ok(Prepared::Nothing));
+        let all = Prepared::Roles {
+            revive: true,
+            roles: vec![],
+        };
+        assert_eq!(revive(None), Ok(all));
+    }
+}

@@ -1,0 +1,260 @@
+//! The scheduler driver that Perl holds.
+
+pub mod calls;
+pub mod events;
+pub mod machine;
+pub mod registration;
+
+use super::detector::Source;
+use super::io::handle::{self, Handle};
+use super::protocol::endpoint::{Endpoint, Secret};
+use super::scheduler::calls::prepare;
+use super::scheduler::machine::{Command, Config, SchedulerMachine};
+use super::wire::{Credential, FrameworkInfo};
+use crate::channel::Channel;
+use crate::driver::counters::Counters;
+use crate::driver::framework::with_id;
+use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
+use crate::driver::lifecycle::Lifecycle;
+use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
+use crate::event::{Acknowledgement, DriverId, EventOwner};
+use crate::message::fields;
+use prost::Message;
+use std::sync::{Arc, Mutex, Weak};
+
+/// A framework's driver over the v1 HTTP API. One thread between `start` and its end.
+pub struct SchedulerDriver {
+    core: Arc<Core>,
+    /// Taken by `start`.
+    config: Mutex<Option<Config>>,
+    implicit_acknowledgements: bool,
+    max_queued_calls: usize,
+    known_id: Arc<Mutex<Option<String>>>,
+}
+
+struct Core {
+    handle: Handle<Command>,
+    counters: Arc<Counters>,
+}
+
+impl EventOwner for Core {
+    fn acknowledge(&self, update: Acknowledgement) {
+        if self.handle.gate.lifecycle.is_running() {
+            self.handle.send(Command::Acknowledge(update));
+        }
+    }
+
+    fn end_delivered(&self) {
+        self.handle.gate.lifecycle.end_delivered();
+    }
+}
+
+impl SchedulerDriver {
+    /// Checks `options` (all but `master`, which `source` replaces). An authorization of `source` goes before the credential.
+    pub fn new(source: impl Into<Source>, options: SchedulerOptions, channel: Channel) -> Result<Self, DriverError> {
+        let limits = options.limits();
+        let source = match options.credential {
+            Some(credential) => source.into().authorized(&authorization(&credential)?),
+            None => source.into(),
+        };
+        let mut framework = filled("framework", &options.framework)?;
+        let store = options.framework_id_file.map(FrameworkIdFile::open).transpose()?;
+        if let Some(id) = store.as_ref().and_then(FrameworkIdFile::id) {
+            framework = with_id(framework, id)?;
+        }
+        let known = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
+        let known_id = Arc::new(Mutex::new(known.id().map(str::to_string)));
+        let counters = Arc::new(Counters::scheduler());
+        let limits = limits?;
+        let config = Config {
+            source,
+            framework,
+            implicit_acknowledgements: options.implicit_acknowledgements,
+            master_timeout: options.master_timeout,
+            window: limits.unanswered_calls,
+            reconcile_on_registration: options.reconcile_on_registration,
+            store: store.map(|store| Box::new(store) as Box<dyn FrameworkIdStore>),
+            known_id: Arc::clone(&known_id),
+            counters: Arc::clone(&counters),
+            seed: handle::seed(),
+        };
+        Ok(SchedulerDriver {
+            core: Arc::new(Core {
+                handle: Handle::new(channel),
+                counters,
+            }),
+            implicit_acknowledgements: config.implicit_acknowledgements,
+            max_queued_calls: limits.queued_calls,
+            known_id,
+            config: Mutex::new(Some(config)),
+        })
+    }
+
+    /// Checks what libmesos would crash of.
+    fn check_update(&self, framework: &[u8], suppressed: Option<&Vec<String>>) -> Result<Vec<u8>, DriverError> {
+        let info = filled("frameworkInfo", framework)?;
+        let decoded = FrameworkInfo::decode(&info[..]).unwrap_or_default();
+        let known = self.known_id.lock().unwrap_or_else(|e| e.into_inner());
+        decoded.check_update(known.as_deref(), suppressed)?;
+        Ok(info)
+    }
+
+    fn handle(&self) -> &Handle<Command> {
+        &self.core.handle
+    }
+}
+
+/// HTTP Basic, as masters want it: neither part may hold a colon.
+fn authorization(credential: &[u8]) -> Result<Secret, DriverError> {
+    let wrong = |problem: &str| DriverError::Argument {
+        name: "credential",
+        problem: problem.to_string(),
+    };
+    // The decoder's error is left out: it might quote.
+    let credential = Credential::decode(credential).map_err(|_| wrong("not an encoded Credential"))?;
+    let principal = credential.principal.filter(|p| !p.is_empty());
+    let principal = principal.ok_or_else(|| wrong("Credential.principal is missing"))?;
+    let secret = credential.secret.unwrap_or_default();
+    if principal.contains(':') || secret.contains(':') {
+        return Err(wrong(
+            "neither principal nor secret may contain ':', masters cannot take it apart",
+        ));
+    }
+    Ok(Endpoint::basic(&principal, &secret))
+}
+
+fn argument(name: &'static str, problem: String) -> DriverError {
+    DriverError::Argument { name, problem }
+}
+
+/// `framework`, the argument called `name`, with user and hostname, as libmesos fills them in.
+fn filled(name: &'static str, framework: &[u8]) -> Result<Vec<u8>, DriverError> {
+    let wrong = |problem: String| argument(name, problem);
+    let decoded = FrameworkInfo::decode(framework).map_err(|e| wrong(format!("not an encoded FrameworkInfo ({e})")))?;
+    if decoded.name.is_none() {
+        return Err(wrong("FrameworkInfo.name is missing".to_string()));
+    }
+    let mut info = framework.to_vec();
+    let replace = |info: Vec<u8>, number: u32, value: &str| {
+        let mut info = fields::without(&info, &[number]).map_err(|_| wrong("not an encoded FrameworkInfo".to_string()))?;
+        fields::append(&mut info, number, value.as_bytes());
+        Ok(info)
+    };
+    if decoded.user.unwrap_or_default().is_empty() {
+        let uid = nix::unistd::getuid();
+        let user = nix::unistd::User::from_uid(uid).ok().flatten();
+        let user = user.ok_or_else(|| wrong(format!("FrameworkInfo.user is empty, and user {uid} has no name")))?;
+        info = replace(info, 1, &user.name)?;
+    }
+    if decoded.hostname.unwrap_or_default().is_empty() {
+        let name = nix::unistd::gethostname().unwrap_or_default();
+        info = replace(info, 7, &name.to_string_lossy())?;
+    }
+    Ok(info)
+}
+
+impl crate::driver::SchedulerDriver for SchedulerDriver {
+    fn id(&self) -> DriverId {
+        self.handle().gate.id
+    }
+
+    fn status(&self) -> Status {
+        self.handle().gate.lifecycle.status()
+    }
+
+    fn start(&self) -> Result<Status, DriverError> {
+        let transition = self.handle().gate.lifecycle.start();
+        let config = self.config.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if let (true, Some(config)) = (transition.changed, config) {
+            let core = Arc::clone(&self.core);
+            let weak: Weak<Core> = Arc::downgrade(&core);
+            let owner: Weak<dyn EventOwner> = weak;
+            let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
+            let machine = SchedulerMachine::new(config);
+            self.handle().launch("mesos-scheduler", machine, emit, || ())?;
+        }
+        Ok(transition.status)
+    }
+
+    fn stop(&self, failover: bool) -> Status {
+        self.handle().finish(Lifecycle::stop, Command::Stop { failover })
+    }
+
+    fn abort(&self) -> Status {
+        self.handle().finish(Lifecycle::abort, Command::Abort)
+    }
+
+    fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
+        if self.handle().gate.lifecycle.is_running() {
+            let call = match call {
+                SchedulerCall::UpdateFramework {
+                    framework,
+                    suppressed_roles,
+                } => SchedulerCall::UpdateFramework {
+                    framework: self.check_update(&framework, suppressed_roles.as_ref())?,
+                    suppressed_roles,
+                },
+                other => other,
+            };
+            let prepared = prepare(call, self.implicit_acknowledgements)?;
+            if !self.core.counters.hand_over(self.max_queued_calls) {
+                return Err(DriverError::Full(self.max_queued_calls));
+            }
+            self.handle().send(Command::Call(prepared));
+        }
+        Ok(self.status())
+    }
+
+    fn stats(&self) -> Vec<Stat> {
+        self.core.counters.stats(self.handle().gate.channel())
+    }
+
+    fn close(&self) {
+        self.handle().close(Command::Close);
+    }
+}
+
+impl Drop for SchedulerDriver {
+    fn drop(&mut self) {
+        crate::driver::SchedulerDriver::close(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto;
+
+    #[test]
+    fn user_and_hostname_are_filled_in() {
+        let info = |user: &str, hostname: Option<&str>| proto::FrameworkInfo {
+            user: user.to_string(),
+            name: "n".to_string(),
+            hostname: hostname.map(str::to_string),
+            ..Default::default()
+        };
+        let given = info("someone", Some("host")).encode_to_vec();
+        assert_eq!(filled("framework", &given), Ok(given));
+        let made = filled("framework", &info("", None).encode_to_vec()).expect("filled");
+        let made = proto::FrameworkInfo::decode(&made[..]).expect("FrameworkInfo");
+        assert!(!made.user.is_empty() && made.hostname.is_some_and(|h| !h.is_empty()));
+        let error = filled("framework", b"").expect_err("no name").to_string();
+        assert_eq!(error, "framework: FrameworkInfo.name is missing");
+    }
+
+    #[test]
+    fn credentials_that_no_master_understands_are_refused() {
+        let with = |principal: &str, secret: &str| {
+            let credential = proto::Credential {
+                principal: principal.to_string(),
+                secret: Some(secret.to_string()),
+            };
+            authorization(&credential.encode_to_vec())
+        };
+        assert!(with("p", "s").is_ok());
+        for (principal, secret) in [("", "hush"), ("a:b", "hush"), ("p", "hu:sh")] {
+            let error = with(principal, secret).expect_err("refused").to_string();
+            assert!(error.starts_with("credential: ") && !error.contains("hu"), "{error}");
+        }
+    }
+}
