@@ -12,8 +12,9 @@
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
+use mesos_perl::backends::scheduler;
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{scheduler, SchedulerOptions};
+use mesos_perl::driver::SchedulerOptions;
 use mesos_perl::proto::{self, scheduler as api};
 use prost::encoding::{decode_key, decode_varint, skip_field, DecodeContext};
 use prost::Message;

@@ -5,15 +5,17 @@
 //! | step | module |
 //! |---|---|
 //! | socket, HTTP, RecordIO, the Mesos v1 API | [`native`] |
-//! | which callback, what to remember, what to answer | [`driver`], [`native`] |
+//! | which callback, what to remember, what to answer | [`native`], [`driver`] |
+//! | which implementation serves a driver | [`backends`] |
 //! | the queue between the driver's thread and Perl | [`channel`] holding [`event`]s |
 //! | waking Perl | [`notify`] |
 //! | the C ABI that `perl/Mesos.xs` calls | [`ffi`] |
 //! | Mesos messages from and to Perl's hashes | [`message`] |
 //!
 //! [`local`] is a server: the embedded master and agent. It shares nothing with [`native`] but the messages in [`proto`];
-//! the two meet on a socket. Dependencies point one way: `ffi -> driver -> {native, libmesos, local} -> {message, event, channel, notify}`.
+//! the two meet on a socket. Dependencies point one way: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event, channel, notify}`.
 
+pub mod backends;
 pub mod channel;
 pub mod driver;
 pub mod event;

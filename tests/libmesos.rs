@@ -43,7 +43,7 @@ fn options(name: &str) -> SchedulerOptions {
 }
 
 fn driver(options: SchedulerOptions, channel: &Channel) -> Arc<dyn SchedulerDriver> {
-    let driver = mesos_perl::driver::scheduler::new(options, channel.clone()).expect("driver");
+    let driver = mesos_perl::backends::scheduler::new(options, channel.clone()).expect("driver");
     assert_eq!(driver.backend(), Backend::Libmesos);
     driver
 }
@@ -100,7 +100,7 @@ fn exceptions_become_errors() {
             framework,
             ..options("bad")
         };
-        match mesos_perl::driver::scheduler::new(options, channel.clone()) {
+        match mesos_perl::backends::scheduler::new(options, channel.clone()) {
             Err(DriverError::System(text)) => assert_eq!(text, format!("libmesos: {expected}")),
             other => panic!("{:?}", other.map(|d| d.status())),
         }

@@ -2,7 +2,8 @@
 
 mod support;
 
-use mesos_perl::driver::{scheduler, SchedulerOptions};
+use mesos_perl::backends::scheduler;
+use mesos_perl::driver::SchedulerOptions;
 use mesos_perl::proto::scheduler as api;
 use std::io::Write;
 use std::net::TcpListener;

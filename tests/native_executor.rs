@@ -2,8 +2,9 @@
 
 mod support;
 
+use mesos_perl::backends::executor;
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, DriverError, ExecutorCall, ExecutorDriver, Status};
+use mesos_perl::driver::{DriverError, ExecutorCall, ExecutorDriver, Status};
 use mesos_perl::proto::{self, executor as api, TaskId, TaskInfo, TaskState, TaskStatus};
 use prost::Message;
 use std::io::{Read, Write};

@@ -2,8 +2,9 @@
 
 mod support;
 
+use mesos_perl::backends::scheduler;
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{scheduler, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::local::{Cluster, Config};
 use mesos_perl::native::{self, Endpoint};

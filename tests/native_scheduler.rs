@@ -2,7 +2,8 @@
 
 mod support;
 
-use mesos_perl::driver::{scheduler, SchedulerCall, SchedulerOptions, Status};
+use mesos_perl::backends::scheduler;
+use mesos_perl::driver::{SchedulerCall, SchedulerOptions, Status};
 use mesos_perl::proto::{self, scheduler as api, FrameworkId, FrameworkInfo, OfferId, SlaveId};
 use prost::Message;
 use std::sync::Arc;

@@ -3,8 +3,9 @@
 mod support;
 
 use log::{LevelFilter, Log, Metadata, Record};
+use mesos_perl::backends::{executor, scheduler};
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, scheduler, SchedulerDriver, SchedulerOptions};
+use mesos_perl::driver::{SchedulerDriver, SchedulerOptions};
 use mesos_perl::event::Event;
 use mesos_perl::proto;
 use prost::Message;

@@ -5,8 +5,9 @@
 mod support;
 mod tls_support;
 
+use mesos_perl::backends::{executor, scheduler};
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, scheduler, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::proto::{self, executor as executor_api, scheduler as api};
 use prost::Message;
 use rcgen::{ExtendedKeyUsagePurpose, KeyPair};

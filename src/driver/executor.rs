@@ -1,10 +1,7 @@
 //! The executor driver's trait and calls.
 
-use super::{Backend, DriverError, Half, Stat, Status};
-use crate::channel::Channel;
+use super::{Backend, DriverError, Stat, Status};
 use crate::event::DriverId;
-use crate::native;
-use std::sync::Arc;
 
 /// A call on a running driver. Byte vectors are encoded v0 messages of the type that the comment names.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,20 +33,4 @@ pub trait ExecutorDriver: Send + Sync {
     /// Ends the driver: sends what is queued and waits, bounded in time, until the agent has recorded the updates; joins threads.
     /// Idempotent. Dropping a driver closes it.
     fn close(&self);
-}
-
-/// Makes an executor's driver, which finds its agent by the environment variables that `environment` gives.
-/// `driver`: `native`, `libmesos`, or empty for the default.
-pub fn new(
-    driver: &str,
-    environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-    channel: Channel,
-) -> Result<Arc<dyn ExecutorDriver>, DriverError> {
-    let backend = Backend::choose(driver, Half::Executor)?;
-    #[cfg(feature = "libmesos")]
-    if backend == Backend::Libmesos {
-        return Ok(Arc::new(crate::libmesos::ExecutorDriver::new(environment, channel)?));
-    }
-    debug_assert_eq!(backend, Backend::Native);
-    Ok(Arc::new(native::ExecutorDriver::new(environment, channel)))
 }

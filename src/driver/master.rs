@@ -1,7 +1,7 @@
-//! What the `master` string of a scheduler driver may be. Parsing only; files are read by [`crate::native::detector::file`].
+//! What the `master` string of a scheduler driver may be. Parsing only; files are read by whoever looks for the leader.
 
+use super::address::{authority, split_authority, Secret};
 use super::DriverError;
-use crate::native::protocol::endpoint::{split_authority, Secret};
 use std::path::PathBuf;
 
 const EXPECTED: &str = "\"local\", \"host:port\", \"http://host:port\", \"https://host:port\", a comma-separated list of those \
@@ -56,14 +56,6 @@ impl std::fmt::Display for ZooKeeperUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let servers: Vec<String> = self.servers.iter().map(|(host, port)| authority(host, *port)).collect();
         write!(f, "zk://{}{}", servers.join(","), self.path)
-    }
-}
-
-/// `host:port`, an IPv6 address in brackets.
-pub fn authority(host: &str, port: u16) -> String {
-    match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
     }
 }
 

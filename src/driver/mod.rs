@@ -1,22 +1,23 @@
-//! What every driver shares, whatever speaks to Mesos beneath: the states, the calls, and the choice of a backend.
+//! What every driver shares, whatever speaks to Mesos beneath: the states, the calls, the checks of what a program gives.
 //!
 //! Calls take encoded messages (the bytes that Perl's objects encode to), never block on the network, and return the driver's
 //! [`Status`]. What becomes of a call is told by later events.
 
+pub mod address;
 pub mod backend;
 pub mod counters;
-pub mod embedded;
 pub mod executor;
 pub mod framework;
 pub mod framework_id_file;
 pub mod gate;
 pub mod lifecycle;
+pub mod limits;
 pub mod master;
 pub mod scheduler;
 pub mod stats;
 pub mod status;
 
-pub use backend::{Backend, Half};
+pub use backend::Backend;
 pub use executor::{ExecutorCall, ExecutorDriver};
 pub use scheduler::{SchedulerCall, SchedulerDriver, SchedulerOptions};
 pub use stats::Stat;

@@ -1,15 +1,9 @@
-//! The scheduler driver's trait and calls, and the choice of its backend.
+//! The scheduler driver's trait, options and calls.
 
-use super::embedded::EmbeddedSchedulerDriver;
-use super::master::Master;
 use super::{Backend, DriverError, Stat, Status};
-use crate::channel::Channel;
 use crate::event::DriverId;
-use crate::native;
-use crate::native::protocol::pipeline::WINDOW;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything but the channel that a scheduler driver is made from.
@@ -17,7 +11,7 @@ use std::time::Duration;
 pub struct SchedulerOptions {
     /// `native`, `libmesos`, or empty for the default.
     pub driver: String,
-    /// As the Perl program gave it; [`Master`] has the forms.
+    /// As the Perl program gave it; [`Master`](super::master::Master) has the forms.
     pub master: String,
     /// Encoded mesos.FrameworkInfo.
     pub framework: Vec<u8>,
@@ -39,57 +33,6 @@ pub struct SchedulerOptions {
     pub helper: PathBuf,
     /// For `local`: added to the environment of executors, below what the framework sets.
     pub executor_environment: BTreeMap<String, String>,
-}
-
-/// The most for `max_unanswered_calls`: a connection that closes with tens of thousands takes a 1.11 master with it.
-const MAX_WINDOW: usize = 1000;
-/// Calls that may wait behind the window unless set otherwise, and at most.
-const DEFAULT_QUEUED_CALLS: usize = 100_000;
-const MAX_QUEUED_CALLS: usize = 1_000_000_000;
-
-/// How many calls a driver may have under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    pub unanswered_calls: usize,
-    pub queued_calls: usize,
-}
-
-impl SchedulerOptions {
-    pub fn limits(&self) -> Result<Limits, DriverError> {
-        Ok(Limits {
-            unanswered_calls: bounded("max_unanswered_calls", self.max_unanswered_calls, WINDOW, MAX_WINDOW)?,
-            queued_calls: bounded(
-                "max_queued_calls",
-                self.max_queued_calls,
-                DEFAULT_QUEUED_CALLS,
-                MAX_QUEUED_CALLS,
-            )?,
-        })
-    }
-}
-
-/// A number from 1 to `most`.
-fn bounded(name: &'static str, given: Option<i64>, default: usize, most: usize) -> Result<usize, DriverError> {
-    let Some(given) = given else { return Ok(default) };
-    match usize::try_from(given) {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(DriverError::Argument {
-            name,
-            problem: format!("expected 1 to {most}, got {given}"),
-        }),
-    }
-}
-
-/// How long to wait for a master: nothing, for ever, is 0, or more than time can be.
-pub fn master_timeout(seconds: f64) -> Result<Option<Duration>, DriverError> {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(limit) => Ok(Some(limit).filter(|limit| !limit.is_zero())),
-        Err(_) if seconds > 0.0 => Ok(None),
-        Err(_) => Err(DriverError::Argument {
-            name: "master_timeout",
-            problem: format!("expected a number of seconds, 0 for no limit, got {seconds}"),
-        }),
-    }
 }
 
 /// A call on a running driver. Byte vectors are encoded v0 messages of the type that the comment names.
@@ -191,35 +134,4 @@ pub trait SchedulerDriver: Send + Sync {
     /// Ends the driver: sends what is queued (bounded in time), closes connections and joins threads. No TEARDOWN unless stopped.
     /// No event is queued afterwards. Idempotent. Dropping a driver closes it.
     fn close(&self);
-}
-
-/// Makes the driver that `options.master` asks for. Its events go into `channel`. Settings come from the process's environment.
-pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
-    let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
-    with_environment(options, channel, environment)
-}
-
-/// The same, where `environment` gives the value of a variable.
-pub fn with_environment(
-    options: SchedulerOptions,
-    channel: Channel,
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
-    let backend = Backend::for_scheduler(&options.driver, &options.master)?;
-    #[cfg(feature = "libmesos")]
-    if backend == Backend::Libmesos {
-        // Its own errors for these come late; the forms that only libmesos resolves are its own to judge.
-        if !["zk://", "file://"].iter().any(|scheme| options.master.starts_with(scheme)) {
-            Master::parse(&options.master)?;
-        }
-        return Ok(Arc::new(crate::libmesos::SchedulerDriver::new(options, channel)?));
-    }
-    debug_assert_eq!(backend, Backend::Native);
-    match Master::parse(&options.master)? {
-        Master::Local => Ok(Arc::new(EmbeddedSchedulerDriver::new(options, channel, environment)?)),
-        master => {
-            let source = native::Source::new(master, environment)?;
-            Ok(Arc::new(native::SchedulerDriver::new(source, options, channel)?))
-        }
-    }
 }

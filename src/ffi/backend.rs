@@ -4,7 +4,7 @@ use super::bytes::MesosBytes;
 use super::error::{FfiError, MesosCode};
 use super::guard::guard;
 use super::handle;
-use crate::driver::backend::built_in;
+use crate::backends::choice::built_in;
 
 /// A backend of the drivers. Strings are lent for ever.
 #[repr(C)]

@@ -6,6 +6,7 @@ use super::error::MesosCode;
 use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
 use super::stats::MesosStats;
+use crate::backends;
 use crate::driver::{self, ExecutorCall, ExecutorDriver, Status};
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub extern "C" fn mesos_executor_driver_new(
         let (channel, driver, result) = unsafe { (handle::get(channel)?, driver.to_text(), handle::out(result)?) };
         let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
         *result = handle::give(MesosExecutorDriver {
-            driver: driver::executor::new(&driver, environment, channel.channel.clone())?,
+            driver: backends::executor::new(&driver, environment, channel.channel.clone())?,
             creator: Creator::this_process(),
         });
         Ok(())

@@ -6,6 +6,7 @@ use super::error::MesosCode;
 use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
 use super::stats::MesosStats;
+use crate::backends;
 use crate::driver::{self, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use std::ffi::{c_int, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -91,7 +92,7 @@ pub extern "C" fn mesos_scheduler_driver_new(
                 framework: given.framework.to_vec(),
                 credential: (!credential.is_empty()).then_some(credential),
                 implicit_acknowledgements: given.implicit_acknowledgements,
-                master_timeout: driver::scheduler::master_timeout(given.master_timeout)?,
+                master_timeout: driver::limits::master_timeout(given.master_timeout)?,
                 framework_id_file: (!framework_id_file.is_empty()).then(|| OsString::from_vec(framework_id_file).into()),
                 reconcile_on_registration: given.reconcile_on_registration,
                 max_unanswered_calls: Some(given.max_unanswered_calls),
@@ -110,7 +111,7 @@ pub extern "C" fn mesos_scheduler_driver_new(
             (handle::get(channel)?, handle::out(result)?, options)
         };
         *result = handle::give(MesosSchedulerDriver {
-            driver: driver::scheduler::new(options, channel.channel.clone())?,
+            driver: backends::scheduler::new(options, channel.channel.clone())?,
             creator: Creator::this_process(),
         });
         Ok(())

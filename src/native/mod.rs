@@ -24,6 +24,7 @@ pub mod machine;
 pub mod protocol;
 pub mod scheduler;
 pub mod tls;
+pub mod transport;
 pub mod wire;
 
 #[cfg(test)]

@@ -434,7 +434,9 @@ mod tests {
                     continue;
                 }
                 let again = if executor {
-                    executor::Call::decode(body).expect("call").encode_to_vec()
+                    crate::native::executor::wire::Call::decode(body)
+                        .expect("call")
+                        .encode_to_vec()
                 } else {
                     scheduler::Call::decode(body).expect("call").encode_to_vec()
                 };

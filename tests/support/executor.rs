@@ -1,8 +1,9 @@
 //! An executor as a process: what an agent starts a test program for once more.
 
 use super::{bytes, expect, message, next_event};
+use mesos_perl::backends::executor;
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{executor, ExecutorCall, ExecutorDriver, Status};
+use mesos_perl::driver::{ExecutorCall, ExecutorDriver, Status};
 use mesos_perl::event::Event;
 use mesos_perl::proto::{TaskId, TaskInfo, TaskState, TaskStatus};
 use prost::Message;

@@ -3,8 +3,9 @@
 use super::agents::{number, Agents};
 use super::scheduler::acknowledge;
 use super::{message, wait_for};
+use mesos_perl::backends::scheduler;
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{scheduler, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::proto::{FrameworkInfo, TaskStatus};
 use prost::Message;

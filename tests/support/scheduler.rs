@@ -1,8 +1,9 @@
 //! A scripted master: its events, the calls of a framework, and a driver on it.
 
 use super::{Connection, Request, Server};
+use mesos_perl::backends::scheduler;
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{scheduler, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::proto::{self, scheduler as api, FrameworkId, FrameworkInfo, OfferId, SlaveId, TaskId, TaskState, TaskStatus};
 use prost::Message;

@@ -3,11 +3,13 @@
 pub mod file;
 pub mod zookeeper;
 
-use super::protocol::endpoint::{Endpoint, Secret};
 use super::protocol::servers::Standalone;
 use super::tls::{enabled, Settings, Tls};
-use crate::driver::master::{authority, Master, Scheme, ZooKeeperUrl};
+use crate::driver::address::authority;
+use crate::driver::address::Secret;
+use crate::driver::master::{Master, Scheme, ZooKeeperUrl};
 use crate::driver::DriverError;
+use crate::native::protocol::endpoint::Endpoint;
 use std::fmt;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 

@@ -1,8 +1,9 @@
 //! What an agent tells an executor by its environment.
 
 use super::duration;
+use crate::driver::address::split_authority;
 use crate::driver::DriverError;
-use crate::native::protocol::endpoint::{split_authority, Endpoint};
+use crate::native::protocol::endpoint::Endpoint;
 use crate::native::tls::{self, Settings, Tls};
 use std::path::PathBuf;
 use std::time::Duration;

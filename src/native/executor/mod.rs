@@ -7,7 +7,8 @@ pub mod wire;
 
 use super::executor::environment::Environment;
 use super::executor::machine::{complete, Command, ExecutorMachine};
-use super::io::handle::{self, Handle};
+use super::io::handle::Handle;
+use super::protocol::backoff::seed;
 use crate::channel::Channel;
 use crate::driver::counters::Counters;
 use crate::driver::lifecycle::Lifecycle;
@@ -111,7 +112,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
             let weak: Weak<Core> = Arc::downgrade(&core);
             let owner: Weak<dyn EventOwner> = weak;
             let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
-            let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), handle::seed());
+            let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), seed());
             self.handle().launch("mesos-executor", machine, emit, kill_process_group)?;
         }
         Ok(transition.status)

@@ -5,6 +5,7 @@ use crate::channel::{weight_of, Channel};
 use crate::native::detector::{self, Detection};
 use crate::native::machine::{Action, Emission, Link, Machine, Now};
 use crate::native::protocol::endpoint::Endpoint;
+use crate::native::transport::Transport;
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
@@ -20,10 +21,6 @@ use tokio::sync::oneshot;
 
 /// Bytes that one read takes.
 const READ_SIZE: usize = 64 << 10;
-
-/// A connected byte stream.
-pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
 

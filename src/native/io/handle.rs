@@ -10,7 +10,6 @@ use crate::native::machine::{Emission, Machine};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
 
 /// Shared by a driver and its thread. `C` are the machine's commands.
 pub struct Handle<C> {
@@ -98,17 +97,6 @@ impl<C: Send + 'static> Handle<C> {
             let _ = thread.join();
         }
         *lock(&self.commands) = None;
-    }
-}
-
-/// A seed for jitter. It is no secret: without random numbers the clock will do.
-pub fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::getrandom(&mut bytes) {
-        Ok(()) => u64::from_ne_bytes(bytes),
-        Err(_) => SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(1, |d| d.as_nanos() as u64),
     }
 }
 

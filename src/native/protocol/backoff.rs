@@ -1,6 +1,6 @@
 //! When to try again: at once, then after twice as long each time, with jitter, up to a cap.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The base of the first delay.
 const FIRST: Duration = Duration::from_millis(200);
@@ -48,6 +48,17 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// A seed for jitter. It is no secret: without random numbers the clock will do.
+pub fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::getrandom(&mut bytes) {
+        Ok(()) => u64::from_ne_bytes(bytes),
+        Err(_) => SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(1, |d| d.as_nanos() as u64),
     }
 }
 

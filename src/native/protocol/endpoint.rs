@@ -1,31 +1,11 @@
 //! Where an API is: host, port, path prefix, TLS, and the Authorization header that it asks for.
 
+use crate::driver::address::{authority, split_authority, Secret};
 use crate::native::tls::Tls;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use std::fmt;
 use std::path::PathBuf;
-
-/// A string that never shows up in logs or errors.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(value: impl Into<String>) -> Self {
-        Secret(value.into())
-    }
-
-    /// For the wire only.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// One server of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +64,7 @@ impl Endpoint {
     }
 
     pub fn with_bearer(mut self, token: &str) -> Self {
-        self.authorization = Some(Secret(format!("Bearer {token}")));
+        self.authorization = Some(Secret::new(format!("Bearer {token}")));
         self
     }
 
@@ -96,16 +76,12 @@ impl Endpoint {
     /// An Authorization header's value for HTTP Basic.
     pub fn basic(principal: &str, secret: &str) -> Secret {
         let encoded = STANDARD.encode(format!("{principal}:{secret}"));
-        Secret(format!("Basic {encoded}"))
+        Secret::new(format!("Basic {encoded}"))
     }
 
     /// `host:port`, an IPv6 address in brackets.
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        authority(&self.host, self.port)
     }
 
     /// Where a `Location` header leads: `//host:port/path` from a master that does not lead, or a URL.
@@ -143,20 +119,6 @@ impl fmt::Display for Endpoint {
             false => f.write_str(&self.authority()),
         }
     }
-}
-
-/// `host:port` or `[ipv6]:port`; a port above 0.
-pub fn split_authority(text: &str) -> Option<(String, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let host = match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']')?,
-        None => host,
-    };
-    let port = port.parse().ok().filter(|&p| p > 0)?;
-    let plain = host
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'%'));
-    (plain && !host.is_empty()).then(|| (host.to_string(), port))
 }
 
 #[cfg(test)]

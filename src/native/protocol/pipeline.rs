@@ -1,11 +1,8 @@
 //! The calls of a session: sent in order on one connection, several before the first is answered, answered in order.
 
 use super::http::{Head, HttpError, Part, ResponseParser};
+use crate::driver::limits::WINDOW;
 use std::collections::VecDeque;
-
-/// How many calls may be unanswered unless set otherwise. A master pays about 13 KB for each, gains nothing beyond some dozens, and one that loses a
-/// connection with tens of thousands dies.
-pub const WINDOW: usize = 256;
 
 /// The longest part of an answer's body that is kept (for log lines and errors).
 const MAX_BODY: usize = 4096;

@@ -140,7 +140,7 @@ impl Session {
         self.phase == Phase::Subscribed
     }
 
-    /// How many calls may be unanswered; [`super::pipeline::WINDOW`] unless set.
+    /// How many calls may be unanswered; [`WINDOW`](crate::driver::limits::WINDOW) unless set.
     pub fn set_window(&mut self, window: usize) {
         self.calls.set_window(window);
     }

@@ -6,12 +6,13 @@ pub mod machine;
 pub mod registration;
 
 use super::detector::Source;
-use super::io::handle::{self, Handle};
-use super::protocol::endpoint::{Endpoint, Secret};
+use super::io::handle::Handle;
+use super::protocol::backoff::seed;
 use super::scheduler::calls::prepare;
 use super::scheduler::machine::{Command, Config, SchedulerMachine};
 use super::wire::{Credential, FrameworkInfo};
 use crate::channel::Channel;
+use crate::driver::address::Secret;
 use crate::driver::counters::Counters;
 use crate::driver::framework::with_id;
 use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
@@ -19,6 +20,7 @@ use crate::driver::lifecycle::Lifecycle;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use crate::message::fields;
+use crate::native::protocol::endpoint::Endpoint;
 use prost::Message;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -76,7 +78,7 @@ impl SchedulerDriver {
             store: store.map(|store| Box::new(store) as Box<dyn FrameworkIdStore>),
             known_id: Arc::clone(&known_id),
             counters: Arc::clone(&counters),
-            seed: handle::seed(),
+            seed: seed(),
         };
         Ok(SchedulerDriver {
             core: Arc::new(Core {

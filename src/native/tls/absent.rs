@@ -2,7 +2,7 @@
 
 use super::Settings;
 use crate::driver::DriverError;
-use crate::native::io::connection::Transport;
+use crate::native::transport::Transport;
 use std::io;
 use tokio::net::TcpStream;
 

@@ -3,7 +3,7 @@
 use super::settings::problem;
 use super::Settings;
 use crate::driver::DriverError;
-use crate::native::io::connection::Transport;
+use crate::native::transport::Transport;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, CryptoProvider};
 use rustls::pki_types::pem::PemObject;

@@ -1,6 +1,6 @@
 //! What masters write into ZooKeeper: ephemeral nodes with a sequence number; the smallest one leads.
 
-use crate::native::protocol::endpoint::split_authority;
+use crate::driver::address::split_authority;
 use crate::proto::MasterInfo;
 use prost::Message;
 use std::net::Ipv4Addr;
@@ -62,7 +62,7 @@ fn from_pid(pid: &str) -> Option<(String, u16)> {
 
 /// A host and a port that came apart.
 fn joined(host: &str, port: u64) -> Option<(String, u16)> {
-    let authority = crate::driver::master::authority(host, u16::try_from(port).ok()?);
+    let authority = crate::driver::address::authority(host, u16::try_from(port).ok()?);
     split_authority(&authority)
 }
 

@@ -7,8 +7,7 @@ pub mod protocol;
 
 use super::Detection;
 use crate::driver::master::ZooKeeperUrl;
-use crate::native::io::handle::seed;
-use crate::native::protocol::backoff::{Backoff, Random};
+use crate::native::protocol::backoff::{seed, Backoff, Random};
 use crate::native::protocol::endpoint::Endpoint;
 use bytes::BytesMut;
 use protocol::{Operation, Reader, Reply};

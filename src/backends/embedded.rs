@@ -1,7 +1,7 @@
 //! `master => 'local'`: a native driver together with the cluster that it talks to. Each driver has its own cluster.
 
-use super::{DriverError, SchedulerCall, SchedulerDriver, SchedulerOptions, Stat, Status};
 use crate::channel::Channel;
+use crate::driver::{DriverError, SchedulerCall, SchedulerDriver, SchedulerOptions, Stat, Status};
 use crate::event::DriverId;
 use crate::local::{BadSetting, Cluster, Config, StartError};
 use crate::native;
