@@ -35,11 +35,12 @@ dup_magic(pTHX_ MAGIC *mg, CLONE_PARAMS *params)
 #define DUP_MAGIC NULL
 #endif
 
-#define TYPE(variable, name, c_name)                                                              \
-    static void free_##variable(void *handle) { mesos_##variable##_free((c_name *)handle); }     \
-    mesos_type mesos_##variable##_type = {                                                        \
-        { NULL, NULL, NULL, NULL, free_magic, NULL, DUP_MAGIC, NULL }, name, free_##variable      \
-    };
+#define TYPE(variable, name, c_name)               \
+    static void free_##variable(void *handle)      \
+    {                                              \
+        mesos_##variable##_free((c_name *)handle); \
+    }                                              \
+    mesos_type mesos_##variable##_type = {{NULL, NULL, NULL, NULL, free_magic, NULL, DUP_MAGIC, NULL}, name, free_##variable};
 
 TYPE(channel, "Mesos::Channel", MesosChannel)
 TYPE(dispatcher, "Mesos::Dispatcher", MesosDispatcher)
@@ -83,8 +84,8 @@ mesos_handle(pTHX_ SV *self, mesos_type *type)
     MAGIC *mg = find(aTHX_ self, type);
     if (!mg)
         mesos_message_croak(aTHX_ sv_2mortal(SvOK(self)
-            ? newSVpvf("expected an object of %s, got %" SVf, type->name, SVfARG(self))
-            : newSVpvf("expected an object of %s, got undef", type->name)));
+                                                 ? newSVpvf("expected an object of %s, got %" SVf, type->name, SVfARG(self))
+                                                 : newSVpvf("expected an object of %s, got undef", type->name)));
     if (!mg->mg_ptr)
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("this %s is closed, or belongs to another thread", type->name)));
     return mg->mg_ptr;
@@ -150,7 +151,7 @@ mesos_driver_id(pTHX_ SV *self)
 MesosBytes
 mesos_bytes(pTHX_ SV *sv)
 {
-    MesosBytes bytes = { NULL, 0 };
+    MesosBytes bytes = {NULL, 0};
     SvGETMAGIC(sv);
     if (SvOK(sv)) {
         STRLEN len;
@@ -200,7 +201,7 @@ mesos_bytes_list(pTHX_ SV *array)
 MesosBytes
 mesos_encode(pTHX_ const char *class, SV *value)
 {
-    MesosBytes none = { NULL, 0 };
+    MesosBytes none = {NULL, 0};
     SvGETMAGIC(value);
     return SvOK(value) ? mesos_bytes(aTHX_ mesos_message_encode_named(aTHX_ class, value)) : none;
 }
@@ -251,13 +252,13 @@ mesos_event_arg_sv(pTHX_ MesosEvent *event, size_t index)
     size_t i;
     mesos_check(aTHX_ mesos_event_arg(event, index, &arg));
     if (!arg.is_list)
-        return item_sv(aTHX_ &arg, mesos_event_item(event, index, 0));
+        return item_sv(aTHX_ & arg, mesos_event_item(event, index, 0));
     list = newAV();
     reference = sv_2mortal(newRV_noinc((SV *)list));
     if (arg.count)
         av_extend(list, arg.count - 1);
     for (i = 0; i < arg.count; i++)
-        av_push(list, SvREFCNT_inc(item_sv(aTHX_ &arg, mesos_event_item(event, index, i))));
+        av_push(list, SvREFCNT_inc(item_sv(aTHX_ & arg, mesos_event_item(event, index, i))));
     return reference;
 }
 
@@ -271,7 +272,7 @@ mesos_option(pTHX_ HV *options, const char *name)
 SV *
 mesos_stats_sv(pTHX_ MesosStats *stats)
 {
-    static const char *const groups[] = { "events", "calls", "answers" };
+    static const char *const groups[] = {"events", "calls", "answers"};
     HV *all = newHV();
     size_t i, count = mesos_stats_count(stats);
     for (i = 0; i < sizeof groups / sizeof *groups; i++)

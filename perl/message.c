@@ -12,13 +12,15 @@ START_MY_CXT
 
 /* --- the state ----------------------------------------------------------------------------------------------------------------- */
 
-MessageState *mesos_message_state(pTHX)
+MessageState *
+mesos_message_state(pTHX)
 {
     dMY_CXT;
     return &MY_CXT;
 }
 
-void mesos_message_forget_strings(pTHX)
+void
+mesos_message_forget_strings(pTHX)
 {
     MessageState *state = mesos_message_state(aTHX);
     size_t i;
@@ -28,7 +30,8 @@ void mesos_message_forget_strings(pTHX)
 }
 
 /* Ends the state of an interpreter: late, when its objects have had their DESTROY. */
-static int release(pTHX_ SV *owner, MAGIC *magic)
+static int
+release(pTHX_ SV *owner, MAGIC *magic)
 {
     MessageState *state = mesos_message_state(aTHX);
     size_t i;
@@ -51,11 +54,12 @@ static int release(pTHX_ SV *owner, MAGIC *magic)
     return 0;
 }
 
-static const MGVTBL released = { NULL, NULL, NULL, NULL, release, NULL, NULL, NULL };
+static const MGVTBL released = {NULL, NULL, NULL, NULL, release, NULL, NULL, NULL};
 
 /* Makes the state of this interpreter, whatever was in it before: nothing, or a bitwise copy of the parent thread's, whose things
  * are the parent's. */
-static void prepare(pTHX)
+static void
+prepare(pTHX)
 {
     MessageState *state = mesos_message_state(aTHX);
     const MesosSchema *schema = mesos_schema();
@@ -76,7 +80,8 @@ static void prepare(pTHX)
     }
 }
 
-void mesos_boot_messages(pTHX)
+void
+mesos_boot_messages(pTHX)
 {
     SV *owner;
     MY_CXT_INIT;
@@ -88,7 +93,8 @@ void mesos_boot_messages(pTHX)
     (void)hv_stores(PL_modglobal, MY_CXT_KEY, owner);
 }
 
-void mesos_message_clone(pTHX)
+void
+mesos_message_clone(pTHX)
 {
 #ifdef USE_ITHREADS
     MY_CXT_CLONE;
@@ -97,7 +103,8 @@ void mesos_message_clone(pTHX)
 #endif
 }
 
-HV *mesos_message_stash(pTHX_ MessageState *state, uint32_t class_id)
+HV *
+mesos_message_stash(pTHX_ MessageState *state, uint32_t class_id)
 {
     HV *stash = state->stashes[class_id];
     if (!stash) {
@@ -110,14 +117,16 @@ HV *mesos_message_stash(pTHX_ MessageState *state, uint32_t class_id)
 
 /* --- errors -------------------------------------------------------------------------------------------------------------------- */
 
-SV *mesos_message_text(pTHX_ MesosBytes bytes)
+SV *
+mesos_message_text(pTHX_ MesosBytes bytes)
 {
     SV *text = newSVpvn_flags((const char *)bytes.data, bytes.len, SVs_TEMP);
     sv_utf8_decode(text);
     return text;
 }
 
-void mesos_message_croak(pTHX_ SV *text)
+void
+mesos_message_croak(pTHX_ SV *text)
 {
     dSP;
     PUSHMARK(SP);
@@ -128,7 +137,8 @@ void mesos_message_croak(pTHX_ SV *text)
     Perl_croak(aTHX_ "%" SVf, SVfARG(text));
 }
 
-void mesos_message_croak_last(pTHX)
+void
+mesos_message_croak_last(pTHX)
 {
     mesos_message_croak(aTHX_ mesos_message_text(aTHX_ mesos_error_message()));
 }
@@ -140,7 +150,8 @@ void mesos_message_croak_last(pTHX)
  * hv_store_ent would look for the key in the hash, and for its shared string in the interpreter's table of all of them: together
  * more than half of the time of a decoding. Here both are known. This is what hv.c does otherwise, in the Perls whose hash entries
  * are known to be such; in all others, or when Perl has no free entry at hand, hv_store_ent it is. */
-PERL_STATIC_INLINE void add(pTHX_ HV *hash, const MessageKey *key, SV *value)
+PERL_STATIC_INLINE void
+add(pTHX_ HV *hash, const MessageKey *key, SV *value)
 {
 #if PERL_VERSION >= 18 && PERL_VERSION <= 40 && !defined(PURIFY) && !defined(MESOS_PLAIN_HASHES)
     void **const entries = &PL_body_roots[SVt_NULL];
@@ -160,19 +171,22 @@ PERL_STATIC_INLINE void add(pTHX_ HV *hash, const MessageKey *key, SV *value)
 }
 
 /* Puts a new value into the open message under the token's key, or at the end of the open list, which has room for it. */
-#define PLACE(value)                                                                                                                 \
-    STMT_START {                                                                                                                     \
-        SV *const value_ = (value);                                                                                                  \
-        if (token->key) {                                                                                                            \
-            add(aTHX_ (HV *)open, state->keys + token->key, value_);                                                                 \
-        } else {                                                                                                                     \
-            AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = value_;                                                                     \
-        }                                                                                                                            \
-    } STMT_END
+#define PLACE(value)                                                 \
+    STMT_START                                                       \
+    {                                                                \
+        SV *const value_ = (value);                                  \
+        if (token->key) {                                            \
+            add(aTHX_(HV *) open, state->keys + token->key, value_); \
+        } else {                                                     \
+            AvARRAY((AV *)open)[++AvFILLp((AV *)open)] = value_;     \
+        }                                                            \
+    }                                                                \
+    STMT_END
 
 /* An empty hash with the smallest table that holds `count` keys: most messages have one to three fields, and Perl's own first table
  * has eight buckets. As hv.c does for itself in newHVhv, but without calloc, which passes by malloc's cache. */
-PERL_STATIC_INLINE HV *sized_hash(pTHX_ uint32_t count)
+PERL_STATIC_INLINE HV *
+sized_hash(pTHX_ uint32_t count)
 {
     HV *const hash = newHV();
     U32 buckets = 1;
@@ -189,7 +203,8 @@ PERL_STATIC_INLINE HV *sized_hash(pTHX_ uint32_t count)
 }
 
 /* newSVpvn without its detours. Room for the NUL, and for the count of a copy-on-write buffer. */
-PERL_STATIC_INLINE SV *string(pTHX_ const char *bytes, STRLEN length)
+PERL_STATIC_INLINE SV *
+string(pTHX_ const char *bytes, STRLEN length)
 {
     SV *const value = newSV_type(SVt_PV);
     const STRLEN size = length < 14 ? 16 : length + 2;
@@ -208,7 +223,8 @@ PERL_STATIC_INLINE SV *string(pTHX_ const char *bytes, STRLEN length)
 #define LONGEST_SHARED 64
 
 /* A number that differs for most different strings: of their lengths, first and last bytes. Never 0. */
-PERL_STATIC_INLINE U32 mark_of(const char *bytes, STRLEN length)
+PERL_STATIC_INLINE U32
+mark_of(const char *bytes, STRLEN length)
 {
     U64 first = 0, last = 0, mark;
     if (length >= 8) {
@@ -226,7 +242,8 @@ PERL_STATIC_INLINE U32 mark_of(const char *bytes, STRLEN length)
 /* A string value. In offers and updates most are the same again and again: names of resources and roles, ids of agents. What has
  * come twice is from then on one of Perl's shared strings, as the keys of hashes are: a count instead of an allocation each time.
  * To Perl code it looks as any other, and is copied when it is changed. */
-PERL_STATIC_INLINE SV *shared_string(pTHX_ MessageState *state, const char *bytes, STRLEN length)
+PERL_STATIC_INLINE SV *
+shared_string(pTHX_ MessageState *state, const char *bytes, STRLEN length)
 {
     U32 mark;
     MessageString *known;
@@ -255,7 +272,8 @@ PERL_STATIC_INLINE SV *shared_string(pTHX_ MessageState *state, const char *byte
 #endif
 
 /* newRV_noinc, inline. */
-PERL_STATIC_INLINE SV *refer(pTHX_ SV *to)
+PERL_STATIC_INLINE SV *
+refer(pTHX_ SV *to)
 {
     SV *const reference = newSV_type(REFERENCE_TYPE);
     SvRV_set(reference, to);
@@ -264,9 +282,10 @@ PERL_STATIC_INLINE SV *refer(pTHX_ SV *to)
 }
 
 /* A reference to a new object; takes over the hash. */
-PERL_STATIC_INLINE SV *object(pTHX_ HV *hash, HV *stash)
+PERL_STATIC_INLINE SV *
+object(pTHX_ HV *hash, HV *stash)
 {
-    SV *const reference = refer(aTHX_ (SV *)hash);
+    SV *const reference = refer(aTHX_(SV *) hash);
 #if PERL_VERSION >= 18
     /* What is left of sv_bless for a hash that nobody has seen yet. */
     SvOBJECT_on((SV *)hash);
@@ -278,29 +297,32 @@ PERL_STATIC_INLINE SV *object(pTHX_ HV *hash, HV *stash)
 }
 
 /* The name of an enum's value; a number that the enum does not know stays one. */
-static SV *enum_value(pTHX_ const MesosSchemaEnum *of, int64_t number)
+static SV *
+enum_value(pTHX_ const MesosSchemaEnum *of, int64_t number)
 {
     size_t i;
     for (i = 0; i < of->value_count; i++) {
         if (of->values[i].number == number)
-            return string(aTHX_ (const char *)of->values[i].name.data, of->values[i].name.len);
+            return string(aTHX_(const char *) of->values[i].name.data, of->values[i].name.len);
     }
     return newSViv((IV)number);
 }
 
 /* Makes the object that a tape describes. Nothing here can fail, or run Perl code. */
-static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes, const bool blessed)
+static SV *
+replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes, const bool blessed)
 {
     SV *around[2 * MESOS_MAX_DEPTH + 2];
     int depth = 0;
     SV *open = (SV *)sized_hash(aTHX_ token->count);
-    SV *result = blessed ? object(aTHX_ (HV *)open, stash) : refer(aTHX_ open);
+    SV *result = blessed ? object(aTHX_(HV *) open, stash) : refer(aTHX_ open);
 
     for (token++;; token++) {
         switch ((MesosTokenOp)token->op) {
         case MESOS_TOKEN_MESSAGE: {
             HV *const hash = sized_hash(aTHX_ token->count);
-            PLACE(blessed ? object(aTHX_ hash, mesos_message_stash(aTHX_ state, (uint32_t)token->value)) : refer(aTHX_ (SV *)hash));
+            PLACE(blessed ? object(aTHX_ hash, mesos_message_stash(aTHX_ state, (uint32_t)token->value))
+                          : refer(aTHX_(SV *) hash));
             around[depth++] = open;
             open = (SV *)hash;
             break;
@@ -309,7 +331,7 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
             AV *const list = newAV();
             if (token->count)
                 av_extend(list, (SSize_t)token->count - 1);
-            PLACE(refer(aTHX_ (SV *)list));
+            PLACE(refer(aTHX_(SV *) list));
             around[depth++] = open;
             open = (SV *)list;
             break;
@@ -341,7 +363,8 @@ static SV *replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token,
     }
 }
 
-SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length, uint32_t options)
+SV *
+mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes, STRLEN length, uint32_t options)
 {
     MessageState *state = mesos_message_state(aTHX);
     MesosBytes input;
@@ -366,12 +389,14 @@ SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *by
                   !(options & MESSAGE_UNBLESSED));
 }
 
-SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN length)
+SV *
+mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN length)
 {
     return mesos_message_decode_into(aTHX_ class_id, NULL, bytes, length, 0);
 }
 
-static uint32_t class_by_name(pTHX_ const char *name)
+static uint32_t
+class_by_name(pTHX_ const char *name)
 {
     MesosBytes text;
     uint32_t class_id;
@@ -382,12 +407,14 @@ static uint32_t class_by_name(pTHX_ const char *name)
     return class_id;
 }
 
-SV *mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length)
+SV *
+mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length)
 {
     return mesos_message_decode_sv(aTHX_ class_by_name(aTHX_ class_name), bytes, length);
 }
 
-SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value)
+SV *
+mesos_message_encode_named(pTHX_ const char *class_name, SV *value)
 {
     return mesos_message_encode_sv(aTHX_ class_by_name(aTHX_ class_name), value);
 }

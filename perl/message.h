@@ -75,9 +75,9 @@ typedef struct {
 /* One interpreter's part of the codec. */
 typedef struct {
     const MesosSchema *schema;
-    MessageKey *keys;    /* field names, one for each key of the schema */
-    HV **stashes;        /* of the message classes; NULL until first used */
-    AV **introspection;  /* of the message classes: what _pb_fields_list and its like return; NULL until first used */
+    MessageKey *keys;   /* field names, one for each key of the schema */
+    HV **stashes;       /* of the message classes; NULL until first used */
+    AV **introspection; /* of the message classes: what _pb_fields_list and its like return; NULL until first used */
     MesosDecoder *decoder;
     MessageString *strings; /* MESSAGE_STRINGS of them */
     /* What is being encoded. Encodings inside one another, by tied or overloaded values, stand one behind the other; the tops are

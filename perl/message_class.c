@@ -7,7 +7,8 @@
 #include "XSUB.h"
 #include "message.h"
 
-static SV *name_sv(pTHX_ MesosBytes name)
+static SV *
+name_sv(pTHX_ MesosBytes name)
 {
     return newSVpvn((const char *)name.data, name.len);
 }
@@ -15,12 +16,14 @@ static SV *name_sv(pTHX_ MesosBytes name)
 /* --- the methods; XSANY says which class, or which field of all classes ---------------------------------------------------------- */
 
 /* The options of a call from argument `from` on: pairs of a name and a truth. `method` is for errors. */
-static uint32_t options_of(pTHX_ I32 ax, I32 from, I32 items, const char *method, uint32_t allowed)
+static uint32_t
+options_of(pTHX_ I32 ax, I32 from, I32 items, const char *method, uint32_t allowed)
 {
     static const struct {
         const char *name;
         uint32_t option;
-    } known[] = { { "enum_names", MESSAGE_ENUM_NAMES }, { "reject_unknown", MESSAGE_REJECT_UNKNOWN }, { "unblessed", MESSAGE_UNBLESSED } };
+    } known[] = {
+        {"enum_names", MESSAGE_ENUM_NAMES}, {"reject_unknown", MESSAGE_REJECT_UNKNOWN}, {"unblessed", MESSAGE_UNBLESSED}};
     uint32_t options = 0;
     if ((items - from) % 2)
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%s: options are pairs of a name and a value", method)));
@@ -50,7 +53,8 @@ XS(mesos_xs_decode)
     SV *input;
     uint32_t options = 0;
     if (items < 2)
-        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("Usage: %.*s->decode($bytes, %%options)", (int)own.len, (const char *)own.data)));
+        mesos_message_croak(
+            aTHX_ sv_2mortal(newSVpvf("Usage: %.*s->decode($bytes, %%options)", (int)own.len, (const char *)own.data)));
     if (SvROK(ST(0)) && SvOBJECT(SvRV(ST(0)))) {
         stash = SvSTASH(SvRV(ST(0)));
     } else {
@@ -63,13 +67,13 @@ XS(mesos_xs_decode)
     input = ST(1);
     SvGETMAGIC(input);
     if (!SvOK(input))
-        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf(
-            "%.*s->decode: input is undefined: expected the bytes of a message", (int)own.len, (const char *)own.data)));
+        mesos_message_croak(aTHX_ sv_2mortal(
+            newSVpvf("%.*s->decode: input is undefined: expected the bytes of a message", (int)own.len, (const char *)own.data)));
     bytes = SvPV_nomg(input, length);
     if (SvUTF8(input))
-        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf(
-            "%.*s->decode: input is a wide-character string (utf8-flagged): a message is bytes", (int)own.len,
-            (const char *)own.data)));
+        mesos_message_croak(
+            aTHX_ sv_2mortal(newSVpvf("%.*s->decode: input is a wide-character string (utf8-flagged): a message is bytes",
+                                      (int)own.len, (const char *)own.data)));
     ST(0) = sv_2mortal(mesos_message_decode_into(aTHX_ class_id, stash, bytes, length, options));
     XSRETURN(1);
 }
@@ -100,12 +104,14 @@ XS(mesos_xs_encode)
     XSRETURN(1);
 }
 
-static const MesosSchemaField *field_of(MessageState *state, I32 index)
+static const MesosSchemaField *
+field_of(MessageState *state, I32 index)
 {
     return state->schema->fields + index;
 }
 
-static const MesosSchemaClass *class_of(MessageState *state, I32 index)
+static const MesosSchemaClass *
+class_of(MessageState *state, I32 index)
 {
     const MesosSchemaClass *of = state->schema->classes;
     while ((uint32_t)index >= of->first_field + of->field_count || (uint32_t)index < of->first_field)
@@ -114,7 +120,8 @@ static const MesosSchemaClass *class_of(MessageState *state, I32 index)
 }
 
 /* A new SV with the field's declared default, or NULL. */
-static SV *default_of(pTHX_ const MesosSchemaField *field)
+static SV *
+default_of(pTHX_ const MesosSchemaField *field)
 {
     switch (field->default_kind) {
     case MESOS_DEFAULT_INT:
@@ -127,7 +134,8 @@ static SV *default_of(pTHX_ const MesosSchemaField *field)
     return NULL;
 }
 
-static SV *get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *field)
+static SV *
+get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *field)
 {
     SV *const key = state->keys[field->key].name;
     HE *entry = hv_fetch_ent(hash, key, 0, SvSHARED_HASH(key));
@@ -141,7 +149,8 @@ static SV *get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *fiel
     return value ? sv_2mortal(value) : &PL_sv_undef;
 }
 
-static void set(pTHX_ MessageState *state, HV *hash, I32 index, SV *value)
+static void
+set(pTHX_ MessageState *state, HV *hash, I32 index, SV *value)
 {
     const MesosSchemaField *field = field_of(state, index);
     SV *const key = state->keys[field->key].name;
@@ -205,7 +214,8 @@ XS(mesos_xs_accessor)
 enum { FIELDS_LIST, FIELDS_BY_NAME, FIELDS_BY_NUMBER, ONEOFS, ONEOFS_REVERSE, INTROSPECTION };
 
 /* [ label, type, name, number, default ], as Google::ProtocolBuffers has it: the type is a number, or a class. */
-static SV *field_description(pTHX_ MessageState *state, const MesosSchemaField *field)
+static SV *
+field_description(pTHX_ MessageState *state, const MesosSchemaField *field)
 {
     AV *of = newAV();
     SV *fallback = default_of(aTHX_ field);
@@ -223,7 +233,8 @@ static SV *field_description(pTHX_ MessageState *state, const MesosSchemaField *
 }
 
 /* What the introspecting methods of a class return, made when one is first called. */
-static AV *introspection(pTHX_ MessageState *state, uint32_t class_id)
+static AV *
+introspection(pTHX_ MessageState *state, uint32_t class_id)
 {
     const MesosSchemaClass *const of = state->schema->classes + class_id;
     AV *made = state->introspection[class_id];
@@ -280,7 +291,8 @@ XS(mesos_xs_introspection)
 /* --- defining ---------------------------------------------------------------------------------------------------------------------- */
 
 /* A name below a class, in a buffer of ours. */
-static const char *qualified(pTHX_ SV *buffer, MesosBytes class_name, const char *prefix, const char *name, const char *suffix)
+static const char *
+qualified(pTHX_ SV *buffer, MesosBytes class_name, const char *prefix, const char *name, const char *suffix)
 {
     sv_setpvn(buffer, (const char *)class_name.data, class_name.len);
     sv_catpvf(buffer, "::%s%s%s", prefix, name, suffix);
@@ -288,13 +300,15 @@ static const char *qualified(pTHX_ SV *buffer, MesosBytes class_name, const char
 }
 
 /* Whether somebody else has made the class. */
-static bool is_defined(pTHX_ MesosBytes class_name)
+static bool
+is_defined(pTHX_ MesosBytes class_name)
 {
     HV *stash = gv_stashpvn((const char *)class_name.data, (U32)class_name.len, 0);
     return stash && gv_fetchmethod_autoload(stash, "_pb_fields_list", FALSE);
 }
 
-static void inherit(pTHX_ SV *buffer, MesosBytes class_name, const char *const *bases)
+static void
+inherit(pTHX_ SV *buffer, MesosBytes class_name, const char *const *bases)
 {
     AV *isa = get_av(qualified(aTHX_ buffer, class_name, "", "ISA", ""), GV_ADD | GV_ADDMULTI);
     av_clear(isa);
@@ -303,7 +317,8 @@ static void inherit(pTHX_ SV *buffer, MesosBytes class_name, const char *const *
     SvSETMAGIC((SV *)isa);
 }
 
-static void method(pTHX_ SV *buffer, MesosBytes class_name, const char *name, XSUBADDR_t body, I32 any)
+static void
+method(pTHX_ SV *buffer, MesosBytes class_name, const char *name, XSUBADDR_t body, I32 any)
 {
     CV *code = newXS((char *)qualified(aTHX_ buffer, class_name, "", name, ""), body, __FILE__);
     CvXSUBANY(code).any_i32 = any;
@@ -311,7 +326,8 @@ static void method(pTHX_ SV *buffer, MesosBytes class_name, const char *name, XS
 
 /* The accessor, by the field's name and as _NAME_accessor. get and set are methods of all messages: those fields have the second
  * only, as with Class::Accessor. */
-static void accessor(pTHX_ SV *buffer, MesosBytes class_name, const char *name, I32 field)
+static void
+accessor(pTHX_ SV *buffer, MesosBytes class_name, const char *name, I32 field)
 {
     GV *alias;
     CV *code = newXS((char *)qualified(aTHX_ buffer, class_name, "_", name, "_accessor"), mesos_xs_accessor, __FILE__);
@@ -327,9 +343,10 @@ static void accessor(pTHX_ SV *buffer, MesosBytes class_name, const char *name, 
     mro_method_changed_in(GvSTASH(alias));
 }
 
-static void define_message(pTHX_ MessageState *state, uint32_t class_id, SV *buffer)
+static void
+define_message(pTHX_ MessageState *state, uint32_t class_id, SV *buffer)
 {
-    static const char *const bases[] = { "Mesos::Message", "Google::ProtocolBuffers::Message", "Class::Accessor", NULL };
+    static const char *const bases[] = {"Mesos::Message", "Google::ProtocolBuffers::Message", "Class::Accessor", NULL};
     const MesosSchemaClass *const of = state->schema->classes + class_id;
     const I32 any = (I32)class_id * INTROSPECTION;
     uint32_t i;
@@ -349,9 +366,10 @@ static void define_message(pTHX_ MessageState *state, uint32_t class_id, SV *buf
         accessor(aTHX_ buffer, of->perl, SvPVX(state->keys[state->schema->fields[i].key].name), (I32)i);
 }
 
-static void define_enum(pTHX_ const MesosSchemaEnum *of, SV *buffer)
+static void
+define_enum(pTHX_ const MesosSchemaEnum *of, SV *buffer)
 {
-    static const char *const bases[] = { "Mesos::Enum", "Google::ProtocolBuffers::Enum", NULL };
+    static const char *const bases[] = {"Mesos::Enum", "Google::ProtocolBuffers::Enum", NULL};
     HV *stash, *tags;
     AV *names, *exported, *fields;
     size_t i;
@@ -377,7 +395,8 @@ static void define_enum(pTHX_ const MesosSchemaEnum *of, SV *buffer)
     newCONSTSUB(stash, "_pb_fields_list", newRV_noinc((SV *)fields));
 }
 
-void mesos_message_define_classes(pTHX)
+void
+mesos_message_define_classes(pTHX)
 {
     MessageState *state = mesos_message_state(aTHX);
     SV *buffer = newSVpvn_flags("", 0, SVs_TEMP);

@@ -29,14 +29,16 @@ typedef struct {
 
 /* --- tokens -------------------------------------------------------------------------------------------------------------------- */
 
-static void grow_tape(pTHX_ MessageState *state)
+static void
+grow_tape(pTHX_ MessageState *state)
 {
     IV size = state->tape_size ? state->tape_size * 2 : 256;
     Renew(state->tape, size, MesosPerlToken);
     state->tape_size = size;
 }
 
-PERL_STATIC_INLINE void push_token(pTHX_ Walk *walk, uint32_t op, uint32_t field, uint64_t value, uint64_t length)
+PERL_STATIC_INLINE void
+push_token(pTHX_ Walk *walk, uint32_t op, uint32_t field, uint64_t value, uint64_t length)
 {
     MessageState *const state = walk->state;
     MesosPerlToken *token;
@@ -52,7 +54,8 @@ PERL_STATIC_INLINE void push_token(pTHX_ Walk *walk, uint32_t op, uint32_t field
 #define PUSH(op, field, value, length) push_token(aTHX_ walk, (op), (field), (value), (length))
 
 /* A token with a copy of the bytes. */
-static void push_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char *bytes, STRLEN length)
+static void
+push_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char *bytes, STRLEN length)
 {
     MessageState *state = walk->state;
     IV start = state->arena_top;
@@ -71,23 +74,27 @@ static void push_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char
 /* --- what a value is ----------------------------------------------------------------------------------------------------------- */
 
 /* Before Perl code runs: it must not free what we are in. */
-static void keep_open(pTHX_ Walk *walk)
+static void
+keep_open(pTHX_ Walk *walk)
 {
     for (; walk->kept < walk->depth; walk->kept++)
         sv_2mortal(SvREFCNT_inc_simple_NN(walk->open[walk->kept]));
 }
 
 /* The value behind get magic. */
-#define RESOLVE(sv)                                                                                                                  \
-    STMT_START {                                                                                                                     \
-        if (SvGMAGICAL(sv)) {                                                                                                        \
-            keep_open(aTHX_ walk);                                                                                                   \
-            sv_2mortal(SvREFCNT_inc_simple_NN(sv));                                                                                  \
-            mg_get(sv);                                                                                                              \
-        }                                                                                                                            \
-    } STMT_END
+#define RESOLVE(sv)                                 \
+    STMT_START                                      \
+    {                                               \
+        if (SvGMAGICAL(sv)) {                       \
+            keep_open(aTHX_ walk);                  \
+            sv_2mortal(SvREFCNT_inc_simple_NN(sv)); \
+            mg_get(sv);                             \
+        }                                           \
+    }                                               \
+    STMT_END
 
-static SV *overloaded(pTHX_ Walk *walk, SV *sv, int method)
+static SV *
+overloaded(pTHX_ Walk *walk, SV *sv, int method)
 {
     SV *result;
     keep_open(aTHX_ walk);
@@ -97,7 +104,8 @@ static SV *overloaded(pTHX_ Walk *walk, SV *sv, int method)
 }
 
 /* Ends the tape with what `sv` is, in words. Always false. */
-static bool push_wrong(pTHX_ Walk *walk, uint32_t field, SV *sv)
+static bool
+push_wrong(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
     if (!SvOK(sv)) {
         push_bytes(aTHX_ walk, MESOS_PERL_WRONG, field, STR_WITH_LEN("undef"));
@@ -117,7 +125,8 @@ static bool push_wrong(pTHX_ Walk *walk, uint32_t field, SV *sv)
 
 /* --- values -------------------------------------------------------------------------------------------------------------------- */
 
-static bool push_string(pTHX_ Walk *walk, uint32_t field, SV *sv)
+static bool
+push_string(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
     STRLEN length;
     const char *text;
@@ -134,7 +143,8 @@ static bool push_string(pTHX_ Walk *walk, uint32_t field, SV *sv)
 }
 
 /* Whether this is the name of a value of the enum field; then also its number. */
-static bool enum_number(const MesosSchema *schema, uint32_t field, const char *name, STRLEN length, int32_t *number)
+static bool
+enum_number(const MesosSchema *schema, uint32_t field, const char *name, STRLEN length, int32_t *number)
 {
     const MesosSchemaEnum *of;
     size_t i;
@@ -150,7 +160,8 @@ static bool enum_number(const MesosSchema *schema, uint32_t field, const char *n
     return FALSE;
 }
 
-static bool push_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
+static bool
+push_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
     if (SvROK(sv)) {
         SV *number = SvAMAGIC(sv) ? overloaded(aTHX_ walk, sv, numer_amg) : NULL;
@@ -180,7 +191,8 @@ static bool push_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
     return TRUE;
 }
 
-static bool push_truth(pTHX_ Walk *walk, uint32_t field, SV *sv)
+static bool
+push_truth(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
     if (SvROK(sv) && SvAMAGIC(sv)) {
         SV *truth = overloaded(aTHX_ walk, sv, bool__amg);
@@ -192,7 +204,8 @@ static bool push_truth(pTHX_ Walk *walk, uint32_t field, SV *sv)
 }
 
 /* The hash that `sv` refers to, or claims to by overloading; NULL if there is none. */
-static HV *hash_of(pTHX_ Walk *walk, SV *sv)
+static HV *
+hash_of(pTHX_ Walk *walk, SV *sv)
 {
     if (!SvROK(sv))
         return NULL;
@@ -206,7 +219,8 @@ static HV *hash_of(pTHX_ Walk *walk, SV *sv)
     return SvTYPE(SvRV(sv)) == SVt_PVHV ? (HV *)SvRV(sv) : NULL;
 }
 
-static AV *array_of(pTHX_ const MesosSchemaField *field, SV *sv)
+static AV *
+array_of(pTHX_ const MesosSchemaField *field, SV *sv)
 {
     if (!SvROK(sv) || SvTYPE(SvRV(sv)) != SVt_PVAV)
         return NULL;
@@ -216,7 +230,8 @@ static AV *array_of(pTHX_ const MesosSchemaField *field, SV *sv)
 
 static bool walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash);
 
-static bool walk_value(pTHX_ Walk *walk, uint32_t index, SV *sv)
+static bool
+walk_value(pTHX_ Walk *walk, uint32_t index, SV *sv)
 {
     const MesosSchemaField *const field = walk->state->schema->fields + index;
     switch (field->kind) {
@@ -243,12 +258,14 @@ static bool walk_value(pTHX_ Walk *walk, uint32_t index, SV *sv)
 
 /* --- containers ---------------------------------------------------------------------------------------------------------------- */
 
-static void enter(Walk *walk, SV *container)
+static void
+enter(Walk *walk, SV *container)
 {
     walk->open[walk->depth++] = container;
 }
 
-static void leave(Walk *walk)
+static void
+leave(Walk *walk)
 {
     if (walk->kept == walk->depth)
         walk->kept--;
@@ -256,7 +273,8 @@ static void leave(Walk *walk)
 }
 
 /* undef among the items of a repeated field: the empty value, with a warning. */
-static void push_undefined(pTHX_ Walk *walk, uint32_t index)
+static void
+push_undefined(pTHX_ Walk *walk, uint32_t index)
 {
     const MessageState *const state = walk->state;
     const MesosSchemaField *const field = state->schema->fields + index;
@@ -278,7 +296,8 @@ static void push_undefined(pTHX_ Walk *walk, uint32_t index)
 }
 
 /* The item of an array, or NULL. Looked up anew each time: Perl code may have changed the array. */
-static SV *item_of(pTHX_ Walk *walk, AV *array, SSize_t at)
+static SV *
+item_of(pTHX_ Walk *walk, AV *array, SSize_t at)
 {
     SV **item;
     if (SvRMAGICAL((SV *)array)) {
@@ -289,14 +308,16 @@ static SV *item_of(pTHX_ Walk *walk, AV *array, SSize_t at)
     return at <= AvFILLp(array) ? AvARRAY(array)[at] : NULL;
 }
 
-static SSize_t last_of(pTHX_ Walk *walk, AV *array)
+static SSize_t
+last_of(pTHX_ Walk *walk, AV *array)
 {
     if (SvRMAGICAL((SV *)array))
         keep_open(aTHX_ walk);
     return av_len(array);
 }
 
-static bool walk_list(pTHX_ Walk *walk, uint32_t index, AV *array)
+static bool
+walk_list(pTHX_ Walk *walk, uint32_t index, AV *array)
 {
     SSize_t at;
     enter(walk, (SV *)array);
@@ -321,7 +342,8 @@ static bool walk_list(pTHX_ Walk *walk, uint32_t index, AV *array)
 
 /* The value of a key, or NULL. Without magic the bucket is looked at directly: most fields of a message are not set, and a miss is
  * then one load. */
-static SV *value_of(pTHX_ Walk *walk, HV *hash, const MessageKey *of)
+static SV *
+value_of(pTHX_ Walk *walk, HV *hash, const MessageKey *of)
 {
     SV *const key = of->name;
     const U32 wanted = of->hash;
@@ -342,7 +364,8 @@ static SV *value_of(pTHX_ Walk *walk, HV *hash, const MessageKey *of)
     return NULL;
 }
 
-static bool is_field(const MessageState *state, const MesosSchemaClass *of, const char *name, STRLEN length)
+static bool
+is_field(const MessageState *state, const MesosSchemaClass *of, const char *name, STRLEN length)
 {
     uint32_t i;
     for (i = of->first_field; i < of->first_field + of->field_count; i++) {
@@ -354,7 +377,8 @@ static bool is_field(const MessageState *state, const MesosSchemaClass *of, cons
 }
 
 /* For the option: whether all keys are fields. If not, ends the tape with the first one, by the alphabet, that is none. */
-static bool push_unknown(pTHX_ Walk *walk, const MesosSchemaClass *of, HV *hash)
+static bool
+push_unknown(pTHX_ Walk *walk, const MesosSchemaClass *of, HV *hash)
 {
     HV *keys = hash;
     SV *first = NULL;
@@ -388,7 +412,8 @@ static bool push_unknown(pTHX_ Walk *walk, const MesosSchemaClass *of, HV *hash)
     return FALSE;
 }
 
-static bool walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
+static bool
+walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
 {
     const MesosSchema *const schema = walk->state->schema;
     const MesosSchemaClass *const of = schema->classes + class_id;
@@ -432,7 +457,8 @@ static bool walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
 
 /* --- the whole ----------------------------------------------------------------------------------------------------------------- */
 
-static void walk_root(pTHX_ Walk *walk, uint32_t class_id, SV *value)
+static void
+walk_root(pTHX_ Walk *walk, uint32_t class_id, SV *value)
 {
     HV *hash;
     SvGETMAGIC(value);
@@ -452,12 +478,14 @@ static void walk_root(pTHX_ Walk *walk, uint32_t class_id, SV *value)
     walk_message(aTHX_ walk, class_id, hash);
 }
 
-SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value)
+SV *
+mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value)
 {
     return mesos_message_encode_with(aTHX_ class_id, value, 0);
 }
 
-SV *mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
+SV *
+mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
 {
     MessageState *state = mesos_message_state(aTHX);
     Walk walk;
@@ -476,7 +504,7 @@ SV *mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t optio
     SAVEIV(state->tape_top);
     SAVEIV(state->arena_top);
     first = state->tape_top;
-    walk_root(aTHX_ &walk, class_id, value);
+    walk_root(aTHX_ & walk, class_id, value);
     arena.data = (const uint8_t *)state->arena;
     arena.len = (size_t)state->arena_top;
     code = mesos_tape_check(class_id, state->tape + first, (size_t)(state->tape_top - first), arena, &size);

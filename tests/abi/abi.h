@@ -15,22 +15,22 @@
 #include "mesos_perl.h"
 
 /* Ends the program with the place and the library's last error unless `condition` holds. */
-#define CHECK(condition)                                                                                        \
-    do {                                                                                                        \
-        if (!(condition)) {                                                                                     \
-            MesosBytes why_ = mesos_error_message();                                                            \
-            fprintf(stderr, "%s:%d: %s; last error: %.*s\n", __FILE__, __LINE__, #condition, (int)why_.len,     \
-                why_.len ? (const char *)why_.data : "");                                                       \
-            exit(1);                                                                                            \
-        }                                                                                                       \
+#define CHECK(condition)                                                                                    \
+    do {                                                                                                    \
+        if (!(condition)) {                                                                                 \
+            MesosBytes why_ = mesos_error_message();                                                        \
+            fprintf(stderr, "%s:%d: %s; last error: %.*s\n", __FILE__, __LINE__, #condition, (int)why_.len, \
+                    why_.len ? (const char *)why_.data : "");                                               \
+            exit(1);                                                                                        \
+        }                                                                                                   \
     } while (0)
 
 #define OK(call) CHECK((call) == MESOS_OK)
 /* The call must fail with this code, and the text must say this. */
-#define FAILS(call, code, text)                                                                                 \
-    do {                                                                                                        \
-        CHECK((call) == (code));                                                                                \
-        CHECK(says(text));                                                                                      \
+#define FAILS(call, code, text)  \
+    do {                         \
+        CHECK((call) == (code)); \
+        CHECK(says(text));       \
     } while (0)
 
 __attribute__((unused)) static int
@@ -43,7 +43,7 @@ says(const char *text)
 __attribute__((unused)) static MesosBytes
 bytes(const char *text)
 {
-    MesosBytes made = { (const uint8_t *)text, strlen(text) };
+    MesosBytes made = {(const uint8_t *)text, strlen(text)};
     return made;
 }
 
@@ -57,7 +57,7 @@ equal(MesosBytes got, const char *expected, size_t length)
 __attribute__((unused)) static int
 readable(int fd, int milliseconds)
 {
-    struct pollfd watched = { fd, POLLIN, 0 };
+    struct pollfd watched = {fd, POLLIN, 0};
     return poll(&watched, 1, milliseconds) == 1 && (watched.revents & POLLIN);
 }
 

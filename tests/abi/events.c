@@ -10,7 +10,7 @@ static void
 round_trip(MesosChannel *channel)
 {
     MesosEvent *event = event_named("test command");
-    MesosBytes data = { (const uint8_t *)binary, 4 }, none = { NULL, 0 };
+    MesosBytes data = {(const uint8_t *)binary, 4}, none = {NULL, 0};
     MesosArg arg;
 
     OK(mesos_event_push(event, bytes("String"), false, data));

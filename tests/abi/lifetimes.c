@@ -97,7 +97,7 @@ field(MesosBytes message, uint8_t tag)
     size_t at = 0;
     while (at + 1 < message.len) {
         size_t length = message.data[at + 1];
-        MesosBytes found = { message.data + at, length + 2 };
+        MesosBytes found = {message.data + at, length + 2};
         CHECK(length < 128 && at + 2 + length <= message.len);
         if (message.data[at] == tag)
             return found;
@@ -119,12 +119,12 @@ static void
 late_acknowledgement(const char *helper, int acknowledge_late)
 {
     static const char name[] = "\n\001t\022\003\n\001i", command[] = ":\007\032\005false",
-        cpus[] = "\"\023\n\004cpus\020\000\032\011\011\232\231\231\231\231\231\271?"; /* a scalar, 0.1 */
+                      cpus[] = "\"\023\n\004cpus\020\000\032\011\011\232\231\231\231\231\231\271?"; /* a scalar, 0.1 */
     MesosChannel *channel = NULL;
     MesosDispatcher *dispatcher = NULL;
     MesosSchedulerDriver *driver;
     MesosEvent *event;
-    MesosBytes offer, offer_id, none = { NULL, 0 }, task;
+    MesosBytes offer, offer_id, none = {NULL, 0}, task;
     MesosBytesList offers, tasks;
     uint8_t encoded[256];
     size_t at = 0;
@@ -174,16 +174,16 @@ in_child(MesosChannel *channel, MesosDispatcher *dispatcher, MesosSchedulerDrive
     MesosChannel *own = NULL;
     int status, refused;
 
-    refused = mesos_channel_take(channel, &taken) == MESOS_FORKED && says("before the fork")
-        && mesos_channel_size(channel) == 0 && mesos_dispatcher_notify(dispatcher) == MESOS_FORKED
-        && mesos_scheduler_driver_start(driver, &status) == MESOS_FORKED
-        && mesos_event_acknowledge(event) == MESOS_FORKED && mesos_channel_send(channel, event) == MESOS_FORKED && mesos_event_name(NULL).len == 0;
+    refused = mesos_channel_take(channel, &taken) == MESOS_FORKED && says("before the fork") &&
+              mesos_channel_size(channel) == 0 && mesos_dispatcher_notify(dispatcher) == MESOS_FORKED &&
+              mesos_scheduler_driver_start(driver, &status) == MESOS_FORKED && mesos_event_acknowledge(event) == MESOS_FORKED &&
+              mesos_channel_send(channel, event) == MESOS_FORKED && mesos_event_name(NULL).len == 0;
     mesos_scheduler_driver_free(driver);
     mesos_dispatcher_free(dispatcher);
     mesos_channel_free(channel);
     /* What the child makes itself works. */
-    refused = refused && mesos_channel_new(&own) == MESOS_OK && mesos_channel_send(own, event_named("e")) == MESOS_OK
-        && mesos_channel_size(own) == 1;
+    refused = refused && mesos_channel_new(&own) == MESOS_OK && mesos_channel_send(own, event_named("e")) == MESOS_OK &&
+              mesos_channel_size(own) == 1;
     mesos_channel_free(own);
     return refused ? 'y' : 'n';
 }
@@ -228,7 +228,7 @@ forked(const char *helper)
 int
 main(int argc, char **argv)
 {
-    static const char *const orders[] = { "012", "021", "102", "120", "201", "210" };
+    static const char *const orders[] = {"012", "021", "102", "120", "201", "210"};
     size_t i;
     CHECK(argc == 2);
     for (i = 0; i < sizeof orders / sizeof *orders; i++) {

@@ -2,8 +2,8 @@
 
 #include "abi.h"
 
-static const MesosBytes none = { NULL, 0 };
-static const MesosBytesList no_list = { NULL, 0 };
+static const MesosBytes none = {NULL, 0};
+static const MesosBytesList no_list = {NULL, 0};
 
 static void
 frees(void)
