@@ -1,7 +1,9 @@
 //! include/mesos_perl.h from C's side: the programs of tests/abi/ are compiled and run, under AddressSanitizer and under valgrind
 //! where these are installed. Nothing here reads what they print: they say what is wrong and exit with another status than 0.
 
-use std::io::Write;
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,11 +18,6 @@ fn built() -> PathBuf {
     folder
 }
 
-/// Past cargo's capture of what tests print: a skipped test is to be seen.
-fn skip(why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIP abi: {why}");
-}
-
 struct Compiler {
     scratch: PathBuf,
 }
@@ -29,7 +26,7 @@ impl Compiler {
     /// `None`, and a line that says so, where there is no C compiler.
     fn new(test: &str) -> Option<Self> {
         if Command::new("cc").arg("--version").output().is_err() {
-            skip("no cc in PATH");
+            skip::skip("abi", "no cc in PATH");
             return None;
         }
         let scratch = std::env::temp_dir().join(format!("mesos-perl-abi-{test}-{}", std::process::id()));
@@ -120,8 +117,8 @@ fn under_address_sanitizer() {
         .map(|program| Command::new(program).status())
     {
         Ok(Ok(status)) if status.success() => compiler.run_all(&options, &[]),
-        Ok(ran) => skip(&format!("programs with AddressSanitizer do not run here: {ran:?}")),
-        Err(said) => skip(&format!("no AddressSanitizer for cc: {said}")),
+        Ok(ran) => skip::skip("abi", &format!("programs with AddressSanitizer do not run here: {ran:?}")),
+        Err(said) => skip::skip("abi", &format!("no AddressSanitizer for cc: {said}")),
     }
 }
 
@@ -129,7 +126,7 @@ fn under_address_sanitizer() {
 fn under_valgrind() {
     let Some(compiler) = Compiler::new("valgrind") else { return };
     if Command::new("valgrind").arg("--version").output().is_err() {
-        skip("no valgrind in PATH");
+        skip::skip("abi", "no valgrind in PATH");
         return;
     }
     let runner = [

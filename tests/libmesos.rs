@@ -2,6 +2,9 @@
 //! cannot reach. script/test builds the stand-in and runs this under valgrind, too.
 #![cfg(feature = "libmesos")]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use mesos_perl::channel::Channel;
 use mesos_perl::driver::{Backend, DriverError, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::{Arg, Event};
@@ -15,7 +18,10 @@ use std::time::{Duration, Instant};
 fn standin() -> bool {
     let is = libmesos::VERSION.ends_with("-standin");
     if !is {
-        println!("skipped: built with libmesos {}, not with the stand-in", libmesos::VERSION);
+        skip::skip(
+            "libmesos",
+            &format!("built with libmesos {}, not with the stand-in", libmesos::VERSION),
+        );
     }
     is
 }

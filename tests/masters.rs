@@ -5,7 +5,6 @@ mod support;
 use mesos_perl::backends::scheduler;
 use mesos_perl::driver::SchedulerOptions;
 use mesos_perl::proto::scheduler as api;
-use std::io::Write;
 use std::net::TcpListener;
 use support::scheduler::{options, start, subscribe, subscribed};
 use support::{expect, text, Server};
@@ -86,7 +85,7 @@ fn redirects_in_a_circle_are_followed_with_pauses() {
 #[test]
 fn masters_with_addresses_of_ipv6_and_with_names() {
     let Some(server) = Server::on("[::1]:0") else {
-        return drop(writeln!(std::io::stderr(), "SKIP masters: this machine has no ::1"));
+        return support::skip::skip("masters", "this machine has no ::1");
     };
     let port = server.port();
     let follower = Server::new();

@@ -1,9 +1,11 @@
 //! The message tables against the facts about Mesos and about the original module.
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use mesos_perl::message::schema::{self, Class, DefaultValue, Field, Kind, Label};
 use mesos_perl::message::{class, class_by_perl_name, ClassId};
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
 
 /// The rows of a table of ../shared/spec as maps from column to value. `None`, said aloud, where it is not there.
 fn table(name: &str) -> Option<Vec<HashMap<String, String>>> {
@@ -16,7 +18,7 @@ fn table(name: &str) -> Option<Vec<HashMap<String, String>>> {
             "no {name} in {}",
             shared.display()
         );
-        let _ = writeln!(std::io::stderr(), "SKIP message_schema: no {name} in {}", shared.display());
+        skip::skip("message_schema", &format!("no {name} in {}", shared.display()));
         return None;
     };
     let mut lines = text.lines();

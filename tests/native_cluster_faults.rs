@@ -105,8 +105,7 @@ fn the_embedded_cluster_behind_a_failing_network() {
 
 #[test]
 fn a_real_mesos_behind_a_failing_network() {
-    let Ok(master) = std::env::var("MESOS_TEST_MASTER") else {
-        eprintln!("SKIPPED: MESOS_TEST_MASTER is not set");
+    let Some(master) = support::skip::wanted("native_cluster_faults", "MESOS_TEST_MASTER") else {
         return;
     };
     let address = master.to_socket_addrs().expect("an address").next().expect("an address");

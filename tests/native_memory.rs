@@ -2,37 +2,42 @@
 
 mod support;
 
+use mesos_perl::driver::SchedulerDriver;
 use mesos_perl::proto::scheduler as api;
 use prost::Message;
 use std::io::Write;
 use std::net::Shutdown;
-use std::time::{Duration, Instant};
 use support::framework::{alone, resident};
 use support::scheduler::{event, registered, update};
+use support::wait_for;
 
 fn record(event: &[u8]) -> Vec<u8> {
     let record = [format!("{}\n", event.len()).as_bytes(), event].concat();
     [format!("{:x}\r\n", record.len()).as_bytes(), &record, b"\r\n"].concat()
 }
 
+/// The bytes that the driver has read.
+fn read(driver: &dyn SchedulerDriver) -> f64 {
+    let stats = driver.stats();
+    let read = stats.iter().find(|stat| stat.name == "bytes_in");
+    read.and_then(|stat| stat.value).expect("a count of bytes")
+}
+
 /// How much memory grows while nobody takes the events of a master that sends these bytes, up to so many times.
 fn grown(bytes: &[u8], times: usize) -> usize {
     let (_server, driver, channel, stream) = registered();
     let before = resident();
+    let all = read(&*driver) + (times * bytes.len()) as f64;
     let sender = {
         let (mut stream, bytes) = (stream.stream.try_clone().expect("clone"), bytes.to_vec());
         std::thread::spawn(move || (0..times).all(|_| stream.write_all(&bytes).is_ok()))
     };
-    // Until all was read, or the driver reads no more.
-    let (mut length, mut since) = (0, Instant::now());
-    while since.elapsed() < Duration::from_millis(700) {
-        std::thread::sleep(Duration::from_millis(20));
-        if channel.len() != length {
-            (length, since) = (channel.len(), Instant::now());
-        }
-    }
+    // Until all was read, or so much waits that the driver reads no more.
+    wait_for("the end of reading", || {
+        (channel.congestion().is_some() || read(&*driver) >= all).then_some(())
+    });
     let grown = resident().saturating_sub(before);
-    assert!(length > 0);
+    assert!(channel.len() > 0);
     drop(stream.stream.shutdown(Shutdown::Both));
     drop(sender.join());
     driver.close();

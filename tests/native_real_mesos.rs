@@ -15,11 +15,7 @@ use std::sync::Arc;
 use support::{bytes, expect, list, message, next_event};
 
 fn master() -> Option<String> {
-    let master = std::env::var("MESOS_TEST_MASTER").ok();
-    if master.is_none() {
-        eprintln!("SKIPPED: MESOS_TEST_MASTER is not set");
-    }
-    master
+    support::skip::wanted("native_real_mesos", "MESOS_TEST_MASTER")
 }
 
 struct Framework {

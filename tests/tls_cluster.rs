@@ -203,8 +203,8 @@ fn the_embedded_cluster() {
 
 #[test]
 fn a_real_mesos() {
-    let Ok(master) = std::env::var("MESOS_TEST_MASTER") else {
-        return eprintln!("SKIPPED: MESOS_TEST_MASTER is not set");
+    let Some(master) = support::skip::wanted("tls_cluster", "MESOS_TEST_MASTER") else {
+        return;
     };
     let port = |address: &str| address.rsplit_once(':').expect("host:port").1.parse().expect("a port");
     let agent = wait_for("an agent", || {

@@ -8,6 +8,7 @@ pub mod executor;
 pub mod framework;
 pub mod proxy;
 pub mod scheduler;
+pub mod skip;
 pub mod world;
 
 use mesos_perl::channel::Channel;

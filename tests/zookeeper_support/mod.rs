@@ -28,7 +28,7 @@ fn classpath() -> Option<String> {
     let java = Command::new("java").arg("-version").stderr(Stdio::null()).status();
     if !folder.join("zookeeper.jar").exists() || !java.is_ok_and(|status| status.success()) {
         let why = "no java or no /usr/share/java/zookeeper.jar (script/setup --test installs them)";
-        let _ = writeln!(std::io::stderr(), "SKIP zookeeper: {why}");
+        crate::support::skip::skip("zookeeper", why);
         return None;
     }
     let jars: Vec<String> = JARS
