@@ -82,7 +82,7 @@ pub extern "C" fn mesos_event_new(name: MesosBytes, result: *mut *mut MesosEvent
 pub extern "C" fn mesos_event_push(event: *mut MesosEvent, type_name: MesosBytes, is_list: bool, data: MesosBytes) -> MesosCode {
     guard(|| {
         // SAFETY: the handle is the caller's, used by one thread; the bytes are lent for the call.
-        let (event, kind, data) = unsafe { (handle::out(event)?, arg_type(&type_name.to_text()), data.to_vec()) };
+        let (event, kind, data) = unsafe { (handle::get_mut(event)?, arg_type(&type_name.to_text()), data.to_vec()) };
         event.event.args.push(match is_list {
             true => Arg::List(kind, Vec::new()),
             false => Arg::Scalar(kind, data.into()),
@@ -96,7 +96,7 @@ pub extern "C" fn mesos_event_push(event: *mut MesosEvent, type_name: MesosBytes
 pub extern "C" fn mesos_event_push_item(event: *mut MesosEvent, data: MesosBytes) -> MesosCode {
     guard(|| {
         // SAFETY: the handle is the caller's, used by one thread; the bytes are lent for the call.
-        let (event, data) = unsafe { (handle::out(event)?, data.to_vec()) };
+        let (event, data) = unsafe { (handle::get_mut(event)?, data.to_vec()) };
         match event.event.args.last_mut() {
             Some(Arg::List(_, items)) => items.push(data.into()),
             _ => return Err(FfiError::new(MesosCode::MesosBadArgument, "the last argument is not a list")),
