@@ -1,4 +1,4 @@
-/* Glue between Perl and include/mesos_perl.h: unpack arguments, make one call, pack the result. No logic, no state. */
+/* Glue between Perl and include/mesos_perl.h: Perl values to C values, a call, and the result back. It has no state and no rules of Mesos. */
 
 #define PERL_NO_GET_CONTEXT
 #include "EXTERN.h"
