@@ -37,7 +37,7 @@ fn grown(bytes: &[u8], times: usize) -> usize {
         (channel.congestion().is_some() || read(&*driver) >= all).then_some(())
     });
     let grown = resident().saturating_sub(before);
-    assert!(channel.len() > 0);
+    assert!(!channel.is_empty());
     drop(stream.stream.shutdown(Shutdown::Both));
     drop(sender.join());
     driver.close();

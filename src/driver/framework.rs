@@ -1,6 +1,7 @@
 //! What drivers read of a FrameworkInfo, and what they check of it before Mesos sees it.
 
 use super::DriverError;
+use crate::message::field_number::framework_info;
 use crate::message::fields;
 use prost::Message;
 use std::collections::BTreeSet;
@@ -131,7 +132,7 @@ pub fn with_id(mut framework: Vec<u8>, id: &str) -> Result<Vec<u8>, DriverError>
         Some(_) => Ok(framework),
         None => {
             // An empty id may be there: the later one counts.
-            fields::append(&mut framework, 3, &fields::id(id));
+            fields::append(&mut framework, framework_info::ID, &fields::id(id));
             Ok(framework)
         }
     }

@@ -1,5 +1,6 @@
 //! Changing single fields of an encoded message without decoding it: unknown fields and everything else stay as they are.
 
+use super::field_number;
 use prost::encoding::{self, DecodeContext};
 
 /// The bytes are not an encoded message.
@@ -42,7 +43,7 @@ pub fn append_double(message: &mut Vec<u8>, number: u32, value: f64) {
 /// An id message (FrameworkID, TaskID, ...): all have one string, `value`, number 1.
 pub fn id(value: &str) -> Vec<u8> {
     let mut message = Vec::with_capacity(value.len() + 4);
-    append(&mut message, 1, value.as_bytes());
+    append(&mut message, field_number::id::VALUE, value.as_bytes());
     message
 }
 

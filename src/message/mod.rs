@@ -9,6 +9,7 @@
 //! | [`encode`] | a tape to bytes: everything is checked here |
 //! | [`number`] | what Perl may give for a numeric field |
 //! | [`path`] | which part of a message an error is about |
+//! | [`fields`], [`field_number`] | changing single fields of an encoded message |
 //! | [`tape`] | the tokens, as C sees them |
 //!
 //! Nothing here knows of Perl, and nothing calls back: both directions are one call with a complete tape, so that a Perl exception
@@ -17,6 +18,7 @@
 pub mod class;
 pub mod decode;
 pub mod encode;
+pub mod field_number;
 pub mod fields;
 mod gather;
 pub mod number;

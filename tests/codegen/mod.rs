@@ -1,4 +1,4 @@
-//! Makes `src/message/schema_tables.rs` and `src/message/class.rs` from the descriptors of proto/*.proto.
+//! Makes `schema_tables.rs`, `class.rs` and `field_number.rs` of `src/message` from the descriptors of proto/*.proto.
 
 use crate::prost_types_reexport::field_descriptor_proto::{Label, Type};
 use crate::prost_types_reexport::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorSet};
@@ -228,6 +228,46 @@ pub fn class_constants(set: &FileDescriptorSet) -> String {
             _ => continue,
         };
         writeln!(text, "pub const {name}: ClassId = ClassId({i});").unwrap();
+    }
+    text
+}
+
+/// Messages whose encoded bytes the drivers change or write by hand, with the modules of their field numbers.
+const CHANGED: [(&str, &str); 8] = [
+    ("mesos.TaskID", "id"),
+    ("mesos.Filters", "filters"),
+    ("mesos.FrameworkInfo", "framework_info"),
+    ("mesos.TaskInfo", "task_info"),
+    ("mesos.TaskStatus", "task_status"),
+    ("mesos.scheduler.Call", "scheduler_call"),
+    ("mesos.scheduler.Call.Acknowledge", "acknowledge"),
+    ("mesos.executor.Call", "executor_call"),
+];
+
+/// The text of src/message/field_number.rs: the numbers of the fields of those messages, by name.
+pub fn field_numbers(set: &FileDescriptorSet) -> String {
+    let mut text = String::from(
+        "//! The numbers of fields by name, for whoever changes an encoded message without decoding it.\n//!\n//! Made by \
+         tests/generated.rs from proto/*.proto; do not edit.\n",
+    );
+    let types = Types::collect(set);
+    for (proto, module) in CHANGED {
+        let message = types.messages.iter().find(|m| m.proto == proto).expect(proto);
+        let of = match module {
+            "id" => "of all ids".to_string(),
+            _ => format!("of {}", proto.trim_start_matches("mesos.")),
+        };
+        write!(text, "\n/// The fields {of}.\npub mod {module} {{\n").unwrap();
+        for field in &message.descriptor.field {
+            writeln!(
+                text,
+                "    pub const {}: u32 = {};",
+                field.name().to_uppercase(),
+                field.number()
+            )
+            .unwrap();
+        }
+        text.push_str("}\n");
     }
     text
 }

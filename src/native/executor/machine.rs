@@ -7,6 +7,7 @@ use crate::driver::counters::Counters;
 use crate::driver::DriverError;
 use crate::event::Arg;
 use crate::message::class;
+use crate::message::field_number::task_status;
 use crate::message::fields;
 use crate::native::machine::{self, Action, Emission, Machine, Now};
 use crate::native::protocol::backoff::Random;
@@ -80,6 +81,15 @@ pub struct ExecutorMachine {
     actions: Vec<Action>,
 }
 
+/// What the driver sets itself, whatever the program has put there.
+const OURS: [u32; 5] = [
+    task_status::SLAVE_ID,
+    task_status::TIMESTAMP,
+    task_status::EXECUTOR_ID,
+    task_status::SOURCE,
+    task_status::UUID,
+];
+
 /// Checks an encoded TaskStatus and fills in what the driver is responsible for: agent, executor, time, uuid, source.
 pub fn complete(status: &[u8], environment: &Environment, uuid: &[u8], wall: f64) -> Result<Vec<u8>, DriverError> {
     let argument = |problem: String| DriverError::Argument { name: "status", problem };
@@ -95,13 +105,16 @@ pub fn complete(status: &[u8], environment: &Environment, uuid: &[u8], wall: f64
         }
         Some(_) => (),
     }
-    let mut complete =
-        fields::without(status, &[5, 6, 7, 9, 11]).map_err(|_| argument("not an encoded TaskStatus".to_string()))?;
-    fields::append(&mut complete, 5, &fields::id(&environment.agent_id));
-    fields::append_double(&mut complete, 6, wall);
-    fields::append(&mut complete, 7, &fields::id(&environment.executor_id));
-    fields::append_varint(&mut complete, 9, proto::task_status::Source::Executor as u64);
-    fields::append(&mut complete, 11, uuid);
+    let mut complete = fields::without(status, &OURS).map_err(|_| argument("not an encoded TaskStatus".to_string()))?;
+    fields::append(&mut complete, task_status::SLAVE_ID, &fields::id(&environment.agent_id));
+    fields::append_double(&mut complete, task_status::TIMESTAMP, wall);
+    fields::append(&mut complete, task_status::EXECUTOR_ID, &fields::id(&environment.executor_id));
+    fields::append_varint(
+        &mut complete,
+        task_status::SOURCE,
+        proto::task_status::Source::Executor as u64,
+    );
+    fields::append(&mut complete, task_status::UUID, uuid);
     Ok(complete)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
+use crate::message::field_number::{acknowledge as acknowledge_field, scheduler_call};
 use crate::message::fields;
 use crate::native::wire::scheduler::{self as wire, Call};
 use crate::native::wire::{
@@ -49,7 +50,7 @@ impl Prepared {
 pub fn with_framework_id(framework_id: Option<&Vec<u8>>, call: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(call.len() + framework_id.map_or(0, Vec::len) + 8);
     if let Some(id) = framework_id {
-        fields::append(&mut whole, 1, id);
+        fields::append(&mut whole, scheduler_call::FRAMEWORK_ID, id);
     }
     whole.extend_from_slice(call);
     whole
@@ -235,13 +236,17 @@ pub fn acknowledge(update: Acknowledgement) -> Prepared {
         // By far the most frequent call: written without the large structure of all calls.
         Acknowledgement::Task { agent_id, task_id, uuid } => {
             let mut acknowledge = Vec::with_capacity(agent_id.len() + task_id.len() + uuid.len() + 8);
-            for (number, value) in [(1, agent_id), (2, task_id), (3, uuid)] {
+            for (number, value) in [
+                (acknowledge_field::SLAVE_ID, agent_id),
+                (acknowledge_field::TASK_ID, task_id),
+                (acknowledge_field::UUID, uuid),
+            ] {
                 fields::append(&mut acknowledge, number, &value);
             }
             let (kind, name) = wire::ACKNOWLEDGE;
             let mut call = Vec::with_capacity(acknowledge.len() + 8);
-            fields::append_varint(&mut call, 2, kind as u64);
-            fields::append(&mut call, 8, &acknowledge);
+            fields::append_varint(&mut call, scheduler_call::TYPE, kind as u64);
+            fields::append(&mut call, scheduler_call::ACKNOWLEDGE, &acknowledge);
             Prepared::Send {
                 name,
                 call,
@@ -437,6 +442,7 @@ fn undecodable(name: &'static str, class: &str, why: &str) -> DriverError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::field_number::{task_info, task_status};
 
     fn refused(call: SchedulerCall) -> String {
         prepare(call, true).expect_err("refused").to_string()
@@ -451,7 +457,7 @@ mod tests {
         assert!(refused(kill(b"\x0a\x05ab")).starts_with("taskId: not an encoded TaskID"));
         assert!(refused(kill(b"\x0a\x02\xff\xfe")).starts_with("taskId: not an encoded TaskID"));
         let mut task = Vec::new();
-        fields::append(&mut task, 2, &fields::id("t"));
+        fields::append(&mut task, task_info::TASK_ID, &fields::id("t"));
         let launch = |tasks: Vec<Vec<u8>>, filters: Option<Vec<u8>>| SchedulerCall::LaunchTasks {
             offer_ids: vec![fields::id("o")],
             tasks,
@@ -461,7 +467,7 @@ mod tests {
             refused(launch(vec![task.clone()], None)),
             "tasks: TaskInfo.slave_id is missing"
         );
-        fields::append(&mut task, 3, &fields::id("s"));
+        fields::append(&mut task, task_info::SLAVE_ID, &fields::id("s"));
         assert_eq!(
             refused(launch(vec![task.clone()], Some(vec![0xff]))),
             "filters: not an encoded Filters"
@@ -477,13 +483,13 @@ mod tests {
     #[test]
     fn only_updates_that_want_it_are_acknowledged() {
         let mut status = Vec::new();
-        fields::append(&mut status, 1, &fields::id("t"));
+        fields::append(&mut status, task_status::TASK_ID, &fields::id("t"));
         let acknowledgement = |status: &[u8]| acknowledgement("status", &Bytes::copy_from_slice(status));
         assert_eq!(acknowledgement(&status), Ok(None));
-        fields::append(&mut status, 11, b"");
-        fields::append(&mut status, 5, &fields::id("s"));
+        fields::append(&mut status, task_status::UUID, b"");
+        fields::append(&mut status, task_status::SLAVE_ID, &fields::id("s"));
         assert_eq!(acknowledgement(&status), Ok(None), "an empty uuid");
-        fields::append(&mut status, 11, &[7; 16]);
+        fields::append(&mut status, task_status::UUID, &[7; 16]);
         let update = Acknowledgement::Task {
             agent_id: fields::id("s").into(),
             task_id: fields::id("t").into(),

@@ -4,6 +4,7 @@ use super::calls;
 use crate::driver::DriverError;
 use crate::event::{Arg, ArgType};
 use crate::message::class;
+use crate::message::field_number::task_status;
 use crate::message::fields;
 use crate::native::machine::Emission;
 use crate::native::protocol::endpoint::Endpoint;
@@ -99,12 +100,12 @@ pub fn lost_task(task_id: &[u8], lost: &Lost<'_>) -> Emission {
         false => proto::TaskState::TaskLost,
     };
     let mut status = Vec::new();
-    fields::append(&mut status, 1, task_id);
-    fields::append_varint(&mut status, 2, state as u64);
-    fields::append(&mut status, 4, lost.message.as_bytes());
-    fields::append_double(&mut status, 6, lost.wall);
-    fields::append_varint(&mut status, 9, proto::task_status::Source::Master as u64);
-    fields::append_varint(&mut status, 10, lost.reason as u64);
+    fields::append(&mut status, task_status::TASK_ID, task_id);
+    fields::append_varint(&mut status, task_status::STATE, state as u64);
+    fields::append(&mut status, task_status::MESSAGE, lost.message.as_bytes());
+    fields::append_double(&mut status, task_status::TIMESTAMP, lost.wall);
+    fields::append_varint(&mut status, task_status::SOURCE, proto::task_status::Source::Master as u64);
+    fields::append_varint(&mut status, task_status::REASON, lost.reason as u64);
     Emission::new("statusUpdate", vec![Arg::message(class::TASK_STATUS, status)])
 }
 

@@ -8,6 +8,7 @@ use crate::driver::framework_id_file::FrameworkIdStore;
 use crate::driver::limits::WINDOW;
 use crate::event::{Acknowledgement, Arg, ArgType};
 use crate::message::class;
+use crate::message::field_number::filters;
 use crate::message::fields;
 use crate::native::detector::{Detection, Source};
 use crate::native::machine::{self, Action, Emission, Machine, Now};
@@ -270,9 +271,9 @@ impl SchedulerMachine {
     /// Gives offers back for long.
     fn refuse(&mut self, ids: Vec<Vec<u8>>, now: Now) {
         if !ids.is_empty() {
-            let mut filters = Vec::new();
-            fields::append_double(&mut filters, 1, ABORTED_REFUSAL);
-            self.send(calls::decline(ids, Some(filters)), now);
+            let mut for_long = Vec::new();
+            fields::append_double(&mut for_long, filters::REFUSE_SECONDS, ABORTED_REFUSAL);
+            self.send(calls::decline(ids, Some(for_long)), now);
         }
     }
 

@@ -19,6 +19,7 @@ use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
 use crate::driver::lifecycle::Lifecycle;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
+use crate::message::field_number::framework_info;
 use crate::message::fields;
 use crate::native::protocol::endpoint::Endpoint;
 use prost::Message;
@@ -146,11 +147,11 @@ fn filled(name: &'static str, framework: &[u8]) -> Result<Vec<u8>, DriverError> 
         let uid = nix::unistd::getuid();
         let user = nix::unistd::User::from_uid(uid).ok().flatten();
         let user = user.ok_or_else(|| wrong(format!("FrameworkInfo.user is empty, and user {uid} has no name")))?;
-        info = replace(info, 1, &user.name)?;
+        info = replace(info, framework_info::USER, &user.name)?;
     }
     if decoded.hostname.unwrap_or_default().is_empty() {
         let name = nix::unistd::gethostname().unwrap_or_default();
-        info = replace(info, 7, &name.to_string_lossy())?;
+        info = replace(info, framework_info::HOSTNAME, &name.to_string_lossy())?;
     }
     Ok(info)
 }

@@ -5,6 +5,7 @@
 
 pub use crate::driver::framework::value;
 use crate::driver::framework::{FrameworkInfo, SuppressedRoles};
+use crate::message::field_number::framework_info;
 use crate::message::fields;
 use crate::native::wire::scheduler as wire;
 use prost::Message;
@@ -40,7 +41,7 @@ impl Registration {
     pub fn new(framework: &[u8]) -> Self {
         let decoded = FrameworkInfo::decode(framework).unwrap_or_default();
         let id = decoded.id().map(fields::id);
-        let info = fields::without(framework, &[3]).unwrap_or_default();
+        let info = fields::without(framework, &[framework_info::ID]).unwrap_or_default();
         Registration {
             id,
             accepted: Told {
@@ -78,7 +79,7 @@ impl Registration {
     pub fn content(&self) -> (Vec<u8>, Vec<String>) {
         let mut info = self.info.clone();
         if let Some(id) = &self.id {
-            fields::append(&mut info, 3, id);
+            fields::append(&mut info, framework_info::ID, id);
         }
         (info, self.suppressed.list())
     }
@@ -150,7 +151,7 @@ impl Registration {
 
     /// Another FrameworkInfo; without roles those that are suppressed and still there stay suppressed.
     pub fn change(&mut self, info: &[u8], suppressed: Option<Vec<String>>) {
-        self.set_info(fields::without(info, &[3]).unwrap_or_default());
+        self.set_info(fields::without(info, &[framework_info::ID]).unwrap_or_default());
         self.suppressed.update(suppressed, &self.decoded.roles());
     }
 

@@ -3,6 +3,7 @@
 mod agents;
 
 use super::*;
+use crate::message::field_number::task_info;
 use crate::native::captures;
 use crate::native::executor::environment::tests::variables;
 use crate::native::machine::Link;
@@ -72,7 +73,7 @@ fn registered(changes: &[(&str, &str)]) -> ExecutorMachine {
 
 fn launch(machine: &mut ExecutorMachine, task: &str) {
     let mut info = Vec::new();
-    fields::append(&mut info, 2, &fields::id(task));
+    fields::append(&mut info, task_info::TASK_ID, &fields::id(task));
     let launch = Some(wire::Launch { task: Some(info) });
     let event = Event {
         launch,

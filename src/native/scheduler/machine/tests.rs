@@ -4,6 +4,7 @@ mod losses;
 mod surface;
 
 use super::*;
+use crate::message::field_number::framework_info;
 use crate::native::captures;
 use crate::native::machine::Link;
 use crate::native::Endpoint;
@@ -33,8 +34,8 @@ fn machine(framework: Vec<u8>, master_timeout: Option<Duration>) -> SchedulerMac
 
 fn named() -> Vec<u8> {
     let mut info = Vec::new();
-    fields::append(&mut info, 1, b"user");
-    fields::append(&mut info, 2, b"name");
+    fields::append(&mut info, framework_info::USER, b"user");
+    fields::append(&mut info, framework_info::NAME, b"name");
     info
 }
 

@@ -56,7 +56,7 @@ fn a_refused_update_leaves_the_suppressed_roles() {
             answer(&mut machine, "202 Accepted", "", 1.0);
         }
         let mut info = named();
-        fields::append(&mut info, 7, b"bad");
+        fields::append(&mut info, framework_info::HOSTNAME, b"bad");
         let suppressed = Some(given);
         machine.command(Command::Call(Prepared::Framework { info, suppressed }), at(1.0));
         if let Some(revive) = behind {

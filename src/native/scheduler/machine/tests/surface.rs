@@ -99,7 +99,7 @@ fn what_changes_without_a_master_is_told_by_update_framework() {
         };
         machine.command(Command::Call(suppress), at(3.0));
         let mut info = named();
-        fields::append(&mut info, 7, b"elsewhere");
+        fields::append(&mut info, framework_info::HOSTNAME, b"elsewhere");
         let update = Prepared::Framework { info, suppressed: None };
         machine.command(Command::Call(update), at(3.0));
     });
@@ -133,7 +133,7 @@ fn a_refused_framework_is_not_subscribed_with() {
     let mut machine = subscribed();
     for (hostname, status) in [("good", "200 OK"), ("bad", "400 Bad Request"), ("worse", "403 Forbidden")] {
         let mut info = named();
-        fields::append(&mut info, 7, hostname.as_bytes());
+        fields::append(&mut info, framework_info::HOSTNAME, hostname.as_bytes());
         let update = Prepared::Framework { info, suppressed: None };
         machine.command(Command::Call(update), at(1.0));
         assert_eq!(kinds(&calls_sent(&mut machine, 1.0)), [17]);
