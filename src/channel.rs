@@ -54,7 +54,7 @@ impl Channel {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // A panic elsewhere must not lose events: the queue is consistent after every statement below.
-        self.shared.lock().unwrap_or_else(|e| e.into_inner())
+        crate::thread::lock(&self.shared)
     }
 
     /// Queues an event and wakes Perl.

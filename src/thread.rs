@@ -1,6 +1,7 @@
-//! Starting a thread of this crate: named, and with all signals blocked, so that Perl's handlers run in Perl's thread.
+//! Threads of this crate: they are named, and all signals are blocked in them, so that Perl's handlers run in Perl's thread.
 
 use nix::sys::signal::{SigSet, SigmaskHow};
+use std::sync::{Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 /// Starts `body` on a new thread called `name` (at most 15 bytes show up in `ps`).
@@ -11,4 +12,9 @@ pub fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 's
     let started = std::thread::Builder::new().name(name.to_string()).spawn(body);
     nix::sys::signal::pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
     started
+}
+
+/// Locks a mutex of this crate, also after a panic of a thread that held it: what our mutexes guard is whole between any two statements.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

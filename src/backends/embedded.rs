@@ -77,7 +77,7 @@ impl SchedulerDriver for EmbeddedSchedulerDriver {
 
     fn close(&self) {
         self.driver.close();
-        let cluster = self.cluster.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let cluster = crate::thread::lock(&self.cluster).take();
         drop(cluster);
     }
 }

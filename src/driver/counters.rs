@@ -66,7 +66,7 @@ impl Counters {
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
         // Numbers cannot be left half written.
-        self.counts.lock().unwrap_or_else(|e| e.into_inner())
+        crate::thread::lock(&self.counts)
     }
 
     pub fn event(&self, name: &'static str) {

@@ -6,6 +6,9 @@ use crate::message::fields;
 use prost::Message;
 use std::collections::BTreeSet;
 
+/// What a master says to a framework that it has ended: its id is of no use any more.
+pub const REMOVED: &str = "Framework has been removed";
+
 /// FrameworkInfo.Capability.Type
 const MULTI_ROLE: i32 = 6;
 

@@ -67,7 +67,7 @@ impl Gate {
 
     fn lock(&self) -> MutexGuard<'_, bool> {
         // A bool is consistent whatever panicked.
-        self.shut.lock().unwrap_or_else(|e| e.into_inner())
+        crate::thread::lock(&self.shut)
     }
 
     /// Passes callbacks, in this order, if the driver still delivers; of failures only the first.

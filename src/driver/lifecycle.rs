@@ -37,7 +37,7 @@ impl Default for Lifecycle {
 
 impl Lifecycle {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        crate::thread::lock(&self.state)
     }
 
     /// The status that Perl sees.

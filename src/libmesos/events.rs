@@ -5,16 +5,18 @@ use super::worker::{Command, Work};
 use crate::channel::Channel;
 use crate::driver::counters::Counters;
 use crate::driver::framework::value;
+use crate::driver::framework::REMOVED;
 use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
 use crate::driver::gate::{Emission, Gate};
 use crate::driver::{DriverError, SchedulerCall, Stat, Status};
 use crate::event::{Acknowledgement, Arg, ArgType, EventOwner};
 use crate::message::{class, ClassId};
 use crate::proto::task_status::Reason;
+use crate::thread::lock;
 use bytes::Bytes;
 use prost::Message;
 use std::sync::mpsc::{channel, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 /// What a driver is told when it is made.
@@ -50,14 +52,6 @@ struct State {
     store: Option<FrameworkIdFile>,
     /// An error that libmesos told of in its constructor, when Perl has no driver yet.
     early: Option<String>,
-}
-
-/// What a master says to a framework that it has ended.
-const REMOVED: &str = "Framework has been removed";
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these mutexes guard is consistent between any two statements.
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl Core {

@@ -116,7 +116,7 @@ impl SchedulerDriver {
 
     /// Follows what calls make of the framework. Gives the call as libmesos wants it; nothing for one that has no effect.
     fn follow(&self, call: SchedulerCall) -> Result<Option<SchedulerCall>, DriverError> {
-        let mut framework = self.framework.lock().unwrap_or_else(|e| e.into_inner());
+        let mut framework = crate::thread::lock(&self.framework);
         let (revive, roles) = match &call {
             SchedulerCall::ReviveOffers { roles } => (true, roles),
             SchedulerCall::SuppressOffers { roles } => (false, roles),

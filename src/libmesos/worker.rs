@@ -172,7 +172,7 @@ impl Worker {
     pub fn close(&self) {
         self.core.gate.shut();
         self.core.send(Command::Close);
-        let running = self.running.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let running = crate::thread::lock(&self.running).take();
         let Some((thread, ended)) = running else { return };
         match ended.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Timeout) => log::error!("libmesos does not end its driver: its thread is left alone"),

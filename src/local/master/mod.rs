@@ -10,6 +10,7 @@ use super::core::{is_terminal, now, status, Core, Framework, Kind, Subscription}
 use super::ids;
 use super::resources::Resources;
 use super::timers::Timer;
+use crate::driver::framework::REMOVED;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::master_info;
 use crate::proto::scheduler::{call, event, Event};
@@ -94,7 +95,7 @@ impl Core {
         let roles = match validate(&info, &suppressed) {
             Err(message) => return refuse(stream, message, subscribed),
             Ok(_) if given.as_ref().is_some_and(|id| self.removed.contains(id)) => {
-                return refuse(stream, "Framework has been removed".into(), subscribed);
+                return refuse(stream, REMOVED.into(), subscribed);
             }
             Ok(roles) => roles,
         };

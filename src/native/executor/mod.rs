@@ -62,7 +62,7 @@ impl ExecutorDriver {
     }
 
     fn environment(&self) -> Option<Environment> {
-        self.environment.lock().unwrap_or_else(|e| e.into_inner()).clone()
+        crate::thread::lock(&self.environment).clone()
     }
 
     /// The complete update, and its uuid.
@@ -107,7 +107,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
         let environment = Environment::read(&self.variables)?;
         let transition = self.handle().gate.lifecycle.start();
         if transition.changed {
-            *self.environment.lock().unwrap_or_else(|e| e.into_inner()) = Some(environment.clone());
+            *crate::thread::lock(&self.environment) = Some(environment.clone());
             let core = Arc::clone(&self.core);
             let weak: Weak<Core> = Arc::downgrade(&core);
             let owner: Weak<dyn EventOwner> = weak;

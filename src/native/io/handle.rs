@@ -1,14 +1,15 @@
 //! What both drivers' handles share: the gate through which events pass to the channel, and the thread.
 
 use super::connection;
-use super::mailbox::{mailbox, Receiver, Sender};
+use super::mailbox::{mailbox, Receiver, Sender, Urgency};
 use crate::channel::Channel;
 use crate::driver::gate::Gate;
 use crate::driver::lifecycle::{Lifecycle, Transition};
 use crate::driver::{DriverError, Status};
 use crate::native::machine::{Emission, Machine};
+use crate::thread::lock;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 /// Shared by a driver and its thread. `C` are the machine's commands.
@@ -18,11 +19,6 @@ pub struct Handle<C> {
     commands: Mutex<Option<Sender<C>>>,
     receiver: Mutex<Option<Receiver<C>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What these mutexes guard is consistent between any two statements.
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 impl<C: Send + 'static> Handle<C> {
@@ -73,8 +69,13 @@ impl<C: Send + 'static> Handle<C> {
     /// Queues a command for the thread, behind earlier ones. Without a thread nothing happens.
     pub fn send(&self, command: C) {
         if let Some(commands) = &*lock(&self.commands) {
+            // Callbacks that still wait will send more.
+            let urgency = match self.gate.channel().is_empty() {
+                true => Urgency::Now,
+                false => Urgency::MoreFollow,
+            };
             // The thread may have ended by itself: then there is nobody to do it.
-            commands.send(command, !self.gate.channel().is_empty());
+            commands.send(command, urgency);
         }
     }
 

@@ -28,10 +28,27 @@ struct Shared<C> {
     wake: Notify,
 }
 
+/// Whether the receiver has to be woken for the next command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attention {
+    /// It waits for a sender.
+    Asleep,
+    /// It was woken, or looks by itself within [`HOLD`].
+    Coming,
+}
+
+/// What a sender knows of the commands behind its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Others will follow presently: this one can wait for them.
+    MoreFollow,
+    /// Nothing is known to follow: this one should leave now.
+    Now,
+}
+
 struct State<C> {
     commands: Vec<C>,
-    /// The receiver comes without being woken.
-    awake: bool,
+    receiver: Attention,
     /// When a sender with nothing more to come woke it.
     hurried: Option<Instant>,
     /// When the receiver last found commands.
@@ -40,7 +57,7 @@ struct State<C> {
 
 impl<C> Shared<C> {
     fn lock(&self) -> MutexGuard<'_, State<C>> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        crate::thread::lock(&self.state)
     }
 }
 
@@ -49,7 +66,7 @@ pub fn mailbox<C>() -> (Sender<C>, Receiver<C>) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             commands: Vec::new(),
-            awake: false,
+            receiver: Attention::Asleep,
             hurried: None,
             found: None,
         }),
@@ -63,12 +80,12 @@ pub fn mailbox<C>() -> (Sender<C>, Receiver<C>) {
 }
 
 impl<C> Sender<C> {
-    /// Adds a command behind earlier ones. `more`: others will follow presently, so that this one can wait for them.
-    pub fn send(&self, command: C, more: bool) {
+    /// Adds a command behind earlier ones.
+    pub fn send(&self, command: C, urgency: Urgency) {
         let mut state = self.0.lock();
         state.commands.push(command);
-        let mut wakes = !std::mem::replace(&mut state.awake, true);
-        if !more {
+        let mut wakes = std::mem::replace(&mut state.receiver, Attention::Coming) == Attention::Asleep;
+        if urgency == Urgency::Now {
             let now = Instant::now();
             if state.hurried.map_or(true, |then| now.duration_since(then) >= HOLD) {
                 state.hurried = Some(now);
@@ -95,7 +112,7 @@ impl<C> Receiver<C> {
     /// Commands will come presently: their senders need not wake the thread.
     pub fn expect(&mut self) {
         let mut state = self.shared.lock();
-        if !std::mem::replace(&mut state.awake, true) {
+        if std::mem::replace(&mut state.receiver, Attention::Coming) == Attention::Asleep {
             self.again = Some(Instant::now() + HOLD);
         }
     }
@@ -106,15 +123,19 @@ impl<C> Receiver<C> {
         let now = Instant::now();
         let recent = |then: Option<Instant>| then.is_some_and(|then| now.duration_since(then) < HOLD);
         // One alone that was in a hurry, and did not follow others closely, is the last for now.
-        state.awake = match state.commands.len() {
+        let looks_again = match state.commands.len() {
             0 => false,
             1 => !recent(state.hurried) || recent(state.found),
             _ => true,
         };
+        state.receiver = match looks_again {
+            true => Attention::Coming,
+            false => Attention::Asleep,
+        };
         if !state.commands.is_empty() {
             state.found = Some(now);
         }
-        self.again = state.awake.then(|| now + HOLD);
+        self.again = looks_again.then(|| now + HOLD);
         std::mem::take(&mut state.commands)
     }
 }
@@ -132,7 +153,7 @@ mod tests {
             .expect("runtime");
         runtime.block_on(async {
             receiver.expect();
-            sender.send(1, true);
+            sender.send(1, Urgency::MoreFollow);
             assert!(
                 tokio::time::timeout(Duration::ZERO, sender.0.wake.notified()).await.is_err(),
                 "the sender has notified"
@@ -145,7 +166,7 @@ mod tests {
             receiver.ready().await;
             assert!(receiver.take().is_empty());
             assert!(receiver.take().is_empty());
-            sender.send(2, true);
+            sender.send(2, Urgency::MoreFollow);
             let ready = tokio::time::timeout(Duration::from_secs(20), receiver.ready());
             ready.await.expect("a wake-up was lost");
             assert_eq!(receiver.take(), [2]);
@@ -166,24 +187,24 @@ mod tests {
         };
         runtime.block_on(async {
             receiver.expect();
-            sender.send(1, true);
+            sender.send(1, Urgency::MoreFollow);
             assert!(!woken(&sender).await);
-            sender.send(2, false);
+            sender.send(2, Urgency::Now);
             assert!(woken(&sender).await);
             assert_eq!(receiver.take(), [1, 2]);
-            sender.send(3, false);
+            sender.send(3, Urgency::Now);
             assert!(!woken(&sender).await, "it looks by itself in a moment");
             assert_eq!(receiver.take(), [3]);
             assert!(receiver.again.is_some(), "it followed closely, others may");
             tokio::time::advance(2 * HOLD).await;
             assert!(receiver.take().is_empty());
-            sender.send(4, false);
+            sender.send(4, Urgency::Now);
             assert!(woken(&sender).await);
             assert_eq!(receiver.take(), [4]);
             assert_eq!(receiver.again, None, "nothing follows");
             tokio::time::advance(HOLD).await;
             receiver.expect();
-            sender.send(5, false);
+            sender.send(5, Urgency::Now);
             assert!(woken(&sender).await);
         });
     }
@@ -193,7 +214,8 @@ mod tests {
         let (sender, mut receiver) = mailbox();
         let senders = std::thread::spawn(move || {
             for number in 0..50_000u32 {
-                sender.send(number, number % 3 > 0);
+                let urgency = if number % 3 > 0 { Urgency::MoreFollow } else { Urgency::Now };
+                sender.send(number, urgency);
                 if number % 1000 == 0 {
                     // Lets the receiver find the box empty and sleep.
                     std::thread::sleep(Duration::from_millis(3));

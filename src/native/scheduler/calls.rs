@@ -58,143 +58,178 @@ pub fn with_framework_id(framework_id: Option<&Vec<u8>>, call: &[u8]) -> Vec<u8>
 
 /// Checks and converts `call`. Errors name the argument as the Perl API does.
 pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<Prepared, DriverError> {
-    Ok(match call {
-        SchedulerCall::RequestResources { requests } => Prepared::send(
-            wire::REQUEST,
-            Call {
-                request: Some(wire::Request {
-                    requests: each("requests", "Request", requests)?,
-                }),
-                ..Default::default()
-            },
-        ),
-        SchedulerCall::LaunchTasks {
+    use SchedulerCall::*;
+    match call {
+        RequestResources { requests } => request(requests),
+        LaunchTasks {
             offer_ids,
             tasks,
             filters,
-        } => {
-            let task_ids = task_ids("tasks", &tasks)?;
-            let operation = Operation {
-                kind: Some(OPERATION_LAUNCH),
-                launch: Some(Launch { task_infos: tasks }),
-                launch_group: None,
-            };
-            accept("offerIds", offer_ids, vec![operation.encode_to_vec()], filters, task_ids)?
-        }
-        SchedulerCall::AcceptOffers {
+        } => launch(offer_ids, tasks, filters),
+        AcceptOffers {
             offer_ids,
             operations,
             filters,
-        } => {
-            let mut launched = Vec::new();
-            for operation in &operations {
-                let decoded = Operation::decode(&operation[..]).map_err(|e| problem("operations", "Offer.Operation", &e))?;
-                let launch = match decoded.kind {
-                    Some(OPERATION_LAUNCH) => decoded.launch,
-                    Some(OPERATION_LAUNCH_GROUP) => decoded.launch_group.and_then(|group| group.task_group),
-                    _ => None,
-                };
-                launched.extend(task_ids("operations", &launch.unwrap_or_default().task_infos)?);
-            }
-            accept("offerIds", offer_ids, operations, filters, launched)?
-        }
-        SchedulerCall::DeclineOffer { offer_id, filters } => {
+        } => accept_operations(offer_ids, operations, filters),
+        DeclineOffer { offer_id, filters } => {
             let ids = ids("offerId", "OfferID", vec![offer_id])?;
-            decline(ids, optional("filters", "Filters", filters)?)
+            Ok(decline(ids, optional("filters", "Filters", filters)?))
         }
-        SchedulerCall::ReviveOffers { roles } => roles_call(true, roles),
-        SchedulerCall::SuppressOffers { roles } => roles_call(false, roles),
-        SchedulerCall::KillTask { task_id } => Prepared::send(
-            wire::KILL,
-            Call {
-                kill: Some(wire::Kill {
-                    task_id: Some(id("taskId", "TaskID", task_id)?),
-                }),
-                ..Default::default()
-            },
-        ),
-        SchedulerCall::UpdateFramework {
+        ReviveOffers { roles } => Ok(roles_call(true, roles)),
+        SuppressOffers { roles } => Ok(roles_call(false, roles)),
+        KillTask { task_id } => kill(task_id),
+        UpdateFramework {
             framework,
             suppressed_roles,
-        } => Prepared::Framework {
+        } => Ok(Prepared::Framework {
             info: framework,
             suppressed: suppressed_roles,
-        },
-        SchedulerCall::Acknowledge { status } => {
+        }),
+        Acknowledge { status } => {
             explicit(implicit_acknowledgements)?;
-            acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge)
+            Ok(acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge))
         }
-        SchedulerCall::AcknowledgeOperation { status } => {
+        AcknowledgeOperation { status } => {
             explicit(implicit_acknowledgements)?;
-            operation_acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge)
+            Ok(operation_acknowledgement("status", &status.into())?.map_or(Prepared::Nothing, acknowledge))
         }
-        SchedulerCall::AcceptInverseOffers { offer_ids, filters } => Prepared::send(
-            wire::ACCEPT_INVERSE_OFFERS,
-            Call {
-                accept_inverse_offers: Some(inverse_offers(offer_ids, filters)?),
-                ..Default::default()
-            },
-        ),
-        SchedulerCall::DeclineInverseOffers { offer_ids, filters } => Prepared::send(
-            wire::DECLINE_INVERSE_OFFERS,
-            Call {
-                decline_inverse_offers: Some(inverse_offers(offer_ids, filters)?),
-                ..Default::default()
-            },
-        ),
-        SchedulerCall::ReconcileOperations { operations } => {
-            let operations = each("operations", "Call.ReconcileOperations.Operation", operations)?;
-            Prepared::send(
-                wire::RECONCILE_OPERATIONS,
+        AcceptInverseOffers { offer_ids, filters } => {
+            let accept_inverse_offers = Some(inverse_offers(offer_ids, filters)?);
+            Ok(Prepared::send(
+                wire::ACCEPT_INVERSE_OFFERS,
                 Call {
-                    reconcile_operations: Some(wire::ReconcileOperations { operations }),
+                    accept_inverse_offers,
                     ..Default::default()
                 },
-            )
+            ))
         }
-        SchedulerCall::ShutdownExecutor { executor_id, slave_id } => Prepared::send(
-            wire::SHUTDOWN,
-            Call {
-                shutdown: Some(wire::Shutdown {
-                    executor_id: Some(id("executorId", "ExecutorID", executor_id)?),
-                    agent_id: Some(id("slaveId", "SlaveID", slave_id)?),
-                }),
-                ..Default::default()
-            },
-        ),
-        SchedulerCall::SendFrameworkMessage {
+        DeclineInverseOffers { offer_ids, filters } => {
+            let decline_inverse_offers = Some(inverse_offers(offer_ids, filters)?);
+            Ok(Prepared::send(
+                wire::DECLINE_INVERSE_OFFERS,
+                Call {
+                    decline_inverse_offers,
+                    ..Default::default()
+                },
+            ))
+        }
+        ReconcileOperations { operations } => reconcile_operations(operations),
+        ShutdownExecutor { executor_id, slave_id } => shutdown(executor_id, slave_id),
+        SendFrameworkMessage {
             executor_id,
             slave_id,
             data,
-        } => Prepared::send(
-            wire::SEND_MESSAGE,
-            Call {
-                message: Some(wire::Message {
-                    agent_id: Some(id("slaveId", "SlaveID", slave_id)?.into()),
-                    executor_id: Some(id("executorId", "ExecutorID", executor_id)?.into()),
-                    data: Some(data.into()),
-                }),
-                ..Default::default()
-            },
-        ),
-        SchedulerCall::ReconcileTasks { statuses } => {
-            let mut tasks = Vec::new();
-            for status in statuses {
-                let status = TaskStatus::decode(&status[..]).map_err(|e| problem("statuses", "TaskStatus", &e))?;
-                tasks.push(wire::ReconcileTask {
-                    task_id: Some(required("statuses", "TaskStatus.task_id", status.task_id)?),
-                    agent_id: status.agent_id,
-                });
-            }
-            Prepared::send(
-                wire::RECONCILE,
-                Call {
-                    reconcile: Some(wire::Reconcile { tasks }),
-                    ..Default::default()
-                },
-            )
-        }
-    })
+        } => message(executor_id, slave_id, data),
+        ReconcileTasks { statuses } => reconcile_tasks(statuses),
+    }
+}
+
+fn request(requests: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
+    let requests = each("requests", "Request", requests)?;
+    Ok(Prepared::send(
+        wire::REQUEST,
+        Call {
+            request: Some(wire::Request { requests }),
+            ..Default::default()
+        },
+    ))
+}
+
+fn launch(offer_ids: Vec<Vec<u8>>, tasks: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Result<Prepared, DriverError> {
+    let task_ids = task_ids("tasks", &tasks)?;
+    let operation = Operation {
+        kind: Some(OPERATION_LAUNCH),
+        launch: Some(Launch { task_infos: tasks }),
+        launch_group: None,
+    };
+    accept("offerIds", offer_ids, vec![operation.encode_to_vec()], filters, task_ids)
+}
+
+fn accept_operations(
+    offer_ids: Vec<Vec<u8>>,
+    operations: Vec<Vec<u8>>,
+    filters: Option<Vec<u8>>,
+) -> Result<Prepared, DriverError> {
+    let mut launched = Vec::new();
+    for operation in &operations {
+        let decoded = Operation::decode(&operation[..]).map_err(|e| problem("operations", "Offer.Operation", &e))?;
+        let launch = match decoded.kind {
+            Some(OPERATION_LAUNCH) => decoded.launch,
+            Some(OPERATION_LAUNCH_GROUP) => decoded.launch_group.and_then(|group| group.task_group),
+            _ => None,
+        };
+        launched.extend(task_ids("operations", &launch.unwrap_or_default().task_infos)?);
+    }
+    accept("offerIds", offer_ids, operations, filters, launched)
+}
+
+fn kill(task_id: Vec<u8>) -> Result<Prepared, DriverError> {
+    let task_id = Some(id("taskId", "TaskID", task_id)?);
+    Ok(Prepared::send(
+        wire::KILL,
+        Call {
+            kill: Some(wire::Kill { task_id }),
+            ..Default::default()
+        },
+    ))
+}
+
+fn reconcile_operations(operations: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
+    let operations = each("operations", "Call.ReconcileOperations.Operation", operations)?;
+    Ok(Prepared::send(
+        wire::RECONCILE_OPERATIONS,
+        Call {
+            reconcile_operations: Some(wire::ReconcileOperations { operations }),
+            ..Default::default()
+        },
+    ))
+}
+
+fn shutdown(executor_id: Vec<u8>, slave_id: Vec<u8>) -> Result<Prepared, DriverError> {
+    let shutdown = wire::Shutdown {
+        executor_id: Some(id("executorId", "ExecutorID", executor_id)?),
+        agent_id: Some(id("slaveId", "SlaveID", slave_id)?),
+    };
+    Ok(Prepared::send(
+        wire::SHUTDOWN,
+        Call {
+            shutdown: Some(shutdown),
+            ..Default::default()
+        },
+    ))
+}
+
+fn message(executor_id: Vec<u8>, slave_id: Vec<u8>, data: Vec<u8>) -> Result<Prepared, DriverError> {
+    let message = wire::Message {
+        agent_id: Some(id("slaveId", "SlaveID", slave_id)?.into()),
+        executor_id: Some(id("executorId", "ExecutorID", executor_id)?.into()),
+        data: Some(data.into()),
+    };
+    Ok(Prepared::send(
+        wire::SEND_MESSAGE,
+        Call {
+            message: Some(message),
+            ..Default::default()
+        },
+    ))
+}
+
+fn reconcile_tasks(statuses: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
+    let mut tasks = Vec::new();
+    for status in statuses {
+        let status = TaskStatus::decode(&status[..]).map_err(|e| problem("statuses", "TaskStatus", &e))?;
+        tasks.push(wire::ReconcileTask {
+            task_id: Some(required("statuses", "TaskStatus.task_id", status.task_id)?),
+            agent_id: status.agent_id,
+        });
+    }
+    Ok(Prepared::send(
+        wire::RECONCILE,
+        Call {
+            reconcile: Some(wire::Reconcile { tasks }),
+            ..Default::default()
+        },
+    ))
 }
 
 fn explicit(implicit_acknowledgements: bool) -> Result<(), DriverError> {

@@ -4,6 +4,7 @@ use super::calls::{self as calls, Prepared};
 use super::events::{callback, master_info};
 use super::registration::{self, Registration};
 use crate::driver::counters::Counters;
+use crate::driver::framework::REMOVED;
 use crate::driver::framework_id_file::FrameworkIdStore;
 use crate::driver::limits::WINDOW;
 use crate::event::{Acknowledgement, Arg, ArgType};
@@ -41,9 +42,6 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 const ACKNOWLEDGEMENTS: usize = 10_000;
 /// For offers that come after an abort: a day.
 const ABORTED_REFUSAL: f64 = 86_400.0;
-/// The ERROR for an id that no framework can have any more.
-const REMOVED: &str = "Framework has been removed";
-
 /// What a machine is made from.
 pub struct Config {
     /// Where the master is, or how it is found.
@@ -196,7 +194,7 @@ impl SchedulerMachine {
         if let Some(Err(why)) = self.config.store.as_mut().map(|store| store.save(&text)) {
             return self.fail(&why);
         }
-        *self.config.known_id.lock().unwrap_or_else(|e| e.into_inner()) = Some(text);
+        *crate::thread::lock(&self.config.known_id) = Some(text);
         self.config.counters.answer(200);
         self.config.counters.count("subscriptions");
         let interval = subscribed.heartbeat_interval_seconds.filter(|s| s.is_finite() && *s > 0.0);

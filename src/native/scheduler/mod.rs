@@ -97,7 +97,7 @@ impl SchedulerDriver {
     fn check_update(&self, framework: &[u8], suppressed: Option<&Vec<String>>) -> Result<Vec<u8>, DriverError> {
         let info = filled("frameworkInfo", framework)?;
         let decoded = FrameworkInfo::decode(&info[..]).unwrap_or_default();
-        let known = self.known_id.lock().unwrap_or_else(|e| e.into_inner());
+        let known = crate::thread::lock(&self.known_id);
         decoded.check_update(known.as_deref(), suppressed)?;
         Ok(info)
     }
@@ -167,7 +167,7 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
 
     fn start(&self) -> Result<Status, DriverError> {
         let transition = self.handle().gate.lifecycle.start();
-        let config = self.config.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let config = crate::thread::lock(&self.config).take();
         if let (true, Some(config)) = (transition.changed, config) {
             let core = Arc::clone(&self.core);
             let weak: Weak<Core> = Arc::downgrade(&core);
