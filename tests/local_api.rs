@@ -8,6 +8,8 @@ use mesos_perl::proto::scheduler::call::{self, Type};
 use mesos_perl::proto::scheduler::{event, Event};
 use mesos_perl::proto::*;
 use prost::Message;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::time::Instant;
 use TaskState::*;
 
@@ -39,6 +41,46 @@ fn nothing_without_the_secret() {
     assert_eq!((reply.status, reply.text()), (200, ""));
     assert!(!format!("{cluster:?}").contains(cluster.secret()));
     assert!(cluster.secret().len() >= 32);
+}
+
+/// How many of the connections the server has not closed.
+fn open(all: &[TcpStream]) -> usize {
+    let is_open = |one: &&TcpStream| matches!({ *one }.read(&mut [0; 512]), Err(e) if e.kind() == ErrorKind::WouldBlock);
+    all.iter().filter(is_open).count()
+}
+
+#[test]
+fn who_shows_no_secret_holds_little() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    // One call, and its connection is known.
+    framework.accepted(call(Type::Revive));
+    let starts = [
+        "",
+        "POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\n",
+        "GET /health HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc",
+    ];
+    let guests: Vec<TcpStream> = (0..300)
+        .map(|i| {
+            let mut stream = TcpStream::connect(cluster.address()).expect("connect");
+            stream.write_all(starts[i % 3].as_bytes()).expect("send");
+            stream.set_nonblocking(true).expect("no waiting");
+            stream
+        })
+        .collect();
+    until("at most 64 stay", || open(&guests) <= 64);
+    // That connection stays, and a new client finds room.
+    framework.accepted(call(Type::Revive));
+    let mut other = Framework::new(&cluster);
+    other.accepted(call(Type::Revive));
+
+    let mut large = TcpStream::connect(cluster.address()).expect("connect");
+    let head = format!("GET /health HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    // The server may close it in the middle.
+    let _ = large.write_all(head.as_bytes());
+    let mut answer = Vec::new();
+    let _ = large.read_to_end(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431 "), "refused");
 }
 
 #[test]

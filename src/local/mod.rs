@@ -5,7 +5,7 @@
 //! | step | module |
 //! |---|---|
 //! | settings | [`config`], [`detect`], [`resource_text`] |
-//! | requests in, answers and event streams out | [`http`], [`required`], [`scheduler_api`], [`executor_api`], [`stream`], [`state`] |
+//! | requests in, answers and event streams out | [`guests`], [`http`], [`required`], [`scheduler_api`], [`executor_api`], [`stream`], [`state`] |
 //! | the state, and what is due later | [`core`], [`timers`] |
 //! | the master: frameworks, offers, launches | [`master`], [`offers`], [`launch`], [`validate`], [`resources`] |
 //! | the agent: containers, executors, updates | [`agent`], [`executors`], [`updates`], [`environment`], [`sandbox`], [`wait_status`] |

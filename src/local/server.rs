@@ -1,6 +1,7 @@
 //! The cluster's thread: accepts connections, fires timers, talks to the helper, until it is told to stop.
 
 use super::agent::helper::{self, Helper, Pipes};
+use super::api::guests::Guests;
 use super::api::http;
 use super::core::{now, Core, Identity};
 use super::ids;
@@ -18,6 +19,9 @@ use tokio::sync::oneshot;
 
 /// Killing everything takes the helper some milliseconds; beyond this it is stuck, and the end of its pipe has to do.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a connection buffers at most; so the head of a request may be no larger.
+const MAX_BUFFER: usize = 64 * 1024;
 
 /// Puts settings, detection and fresh ids together.
 pub fn identity(config: Config, address: SocketAddr, secret: String, work_dir: PathBuf) -> Result<Identity, BadSetting> {
@@ -104,6 +108,7 @@ async fn timers(core: Rc<RefCell<Core>>) {
 }
 
 async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
+    let guests = Rc::new(Guests::default());
     loop {
         let connection = match listener.accept().await {
             Ok((connection, _)) => connection,
@@ -114,14 +119,23 @@ async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
                 continue;
             }
         };
+        guests.room().await;
         // Events are small, and wait for nobody.
         let _ = connection.set_nodelay(true);
         let core = core.clone();
+        let (guest, sent_away) = guests.arrive();
         tokio::task::spawn_local(async move {
-            let service = hyper::service::service_fn(|request| http::answer(core.clone(), request));
-            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service);
-            if let Err(e) = served.await {
-                log::debug!("a connection to the embedded cluster ended: {e}");
+            let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
+            let served = hyper::server::conn::http1::Builder::new()
+                .max_buf_size(MAX_BUFFER)
+                .serve_connection(TokioIo::new(connection), service);
+            tokio::select! {
+                served = served => {
+                    if let Err(e) = served {
+                        log::debug!("a connection to the embedded cluster ended: {e}");
+                    }
+                }
+                () = guest.overdue(sent_away) => {}
             }
         });
     }

@@ -1,5 +1,6 @@
 //! HTTP: routes, authentication, content types. Everything is checked in the order in which Mesos checks it.
 
+use super::guests::Guest;
 use super::scheduler::Answer;
 use super::stream::{Records, Subscriber};
 use super::{executor, scheduler, state};
@@ -10,13 +11,18 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use prost::bytes::BytesMut;
 use prost::Message;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A call may be so large.
 const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// A body of which nothing comes for so long does not come.
+const STALL: Duration = Duration::from_secs(30);
 
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -68,20 +74,21 @@ fn route(path: &str) -> Option<Route> {
 }
 
 /// Answers one request. The core is borrowed only between awaits.
-pub async fn answer(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Infallible> {
-    Ok(match respond(core, request).await {
+pub async fn answer(core: Rc<RefCell<Core>>, guest: Rc<Guest>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+    Ok(match respond(core, &guest, request).await {
         Ok(reply) => reply,
         Err(refusal) => text(refusal),
     })
 }
 
-async fn respond(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incoming>) -> Result<Reply, Refusal> {
     let route = route(request.uri().path());
     let authorized = is_authorized(request.headers(), &core.borrow().identity.secret);
     if !authorized {
         drain(request.into_body()).await;
         return Ok(unauthorized(&route));
     }
+    guest.is_known();
     match route {
         None => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
         Some(Route::Scheduler) => scheduler(core, request).await,
@@ -186,13 +193,28 @@ async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Bytes), R
         }
         Some(_) => {}
     }
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Ok(Ok((parts.headers, body.to_bytes()))),
-        Err(e) if e.is::<LengthLimitError>() => Err(Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The request is larger than 64 MiB",
-        )),
-        Err(e) => Err(Refusal::bad(format!("Failed to read the request: {e}"))),
+    let body = collect(body).await?;
+    Ok(Ok((parts.headers, body)))
+}
+
+async fn collect(body: Incoming) -> Result<Bytes, Refusal> {
+    let mut body = Limited::new(body, MAX_BODY);
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = tokio::time::timeout(STALL, body.frame())
+            .await
+            .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "The request does not end"))?;
+        match frame {
+            None => return Ok(whole.freeze()),
+            Some(Ok(frame)) => whole.extend(frame.into_data()),
+            Some(Err(e)) if e.is::<LengthLimitError>() => {
+                return Err(Refusal::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "The request is larger than 64 MiB",
+                ));
+            }
+            Some(Err(e)) => return Err(Refusal::bad(format!("Failed to read the request: {e}"))),
+        }
     }
 }
 
@@ -256,6 +278,10 @@ fn unauthorized(route: &Option<Route>) -> Reply {
     reply
         .headers_mut()
         .extend(challenge.ok().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+    // The connection stays no longer than the answer.
+    reply
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
     reply
 }
 

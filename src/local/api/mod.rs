@@ -1,6 +1,7 @@
 //! The HTTP APIs of the embedded cluster: requests in, answers and event streams out.
 
 pub mod executor;
+pub mod guests;
 pub mod http;
 pub mod required;
 pub mod scheduler;
