@@ -56,6 +56,7 @@ my $driver    = Mesos::SchedulerDriver->new(
     master     => $ARGV[0] || 'local',
     framework  => {user => '', name => 'io_async.pl'},
     scheduler  => $scheduler,
+    on_exception => 'die',
     dispatcher => Mesos::Dispatcher::IOAsync->new(loop => $loop),
 );
 

@@ -72,6 +72,7 @@ my $driver = Mesos::SchedulerDriver->new(
     master     => $ENV{MESOS_MASTER} || 'local',
     framework  => {user => '', name => 'mojo.pl'},
     scheduler  => $queue,
+    on_exception => 'die',
     dispatcher => 'Mojo',
 );
 

@@ -59,6 +59,7 @@ my $driver    = Mesos::SchedulerDriver->new(
     master     => $ARGV[0] || 'local',
     framework  => {user => '', name => 'poe.pl'},
     scheduler  => $scheduler,
+    on_exception => 'die',
     dispatcher => 'POE',
 );
 

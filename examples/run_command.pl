@@ -195,6 +195,7 @@ my $driver = eval {
         master_timeout => $option{'master-timeout'},
         framework      => {user => '', name => 'run_command.pl'},
         scheduler      => $scheduler,
+        on_exception   => 'die',
     );
 } or die_with("run_command: $@");
 

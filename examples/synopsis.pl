@@ -34,5 +34,6 @@ my $status = Mesos::SchedulerDriver->new(
     master    => $ARGV[0] || 'local',    # or 'host:port' of a Mesos master
     framework => {user => '', name => 'hello'},
     scheduler => MyScheduler->new,
+    on_exception => 'die',               # an exception in a callback ends run
 )->run;
 exit($status == Mesos::Status::DRIVER_STOPPED ? 0 : 1);

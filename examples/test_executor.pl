@@ -42,5 +42,5 @@ sub shutdown {
 
 package main;
 
-my $status = Mesos::ExecutorDriver->new(executor => TestExecutor->new)->run;
+my $status = Mesos::ExecutorDriver->new(executor => TestExecutor->new, on_exception => 'die')->run;
 exit($status == Mesos::Status::DRIVER_STOPPED ? 0 : 1);

@@ -116,7 +116,8 @@ my $executor = Mesos::ExecutorInfo->new({
 my $scheduler = TestScheduler->new(executor => $executor);
 my $framework = Mesos::FrameworkInfo->new({user => '', name => 'Test Framework (Perl)'});
 
-my $status = Mesos::SchedulerDriver->new(master => $master, framework => $framework, scheduler => $scheduler)->run;
+my $status = Mesos::SchedulerDriver->new(
+    master => $master, framework => $framework, scheduler => $scheduler, on_exception => 'die')->run;
 
 print "PROBLEM: $_\n" for @{ $scheduler->problems };
 my $ok = $status == Mesos::Status::DRIVER_STOPPED && !@{ $scheduler->problems };

@@ -84,8 +84,8 @@ callback(pTHX_ SV *handler, MesosBytes name)
     return SvTRUE(code) ? sv_mortalcopy(code) : NULL;
 }
 
-/* Decodes the arguments, and calls the method with them if there is one. */
-static void
+/* Decodes the arguments, and calls the method with them if there is one. What the method throws, mortal; NULL if nothing. */
+static SV *
 call(pTHX_ MesosEvent *event, SV *method, SV *handler, SV *driver, AV *result)
 {
     const size_t count = mesos_event_arg_count(event);
@@ -105,10 +105,65 @@ call(pTHX_ MesosEvent *event, SV *method, SV *handler, SV *driver, AV *result)
             av_push(result, SvREFCNT_inc_simple_NN(arg));
     }
     PUTBACK;
-    if (method)
-        call_sv(method, G_VOID | G_DISCARD);
-    else
+    if (!method) {
         PL_stack_sp = PL_stack_base + POPMARK;
+        return NULL;
+    }
+    call_sv(method, G_VOID | G_DISCARD | G_EVAL);
+    /* An object may call itself false. */
+    return SvROK(ERRSV) || SvTRUE(ERRSV) ? sv_mortalcopy(ERRSV) : NULL;
+}
+
+/* While an offer or a task is handled, calls note what they have used or reported in $driver->{_handled}. */
+static void
+note_what_is_handled(pTHX_ SV *driver, MesosBytes name)
+{
+    static const char key[] = "_handled";
+    HV *const self = SvROK(driver) && SvTYPE(SvRV(driver)) == SVt_PVHV ? (HV *)SvRV(driver) : NULL;
+    const bool wanted = (name.len == 14 && memcmp(name.data, "resourceOffers", 14) == 0) ||
+                        (name.len == 10 && memcmp(name.data, "launchTask", 10) == 0);
+    /* A callback within a callback shares the notes of the outer one: ids are not used twice. */
+    if (!self || !wanted || hv_exists(self, key, sizeof(key) - 1))
+        return;
+    (void)hv_store(self, key, sizeof(key) - 1, newRV_noinc((SV *)newHV()), 0);
+    SAVEDELETE(self, savepvn(key, sizeof(key) - 1), sizeof(key) - 1);
+}
+
+/* Asks the driver what is to happen, and throws the exception again if that is its answer. The arguments are decoded anew: the method
+ * may have changed its own. */
+static void
+callback_died(pTHX_ MesosEvent *event, SV *driver, SV *error)
+{
+    const MesosBytes name = mesos_event_name(event);
+    const size_t count = mesos_event_arg_count(event);
+    const bool last = mesos_event_ends_driver(event);
+    bool goes_on;
+    size_t i;
+    dSP;
+    PUSHMARK(SP);
+    EXTEND(SP, (SSize_t)count + 3);
+    PUSHs(driver);
+    PUSHs(mesos_sv(aTHX_ name));
+    PUSHs(error);
+    for (i = 0; i < count; i++) {
+        SV *arg;
+        PUTBACK;
+        arg = mesos_event_arg_sv(aTHX_ event, i);
+        SPAGAIN;
+        PUSHs(arg);
+    }
+    PUTBACK;
+    call_method("_callback_died", G_SCALAR);
+    SPAGAIN;
+    goes_on = SvTRUE(TOPs);
+    (void)POPs;
+    PUTBACK;
+    if (last)
+        ask(aTHX_ driver, "_event_was_last", NULL);
+    if (!goes_on) {
+        sv_setsv(ERRSV, error);
+        croak(NULL);
+    }
 }
 
 static void
@@ -118,10 +173,16 @@ handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result)
     /* A copy: what accessors return may be the driver's own, and go with it. */
     SV *const handler = sv_mortalcopy(ask(aTHX_ driver, "event_handler", NULL));
     SV *const method = callback(aTHX_ handler, name);
+    SV *error;
     if (result)
         av_push(result, newSVpvn((const char *)name.data, name.len));
-    call(aTHX_ event, method, handler, driver, result);
-    /* Not reached when the handler died: then Mesos sends the update again. */
+    note_what_is_handled(aTHX_ driver, name);
+    error = call(aTHX_ event, method, handler, driver, result);
+    if (error) {
+        /* Without an acknowledgement: Mesos sends the update again. */
+        callback_died(aTHX_ event, driver, error);
+        return;
+    }
     if (method || SvTRUE(ask(aTHX_ driver, "_event_unhandled", mesos_sv(aTHX_ name))))
         mesos_check(aTHX_ mesos_event_acknowledge(event));
     if (mesos_event_ends_driver(event))

@@ -89,6 +89,7 @@ Mesos - write Apache Mesos frameworks and executors in Perl
         master    => $ARGV[0] || 'local',    # or 'host:port' of a Mesos master
         framework => {user => '', name => 'hello'},
         scheduler => MyScheduler->new,
+        on_exception => 'die',               # an exception in a callback ends run
     )->run;
     exit($status == Mesos::Status::DRIVER_STOPPED ? 0 : 1);
 
@@ -142,6 +143,10 @@ object, but not libmesos.
 =item PERL_MESOS_DRIVER
 
 C<native> or C<libmesos>: the drivers' attribute C<driver> where the program does not give it.
+
+=item PERL_MESOS_ON_EXCEPTION
+
+C<die> or C<warn>: L<Mesos::Role::HasDispatcher/on_exception> where the program does not give it.
 
 =item PERL_MESOS_TRACE
 

@@ -96,6 +96,7 @@ sub wait {
     else {
         $self->run_until($wait);
     }
+    die $wait->{exception}[0] if $wait->{exception};
     return @{ $wait->{result} || [] };
 }
 
@@ -105,7 +106,18 @@ sub serve {
     my $wait = {serve => 1};
     local $self->{_wait} = $wait;
     $self->run_until($wait) if !$goes_on || $goes_on->();
+    die $wait->{exception}[0] if $wait->{exception};
     return;
+}
+
+# Ends the running wait or serve, which throws the exception when the loop has returned; loops that catch exceptions never see it.
+# False if nothing of ours waits.
+sub _throw_from_wait {
+    my ($self, $error) = @_;
+    my $wait = $self->{_wait} or return 0;
+    $wait->{exception} ||= [$error];
+    $self->interrupt_wait;
+    return 1;
 }
 
 # stop and abort of a driver: no further event of this batch, and a wait that has none yet ends without one.
@@ -171,7 +183,7 @@ wake-up up to 64 events are dispatched; fewer if a callback dies, stops or abort
 C<wait> dispatches exactly one.
 
 An exception that leaves the callback goes where the event loop lets it go: out of C<wait>, and so out of C<run>, with AnyEvent's
-own loop, IO::Async and POE; EV and Mojo print it and go on.
+own loop, IO::Async and POE; EV and Mojo print it and go on. L<Mesos::Role::HasDispatcher/on_exception> makes them all alike.
 
 =head1 ATTRIBUTES
 

@@ -53,8 +53,30 @@ sub _is_alive { $_[0]->status == Mesos::Status::DRIVER_RUNNING() }
 
 sub sendStatusUpdate {
     my $self = shift;
-    return $self->_xs_send_status_update(check_arguments('sendStatusUpdate', \@_, [status => $type{TaskStatus}]));
+    my ($update) = check_arguments('sendStatusUpdate', \@_, [status => $type{TaskStatus}]);
+    my $status = $self->_xs_send_status_update($update);
+    $self->{_handled}{ $update->{task_id}{value} } = 1 if $self->{_handled};
+    return $status;
 }
+
+# The scheduler would wait for ever for news of a task that was never begun.
+sub _make_up_for {
+    my ($self, $event, $error, $task) = @_;
+    return '' unless $event eq 'launchTask';
+    return 'The task has had an update before: no other is sent.' if $self->{_handled}{ $task->{task_id}{value} };
+    my $sent = eval {
+        my ($message) = "$error" =~ /\A\s*(.*)/;
+        $self->_xs_send_status_update({
+            task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message,
+        }) == Mesos::Status::DRIVER_RUNNING();
+    };
+    return $sent ? 'TASK_FAILED is sent for the task.' : 'TASK_FAILED could not be sent for the task.';
+}
+
+# To the sandbox, where whoever looks for the reason looks first.
+sub _tell { print STDERR $_[1] }
+
+sub _tells_always {1}
 
 sub sendFrameworkMessage {
     my $self = shift;

@@ -37,7 +37,8 @@ Mesos::Scheduler - base class of schedulers
 The methods below are called by a L<Mesos::SchedulerDriver>, one at a time, when an event loop runs. All do nothing here; override
 what you need. What they return is ignored. What this class lacks, below L</OPTIONAL METHODS>, is called only if you write it. Every
 method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>), which are hashes of their fields; strings
-are byte strings. What becomes of an exception depends on the event loop: see L<Mesos::Dispatcher>.
+are byte strings. What becomes of an exception is told by
+L<Mesos::Role::HasDispatcher/on_exception>.
 
 =head1 METHODS
 

@@ -76,6 +76,27 @@ with 'Mesos::Role::HasDispatcher';
 
 sub _is_alive { $_[0]->_xs_is_running }
 
+# Offers that a call has used are not declined if the callback dies later.
+sub _used {
+    my ($self, $status, @offer_ids) = @_;
+    if (my $handled = $self->{_handled}) { $handled->{ $_->{value} } = 1 for @offer_ids }
+    return $status;
+}
+
+sub _make_up_for {
+    my ($self, $event, $error, $first) = @_;
+    if ($event eq 'resourceOffers') {
+        my @unused = grep { !$self->{_handled}{$_} } map { $_->{id}{value} } @$first;
+        # More calls than the driver takes: the offers come again when their time is over.
+        my $declined = grep { my $id = $_; eval { $self->_xs_decline_offer({value => $id}, undef); 1 } } @unused;
+        return "Of its offers $declined were not used: they are declined, and come again." if @unused;
+        return 'Its offers were all used before.';
+    }
+    return '' unless $event eq 'statusUpdate' || $event eq 'operationStatusUpdate';
+    return 'The update is not acknowledged unless the program does: Mesos sends it again.' unless $self->implicit_acknowledgements;
+    return 'The update is not acknowledged: Mesos sends it again.';
+}
+
 sub requestResources {
     my $self = shift;
     return $self->_xs_request_resources(check_arguments('requestResources', \@_, [requests => [$type{Request}]]));
@@ -83,27 +104,29 @@ sub requestResources {
 
 sub launchTasks {
     my $self = shift;
-    return $self->_xs_launch_tasks(check_arguments('launchTasks', \@_,
-        [offerIds => [$type{OfferID}]], [tasks => [$type{TaskInfo}]], [filters => $type{Filters}, 1]));
+    my @args = check_arguments('launchTasks', \@_,
+        [offerIds => [$type{OfferID}]], [tasks => [$type{TaskInfo}]], [filters => $type{Filters}, 1]);
+    return $self->_used($self->_xs_launch_tasks(@args), @{ $args[0] });
 }
 
 sub launchTask {
     my $self = shift;
     my ($offer_id, $tasks, $filters) = check_arguments('launchTask', \@_,
         [offerId => $type{OfferID}], [tasks => [$type{TaskInfo}]], [filters => $type{Filters}, 1]);
-    return $self->_xs_launch_tasks([$offer_id], $tasks, $filters);
+    return $self->_used($self->_xs_launch_tasks([$offer_id], $tasks, $filters), $offer_id);
 }
 
 sub acceptOffers {
     my $self = shift;
-    return $self->_xs_accept_offers(check_arguments('acceptOffers', \@_,
-        [offerIds => [$type{OfferID}]], [operations => [$type{OfferOperation}]], [filters => $type{Filters}, 1]));
+    my @args = check_arguments('acceptOffers', \@_,
+        [offerIds => [$type{OfferID}]], [operations => [$type{OfferOperation}]], [filters => $type{Filters}, 1]);
+    return $self->_used($self->_xs_accept_offers(@args), @{ $args[0] });
 }
 
 sub declineOffer {
     my $self = shift;
-    return $self->_xs_decline_offer(check_arguments('declineOffer', \@_,
-        [offerId => $type{OfferID}], [filters => $type{Filters}, 1]));
+    my @args = check_arguments('declineOffer', \@_, [offerId => $type{OfferID}], [filters => $type{Filters}, 1]);
+    return $self->_used($self->_xs_decline_offer(@args), $args[0]);
 }
 
 sub reviveOffers {

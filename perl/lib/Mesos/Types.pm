@@ -51,12 +51,21 @@ sub _dispatcher {
     _die($problem);
 }
 
+# How many frames the user's is away from the caller. Constructors of subclasses are Moo's text in the subclass's package.
+sub _user_level {
+    my ($level) = @_;
+    while (my ($package, $file) = caller $level) {
+        last unless $package =~ /\A(?:Mesos|Moo|Type|Eval::TypeTiny|Method::Generate|Module::Runtime)\b/
+            || $file =~ /\A\(eval / && ((caller $level + 1)[3] || '') =~ /(?:::new|::BUILDALL|::__ANON__|\A\(eval\))\z/;
+        $level++;
+    }
+    return $level - 1;
+}
+
 sub _die {
     my ($problem) = @_;
     # The user's line is behind the frames of Moo and Type::Tiny, which Carp does not look past.
-    my $level = 0;
-    $level++ while caller($level) =~ /\A(?:Mesos|Moo|Type|Eval::TypeTiny|Method::Generate|Module::Runtime)\b/;
-    my (undef, $file, $line) = caller $level;
+    my (undef, $file, $line) = caller _user_level(1);
     die "$problem at $file line $line.\n";
 }
 

@@ -15,10 +15,25 @@ has dispatcher => (
     coerce  => Mesos::Types::Dispatcher()->coercion,
     default => 'AnyEvent',
 );
+has on_exception => (is => 'ro', isa => \&_check_on_exception, default => sub { _default_on_exception() });
 has running => (is => 'rw', default => 0, trigger => sub { $_[0]->_stopped unless $_[1] });
 
 # Whatever waits in run or run_once returns, and what is queued waits for the next run.
 sub _stopped { my $dispatcher = $_[0]{dispatcher}; $dispatcher->interrupt_wait if $dispatcher }
+
+sub _is_on_exception { !defined $_[0] || ref $_[0] eq 'CODE' || $_[0] eq 'die' || $_[0] eq 'warn' }
+
+sub _check_on_exception {
+    my ($value) = @_;
+    Mesos::Types::_die(qq(on_exception: expected 'die', 'warn' or a code reference, got "$value")) unless _is_on_exception($value);
+}
+
+sub _default_on_exception {
+    my $value = $ENV{PERL_MESOS_ON_EXCEPTION};
+    return undef unless defined $value && length $value;
+    Mesos::Types::_die(qq(PERL_MESOS_ON_EXCEPTION: expected "die" or "warn", got "$value")) unless _is_on_exception($value);
+    return $value;
+}
 
 # What consumers may say about themselves; the drivers do.
 sub _driver_id {0}
@@ -79,6 +94,37 @@ sub _event_unhandled {
     return 1;
 }
 
+# What the driver does for an event whose callback died, and says about it in a sentence.
+sub _make_up_for {''}
+
+sub _tell { warn $_[1] }
+
+# True: the loop goes on. False: the exception is thrown again, for the loop to do with it what it does.
+sub _callback_died {
+    my ($self, $event, $error, @args) = @_;
+    my $mode = $self->on_exception;
+    my $outcome = $self->_make_up_for($event, $error, @args);
+    my $what = eval {"$error"};
+    $what = ref $error unless defined $what;
+    $what =~ s/\.?\s*\z//;
+    my $text = "Mesos: the callback $event died: $what.\n" . ($outcome ? "  $outcome\n" : '') . '  '
+        . (defined $mode ? 'on_exception is ' . (ref $mode ? 'a code reference' : "'$mode'") : 'The event loop decides how the program goes on')
+        . ": see on_exception => 'die', 'warn' or a code reference in Mesos::Role::HasDispatcher.\n";
+    my $dispatcher = $self->dispatcher;
+    if (ref $mode) {
+        $self->_tell($text) if $self->_tells_always;
+        return 1 if eval { $mode->($self, $event, $error); 1 };
+        my $second = $@;
+        return 1 if $dispatcher->_throw_from_wait($second);
+        die $second;
+    }
+    my $leaves = ($mode || '') eq 'die' && $dispatcher->_throw_from_wait($error);
+    $self->_tell($text) if !$leaves || $self->_tells_always;
+    return $leaves || ($mode || '') eq 'warn';
+}
+
+sub _tells_always {0}
+
 # The driver has failed, and its last event was handled.
 sub _event_was_last {
     my ($self) = @_;
@@ -126,6 +172,39 @@ A L<Mesos::Dispatcher>, or the name of one: C<'AnyEvent'> (default), C<'Interrup
 C<'+Full::Class::Name'>. The driver sets the dispatcher's callback. Read-only. Dies, at construction, if the module cannot be
 loaded.
 
+=head2 on_exception
+
+What happens when a callback dies: C<'die'>, C<'warn'> or a code reference. Default: what the environment variable
+C<PERL_MESOS_ON_EXCEPTION> says (C<die> or C<warn>), or else undef. Read-only.
+
+=over
+
+=item C<'die'>
+
+The exception leaves C<run>, C<run_once>, C<join> or the dispatcher's C<wait>, as the very object that was thrown, whatever the event
+loop is; so it ends the program unless that catches it. C<run> may be called again then. If the program runs the loop itself, there
+is nothing to leave: it is as with undef. Recommended for new programs.
+
+=item C<'warn'>
+
+A warning, and the loop goes on.
+
+=item a code reference
+
+Is called with the driver, the callback's name and the exception. If it returns the loop goes on; what it throws is treated as with
+C<'die'>.
+
+=item undef
+
+As in Mesos 1.07.1: a warning that says what happened, then the event loop gets the exception. EV, Mojo, and POE's kernel if the
+program runs it itself, print it and go on; all others let it out of C<run>.
+
+=back
+
+Whatever is chosen, an update whose callback died is not acknowledged: Mesos sends it again. Offers that a C<resourceOffers> which
+died had not used are declined with the default filter, and come again. When an executor's C<launchTask> dies before it sent an update
+of the task, the driver sends C<TASK_FAILED> with the first line of the exception as its message.
+
 =head2 running
 
 True from a successful C<start> to C<stop>, C<abort> or the driver's end by an error. Setting it to 0 ends C<run> after the current
@@ -138,8 +217,7 @@ callback.
     my $status = $driver->run;
 
 Starts the driver unless it is running, and dispatches events until it is stopped, aborted, or has failed. Returns the status, a
-number of C<Mesos::Status>. Exceptions of callbacks pass through where the event loop lets them; C<run> may be called again
-then.
+number of C<Mesos::Status>. What becomes of exceptions of callbacks is told by L</on_exception>.
 
 =head2 run_once
 
