@@ -4,12 +4,12 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | settings | [`config`], [`detect`], [`resource_text`] |
-//! | requests in, answers and event streams out | [`guests`], [`http`], [`required`], [`scheduler_api`], [`executor_api`], [`stream`], [`state`] |
-//! | the state, and what is due later | [`core`], [`timers`] |
-//! | the master: frameworks, offers, launches | [`master`], [`offers`], [`launch`], [`validate`], [`resources`] |
-//! | the agent: containers, executors, updates | [`agent`], [`executors`], [`updates`], [`environment`], [`sandbox`], [`wait_status`] |
-//! | processes | [`helper`], [`helper_protocol`], and the executable `mesos-perl-helper` |
+//! | settings: arguments, `MESOS_*` variables, what the machine has | [`settings`] |
+//! | requests in, answers and event streams out | `api`: `guests`, `http`, `required`, `scheduler`, `executor`, `stream`, `state` |
+//! | the state, and what is due later | `core`, `timers`, `ids`, `resources` |
+//! | the master: frameworks, offers, launches, operations | `master` |
+//! | the agent: containers, executors, updates, sandboxes | `agent` |
+//! | processes | `agent::helper`, [`helper_protocol`], and the executable `mesos-perl-helper` |
 //!
 //! One thread (tokio, current thread) owns everything. Tasks and executors are children of the helper, never of this process.
 

@@ -5,14 +5,14 @@
 //! | step | module | I/O |
 //! |---|---|---|
 //! | which master leads | [`detector`] | yes |
-//! | a socket's bytes | [`connection`], [`tls`] | yes |
-//! | HTTP responses out of bytes, requests into bytes | [`http`] | no |
-//! | records out of a response's body | [`recordio`] | no |
-//! | connecting, subscribing, pipelined calls, redirects, timeouts | [`session`], [`pipeline`], [`backoff`] | no |
-//! | events and calls out of and into records | [`wire`], `message::fields` | no |
-//! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler_calls`], [`scheduler_events`], [`registration`] | no |
-//! | which callback, what to remember, what to answer | [`scheduler_machine`], [`executor_machine`] | no |
-//! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`handle`] | yes |
+//! | a socket's bytes | [`io::connection`], [`tls`], [`transport`] | yes |
+//! | HTTP responses out of bytes, requests into bytes | [`protocol::http`] | no |
+//! | records out of a response's body | [`protocol::recordio`] | no |
+//! | connecting, subscribing, pipelined calls, redirects, timeouts | [`protocol`]: `session`, `pipeline`, `backoff`, `servers`, `endpoint` | no |
+//! | events and calls out of and into records | [`wire`], [`executor::wire`], `message::fields` | no |
+//! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler`]: `calls`, `events`, `registration` | no |
+//! | which callback, what to remember, what to answer | [`scheduler::machine`], [`executor::machine`], [`machine`] | no |
+//! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`io::handle`] | yes |
 //! | what outlives a run, and what is counted | `driver::framework_id_file`, `driver::counters` | yes |
 //!
 //! Everything without I/O is fed bytes and the time, and answers with [`machine::Action`]s: tests replay captures through it.
