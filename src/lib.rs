@@ -20,6 +20,7 @@ pub mod channel;
 pub mod driver;
 pub mod event;
 pub mod ffi;
+pub mod fork;
 #[cfg(feature = "libmesos")]
 pub mod libmesos;
 pub mod local;

@@ -6,12 +6,15 @@
 use chrono::{DateTime, Datelike, Local, Timelike};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use once_cell::sync::OnceCell;
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 /// What the environment asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +70,67 @@ const SEVERITIES: [(Level, char, &str); 3] = [
 struct Sink {
     settings: Settings,
     program: String,
-    /// One for each of SEVERITIES, opened with its first line.
-    files: Mutex<[Option<File>; 3]>,
+}
+
+/// One for each of SEVERITIES, opened with its first line.
+type Files = [Option<File>; 3];
+static FILES: Mutex<Files> = Mutex::new([None, None, None]);
+
+// A thread that writes a line while another one forks is not there in the child, to unlock FILES. So whoever forks holds it.
+thread_local! {
+    static HELD: RefCell<Option<MutexGuard<'static, Files>>> = const { RefCell::new(None) };
+}
+/// FILES is locked for ever in this process: it was forked while a file system kept a line waiting. Its lines go to stderr only.
+static LOST: AtomicBool = AtomicBool::new(false);
+/// How long a fork waits for a line on its way to a file. A handler of an unsafe signal that forks in the middle of one waits in vain.
+const FORK_WAITS: Duration = Duration::from_secs(1);
+
+/// Before a fork.
+pub fn hold() {
+    let give_up = Instant::now() + FORK_WAITS;
+    while !LOST.load(Ordering::Relaxed) {
+        let guard = match FILES.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                std::thread::sleep(Duration::from_micros(100));
+                continue;
+            }
+            Err(TryLockError::WouldBlock) => return,
+        };
+        // A thread that ends has no place to keep it.
+        let _ = HELD.try_with(|held| held.try_borrow_mut().map(|mut held| *held = Some(guard)));
+        return;
+    }
+}
+
+/// In the parent, after a fork.
+pub fn release() {
+    taken_back();
+}
+
+/// In the child.
+pub fn release_in_child() {
+    if !taken_back() {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Unlocks what [`hold`] has locked, if it has.
+fn taken_back() -> bool {
+    let held = HELD.try_with(|held| held.try_borrow_mut().ok().and_then(|mut held| held.take()));
+    held.ok().flatten().is_some()
+}
+
+/// Without the standard library's lock on stderr: a child would find it locked by a thread that it does not have.
+fn write_stderr(mut text: &[u8]) {
+    while !text.is_empty() {
+        match rustix::io::write(rustix::stdio::stderr(), text) {
+            Ok(written) => text = text.get(written..).unwrap_or_default(),
+            Err(rustix::io::Errno::INTR) => (),
+            Err(_) => return,
+        }
+    }
 }
 
 static SINK: OnceCell<Result<(), String>> = OnceCell::new();
@@ -86,7 +148,7 @@ pub fn init(program: &str, environment: impl Iterator<Item = (OsString, OsString
 pub fn warn_aloud(text: &str) {
     log::warn!("{text}");
     if log::max_level() < LevelFilter::Warn && std::env::var_os("PERL_MESOS_TRACE").is_none() {
-        let _ = writeln!(std::io::stderr(), "Mesos: {text}");
+        write_stderr(format!("Mesos: {text}\n").as_bytes());
     }
 }
 
@@ -106,7 +168,6 @@ fn install(program: &str, settings: Settings) -> Result<(), String> {
     let sink = Sink {
         settings,
         program: program.rsplit('/').next().unwrap_or(program).to_string(),
-        files: Mutex::new([None, None, None]),
     };
     // Another logger in the process (a Rust test's, say) keeps its place.
     if log::set_boxed_logger(Box::new(sink)).is_ok() {
@@ -130,10 +191,10 @@ impl Log for Sink {
         }
         let line = line(record, &Local::now());
         if !self.settings.quiet {
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            write_stderr(line.as_bytes());
         }
-        if let Some(dir) = &self.settings.dir {
-            let mut files = self.files.lock().unwrap_or_else(|e| e.into_inner());
+        if let (Some(dir), false) = (&self.settings.dir, LOST.load(Ordering::Relaxed)) {
+            let mut files = FILES.lock().unwrap_or_else(|e| e.into_inner());
             for ((level, _, name), file) in SEVERITIES.iter().zip(files.iter_mut()) {
                 if record.level() <= *level {
                     if file.is_none() {

@@ -91,4 +91,35 @@ subtest 'autoflush goes back to what it was' => sub {
     $driver->stop;
 };
 
+subtest 'the token is not for others' => sub {
+    require IO::Socket::INET;
+    my $agent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die $!;
+    my $address = '127.0.0.1:' . $agent->sockport;
+    my $token = 'MESOS_EXECUTOR_AUTHENTICATION_TOKEN';
+    local @ENV{qw(MESOS_FRAMEWORK_ID MESOS_EXECUTOR_ID MESOS_SLAVE_ID MESOS_DIRECTORY)} = ('F', 'E', 'S', '/tmp');
+    local $ENV{$token} = 'to.k.en';
+    my $new = sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, driver => 'native') };
+    my $refused = $new->();
+    ok !eval { $refused->start; 1 }, 'without an agent';
+    is $ENV{$token}, 'to.k.en', 'a driver that did not start leaves it';
+    local @ENV{qw(MESOS_SLAVE_PID MESOS_AGENT_ENDPOINT)} = ("slave(1)\@$address", $address);
+    for my $name ('the first driver', 'a second one') {
+        my $driver = $new->();
+        $driver->start;
+        ok !exists $ENV{$token}, "$name: not in the environment";
+        is `$^X -e 'print defined \$ENV{$token} ? 1 : 0'`, 0, 'nor in that of other programs';
+        local $SIG{ALRM} = sub { die "no connection\n" };
+        alarm 60;
+        my $connection = $agent->accept;
+        my $head = '';
+        sysread $connection, $head, 4096, length $head or die 'no head' until $head =~ /\r\n\r\n/;
+        alarm 0;
+        like $head, qr/^Authorization: Bearer to\.k\.en\r$/mi, 'the driver has it';
+    }
+    $ENV{$token} = 'new';
+    my $driver = $new->();
+    $driver->start;
+    ok !exists $ENV{$token}, 'another one';
+};
+
 done_testing;

@@ -131,4 +131,45 @@ subtest 'a child that goes on' => sub {
     }
 };
 
+subtest 'a child does not keep its parent alive for a master' => sub {
+    require IO::Socket::INET;
+    require IPC::Open2;
+    my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die $!;
+    my $port = $listener->sockport;
+    my $code = q{
+        $| = 1;
+        my $driver = Test::Mesos::driver_for('127.0.0.1:} . $port . q{', Test::Framework->new, driver => 'native');
+        $driver->start;
+        readline STDIN;
+        # It never touches anything of ours.
+        my $pid = fork // die;
+        print "child $$\n" if !$pid;
+        sleep 100;
+    };
+    my @command = ($^X, (map {"-I$_"} grep { !ref } @INC), '-It/lib', '-MTest::Mesos', '-e', $code);
+    my $pid = IPC::Open2::open2(my $out, my $in, @command);
+    local $SIG{ALRM} = sub { die "too late\n" };
+    alarm 60;
+    my $child;
+    my $closed = eval {
+        my $connection = $listener->accept or die $!;
+        my $data = '';
+        sysread $connection, $data, 4096, length $data or die 'closed' until $data =~ /\r\n\r\n/;
+        print $in "go\n";
+        close $in;
+        ($child) = readline($out) =~ /^child (\d+)$/ or die 'no child';
+        kill KILL => $pid;
+        waitpid $pid, 0;
+        my $length;
+        1 while $length = sysread $connection, $data, 4096;
+        # A reset, if something was unread, is an end, too.
+        defined $length || $!{ECONNRESET};
+    };
+    my $error = $@;
+    alarm 0;
+    ok $closed, 'the master sees the end of the parent' or diag $error;
+    ok $child && kill(0, $child), 'while the child lives';
+    kill KILL => grep {$_} $child, $pid;
+};
+
 done_testing;

@@ -377,3 +377,90 @@ fn nothing_passes_a_stop_or_an_abort() {
         assert!(channel.is_empty(), "round {round}");
     }
 }
+
+/// A file for one test's framework id, and a directory around it that ends with the test.
+struct IdFile(std::path::PathBuf);
+
+impl IdFile {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("mesos-perl-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("directory");
+        IdFile(folder)
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.0.join("id")
+    }
+
+    fn write(&self, id: &str) {
+        std::fs::write(self.path(), format!("{id}\n")).expect("file");
+    }
+
+    fn read(&self) -> String {
+        std::fs::read_to_string(self.path()).expect("file")
+    }
+
+    fn options(&self, server: &Server) -> SchedulerOptions {
+        SchedulerOptions {
+            framework_id_file: Some(self.path()),
+            ..options(server)
+        }
+    }
+}
+
+impl Drop for IdFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_standby_starts_as_the_framework_that_was_registered_meanwhile() {
+    let (server, file) = (Server::new(), IdFile::new("standby"));
+    for (made_with, started_with) in [(None, Some("my id 1")), (Some("old"), Some("new")), (Some("ended"), None)] {
+        let _ = std::fs::remove_file(file.path());
+        made_with.into_iter().for_each(|id| file.write(id));
+        let driver = scheduler::new(file.options(&server), mesos_perl::channel::Channel::new()).expect("driver");
+        match started_with {
+            Some(id) => file.write(id),
+            None => std::fs::remove_file(file.path()).expect("file"),
+        }
+        assert_eq!(driver.start(), Ok(Status::Running));
+        let (_stream, request) = server.subscription();
+        let call: api::Call = request.decode();
+        assert_eq!(call.framework_id.map(|id| id.value).as_deref(), started_with);
+    }
+}
+
+#[test]
+fn what_the_file_holds_at_the_start_may_be_an_error() {
+    let (server, file) = (Server::new(), IdFile::new("start"));
+    let mut given = file.options(&server);
+    mesos_perl::message::fields::append(&mut given.framework, 3, &mesos_perl::message::fields::id("given"));
+    let driver = scheduler::new(given, mesos_perl::channel::Channel::new()).expect("driver");
+    for (id, problem) in [
+        ("other", "it holds other, but framework.id is given"),
+        ("a\tb", "does not hold a framework id"),
+    ] {
+        file.write(id);
+        let error = driver.start().expect_err("refused").to_string();
+        assert!(error.starts_with("framework_id_file: ") && error.contains(problem), "{error}");
+        assert_eq!(driver.status(), Status::NotStarted);
+    }
+    file.write("given");
+    assert_eq!(driver.start(), Ok(Status::Running));
+}
+
+#[test]
+fn an_id_that_another_program_has_stored_is_not_replaced() {
+    let (server, file) = (Server::new(), IdFile::new("replaced"));
+    let (driver, channel) = start(file.options(&server));
+    let (mut stream, _) = server.subscription();
+    file.write("leader");
+    stream.record(&support::scheduler::subscribed(15.0));
+    let error = text(&expect(&channel, "error"), 0);
+    assert!(error.contains("it holds leader, which another program has stored"), "{error}");
+    driver.stop(false);
+    drop(driver);
+    assert_eq!(file.read(), "leader\n");
+}

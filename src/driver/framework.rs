@@ -141,6 +141,11 @@ pub fn with_id(mut framework: Vec<u8>, id: &str) -> Result<Vec<u8>, DriverError>
     }
 }
 
+/// The id in an encoded FrameworkInfo, unless it is empty.
+pub fn id_of(framework: &[u8]) -> Option<String> {
+    FrameworkInfo::decode(framework).ok()?.id().map(str::to_string)
+}
+
 fn argument(name: &'static str, problem: String) -> DriverError {
     DriverError::Argument { name, problem }
 }

@@ -1,20 +1,26 @@
 //! `framework_id_file`: keeps a framework's id between runs of its program, so that the next run finds its tasks again.
 //!
-//! The file holds the id and a line end, and is only ever replaced as a whole: written beside, synced, renamed.
+//! The file holds the id and a line end. It is written as a whole: beside, synced, then given its name. An id that another program
+//! has stored is never replaced and never removed: two frameworks would fight over one file, and the first would lose its tasks.
 
+use crate::driver::framework::with_id;
 use crate::driver::DriverError;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Longer ids are not Mesos'.
-const MAX_ID: u64 = 1024;
+/// Mesos accepts no longer ids: they are names of directories.
+const MAX_ID: usize = 255;
 
 /// Where a machine keeps the id of its framework. Errors are texts for people.
 pub trait FrameworkIdStore: Send {
+    /// What is stored now, by whatever program.
+    fn load(&mut self) -> Result<Option<String>, String>;
+    /// An error if another id is stored.
     fn save(&mut self, id: &str) -> Result<(), String>;
-    /// The framework has ended; nothing stored is no error.
+    /// The framework has ended; nothing stored is no error. Another framework's id stays.
     fn remove(&mut self) -> Result<(), String>;
 }
 
@@ -22,24 +28,29 @@ pub trait FrameworkIdStore: Send {
 #[derive(Debug)]
 pub struct FrameworkIdFile {
     path: PathBuf,
-    /// What is known to be in it.
+    /// This framework's id, once it is known to be in the file.
     stored: Option<String>,
+}
+
+/// What is wrong with an attribute `framework_id_file`.
+pub fn wrong(problem: String) -> DriverError {
+    DriverError::Argument {
+        name: "framework_id_file",
+        problem,
+    }
 }
 
 impl FrameworkIdFile {
     /// Reads what an earlier run has left, and checks that there can be a later one.
     pub fn open(path: PathBuf) -> Result<Self, DriverError> {
-        let wrong = |problem: String| DriverError::Argument {
-            name: "framework_id_file",
-            problem: format!("{}: {problem}", path.display()),
-        };
-        let stored = match File::open(&path) {
-            Ok(file) => Some(read(file).map_err(wrong)?),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => None,
-            Err(why) => return Err(wrong(format!("cannot be read: {why}"))),
-        };
+        let stored = load(&path).map_err(wrong)?;
+        let unusable = |problem: String| wrong(format!("{}: {problem}", path.display()));
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-        rustix::fs::access(folder(&path), access).map_err(|why| wrong(format!("no file can be made in its directory: {why}")))?;
+        rustix::fs::access(folder(&path), access)
+            .map_err(|why| unusable(format!("no file can be made in its directory: {why}")))?;
+        if stored.is_none() && fs::symlink_metadata(&path).is_ok() {
+            return Err(unusable("it is a link to a file that is not there".to_string()));
+        }
         Ok(FrameworkIdFile { path, stored })
     }
 
@@ -47,9 +58,24 @@ impl FrameworkIdFile {
         self.stored.as_deref()
     }
 
-    fn replace(&self, id: &str) -> io::Result<()> {
+    /// `framework`, an encoded FrameworkInfo, with the id that is stored. An id that it has itself must be one that can be stored.
+    pub fn complete(&self, framework: Vec<u8>) -> Result<Vec<u8>, DriverError> {
+        let framework = match &self.stored {
+            Some(id) => with_id(framework, id)?,
+            None => framework,
+        };
+        match crate::driver::framework::id_of(&framework) {
+            Some(id) => storable(&id).map(|()| framework).map_err(wrong),
+            None => Ok(framework),
+        }
+    }
+
+    /// Stores `id` where nothing is stored. `AlreadyExists`: something is.
+    fn create(&self, id: &str) -> io::Result<()> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let mut name = self.path.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{}.new", std::process::id()));
+        name.push(format!(".{}-{number}.new", std::process::id()));
         let beside = self.path.with_file_name(name);
         let _ = fs::remove_file(&beside);
         let written = OpenOptions::new()
@@ -61,10 +87,14 @@ impl FrameworkIdFile {
                 file.write_all(format!("{id}\n").as_bytes())?;
                 file.sync_all()
             })
-            .and_then(|()| fs::rename(&beside, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&beside);
-        }
+            .and_then(|()| match fs::hard_link(&beside, &self.path) {
+                // Some file systems have no hard links. Their way leaves a moment for another program between look and deed.
+                Err(why) if why.kind() != io::ErrorKind::AlreadyExists && fs::symlink_metadata(&self.path).is_err() => {
+                    fs::rename(&beside, &self.path)
+                }
+                linked => linked,
+            });
+        let _ = fs::remove_file(&beside);
         written?;
         self.sync_folder()
     }
@@ -82,31 +112,74 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-fn read(file: File) -> Result<String, String> {
+/// The id in the file; none: there is no such file.
+fn load(path: &Path) -> Result<Option<String>, String> {
+    let wrong = |problem: String| format!("{}: {problem}", path.display());
+    let unreadable = |why: io::Error| wrong(format!("cannot be read: {why}"));
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(unreadable(why)),
+    };
     let mut text = Vec::new();
-    file.take(MAX_ID + 2)
-        .read_to_end(&mut text)
-        .map_err(|why| format!("cannot be read: {why}"))?;
+    file.take(MAX_ID as u64 + 2).read_to_end(&mut text).map_err(unreadable)?;
     let line = text.strip_suffix(b"\n").unwrap_or(&text);
-    let valid = !line.is_empty() && line.len() as u64 <= MAX_ID && line.iter().all(|b| b.is_ascii_graphic() && *b != b'/');
-    match String::from_utf8(line.to_vec()) {
-        Ok(id) if valid => Ok(id),
-        _ => Err("does not hold a framework id and nothing else: remove it to register a new framework".to_string()),
+    match std::str::from_utf8(line) {
+        Ok(id) if storable(id).is_ok() => Ok(Some(id.to_string())),
+        _ => Err(wrong(
+            "does not hold a framework id and nothing else: remove it to register a new framework".to_string(),
+        )),
     }
 }
 
+/// Whether `id` can be stored: all ids that a master accepts can be. The error says what is wrong with it.
+fn storable(id: &str) -> Result<(), String> {
+    let problem = match id {
+        "" => "it is empty",
+        "." | ".." => "it is the name of a directory",
+        _ if id.len() > MAX_ID => "it is longer than 255 bytes",
+        _ if id.bytes().any(|b| b.is_ascii_control() || b == b'/' || b == b'\\') => "it has control characters or slashes",
+        _ => return Ok(()),
+    };
+    Err(format!("the framework id {id:.300?} cannot be stored: {problem}"))
+}
+
 impl FrameworkIdStore for FrameworkIdFile {
+    fn load(&mut self) -> Result<Option<String>, String> {
+        self.stored = load(&self.path)?;
+        Ok(self.stored.clone())
+    }
+
     fn save(&mut self, id: &str) -> Result<(), String> {
-        if self.stored.as_deref() != Some(id) {
-            self.replace(id)
-                .map_err(|why| format!("cannot store the framework id in {}: {why}", self.path.display()))?;
-            self.stored = Some(id.to_string());
+        if self.stored.as_deref() == Some(id) {
+            return Ok(());
         }
+        storable(id)?;
+        if let Err(why) = self.create(id) {
+            let there = match why.kind() {
+                io::ErrorKind::AlreadyExists => load(&self.path)?,
+                _ => None,
+            };
+            let path = self.path.display();
+            match there {
+                Some(there) if there == id => (),
+                Some(there) => {
+                    return Err(format!(
+                        "cannot store the framework id {id} in {path}: it holds {there}, which another program has stored"
+                    ))
+                }
+                None => return Err(format!("cannot store the framework id in {path}: {why}")),
+            }
+        }
+        self.stored = Some(id.to_string());
         Ok(())
     }
 
     fn remove(&mut self) -> Result<(), String> {
-        self.stored = None;
+        let own = self.stored.take();
+        if own.is_none() || load(&self.path)? != own {
+            return Ok(());
+        }
         match fs::remove_file(&self.path).and_then(|()| self.sync_folder()) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Err(format!("cannot remove {}: {why}", self.path.display())),
             _ => Ok(()),
@@ -145,8 +218,7 @@ mod tests {
         assert_eq!(store.id(), None);
         store.remove().expect("nothing to remove");
         store.save("one-0000").expect("saved");
-        store.save("two-0001").expect("replaced");
-        assert_eq!(open().id(), Some("two-0001"));
+        assert_eq!(open().id(), Some("one-0000"));
         let mode = fs::metadata(&path).expect("file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(
@@ -162,7 +234,17 @@ mod tests {
     fn damage_and_missing_directories_are_told() {
         let scratch = Scratch::new("damage");
         let path = scratch.0.join("id");
-        for text in ["", "\n", "two\nlines\n", "a b\n", "\u{e9}\n", "a/b\n", &"x".repeat(1025)] {
+        for text in [
+            "",
+            "\n",
+            "two\nlines\n",
+            "a\tb\n",
+            "a\\b\n",
+            "a/b\n",
+            "..\n",
+            "\u{e9}\r\n",
+            &"x".repeat(256),
+        ] {
             fs::write(&path, text).expect("file");
             let error = FrameworkIdFile::open(path.clone()).expect_err("refused").to_string();
             assert!(
@@ -170,6 +252,8 @@ mod tests {
                 "{error}"
             );
         }
+        fs::write(&path, b"B\xfccher\n").expect("file");
+        FrameworkIdFile::open(path.clone()).expect_err("not text");
         let nowhere = scratch.0.join("missing/id");
         let error = FrameworkIdFile::open(nowhere).expect_err("refused").to_string();
         assert!(error.contains("no file can be made in its directory"), "{error}");
@@ -179,5 +263,103 @@ mod tests {
         drop(scratch);
         let error = store.save("x").expect_err("no directory");
         assert!(error.starts_with("cannot store the framework id in /"), "{error}");
+    }
+
+    /// The rules are those of Mesos' validateID.
+    #[test]
+    fn what_a_master_accepts_round_trips_and_nothing_else_is_stored() {
+        let scratch = Scratch::new("accepted");
+        let (longest, longer) = ("x".repeat(255), "x".repeat(256));
+        for id in [
+            "my id 1",
+            " ",
+            " x ",
+            "a:b",
+            "\u{e9}\u{20ac}",
+            "\u{85}",
+            "...",
+            "~\"'$",
+            &longest,
+        ] {
+            let path = scratch.0.join("id");
+            let mut store = FrameworkIdFile::open(path.clone()).expect("a store");
+            store.save(id).expect("saved");
+            let mut again = FrameworkIdFile::open(path).expect(id);
+            assert_eq!(again.id(), Some(id));
+            again.save(id).expect("nothing to do");
+            again.remove().expect("removed");
+        }
+        for id in ["", ".", "..", "a/b", "a\\b", "a\nb", "a\n", "\u{7f}", "\0", &longer] {
+            let mut store = FrameworkIdFile::open(scratch.0.join("id")).expect("a store");
+            let error = store.save(id).expect_err("refused");
+            assert!(error.contains("cannot be stored: it "), "{error}");
+            assert_eq!(fs::read_dir(&scratch.0).expect("directory").count(), 0);
+            if !id.is_empty() {
+                let framework = with_id(Vec::new(), id).expect("framework");
+                let error = store.complete(framework).expect_err("refused").to_string();
+                assert!(error.starts_with("framework_id_file: the framework id"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_of_another_program_is_neither_replaced_nor_removed() {
+        let scratch = Scratch::new("other");
+        let path = scratch.0.join("id");
+        let open = || FrameworkIdFile::open(path.clone()).expect("a store");
+        let (mut leader, mut standby) = (open(), open());
+        leader.save("leader").expect("saved");
+        let error = standby.save("standby").expect_err("refused");
+        assert!(error.contains("it holds leader, which another program has stored"), "{error}");
+        standby.remove().expect("nothing of its own");
+        assert_eq!(open().id(), Some("leader"));
+        assert_eq!(
+            standby.load(),
+            Ok(Some("leader".to_string())),
+            "it can go on as that framework"
+        );
+        standby.save("leader").expect("the same");
+        fs::write(&path, "third\n").expect("file");
+        leader.remove().expect("not its own any more");
+        assert_eq!(open().id(), Some("third"));
+        fs::write(&path, "").expect("file");
+        let mut late = FrameworkIdFile {
+            path: path.clone(),
+            stored: None,
+        };
+        late.save("late").expect_err("what is damaged is not replaced");
+        assert_eq!(fs::read(&path).expect("file"), b"");
+    }
+
+    #[test]
+    fn of_many_programs_at_once_one_stores_its_id() {
+        let scratch = Scratch::new("many");
+        let path = scratch.0.join("id");
+        let barrier = std::sync::Barrier::new(8);
+        let run = |number: usize| {
+            let mut store = FrameworkIdFile::open(path.clone()).expect("a store");
+            let id = format!("id-{number}");
+            barrier.wait();
+            store.save(&id).is_ok().then_some(id)
+        };
+        let stored: Vec<String> = std::thread::scope(|scope| {
+            let run = &run;
+            let threads: Vec<_> = (0..8).map(|number| scope.spawn(move || run(number))).collect();
+            threads
+                .into_iter()
+                .filter_map(|thread| thread.join().expect("a thread"))
+                .collect()
+        });
+        let there = FrameworkIdFile::open(path.clone()).expect("a store");
+        assert_eq!(stored, there.id().into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_told() {
+        let scratch = Scratch::new("link");
+        let path = scratch.0.join("id");
+        std::os::unix::fs::symlink(scratch.0.join("nothing"), &path).expect("link");
+        let error = FrameworkIdFile::open(path).expect_err("refused").to_string();
+        assert!(error.ends_with("it is a link to a file that is not there"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! What all opaque handles share: who made them, and the checks on the pointers that come back.
 
 use super::error::{FfiError, MesosCode};
+use crate::fork;
 use nix::unistd::{getpid, Pid};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::OnceLock;
@@ -10,9 +11,18 @@ static FORKS: AtomicU64 = AtomicU64::new(0);
 /// This process, once forks are counted.
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 
+extern "C" fn before_fork() {
+    fork::prepare();
+}
+
+extern "C" fn after_fork() {
+    fork::in_parent();
+}
+
 extern "C" fn forked() {
     FORKS.fetch_add(1, Ordering::Relaxed);
     PROCESS.store(getpid().as_raw(), Ordering::Relaxed);
+    fork::in_child();
 }
 
 /// Whether forks are counted. Asking the kernel for the process id would be a tenth of the time of an event.
@@ -20,8 +30,8 @@ fn forks_are_counted() -> bool {
     static COUNTED: OnceLock<bool> = OnceLock::new();
     *COUNTED.get_or_init(|| {
         PROCESS.store(getpid().as_raw(), Ordering::Relaxed);
-        // SAFETY: `forked` does only what is allowed in a child of a process with threads.
-        unsafe { libc::pthread_atfork(None, None, Some(forked)) == 0 }
+        // SAFETY: the functions do not panic, and `forked` does only what is allowed in a child of a process with threads.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(forked)) == 0 }
     })
 }
 
@@ -134,17 +144,83 @@ mod tests {
         let creator = Creator::this_process();
         assert!(creator.is_this_process() && forks_are_counted());
         // SAFETY: the child does nothing but compare numbers and end.
+        unsafe { in_child(|| !creator.is_this_process() && Creator::this_process().is_this_process()) };
+        assert!(creator.is_this_process());
+    }
+
+    /// Forks, and expects that `check` becomes true in the child, within 20 s.
+    ///
+    /// # Safety
+    /// `check` does what is allowed in a child of a process with threads.
+    unsafe fn in_child(check: impl FnOnce() -> bool) {
+        // SAFETY: the caller's promise.
         match unsafe { nix::unistd::fork() }.expect("fork") {
             nix::unistd::ForkResult::Child => {
-                let foreign = !creator.is_this_process() && Creator::this_process().is_this_process();
+                nix::unistd::alarm::set(20);
+                let status = i32::from(!check());
                 // SAFETY: ends the child without the test harness' destructors.
-                unsafe { libc::_exit(i32::from(!foreign)) }
+                unsafe { libc::_exit(status) }
             }
             nix::unistd::ForkResult::Parent { child } => {
                 let status = nix::sys::wait::waitpid(child, None).expect("the child");
                 assert_eq!(status, nix::sys::wait::WaitStatus::Exited(child, 0));
             }
         }
-        assert!(creator.is_this_process());
+    }
+
+    #[test]
+    fn a_child_can_log_whatever_other_threads_do() {
+        assert!(forks_are_counted());
+        let folder = std::env::temp_dir().join(format!("mesos-perl-fork-{}", std::process::id()));
+        let variables = [
+            ("MESOS_quiet", "1".into()),
+            ("MESOS_log_dir", folder.clone().into_os_string()),
+        ];
+        let variables = variables.map(|(name, value)| (name.into(), value));
+        crate::logging::init("fork", variables.into_iter()).expect("the first to log");
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    log::info!("in another thread");
+                }
+            });
+            for number in 0..100 {
+                // SAFETY: logging is what is tried here.
+                unsafe {
+                    in_child(|| {
+                        log::info!("child {number}");
+                        true
+                    })
+                };
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        let log = std::fs::read_to_string(folder.join("fork.INFO")).expect("the log");
+        let children = log.lines().filter(|line| line.contains("] child ")).count();
+        std::fs::remove_dir_all(&folder).expect("removed");
+        assert_eq!(children, 100, "no line is lost");
+    }
+
+    #[test]
+    fn a_child_closes_what_is_marked_and_nothing_else() {
+        assert!(forks_are_counted());
+        let open = |number: i32| nix::fcntl::fcntl(number, nix::fcntl::FcntlArg::F_GETFD).is_ok();
+        let (closed, kept, unmarked) = (
+            std::os::unix::net::UnixStream::pair().expect("sockets"),
+            std::os::unix::net::UnixStream::pair().expect("sockets"),
+            std::os::unix::net::UnixStream::pair().expect("sockets"),
+        );
+        let number = |socket: &std::os::unix::net::UnixStream| std::os::fd::AsRawFd::as_raw_fd(socket);
+        let _mark = fork::Mark::new(&closed.0);
+        drop(fork::Mark::new(&unmarked.0));
+        // SAFETY: the child only asks the kernel.
+        unsafe {
+            in_child(|| {
+                let [closed, unmarked, kept] = [&closed.0, &unmarked.0, &kept.0].map(number);
+                !open(closed) && open(unmarked) && open(kept)
+            })
+        };
+        assert!(open(number(&closed.0)));
     }
 }

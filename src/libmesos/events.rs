@@ -6,7 +6,7 @@ use crate::channel::Channel;
 use crate::driver::counters::Counters;
 use crate::driver::framework::value;
 use crate::driver::framework::REMOVED;
-use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
+use crate::driver::framework_id_file::{wrong, FrameworkIdFile, FrameworkIdStore};
 use crate::driver::gate::{Emission, Gate};
 use crate::driver::{DriverError, SchedulerCall, Stat, Status};
 use crate::event::{Acknowledgement, Arg, ArgType, EventOwner};
@@ -85,6 +85,21 @@ impl Core {
     /// Whether libmesos sends calls at all: it drops most of them without a master, as its callbacks tell.
     pub fn is_connected(&self) -> bool {
         lock(&self.state).is_connected
+    }
+
+    /// Refuses to start where another program has stored an id since the driver was made: libmesos has its FrameworkInfo already.
+    pub fn check_id_again(&self) -> Result<(), DriverError> {
+        let mut state = lock(&self.state);
+        let there = match &mut state.store {
+            Some(store) => store.load().map_err(wrong)?,
+            None => None,
+        };
+        match (there, &state.id) {
+            (Some(there), known) if known.as_ref() != Some(&there) => Err(wrong(format!(
+                "it holds {there}, which another program has stored since this driver was made: make the driver anew"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// The framework has ended: the next run of the program registers a new one.

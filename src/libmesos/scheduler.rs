@@ -6,7 +6,7 @@ use super::worker::{Proxy, Work, Worker};
 use crate::channel::Channel;
 use crate::driver::backend::Backend;
 use crate::driver::counters::Counters;
-use crate::driver::framework::{with_id, FrameworkInfo, Id, SuppressedRoles};
+use crate::driver::framework::{FrameworkInfo, Id, SuppressedRoles};
 use crate::driver::framework_id_file::FrameworkIdFile;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::DriverId;
@@ -45,8 +45,8 @@ impl SchedulerDriver {
         let implicit_acknowledgements = options.implicit_acknowledgements;
         let limits = options.limits()?;
         let store = options.framework_id_file.map(FrameworkIdFile::open).transpose()?;
-        let framework = match store.as_ref().and_then(FrameworkIdFile::id) {
-            Some(id) => with_id(options.framework, id)?,
+        let framework = match &store {
+            Some(store) => store.complete(options.framework)?,
             None => options.framework,
         };
         // What cannot be decoded is refused by the proxy, with its own words.
@@ -172,6 +172,9 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn start(&self) -> Result<Status, DriverError> {
+        if self.status() == Status::NotStarted {
+            self.core.check_id_again()?;
+        }
         self.worker.start()
     }
 

@@ -8,6 +8,7 @@ use super::ids;
 use super::resources::Resources;
 use super::settings::config::{self, BadSetting, Config};
 use super::settings::{detect, resource_text};
+use crate::fork::{Mark, Private};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::io;
@@ -109,6 +110,7 @@ async fn timers(core: Rc<RefCell<Core>>) {
 
 async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
     let guests = Rc::new(Guests::default());
+    let _mark = Mark::new(&listener);
     loop {
         let connection = match listener.accept().await {
             Ok((connection, _)) => connection,
@@ -128,7 +130,7 @@ async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
             let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
             let served = hyper::server::conn::http1::Builder::new()
                 .max_buf_size(MAX_BUFFER)
-                .serve_connection(TokioIo::new(connection), service);
+                .serve_connection(TokioIo::new(Private::new(connection)), service);
             tokio::select! {
                 served = served => {
                     if let Err(e) = served {

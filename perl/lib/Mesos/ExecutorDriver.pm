@@ -24,9 +24,26 @@ sub BUILD {
 
 sub event_handler { $_[0]->executor }
 
+# The agent's secret, for further drivers of this process. As in Mesos' own driver, programs that an executor starts do not get it.
+my $TOKEN = 'MESOS_EXECUTOR_AUTHENTICATION_TOKEN';
+my $token;
+
+# The driver reads the environment in here.
+sub _start_with_token {
+    my ($self) = @_;
+    my $given = $ENV{$TOKEN};
+    if (defined $given || !defined $token) {
+        my $status = $self->_xs_start;
+        $token = delete $ENV{$TOKEN} if defined $given;
+        return $status;
+    }
+    local $ENV{$TOKEN} = $token;
+    return $self->_xs_start;
+}
+
 sub start {
     my ($self) = @_;
-    my $status = $self->_xs_start;
+    my $status = $self->_start_with_token;
     if ($self->autoflush && !$self->{_flushed}) {
         my $handle = select;
         no strict 'refs';
@@ -139,6 +156,9 @@ True (default): the handle that is selected at C<start> is unbuffered until C<st
 
 Connects to the agent. Dies if the environment variables that an agent sets for its executors (C<MESOS_SLAVE_PID>,
 C<MESOS_FRAMEWORK_ID>, ...) are missing or wrong, with the variable's name.
+
+C<MESOS_EXECUTOR_AUTHENTICATION_TOKEN> is then removed from C<%ENV>, as Mesos' own driver does it: programs that your executor starts do
+not get the agent's secret. Further drivers of the same process still use it.
 
 =head2 stop
 

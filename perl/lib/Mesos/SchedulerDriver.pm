@@ -308,10 +308,15 @@ driver with this file registers with that id: it gets C<registered>, with the sa
 master has confirmed the end of the framework (C<stop> without failover). If C<stop> finds no master, Mesos does not hear of it, and
 the file stays.
 
-C<new> dies if the file cannot be read or is damaged, if its directory is not writable, or if C<framework> has another id. An id that
+C<new> dies if the file cannot be read or is damaged, if its directory is not writable, or if C<framework> has another id. It dies,
+too, for an id in C<framework> that no master accepts: one with control characters or slashes, or longer than 255 bytes. An id that
 cannot be stored is an C<error>. If Mesos has removed the framework meanwhile (its C<failover_timeout> is over), there is one
-C<error>, C<Framework has been removed>; the file is removed then, and the next driver registers a new framework. One file is for
-one program at a time: Mesos ends the earlier driver with C<Framework failed over>.
+C<error>, C<Framework has been removed>; the file is removed then, and the next driver registers a new framework.
+
+C<start> reads the file again. A standby that was made before the leader had registered therefore starts with the leader's id, and
+Mesos ends the leader's driver with C<Framework failed over>. C<start> dies as C<new> does; on libmesos it also dies if the
+file's content has changed since C<new>, and the driver has to be made anew. If two programs register at the same time, one of them stores its
+id. The other gets an C<error>, and the file stays as it is: no driver replaces or removes the id of another framework.
 
 =head2 reconcile_on_registration
 

@@ -2,6 +2,7 @@
 
 use super::mailbox;
 use crate::channel::{weight_of, Channel};
+use crate::fork::Private;
 use crate::native::detector::{self, Detection};
 use crate::native::machine::{Action, Emission, Link, Machine, Now};
 use crate::native::protocol::endpoint::Endpoint;
@@ -42,10 +43,11 @@ enum Happened {
 
 async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
     if let Some(path) = &endpoint.socket {
-        return Ok(Box::new(connect_unix(path).await?));
+        return Ok(Box::new(Private::new(connect_unix(path).await?)));
     }
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
     stream.set_nodelay(true)?;
+    let stream = Private::new(stream);
     match &endpoint.tls {
         Some(tls) => tls.connect(&endpoint.host, stream).await,
         None => Ok(Box::new(stream)),

@@ -14,8 +14,8 @@ use super::wire::{Credential, FrameworkInfo};
 use crate::channel::Channel;
 use crate::driver::address::Secret;
 use crate::driver::counters::Counters;
-use crate::driver::framework::with_id;
-use crate::driver::framework_id_file::{FrameworkIdFile, FrameworkIdStore};
+use crate::driver::framework::{id_of, with_id};
+use crate::driver::framework_id_file::{wrong, FrameworkIdFile, FrameworkIdStore};
 use crate::driver::lifecycle::Lifecycle;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
@@ -60,13 +60,14 @@ impl SchedulerDriver {
             Some(credential) => source.into().authorized(&authorization(&credential)?),
             None => source.into(),
         };
-        let mut framework = filled("framework", &options.framework)?;
+        let framework = filled("framework", &options.framework)?;
         let store = options.framework_id_file.map(FrameworkIdFile::open).transpose()?;
-        if let Some(id) = store.as_ref().and_then(FrameworkIdFile::id) {
-            framework = with_id(framework, id)?;
-        }
-        let known = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
-        let known_id = Arc::new(Mutex::new(known.id().map(str::to_string)));
+        // The file is read again by `start`: what is in it now is only checked.
+        let completed = match &store {
+            Some(store) => store.complete(framework.clone())?,
+            None => framework.clone(),
+        };
+        let known_id = Arc::new(Mutex::new(id_of(&completed)));
         let counters = Arc::new(Counters::scheduler());
         let limits = limits?;
         let config = Config {
@@ -104,6 +105,22 @@ impl SchedulerDriver {
 
     fn handle(&self) -> &Handle<Command> {
         &self.core.handle
+    }
+}
+
+impl Config {
+    /// Another program may have registered the framework, or ended it, since the driver was made.
+    fn read_id_again(&mut self) -> Result<(), DriverError> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        let framework = match store.load().map_err(wrong)? {
+            Some(id) => with_id(self.framework.clone(), &id)?,
+            None => self.framework.clone(),
+        };
+        *self.known_id.lock().unwrap_or_else(|e| e.into_inner()) = id_of(&framework);
+        self.framework = framework;
+        Ok(())
     }
 }
 
@@ -166,8 +183,12 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn start(&self) -> Result<Status, DriverError> {
+        let mut config = self.config.lock().unwrap_or_else(|e| e.into_inner());
+        if let (Status::NotStarted, Some(config)) = (self.status(), config.as_mut()) {
+            config.read_id_again()?;
+        }
         let transition = self.handle().gate.lifecycle.start();
-        let config = crate::thread::lock(&self.config).take();
+        let config = config.take();
         if let (true, Some(config)) = (transition.changed, config) {
             let core = Arc::clone(&self.core);
             let weak: Weak<Core> = Arc::downgrade(&core);

@@ -4,7 +4,6 @@ use super::Settings;
 use crate::driver::DriverError;
 use crate::native::transport::Transport;
 use std::io;
-use tokio::net::TcpStream;
 
 /// There is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +18,7 @@ impl Tls {
         ))
     }
 
-    pub async fn connect(&self, _: &str, _: TcpStream) -> io::Result<Box<dyn Transport>> {
+    pub async fn connect(&self, _: &str, _: impl Transport + 'static) -> io::Result<Box<dyn Transport>> {
         match *self {}
     }
 }

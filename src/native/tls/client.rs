@@ -13,7 +13,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// Whom to trust and who we are; made once for a driver. Copies are equal.
@@ -76,7 +75,7 @@ impl Tls {
     }
 
     /// The handshake. `host`, a name or an address, is what the certificate must be for.
-    pub async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<Box<dyn Transport>> {
+    pub async fn connect(&self, host: &str, stream: impl Transport + 'static) -> io::Result<Box<dyn Transport>> {
         let name = ServerName::try_from(host.to_string())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("{host:?} is no name for a certificate")))?;
         let stream = TlsConnector::from(self.config.clone()).connect(name, stream).await?;

@@ -7,6 +7,7 @@ pub mod protocol;
 
 use super::Detection;
 use crate::driver::master::ZooKeeperUrl;
+use crate::fork::Private;
 use crate::native::protocol::backoff::{seed, Backoff, Random};
 use crate::native::protocol::endpoint::Endpoint;
 use bytes::BytesMut;
@@ -47,7 +48,7 @@ impl From<protocol::Malformed> for Failure {
 
 /// A session with one member of the ensemble.
 struct Session {
-    stream: TcpStream,
+    stream: Private<TcpStream>,
     received: BytesMut,
     /// Granted by the server.
     timeout: Duration,
@@ -65,7 +66,7 @@ impl Session {
         let stream = TcpStream::connect((server.0.as_str(), server.1)).await?;
         stream.set_nodelay(true)?;
         let mut session = Session {
-            stream,
+            stream: Private::new(stream),
             received: BytesMut::new(),
             timeout: SESSION_TIMEOUT,
             next_xid: 1,

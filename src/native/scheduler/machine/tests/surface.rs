@@ -196,6 +196,10 @@ fn a_late_refusal_is_told_to_the_tasks_of_its_call() {
 struct Store(Arc<Mutex<Vec<String>>>);
 
 impl FrameworkIdStore for Store {
+    fn load(&mut self) -> Result<Option<String>, String> {
+        Ok(None)
+    }
+
     fn save(&mut self, id: &str) -> Result<(), String> {
         self.0.lock().expect("store").push(format!("save {id}"));
         Ok(())
