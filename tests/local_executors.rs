@@ -318,6 +318,53 @@ fn a_lost_stream_and_a_second_subscription() {
     assert_eq!(framework.update("known").state(), TaskRunning);
 }
 
+/// A token opens the executor API in the name of its executor, while that runs, and nothing else.
+#[test]
+fn a_token_is_for_one_executor() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let tasks = ["a", "b"].map(|id| framework.task_of(id, id, COMMAND));
+    framework.launch(tasks.to_vec());
+    let [mut a, b] = ["a", "b"].map(|id| Executor::of(&cluster, &framework, id));
+    assert_ne!(a.token, b.token);
+    for id in ["a", "b"] {
+        let environment = std::fs::read_to_string(framework.sandbox(&cluster, id).join("environment")).unwrap();
+        assert!(!environment.contains(cluster.secret()));
+    }
+    let authorization = format!("Bearer {}", a.token);
+    let headers = [
+        ("Content-Type", "application/x-protobuf"),
+        ("Authorization", authorization.as_str()),
+    ];
+    let subscribe = subscribe_call(info("thief")).encode_to_vec();
+    for (method, path) in [
+        ("POST", "/api/v1/scheduler"),
+        ("POST", "/master/api/v1/scheduler"),
+        ("GET", "/state"),
+        ("GET", "/health"),
+        ("GET", "/no/such"),
+    ] {
+        assert_eq!(
+            request(cluster.address(), method, path, &headers, &subscribe).status,
+            401,
+            "{path}"
+        );
+    }
+    let others = Call {
+        subscribe: Some(call::Subscribe::default()),
+        executor_id: b.id.clone(),
+        ..a.call(call::Type::Subscribe)
+    };
+    assert_eq!(a.post(others).0, 403);
+    a.subscribe(call::Subscribe::default());
+    a.subscribed();
+    assert_eq!(a.launched(), "a");
+    framework.accepted(call(scheduler::call::Type::Teardown));
+    until("the token has ended with its executor", || {
+        a.post(a.call(call::Type::Heartbeat)).0 == 401
+    });
+}
+
 #[test]
 fn calls_of_nobody() {
     let cluster = cluster();

@@ -33,7 +33,7 @@ pub struct Identity {
     pub total: Resources,
     /// Below MESOS_* and below what frameworks set.
     pub executor_environment: BTreeMap<String, String>,
-    /// What every client has to know, also for /health. Never written anywhere but into an executor's environment.
+    /// What every client but an executor has to know, also for /health. Never written anywhere.
     pub secret: String,
 }
 
@@ -127,6 +127,8 @@ pub struct Container {
     pub framework: String,
     pub executor_id: String,
     pub container_id: String,
+    /// Opens the executor API for this executor. Never written anywhere but into its environment.
+    pub token: String,
     pub directory: PathBuf,
     pub pid: Option<u32>,
     pub kind: Kind,

@@ -8,12 +8,12 @@ use std::io::{self, Read, Write};
 /// No frame is larger: a task's environment and arguments have the kernel's limits anyway.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
 
-/// One program to run. No `Debug`: the environment holds the cluster's secret.
+/// One program to run. No `Debug`: the environment holds the executor's token.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Program {
     /// Working directory, absolute.
     pub directory: Vec<u8>,
-    /// Files to which the output is appended; they are created when absent.
+    /// Files in it to which the output is appended; they are created when absent.
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     /// Searched in the environment's PATH when it holds no slash.
@@ -23,6 +23,20 @@ pub struct Program {
     /// The whole environment: nothing is inherited.
     pub environment: Vec<(Vec<u8>, Vec<u8>)>,
     pub user: Option<User>,
+    /// What is copied into `directory` before, in this order, with the rights of `user`.
+    pub fetches: Vec<Fetch>,
+}
+
+/// One file to copy.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Fetch {
+    /// The URI, for texts.
+    pub uri: Vec<u8>,
+    /// An absolute path.
+    pub from: Vec<u8>,
+    /// Where below the directory; only plain names between the slashes.
+    pub to: Vec<u8>,
+    pub executable: bool,
 }
 
 /// Whom to become before the program starts; absent when it is whoever we are.
@@ -48,8 +62,8 @@ pub enum Command {
 /// From the helper to the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// Sent once, before anything else.
-    Ready,
+    /// Sent once, before anything else: who serves, and who watches over that.
+    Ready { server: u32, guard: u32 },
     /// The program itself is running (its exec succeeded).
     Started { process: u64, pid: u32 },
     /// It could not be started; no `Exited` follows.
@@ -204,6 +218,13 @@ impl Frame for Program {
             out.extend(user.uid.to_le_bytes());
             out.extend(user.gid.to_le_bytes());
         }
+        out.extend((self.fetches.len() as u32).to_le_bytes());
+        for fetch in &self.fetches {
+            for string in [&fetch.uri, &fetch.from, &fetch.to] {
+                put_string(out, string);
+            }
+            out.push(u8::from(fetch.executable));
+        }
     }
 
     fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
@@ -220,6 +241,15 @@ impl Frame for Program {
                 gid: f.u32()?,
             }),
         };
+        let fetch = |f: &mut Fields<'_>| {
+            Ok(Fetch {
+                uri: f.string()?,
+                from: f.string()?,
+                to: f.string()?,
+                executable: f.u8()? != 0,
+            })
+        };
+        let fetches = (0..f.u32()?).map(|_| fetch(f)).collect::<Result<_, _>>()?;
         Ok(Program {
             directory,
             stdout,
@@ -228,6 +258,7 @@ impl Frame for Program {
             arguments,
             environment,
             user,
+            fetches,
         })
     }
 }
@@ -268,7 +299,11 @@ impl Frame for Command {
 impl Frame for Report {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
-            Report::Ready => out.push(1),
+            Report::Ready { server, guard } => {
+                out.push(1);
+                out.extend(server.to_le_bytes());
+                out.extend(guard.to_le_bytes());
+            }
             Report::Started { process, pid } => {
                 out.push(2);
                 out.extend(process.to_le_bytes());
@@ -289,7 +324,10 @@ impl Frame for Report {
 
     fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
         Ok(match f.u8()? {
-            1 => Report::Ready,
+            1 => Report::Ready {
+                server: f.u32()?,
+                guard: f.u32()?,
+            },
             2 => Report::Started {
                 process: f.u64()?,
                 pid: f.u32()?,
@@ -314,8 +352,8 @@ mod tests {
     fn program() -> Program {
         Program {
             directory: b"/sandbox".to_vec(),
-            stdout: b"/sandbox/stdout".to_vec(),
-            stderr: b"/sandbox/stderr".to_vec(),
+            stdout: b"stdout".to_vec(),
+            stderr: b"stderr".to_vec(),
             file: b"/bin/sh".to_vec(),
             arguments: vec![b"sh".to_vec(), b"-c".to_vec(), b"echo \xff".to_vec()],
             environment: vec![(b"A".to_vec(), b"b=c".to_vec()), (b"EMPTY".to_vec(), Vec::new())],
@@ -324,6 +362,12 @@ mod tests {
                 uid: 65534,
                 gid: 65534,
             }),
+            fetches: vec![Fetch {
+                uri: b"file:///bin/tool".to_vec(),
+                from: b"/bin/tool".to_vec(),
+                to: b"bin/tool".to_vec(),
+                executable: true,
+            }],
         }
     }
 
@@ -351,7 +395,7 @@ mod tests {
     #[test]
     fn reports_come_out_of_arbitrary_pieces() {
         let reports = [
-            Report::Ready,
+            Report::Ready { server: 8, guard: 7 },
             Report::Started { process: 1, pid: 2 },
             Report::Failed {
                 process: 3,
@@ -375,7 +419,7 @@ mod tests {
     fn nonsense_is_refused() {
         assert_eq!(Report::decode(&[]), Err(Malformed));
         assert_eq!(Report::decode(&[9]), Err(Malformed));
-        assert_eq!(Report::decode(&[1, 0]), Err(Malformed));
+        assert_eq!(Report::decode(&[1, 0, 0]), Err(Malformed));
         assert_eq!(
             Report::decode(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255]),
             Err(Malformed)

@@ -19,6 +19,7 @@ mod core;
 pub mod helper_protocol;
 mod ids;
 mod master;
+pub mod removal;
 mod resources;
 mod server;
 pub mod settings;
@@ -30,7 +31,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Why there is no cluster.
@@ -65,6 +68,9 @@ impl From<io::Error> for StartError {
     }
 }
 
+/// What the thread may need beyond the helper's limit.
+const JOIN_MARGIN: Duration = Duration::from_secs(2);
+
 /// A running cluster. Dropping it kills all tasks and executors at once and returns when they are gone.
 ///
 /// After a fork, the child's copy is without effect: dropping it there does nothing.
@@ -74,6 +80,8 @@ pub struct Cluster {
     creator: u32,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has done its work.
+    ended: Receiver<()>,
     /// Removed at the end, by the helper also when this process had no time to.
     private: Option<PathBuf>,
     work_dir: PathBuf,
@@ -103,7 +111,7 @@ impl Cluster {
                 Ok(cluster)
             }
             (Err(error), Some(private)) => {
-                let _ = std::fs::remove_dir_all(private);
+                let _ = removal::remove_tree(&private);
                 Err(error)
             }
             (Err(error), None) => Err(error),
@@ -125,7 +133,9 @@ impl Cluster {
             .enable_time()
             .build()?;
         let (stop, stopped) = oneshot::channel();
+        let (ending, ended) = std::sync::mpsc::channel();
         let serve = move || {
+            let _ending: Sender<()> = ending;
             let tasks = tokio::task::LocalSet::new();
             if let Err(e) = tasks.block_on(&runtime, server::serve(identity, listener, pipes, stopped)) {
                 log::error!("the embedded cluster has ended: {e}");
@@ -140,6 +150,7 @@ impl Cluster {
             creator: std::process::id(),
             stop,
             thread,
+            ended,
             private: None,
             work_dir,
         })
@@ -168,11 +179,15 @@ impl Drop for Cluster {
         }
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            // It ends within its own limit, unless a file system or the like holds it: that is not to hold the program, too.
+            match self.ended.recv_timeout(server::SHUTDOWN_LIMIT + JOIN_MARGIN) {
+                Err(RecvTimeoutError::Timeout) => log::error!("the embedded cluster's thread does not end"),
+                _ => drop(thread.join()),
+            }
         }
         if let Some(private) = &self.private {
             // The helper does it, unless it could not.
-            match std::fs::remove_dir_all(private) {
+            match removal::remove_tree(private) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => log::warn!("cannot remove {}: {e}", private.display()),
                 _ => {}
             }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Killing everything takes the helper some milliseconds; beyond this it is stuck, and the end of its pipe has to do.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a connection buffers at most; so the head of a request may be no larger.
 const MAX_BUFFER: usize = 64 * 1024;
@@ -59,7 +59,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let (helper, commands) = Helper::new();
-    let (commands_pipe, reports_pipe) = pipes.split();
+    let (commands_pipe, reports_pipe, processes) = pipes.split();
     let core = Rc::new(RefCell::new(Core::new(identity, helper)));
 
     tokio::task::spawn_local(async move {
@@ -75,7 +75,20 @@ pub async fn serve(
         _ = stopped => {}
     }
     core.borrow().helper.shutdown();
-    if tokio::time::timeout(SHUTDOWN_LIMIT, helper_ended).await.is_err() {
+    let awake = async {
+        let mut again = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            again.tick().await;
+            processes.wake();
+        }
+    };
+    let ended = async {
+        tokio::select! {
+            _ = helper_ended => {}
+            () = awake => {}
+        }
+    };
+    if tokio::time::timeout(SHUTDOWN_LIMIT, ended).await.is_err() {
         log::error!("the helper does not end");
     }
     Ok(())

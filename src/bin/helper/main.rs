@@ -3,12 +3,15 @@
 //!
 //! | mode | who starts it | what it does |
 //! |---|---|---|
-//! | `start CREATOR [DIRECTORY]` | the cluster, which waits for it at once | starts `serve` and exits, which orphans that |
-//! | `serve CREATOR [DIRECTORY]` | `start` | takes commands on stdin, reports on stdout, removes DIRECTORY at its end; see [`serve`] |
+//! | `start CREATOR [DIRECTORY]` | the cluster, which waits for it at once | starts `guard` and exits, which orphans that |
+//! | `guard CREATOR [DIRECTORY]` | `start` | starts `serve`, and ends what that leaves when it is killed; see [`guard`] |
+//! | `serve CREATOR [DIRECTORY]` | `guard` | takes commands on stdin, reports on stdout, removes DIRECTORY at its end; see [`serve`] |
 //! | `run PARENT` | `serve`, once for each program | prepares the process and turns into the program; see [`run`] |
 //!
 //! Nothing here is of use to a person: the modes are not documented elsewhere.
 
+mod fetch;
+mod guard;
 mod processes;
 mod run;
 mod serve;
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         .filter(|pid| *pid > 0);
     match (mode.to_str().unwrap_or_default(), pid) {
         ("start", Some(creator)) => start::start(creator, arguments.next().as_deref()),
+        ("guard", Some(creator)) => guard::guard(creator, arguments.next().map(PathBuf::from)),
         ("serve", Some(creator)) => serve::serve(creator, arguments.next().map(PathBuf::from)),
         ("run", Some(parent)) => run::run(parent),
         _ => {

@@ -2,6 +2,7 @@
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use rustix::process::WaitOptions;
 use std::collections::BTreeSet;
 
 struct Process {
@@ -94,7 +95,18 @@ pub fn signal_tree(leader: i32, signal: Signal) {
     }
 }
 
-/// Kills all descendants of this process that exist now.
-pub fn kill_descendants() {
-    send(descendants(std::process::id() as i32), Signal::SIGKILL);
+/// Kills all descendants, again and again until there are none: orphans become our children when their parents die.
+pub fn end_all_descendants() {
+    loop {
+        send(descendants(std::process::id() as i32), Signal::SIGKILL);
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
 }

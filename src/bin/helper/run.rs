@@ -1,13 +1,13 @@
-//! The third mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
+//! The last mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
+use crate::fetch;
 use mesos_perl::local::helper_protocol::{Frame, Program};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{CString, OsStr};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -37,14 +37,6 @@ fn become_program(parent: i32) -> Result<Never, String> {
         .map_err(|e| format!("cannot unblock signals: {e}"))?;
     rustix::process::setsid().map_err(|e| format!("setsid failed: {e}"))?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let file = |path: &[u8]| {
-        let open = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o644)
-            .open(OsStr::from_bytes(path));
-        open.map_err(|e| format!("cannot open {}: {e}", String::from_utf8_lossy(path)))
-    };
     let null = File::open("/dev/null").map_err(|e| format!("cannot open /dev/null: {e}"))?;
     let failed = |e| format!("cannot redirect output: {e}");
     // As the user of the program, so that the files are his.
@@ -56,18 +48,27 @@ fn become_program(parent: i32) -> Result<Never, String> {
             .and_then(|()| nix::unistd::setuid(uid))
             .map_err(|e| format!("cannot become user {}: {e}", String::from_utf8_lossy(&user.name)))?;
     }
-    let (stdout, stderr) = (file(&program.stdout)?, file(&program.stderr)?);
+    // It holds the environment, and a file to fetch can be /proc/self/fd/0.
     rustix::stdio::dup2_stdin(&null).map_err(failed)?;
-    rustix::stdio::dup2_stdout(&stdout).map_err(failed)?;
-    rustix::stdio::dup2_stderr(&stderr).map_err(failed)?;
-    std::env::set_current_dir(OsStr::from_bytes(&program.directory))
-        .map_err(|e| format!("cannot enter {}: {e}", String::from_utf8_lossy(&program.directory)))?;
-
     // After the change of user, which clears it. The second look catches a parent that died before.
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(|e| format!("prctl failed: {e}"))?;
     if nix::unistd::getppid().as_raw() != parent {
         return Err("the cluster has ended".into());
     }
+
+    let directory = || String::from_utf8_lossy(&program.directory);
+    let sandbox = fetch::open_sandbox(&program.directory).map_err(|e| format!("cannot enter {}: {e}", directory()))?;
+    for one in &program.fetches {
+        fetch::fetch(&sandbox, one)?;
+    }
+    let output = |name: &[u8]| {
+        let open = fetch::open_output(&sandbox, name);
+        open.map_err(|e| format!("cannot open {}/{}: {e}", directory(), String::from_utf8_lossy(name)))
+    };
+    let (stdout, stderr) = (output(&program.stdout)?, output(&program.stderr)?);
+    rustix::stdio::dup2_stdout(&stdout).map_err(failed)?;
+    rustix::stdio::dup2_stderr(&stderr).map_err(failed)?;
+    rustix::process::fchdir(&sandbox).map_err(|e| format!("cannot enter {}: {e}", directory()))?;
 
     let mut command = Command::new(OsStr::from_bytes(&program.file));
     if let Some((zeroth, rest)) = program.arguments.split_first() {

@@ -1,7 +1,8 @@
-//! The second stage: starts programs, waits for them, signals them, and takes everything with it when it ends.
+//! The third stage: starts programs, waits for them, signals them, and takes everything with it when it ends.
 //!
 //! Single-threaded. It is the subreaper of all that it starts, so a daemonised grandchild comes back to it when its parents are
-//! gone. It ends when it is told to, when the pipe ends, or when the creator is gone (a fork of the creator may hold the pipe open).
+//! gone. It ends when it is told to, when the pipe ends, when the guard is gone, or when the
+//! creator is (a fork of the creator may hold the pipe open).
 
 use crate::processes;
 use mesos_perl::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
@@ -13,7 +14,8 @@ use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::OwnedFd;
 use rustix::process::{pidfd_open, Pid, PidfdFlags, WaitOptions};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
@@ -21,9 +23,14 @@ use std::process::{ExitCode, Stdio};
 /// `creator` is alive for sure until `Ready` has been written: the cluster waits for that.
 /// `directory` goes when everything is dead: the creator may have had no time to remove it.
 pub fn serve(creator: i32, directory: Option<PathBuf>) -> ExitCode {
-    let worked = Server::new(creator).and_then(|mut server| server.work());
+    let guard = nix::unistd::getppid();
+    let worked = Server::new(creator, guard).and_then(|mut server| server.work());
     if let Some(directory) = directory {
-        let _ = std::fs::remove_dir_all(directory);
+        let _ = mesos_perl::local::removal::remove_tree(&directory);
+    }
+    // Else it would stay, stopped by a task.
+    if nix::unistd::getppid() == guard {
+        let _ = nix::sys::signal::kill(guard, Signal::SIGCONT);
     }
     match worked {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,54 +41,82 @@ pub fn serve(creator: i32, directory: Option<PathBuf>) -> ExitCode {
 struct Server {
     /// Running programs: the cluster's name of each by process id.
     running: BTreeMap<i32, u64>,
+    /// The pipe of each that is on its way to its exec. What it says is why it failed; it ends with the exec.
+    starting: BTreeMap<i32, Starting>,
+    guard: nix::unistd::Pid,
     /// Readable when the creator is gone; absent on kernels before 5.3.
     creator: Option<OwnedFd>,
-    /// Readable when a child changed its state.
-    children: SignalFd,
+    /// Readable when a child changed its state, or the guard died.
+    signals: SignalFd,
     /// Bytes of commands that are not complete yet.
     pending: Vec<u8>,
 }
 
+struct Starting {
+    process: u64,
+    pipe: OwnedFd,
+    reason: Vec<u8>,
+}
+
+/// What the kernel sends when the guard dies.
+const GUARD_DIED: Signal = Signal::SIGUSR1;
+
 impl Server {
-    fn new(creator: i32) -> std::io::Result<Self> {
-        // Own session: the terminal's Ctrl-C is for Perl, which may want its tasks to end in order.
-        rustix::process::setsid()?;
+    fn new(creator: i32, guard: nix::unistd::Pid) -> std::io::Result<Self> {
         nix::sys::prctl::set_child_subreaper(true)?;
         SigSet::all().thread_block()?;
-        let children = SignalFd::with_flags(&SigSet::from(Signal::SIGCHLD), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        // The loop looks whether it has died already.
+        nix::sys::prctl::set_pdeathsig(GUARD_DIED)?;
+        let mut watched = SigSet::from(Signal::SIGCHLD);
+        watched.add(GUARD_DIED);
+        let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let creator = Pid::from_raw(creator).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         Ok(Server {
             running: BTreeMap::new(),
+            starting: BTreeMap::new(),
+            guard,
             creator,
-            children,
+            signals,
             pending: Vec::new(),
         })
     }
 
     /// Returns when nothing that was started is left.
     fn work(&mut self) -> std::io::Result<()> {
-        let result = report(&Report::Ready).and_then(|()| self.serve());
-        end_everything();
+        let ready = Report::Ready {
+            server: std::process::id(),
+            guard: self.guard.as_raw() as u32,
+        };
+        let result = report(&ready).and_then(|()| self.serve());
+        processes::end_all_descendants();
         result
     }
 
     fn serve(&mut self) -> std::io::Result<()> {
         loop {
-            let (commands, creator_gone) = {
+            if nix::unistd::getppid() != self.guard {
+                return Ok(());
+            }
+            let (commands, creator_gone, talking) = {
                 let stdin = rustix::stdio::stdin();
-                let mut watched = vec![PollFd::new(&stdin, PollFlags::IN), PollFd::new(&self.children, PollFlags::IN)];
+                let mut watched = vec![PollFd::new(&stdin, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
+                watched.extend(self.starting.values().map(|one| PollFd::new(&one.pipe, PollFlags::IN)));
+                let creator = watched.len();
                 watched.extend(self.creator.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
                 match poll(&mut watched, -1) {
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(e) => return Err(e.into()),
                 }
                 let ready = |index: usize| watched.get(index).is_some_and(|fd| !fd.revents().is_empty());
-                (ready(0), ready(2))
+                let talking = self.starting.keys().enumerate().filter(|(index, _)| ready(2 + index));
+                let talking: Vec<i32> = talking.map(|(_, pid)| *pid).collect();
+                (ready(0), ready(creator), talking)
             };
             if creator_gone {
                 return Ok(());
             }
-            while let Ok(Some(_)) = self.children.read_signal() {}
+            talking.into_iter().try_for_each(|pid| self.listen(pid))?;
+            while let Ok(Some(_)) = self.signals.read_signal() {}
             self.reap()?;
             if commands && !self.take_commands()? {
                 return Ok(());
@@ -104,12 +139,14 @@ impl Server {
         while let Some(body) = protocol::split(&mut self.pending)? {
             match Command::decode(&body)? {
                 Command::Start { process, program } => match start(&program) {
-                    Ok(pid) => {
-                        self.running.insert(pid, process);
-                        report(&Report::Started {
+                    Ok((pid, pipe)) => {
+                        let starting = Starting {
                             process,
-                            pid: pid as u32,
-                        })?;
+                            pipe,
+                            reason: Vec::new(),
+                        };
+                        self.running.insert(pid, process);
+                        self.starting.insert(pid, starting);
                     }
                     Err(reason) => report(&Report::Failed { process, reason })?,
                 },
@@ -118,6 +155,34 @@ impl Server {
             }
         }
         Ok(true)
+    }
+
+    /// Hears what a starting program says, and reports it when that is all.
+    fn listen(&mut self, pid: i32) -> std::io::Result<()> {
+        let Some(starting) = self.starting.get_mut(&pid) else {
+            return Ok(());
+        };
+        let mut piece = [0; 4096];
+        loop {
+            match rustix::io::read(&starting.pipe, &mut piece) {
+                Ok(0) => break,
+                Ok(count) => starting.reason.extend(piece.iter().take(count)),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Err(_) => break,
+            }
+        }
+        let Some(Starting { process, reason, .. }) = self.starting.remove(&pid) else {
+            return Ok(());
+        };
+        if reason.is_empty() {
+            let pid = pid as u32;
+            return report(&Report::Started { process, pid });
+        }
+        // It ends by itself, and no `Exited` follows.
+        self.running.remove(&pid);
+        let reason = String::from_utf8_lossy(&reason).into_owned();
+        report(&Report::Failed { process, reason })
     }
 
     fn signal(&self, process: u64, signal: i32) {
@@ -141,6 +206,8 @@ impl Server {
                 // A status that nix cannot name (a real-time signal).
                 Err(_) => 0,
             };
+            // Its end of the pipe is closed, so this is all.
+            self.listen(ended)?;
             if self.running.contains_key(&ended) {
                 processes::signal_tree(ended, Signal::SIGKILL);
             }
@@ -159,50 +226,38 @@ impl Server {
     }
 }
 
-/// Runs `program` through this executable's third mode and waits until its exec has succeeded or failed.
-fn start(program: &Program) -> Result<i32, String> {
+/// Starts `program` through this executable's last mode. Nothing of what that does is waited for: it may fetch files first.
+fn start(program: &Program) -> Result<(i32, OwnedFd), String> {
     let mut child = std::process::Command::new(crate::SELF)
         .arg0("mesos-perl-helper")
         .args(["run", &std::process::id().to_string()])
         .env_clear()
-        .stdin(Stdio::piped())
+        .stdin(for_reading(program).map_err(|e| format!("cannot hand over the program: {e}"))?)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| format!("cannot start a process: {e}"))?;
+    let pipe = child.stdout.take().map(OwnedFd::from);
+    match pipe.and_then(|pipe| rustix::io::ioctl_fionbio(&pipe, true).ok().map(|()| pipe)) {
+        Some(pipe) => Ok((child.id() as i32, pipe)),
+        None => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err("cannot watch the new process".into())
+        }
+    }
+}
+
+/// The encoded program as a file in memory: a pipe would have to be filled while a reader, whom a task can stop, empties it.
+fn for_reading(program: &Program) -> std::io::Result<File> {
     let mut frame = Vec::new();
     program.put(&mut frame);
-    // A child that is gone already has its reason in the other pipe, or none: then there is an exit status.
-    let written = child.stdin.take().map(|mut pipe| pipe.write_all(&frame));
-    let mut reason = Vec::new();
-    let read = child.stdout.take().map(|mut pipe| pipe.read_to_end(&mut reason));
-    if reason.is_empty() && matches!((written, read), (Some(Ok(())), Some(Ok(_)))) {
-        return Ok(child.id() as i32);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    match String::from_utf8_lossy(&reason).into_owned() {
-        empty if empty.is_empty() => Err("the helper ended before the program started".into()),
-        reason => Err(reason),
-    }
+    let mut file = File::from(rustix::fs::memfd_create("program", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(&frame)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 fn report(report: &Report) -> std::io::Result<()> {
     protocol::write(&mut std::io::stdout().lock(), report)
-}
-
-/// Kills all descendants, again and again until there are none: orphans become our children when their parents die.
-fn end_everything() {
-    loop {
-        processes::kill_descendants();
-        loop {
-            match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return,
-            }
-        }
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    }
 }

@@ -1,17 +1,17 @@
-//! The first stage: sheds what the Perl process had, starts the second and exits.
+//! The first stage: sheds what the Perl process had, starts the guard and exits.
 
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 
-/// `creator` is the Perl process, `directory` the second stage's. Succeeds when that has been started.
+/// `creator` is the Perl process, `directory` the guard's. Succeeds when that has been started.
 pub fn start(creator: i32, directory: Option<&OsStr>) -> ExitCode {
     mesos_perl::ffi::signals::reset_to_default();
     close_on_exec();
     let started = Command::new(crate::SELF)
         .arg0("mesos-perl-helper")
-        .args(["serve", &creator.to_string()])
+        .args(["guard", &creator.to_string()])
         .args(directory)
         .env_clear()
         .current_dir("/")

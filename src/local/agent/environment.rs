@@ -29,7 +29,7 @@ pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
 }
 
 /// The whole environment, weakest first: the cluster's, then Mesos' own, then what the framework set; PATH if nobody did.
-pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path, token: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut all: BTreeMap<String, String> = identity.executor_environment.clone();
     let directory = directory.to_string_lossy().into_owned();
     let mut set = |name: &str, value: String| {
@@ -51,7 +51,7 @@ pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path) -> Vec<(Vec<
         Kind::Custom(executor) => {
             let grace = duration(executor.info.shutdown_grace_period.as_ref()).unwrap_or(SHUTDOWN_GRACE);
             set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(grace));
-            set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", identity.secret.clone());
+            set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", token.to_string());
         }
         // A command has nothing to say to the agent.
         Kind::Command { .. } => {

@@ -3,7 +3,8 @@
 use super::environment::SHUTDOWN_GRACE;
 use super::{duration, Start};
 use crate::local::api::stream::{executor_event, scheduler_event, EventStream, Records, Subscriber};
-use crate::local::core::{Core, Executor, Kind};
+use crate::local::core::{Container, Core, Executor, Kind};
+use crate::local::ids;
 use crate::local::resources::Resources;
 use crate::local::timers::Timer;
 use crate::proto::executor::{call, event, Event};
@@ -370,6 +371,13 @@ impl Core {
             None if self.frameworks.contains_key(framework) => Err("Executor cannot be found"),
             None => Err("Framework cannot be found"),
         }
+    }
+
+    /// The running executor that `token` belongs to.
+    pub fn executor_of_token(&self, token: &[u8]) -> Option<u64> {
+        let custom = |kind: &Kind| matches!(kind, Kind::Custom(_));
+        let owner = |(_, container): &(&u64, &Container)| custom(&container.kind) && ids::is_same_secret(token, &container.token);
+        self.containers.iter().find(owner).map(|(process, _)| *process)
     }
 
     /// Whether an executor has been subscribed once.

@@ -1,6 +1,7 @@
 //! The cluster's end of the helper's pipes.
 
 use crate::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
+use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -13,6 +14,24 @@ use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
 pub struct Pipes {
     commands: OwnedFd,
     reports: OwnedFd,
+    processes: Processes,
+}
+
+/// The helper's processes, which are nobody's that take their numbers later. None on kernels before 5.3.
+pub struct Processes(Vec<OwnedFd>);
+
+impl Processes {
+    fn of(pids: [u32; 2]) -> Self {
+        let pids = pids.into_iter().filter_map(|pid| Pid::from_raw(pid as i32));
+        Processes(pids.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect())
+    }
+
+    /// Tasks of their user can stop them. This makes them go on.
+    pub fn wake(&self) {
+        for process in &self.0 {
+            let _ = pidfd_send_signal(process, Signal::Cont);
+        }
+    }
 }
 
 /// Starts the helper, without leaving a child to this process: the first stage is waited for here.
@@ -35,7 +54,8 @@ pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
     }
     let (commands, mut reports) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
     match protocol::read(&mut reports)? {
-        Some(Report::Ready) => Ok(Pipes {
+        Some(Report::Ready { server, guard }) => Ok(Pipes {
+            processes: Processes::of([server, guard]),
             commands: commands.into(),
             reports: reports.into(),
         }),
@@ -111,8 +131,8 @@ pub async fn read_reports(pipe: OwnedFd, mut take: impl FnMut(Report)) -> io::Re
 }
 
 impl Pipes {
-    /// The pipe for commands and the one for reports.
-    pub fn split(self) -> (OwnedFd, OwnedFd) {
-        (self.commands, self.reports)
+    /// The pipe for commands, the one for reports, and who is at their other ends.
+    pub fn split(self) -> (OwnedFd, OwnedFd, Processes) {
+        (self.commands, self.reports, self.processes)
     }
 }

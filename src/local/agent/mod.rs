@@ -61,6 +61,8 @@ impl Core {
             return Err("the helper process of the embedded cluster has ended".into());
         }
         contained_by_a_process(start.container)?;
+        let fetches = sandbox::fetches(&start.command.uris)?;
+        let token = super::ids::secret().map_err(|e| format!("no randomness for a token: {e}"))?;
         let process = self.number();
         let container_id = super::ids::uuid();
         let Some(framework) = self.frameworks.get(start.framework) else {
@@ -75,22 +77,22 @@ impl Core {
         };
         let directory = sandbox::create(&self.identity.work_dir, &place, user.as_ref())
             .map_err(|e| format!("cannot create the sandbox: {e}"))?;
-        sandbox::fetch(&start.command.uris, &directory, user.as_ref())?;
         let (file, arguments) = environment::command_line(start.command);
-        let path = |name: &str| directory.join(name).as_os_str().as_bytes().to_vec();
         let program = Program {
             directory: directory.as_os_str().as_bytes().to_vec(),
-            stdout: path("stdout"),
-            stderr: path("stderr"),
+            stdout: b"stdout".to_vec(),
+            stderr: b"stderr".to_vec(),
             file,
             arguments,
-            environment: environment::of(&self.identity, &start, &directory),
+            environment: environment::of(&self.identity, &start, &directory, &token),
             user,
+            fetches,
         };
         let container = Container {
             framework: start.framework.to_string(),
             executor_id: start.executor.to_string(),
             container_id,
+            token,
             directory,
             pid: None,
             kind: start.kind,
@@ -153,7 +155,7 @@ impl Core {
     /// What the helper said about one of its processes.
     pub fn helper_report(&mut self, report: Report) {
         match report {
-            Report::Ready => {}
+            Report::Ready { .. } => {}
             Report::Started { process, pid } => self.container_started(process, pid),
             Report::Failed { process, reason } => self.container_failed(process, &reason),
             Report::Exited { process, status } => self.container_exited(process, status),

@@ -1,10 +1,11 @@
 //! Sandboxes: where they are, what is copied into them, whose they are.
 
-use crate::local::helper_protocol::User;
+use crate::local::helper_protocol::{Fetch, User};
 use crate::proto::command_info::Uri;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Which sandbox. All parts are [checked](crate::local::ids::check) ids.
@@ -38,15 +39,15 @@ pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::R
     Ok(sandbox)
 }
 
-/// Copies what `uris` name into the sandbox. Local files only; the error says which one and why.
-pub fn fetch(uris: &[Uri], sandbox: &Path, owner: Option<&User>) -> Result<(), String> {
-    for uri in uris {
-        fetch_one(uri, sandbox, owner).map_err(|e| format!("Failed to fetch '{}': {e}", uri.value))?;
-    }
-    Ok(())
+/// What `uris` ask for, as copies that the helper makes. Local files only; the error says which one cannot be and why.
+///
+/// Nothing is looked at here: a file can be on a file system that does not answer, and readable to the cluster only.
+pub fn fetches(uris: &[Uri]) -> Result<Vec<Fetch>, String> {
+    let fetch = |uri: &Uri| fetch_of(uri).map_err(|e| format!("Failed to fetch '{}': {e}", uri.value));
+    uris.iter().map(fetch).collect()
 }
 
-fn fetch_one(uri: &Uri, sandbox: &Path, owner: Option<&User>) -> Result<(), String> {
+fn fetch_of(uri: &Uri) -> Result<Fetch, String> {
     let path = match uri.value.split_once("://") {
         Some(("file", rest)) => rest.strip_prefix("localhost").unwrap_or(rest),
         Some((scheme, _)) => return Err(format!("the embedded cluster does not fetch '{scheme}' URIs")),
@@ -57,34 +58,21 @@ fn fetch_one(uri: &Uri, sandbox: &Path, owner: Option<&User>) -> Result<(), Stri
         return Err("not an absolute path".into());
     }
     let base = from.file_name().ok_or_else(|| "it names no file".to_string())?;
-    let to = match uri.output_file.as_deref() {
-        // Below the sandbox, whatever it says.
-        Some(name) => {
-            let name = Path::new(name);
-            if !name.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
-                return Err("output_file leads out of the sandbox".into());
-            }
-            sandbox.join(name)
-        }
-        None => sandbox.join(base),
-    };
+    let to = Path::new(uri.output_file.as_deref().map_or(base, |name| name.as_ref()));
+    // Below the sandbox, whatever it says.
+    if to.as_os_str().is_empty() || !to.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
+        return Err("output_file leads out of the sandbox".into());
+    }
     let executable = uri.executable.unwrap_or(false);
     if !executable && uri.extract() && is_archive(base.to_string_lossy().as_ref()) {
         return Err("the embedded cluster does not extract archives; set 'extract' to false to have it copied".into());
     }
-    let failed = |e: io::Error| e.to_string();
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(failed)?;
-    }
-    fs::copy(from, &to).map_err(failed)?;
-    if executable {
-        let mode = fs::metadata(&to).map_err(failed)?.permissions().mode();
-        fs::set_permissions(&to, fs::Permissions::from_mode(mode | 0o111)).map_err(failed)?;
-    }
-    if let Some(user) = owner {
-        std::os::unix::fs::chown(&to, Some(user.uid), Some(user.gid)).map_err(failed)?;
-    }
-    Ok(())
+    Ok(Fetch {
+        uri: uri.value.clone().into_bytes(),
+        from: path.as_bytes().to_vec(),
+        to: to.as_os_str().as_bytes().to_vec(),
+        executable,
+    })
 }
 
 /// The names that Mesos' fetcher extracts.
@@ -125,6 +113,7 @@ pub fn user(wanted: &str) -> Result<Option<User>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn scratch(name: &str) -> PathBuf {
         let dir = std::env::temp_dir().join(format!("mesos-perl-sandbox-{name}-{}", crate::local::ids::uuid()));
@@ -153,37 +142,30 @@ mod tests {
     }
 
     #[test]
-    fn files_are_copied_and_the_rest_is_refused() {
-        let dir = scratch("fetch");
-        let sandbox = dir.join("sandbox");
-        fs::create_dir(&sandbox).unwrap();
-        let from = dir.join("tool");
-        fs::write(&from, "#!/bin/sh\n").unwrap();
+    fn local_files_are_fetched_and_the_rest_is_refused() {
         let uri = |value: &str| Uri {
             value: value.into(),
             ..Default::default()
         };
-        let path = from.to_str().unwrap();
         let executable = Uri {
             executable: Some(true),
             output_file: Some("bin/run".into()),
-            ..uri(&format!("file://{path}"))
+            ..uri("file:///opt/tool")
         };
-        fetch(&[uri(path), executable], &sandbox, None).unwrap();
-        assert_eq!(fs::read(sandbox.join("tool")).unwrap(), b"#!/bin/sh\n");
-        assert_eq!(
-            fs::metadata(sandbox.join("bin/run")).unwrap().permissions().mode() & 0o111,
-            0o111
-        );
-        for bad in ["http://example.org/x", "relative", "/nosuch/file", "/nosuch.tar.gz"] {
-            assert!(fetch(&[uri(bad)], &sandbox, None).unwrap_err().contains(bad));
+        let planned = fetches(&[uri("/opt/tool"), executable]).unwrap();
+        assert!(planned.iter().all(|fetch| fetch.from == b"/opt/tool"));
+        assert_eq!((planned[0].to.as_slice(), planned[0].executable), (&b"tool"[..], false));
+        assert_eq!((planned[1].to.as_slice(), planned[1].executable), (&b"bin/run"[..], true));
+        for bad in ["http://example.org/x", "relative", "/opt/..", "/nosuch.tar.gz"] {
+            assert!(fetches(&[uri(bad)]).err().unwrap().contains(bad));
         }
-        let escape = Uri {
-            output_file: Some("../out".into()),
-            ..uri(path)
-        };
-        assert!(fetch(&[escape], &sandbox, None).unwrap_err().contains("out of the sandbox"));
-        fs::remove_dir_all(dir).unwrap();
+        for output in ["../out", "/out", "in/../../out", ""] {
+            let escape = Uri {
+                output_file: Some(output.into()),
+                ..uri("/opt/tool")
+            };
+            assert!(fetches(&[escape]).err().unwrap().contains("out of the sandbox"), "{output}");
+        }
     }
 
     #[test]

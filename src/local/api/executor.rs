@@ -72,15 +72,17 @@ fn check_status(call: &Call, status: &TaskStatus) -> Result<(), String> {
     Ok(())
 }
 
-/// Obeys a validated call.
-pub fn handle(core: &mut Core, kind: Type, call: Call) -> Result<Answer, Refusal> {
+/// Obeys a validated call. `only` is the process in whose name the caller may speak, when it is not everyone's.
+pub fn handle(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<Answer, Refusal> {
     // Answered before anything is looked up: the C++ library sends it with invented ids.
     if kind == Type::Heartbeat {
         return Ok(Answer::Accepted);
     }
-    let process = core
-        .find_executor(&call.framework_id.value, &call.executor_id.value)
-        .map_err(Refusal::bad)?;
+    let found = core.find_executor(&call.framework_id.value, &call.executor_id.value);
+    if only.is_some_and(|only| found != Ok(only)) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "The token is that of another executor"));
+    }
+    let process = found.map_err(Refusal::bad)?;
     if kind == Type::Subscribe {
         let subscribed = core.executor_subscribe(process, call.subscribe.unwrap_or_default());
         let subscribed = subscribed.ok_or_else(|| Refusal::bad("Executor cannot be found"))?;

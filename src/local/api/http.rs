@@ -5,7 +5,7 @@ use super::scheduler::Answer;
 use super::stream::{Records, Subscriber};
 use super::{executor, scheduler, state};
 use crate::local::core::Core;
-use crate::local::master;
+use crate::local::{ids, master};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -83,16 +83,19 @@ pub async fn answer(core: Rc<RefCell<Core>>, guest: Rc<Guest>, request: Request<
 
 async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incoming>) -> Result<Reply, Refusal> {
     let route = route(request.uri().path());
-    let authorized = is_authorized(request.headers(), &core.borrow().identity.secret);
-    if !authorized {
-        drain(request.into_body()).await;
-        return Ok(unauthorized(&route));
+    let caller = caller(request.headers(), &core.borrow());
+    match (&caller, &route) {
+        (Some(Caller::Client), _) | (Some(Caller::Executor(_)), Some(Route::Executor)) => {}
+        _ => {
+            drain(request.into_body()).await;
+            return Ok(unauthorized(&route));
+        }
     }
     guest.is_known();
     match route {
         None => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
         Some(Route::Scheduler) => scheduler(core, request).await,
-        Some(Route::Executor) => executor(core, request).await,
+        Some(Route::Executor) => executor(core, request, caller).await,
         Some(Route::Version) => Ok(json(&state::version())),
         Some(Route::State) => Ok(json(&state::state(&core.borrow()))),
         Some(Route::Redirect) => {
@@ -148,7 +151,7 @@ fn mesos_stream_id() -> header::HeaderName {
     header::HeaderName::from_static("mesos-stream-id")
 }
 
-async fn executor(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn executor(core: Rc<RefCell<Core>>, request: Request<Incoming>, caller: Option<Caller>) -> Result<Reply, Refusal> {
     let (headers, body) = match read(request).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
@@ -160,7 +163,11 @@ async fn executor(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result
     if kind == crate::proto::executor::call::Type::Subscribe {
         check_accept(&headers)?;
     }
-    let answer = executor::handle(&mut core.borrow_mut(), kind, call)?;
+    let only = match caller {
+        Some(Caller::Executor(process)) => Some(process),
+        _ => None,
+    };
+    let answer = executor::handle(&mut core.borrow_mut(), kind, call, only)?;
     Ok(match answer {
         executor::Answer::Accepted => empty(StatusCode::ACCEPTED),
         executor::Answer::Subscribed(subscribed) => {
@@ -240,19 +247,25 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, message))
 }
 
-/// `Authorization: Bearer <secret>`, compared in a time that says nothing of the secret.
-fn is_authorized(headers: &HeaderMap, secret: &str) -> bool {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    let Some(given) = given.filter(|given| given.len() == secret.len()) else {
-        return false;
-    };
-    given
-        .iter()
-        .zip(secret.as_bytes())
-        .fold(0, |difference, (a, b)| difference | (a ^ b))
-        == 0
+/// Who has shown that he may call.
+enum Caller {
+    /// Has the cluster's secret, which opens everything.
+    Client,
+    /// Has the token of this process, which opens the executor API in its own name.
+    Executor(u64),
+}
+
+/// Whom the header `Authorization: Bearer <secret or token>` stands for.
+fn caller(headers: &HeaderMap, core: &Core) -> Option<Caller> {
+    let given = bearer(headers)?;
+    if ids::is_same_secret(given, &core.identity.secret) {
+        return Some(Caller::Client);
+    }
+    core.executor_of_token(given).map(Caller::Executor)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }
 
 /// Takes a small body off the connection. Closed with bytes unread, it would be reset, and the answer lost with it.
@@ -329,7 +342,10 @@ mod tests {
 
     #[test]
     fn only_the_whole_secret_opens() {
-        let ok = |value: &str| is_authorized(&headers(header::AUTHORIZATION, value), "0123abcd");
+        let ok = |value: &str| {
+            let headers = headers(header::AUTHORIZATION, value);
+            bearer(&headers).is_some_and(|given| ids::is_same_secret(given, "0123abcd"))
+        };
         assert!(ok("Bearer 0123abcd"));
         for bad in [
             "Bearer 0123abce",
@@ -341,7 +357,7 @@ mod tests {
         ] {
             assert!(!ok(bad), "{bad}");
         }
-        assert!(!is_authorized(&HeaderMap::new(), "0123abcd"));
+        assert!(bearer(&HeaderMap::new()).is_none());
     }
 
     #[test]

@@ -1,0 +1,59 @@
+//! The second stage: looks after the third, which tasks of its own user can kill or stop.
+//!
+//! It is a subreaper, too: what the server leaves when it is killed comes here, and is ended. Should this process be killed
+//! instead, the server notices, and ends everything itself.
+
+use crate::processes;
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{waitid, Id, WaitPidFlag, WaitStatus};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode};
+
+/// Starts the server and stays until it and all that it started are gone. The pipe for reports is kept open until then.
+pub fn guard(creator: i32, directory: Option<PathBuf>) -> ExitCode {
+    let Ok(server) = start(creator, &directory) else {
+        return ExitCode::FAILURE;
+    };
+    watch(&server);
+    processes::end_all_descendants();
+    if let Some(directory) = directory {
+        let _ = mesos_perl::local::removal::remove_tree(&directory);
+    }
+    ExitCode::SUCCESS
+}
+
+fn start(creator: i32, directory: &Option<PathBuf>) -> std::io::Result<Child> {
+    // Own session: the terminal's Ctrl-C is for Perl, which may want its tasks to end in order.
+    rustix::process::setsid()?;
+    nix::sys::prctl::set_child_subreaper(true)?;
+    SigSet::all().thread_block()?;
+    let server = Command::new(crate::SELF)
+        .arg0("mesos-perl-helper")
+        .args(["serve", &creator.to_string()])
+        .args(directory)
+        .env_clear()
+        .spawn()?;
+    // The end of the pipe for commands is the server's alone: the cluster shall see when nobody reads it.
+    if let Ok(null) = std::fs::File::open("/dev/null") {
+        rustix::stdio::dup2_stdin(&null)?;
+    }
+    Ok(server)
+}
+
+/// Returns when the server has ended. Whenever somebody stops it, it is told to go on.
+fn watch(server: &Child) {
+    let pid = nix::unistd::Pid::from_raw(server.id() as i32);
+    loop {
+        match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED) {
+            Ok(WaitStatus::Stopped(..)) => {
+                let _ = nix::sys::signal::kill(pid, Signal::SIGCONT);
+            }
+            Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::ECHILD) => return,
+            // Interrupted, or a status that nix cannot name: of a signal that stops nothing.
+            Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => return,
+        }
+    }
+}

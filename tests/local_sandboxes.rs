@@ -1,0 +1,156 @@
+//! What a cluster of root gives to tasks of another user, and that tasks cannot hold up or outlive the cluster.
+
+mod local_support;
+#[path = "support/skip.rs"]
+mod skip;
+
+use local_support::*;
+use mesos_perl::local::Cluster;
+use mesos_perl::proto::{command_info::Uri, TaskInfo, TaskState};
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
+use std::os::unix::fs::{symlink, PermissionsExt};
+use std::time::{Duration, Instant};
+
+fn root(test: &str) -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        skip::skip(test, "only root may run tasks as another user");
+    }
+    root
+}
+
+fn fetching(framework: &Framework, id: &str, user: Option<&str>, uris: &[(&str, Option<&str>)], command: &str) -> TaskInfo {
+    let mut task = framework.command(id, command);
+    let info = task.command.as_mut().unwrap();
+    info.user = user.map(String::from);
+    let uri = |(value, output): &(&str, Option<&str>)| Uri {
+        value: value.to_string(),
+        output_file: output.map(String::from),
+        ..Default::default()
+    };
+    info.uris = uris.iter().map(uri).collect();
+    task
+}
+
+fn end(framework: &mut Framework, task: &str) -> (TaskState, String) {
+    framework.story(task).pop().unwrap()
+}
+
+fn scratch(name: &str) -> std::path::PathBuf {
+    let directory = std::env::temp_dir().join(format!("mesos-perl-{name}-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    directory
+}
+
+#[test]
+fn files_are_fetched_with_the_rights_of_the_tasks_user() {
+    if !root("files_are_fetched_with_the_rights_of_the_tasks_user") {
+        return;
+    }
+    let directory = scratch("fetch");
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_string();
+    std::fs::write(path("closed"), "of root").unwrap();
+    std::fs::set_permissions(path("closed"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(path("open"), "of all").unwrap();
+    symlink(path("closed"), path("link")).unwrap();
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    for (id, uri) in [("direct", path("closed")), ("linked", path("link"))] {
+        let task = fetching(&framework, id, Some("nobody"), &[(&uri, None)], "true");
+        framework.launch(vec![task]);
+        let (state, message) = end(&mut framework, id);
+        assert_eq!(state, TaskState::TaskFailed);
+        assert!(message.contains(&uri) && message.contains("Permission denied"), "{message}");
+        assert_eq!(std::fs::read_dir(framework.sandbox(&cluster, id)).unwrap().count(), 0);
+    }
+    let task = fetching(
+        &framework,
+        "good",
+        Some("nobody"),
+        &[(&path("open"), Some("in/x"))],
+        "cat in/x; stat -c %U in in/x",
+    );
+    framework.launch(vec![task]);
+    assert_eq!(end(&mut framework, "good").0, TaskState::TaskFinished);
+    let stdout = std::fs::read_to_string(framework.sandbox(&cluster, "good").join("stdout")).unwrap();
+    assert_eq!(stdout, "of allnobody\nnobody\n");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn what_is_no_file_holds_up_nobody() {
+    let directory = scratch("fifo");
+    let fifo = directory.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    for (id, uri) in [
+        ("fifo", fifo.to_str().unwrap()),
+        ("endless", "/dev/zero"),
+        ("directory", "/etc"),
+        ("none", "/no/such"),
+    ] {
+        let task = fetching(&framework, id, None, &[(uri, None)], "true");
+        framework.launch(vec![task]);
+        let (state, message) = end(&mut framework, id);
+        assert_eq!(state, TaskState::TaskFailed);
+        assert!(
+            message.starts_with(&format!("Failed to launch container: Failed to fetch '{uri}': ")),
+            "{message}"
+        );
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+fn launch_orphan(cluster: &Cluster, before: &str) -> (Framework, [i32; 2]) {
+    let mut framework = Framework::new(cluster);
+    let orphan = "setsid sh -c 'echo $$ > orphan; exec sleep 1000' & ";
+    let task = framework.command("t", &format!("{orphan}{before} echo $PPID > helper; sleep 1000"));
+    framework.launch(vec![task]);
+    let sandbox = framework.sandbox(cluster, "t");
+    let pids = ["helper", "orphan"].map(|name| number_in(&sandbox.join(name)));
+    (framework, pids)
+}
+
+#[test]
+fn a_killed_helper_takes_what_tasks_started_with_it() {
+    let cluster = cluster();
+    let (mut framework, [helper, orphan]) = launch_orphan(&cluster, "");
+    kill(Pid::from_raw(helper), Signal::SIGKILL).unwrap();
+    assert_eq!(framework.story("t").pop().unwrap().0, TaskState::TaskFailed);
+    until("the task's child is dead", || !is_alive(orphan));
+}
+
+#[test]
+fn a_killed_guard_takes_the_helper_and_all_with_it() {
+    let cluster = cluster();
+    let (mut framework, [helper, orphan]) = launch_orphan(&cluster, "");
+    let stat = std::fs::read_to_string(format!("/proc/{helper}/stat")).unwrap();
+    let guard = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert_ne!(guard, 1);
+    kill(Pid::from_raw(guard), Signal::SIGKILL).unwrap();
+    assert_eq!(framework.story("t").pop().unwrap().0, TaskState::TaskFailed);
+    until("all are dead", || !is_alive(orphan) && !is_alive(helper));
+}
+
+#[test]
+fn a_stopped_helper_goes_on() {
+    let cluster = cluster();
+    let work_dir = cluster.work_dir().to_path_buf();
+    let (_framework, pids) = launch_orphan(&cluster, "kill -STOP $PPID; mkdir -p closed/in; chmod 000 closed;");
+    let begin = Instant::now();
+    drop(cluster);
+    assert!(begin.elapsed() < Duration::from_secs(8), "not the limit of ten seconds");
+    assert!(pids.iter().all(|pid| !is_alive(*pid)));
+    assert!(!work_dir.exists());
+}
