@@ -10,6 +10,9 @@
 #include "dispatch.h"
 #include "mesos_perl.h"
 
+/* Where looking at one argument may run Perl code that frees the next: perl's stack does not count them. */
+#define HOLD_ARGUMENTS mesos_hold_arguments(aTHX_ ax, items)
+
 MODULE = Mesos    PACKAGE = Mesos
 
 PROTOTYPES: DISABLE
@@ -73,24 +76,30 @@ _waiting(SV *self)
 void
 _xs_send(SV *self, SV *name, ...)
   PREINIT:
-    MesosChannel *channel;
     MesosEvent *event;
     SV *owner;
     I32 i;
-    SSize_t j;
+    size_t j;
   CODE:
-    channel = mesos_handle(aTHX_ self, &mesos_channel_type);
+    HOLD_ARGUMENTS;
+    mesos_handle(aTHX_ self, &mesos_channel_type);
     mesos_check(aTHX_ mesos_event_new(mesos_bytes(aTHX_ name), &event));
     owner = mesos_new_object(aTHX_ "Mesos::Channel::Event", &mesos_event_type, event);
     for (i = 2; i + 1 < items; i += 2) {
-        AV *list = SvROK(ST(i + 1)) ? (AV *)SvRV(ST(i + 1)) : NULL;
-        MesosBytes none = { NULL, 0 };
-        mesos_check(aTHX_ mesos_event_push(event, mesos_bytes(aTHX_ ST(i)), list != NULL,
-            list ? none : mesos_bytes(aTHX_ ST(i + 1))));
-        for (j = 0; list && j <= av_len(list); j++)
-            mesos_check(aTHX_ mesos_event_push_item(event, mesos_bytes(aTHX_ *av_fetch(list, j, 1))));
+        const bool is_list = SvROK(ST(i + 1)) && SvTYPE(SvRV(ST(i + 1))) == SVt_PVAV;
+        const MesosBytes type = mesos_bytes(aTHX_ ST(i));
+        MesosBytes item = { NULL, 0 };
+        MesosBytesList list = { NULL, 0 };
+        if (is_list)
+            list = mesos_bytes_list(aTHX_ ST(i + 1));
+        else
+            item = mesos_bytes(aTHX_ ST(i + 1));
+        mesos_check(aTHX_ mesos_event_push(event, type, is_list, item));
+        for (j = 0; j < list.len; j++)
+            mesos_check(aTHX_ mesos_event_push_item(event, list.items[j]));
     }
-    mesos_check(aTHX_ mesos_channel_send(channel, mesos_take_handle(aTHX_ owner, &mesos_event_type)));
+    mesos_check(aTHX_ mesos_channel_send(mesos_handle(aTHX_ self, &mesos_channel_type),
+        mesos_take_handle(aTHX_ owner, &mesos_event_type)));
 
 # The oldest event as ($name, @args), or nothing. Whoever takes an event off the queue has it: nobody else could acknowledge it later.
 void
@@ -118,11 +127,6 @@ _take(SV *self)
     LEAVE;
 
 MODULE = Mesos    PACKAGE = Mesos::XS
-
-void
-_forget_strings()
-  CODE:
-    mesos_message_forget_strings(aTHX);
 
 # For Mesos::Role::HasDispatcher: one event of a consumer; in list context ($name, @args).
 void
@@ -201,13 +205,12 @@ _xs_init(SV *self, SV *channel, HV *options)
   PREINIT:
     MesosSchedulerDriver *driver;
     MesosSchedulerOptions given;
-    SV *credential;
   CODE:
-    credential = mesos_option(aTHX_ options, "credential");
+    mesos_hold(aTHX_ (SV *)options);
     given.driver = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "driver"));
     given.master = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "master"));
     given.framework = mesos_encode(aTHX_ "Mesos::FrameworkInfo", mesos_option(aTHX_ options, "framework"));
-    given.credential = mesos_encode(aTHX_ "Mesos::Credential", credential);
+    given.credential = mesos_encode(aTHX_ "Mesos::Credential", mesos_option(aTHX_ options, "credential"));
     given.implicit_acknowledgements = SvTRUE(mesos_option(aTHX_ options, "implicit_acknowledgements"));
     given.master_timeout = SvNV(mesos_option(aTHX_ options, "master_timeout"));
     given.framework_id_file = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "framework_id_file"));
@@ -278,106 +281,163 @@ _xs_abort(SV *self)
 
 int
 _xs_request_resources(SV *self, SV *requests)
+  PREINIT:
+    MesosBytesList requests_bytes;
   CODE:
+    requests_bytes = mesos_encode_list(aTHX_ "Mesos::Request", requests);
     mesos_check(aTHX_ mesos_scheduler_driver_request_resources(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode_list(aTHX_ "Mesos::Request", requests), &RETVAL));
+        requests_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_launch_tasks(SV *self, SV *offer_ids, SV *tasks, SV *filters)
+  PREINIT:
+    MesosBytesList offer_ids_bytes, tasks_bytes;
+    MesosBytes filters_bytes;
   CODE:
+    HOLD_ARGUMENTS;
+    offer_ids_bytes = mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids);
+    tasks_bytes = mesos_encode_list(aTHX_ "Mesos::TaskInfo", tasks);
+    filters_bytes = mesos_encode(aTHX_ "Mesos::Filters", filters);
     mesos_check(aTHX_ mesos_scheduler_driver_launch_tasks(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids), mesos_encode_list(aTHX_ "Mesos::TaskInfo", tasks),
-        mesos_encode(aTHX_ "Mesos::Filters", filters), &RETVAL));
+        offer_ids_bytes, tasks_bytes, filters_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_accept_offers(SV *self, SV *offer_ids, SV *operations, SV *filters)
+  PREINIT:
+    MesosBytesList offer_ids_bytes, operations_bytes;
+    MesosBytes filters_bytes;
   CODE:
+    HOLD_ARGUMENTS;
+    offer_ids_bytes = mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids);
+    operations_bytes = mesos_encode_list(aTHX_ "Mesos::Offer::Operation", operations);
+    filters_bytes = mesos_encode(aTHX_ "Mesos::Filters", filters);
     mesos_check(aTHX_ mesos_scheduler_driver_accept_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids), mesos_encode_list(aTHX_ "Mesos::Offer::Operation", operations),
-        mesos_encode(aTHX_ "Mesos::Filters", filters), &RETVAL));
+        offer_ids_bytes, operations_bytes, filters_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_decline_offer(SV *self, SV *offer_id, SV *filters)
+  PREINIT:
+    MesosBytes offer_id_bytes, filters_bytes;
   CODE:
+    HOLD_ARGUMENTS;
+    offer_id_bytes = mesos_encode(aTHX_ "Mesos::OfferID", offer_id);
+    filters_bytes = mesos_encode(aTHX_ "Mesos::Filters", filters);
     mesos_check(aTHX_ mesos_scheduler_driver_decline_offer(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode(aTHX_ "Mesos::OfferID", offer_id), mesos_encode(aTHX_ "Mesos::Filters", filters), &RETVAL));
+        offer_id_bytes, filters_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_revive_offers(SV *self, SV *roles)
   PREINIT:
-    MesosBytesList none = { NULL, 0 };
+    MesosBytesList roles_bytes = { NULL, 0 };
+    bool all;
   CODE:
+    all = !SvOK(roles);
+    if (!all)
+        roles_bytes = mesos_bytes_list(aTHX_ roles);
     mesos_check(aTHX_ mesos_scheduler_driver_revive_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        SvOK(roles) ? mesos_bytes_list(aTHX_ roles) : none, !SvOK(roles), &RETVAL));
+        roles_bytes, all, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_suppress_offers(SV *self, SV *roles)
   PREINIT:
-    MesosBytesList none = { NULL, 0 };
+    MesosBytesList roles_bytes = { NULL, 0 };
+    bool all;
   CODE:
+    all = !SvOK(roles);
+    if (!all)
+        roles_bytes = mesos_bytes_list(aTHX_ roles);
     mesos_check(aTHX_ mesos_scheduler_driver_suppress_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        SvOK(roles) ? mesos_bytes_list(aTHX_ roles) : none, !SvOK(roles), &RETVAL));
+        roles_bytes, all, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_update_framework(SV *self, SV *framework, SV *roles)
   PREINIT:
-    MesosBytesList none = { NULL, 0 };
+    MesosBytes framework_bytes;
+    MesosBytesList roles_bytes = { NULL, 0 };
+    bool all;
   CODE:
+    HOLD_ARGUMENTS;
+    framework_bytes = mesos_encode(aTHX_ "Mesos::FrameworkInfo", framework);
+    all = !SvOK(roles);
+    if (!all)
+        roles_bytes = mesos_bytes_list(aTHX_ roles);
     mesos_check(aTHX_ mesos_scheduler_driver_update_framework(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode(aTHX_ "Mesos::FrameworkInfo", framework),
-        SvOK(roles) ? mesos_bytes_list(aTHX_ roles) : none, !SvOK(roles), &RETVAL));
+        framework_bytes, roles_bytes, all, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_accept_inverse_offers(SV *self, SV *offer_ids, SV *filters)
+  PREINIT:
+    MesosBytesList offer_ids_bytes;
+    MesosBytes filters_bytes;
   CODE:
+    HOLD_ARGUMENTS;
+    offer_ids_bytes = mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids);
+    filters_bytes = mesos_encode(aTHX_ "Mesos::Filters", filters);
     mesos_check(aTHX_ mesos_scheduler_driver_accept_inverse_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids), mesos_encode(aTHX_ "Mesos::Filters", filters), &RETVAL));
+        offer_ids_bytes, filters_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_decline_inverse_offers(SV *self, SV *offer_ids, SV *filters)
+  PREINIT:
+    MesosBytesList offer_ids_bytes;
+    MesosBytes filters_bytes;
   CODE:
+    HOLD_ARGUMENTS;
+    offer_ids_bytes = mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids);
+    filters_bytes = mesos_encode(aTHX_ "Mesos::Filters", filters);
     mesos_check(aTHX_ mesos_scheduler_driver_decline_inverse_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode_list(aTHX_ "Mesos::OfferID", offer_ids), mesos_encode(aTHX_ "Mesos::Filters", filters), &RETVAL));
+        offer_ids_bytes, filters_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_acknowledge_operation(SV *self, SV *update)
+  PREINIT:
+    MesosBytes update_bytes;
   CODE:
+    update_bytes = mesos_encode(aTHX_ "Mesos::OperationStatus", update);
     mesos_check(aTHX_ mesos_scheduler_driver_acknowledge_operation(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode(aTHX_ "Mesos::OperationStatus", update), &RETVAL));
+        update_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_reconcile_operations(SV *self, SV *operations)
+  PREINIT:
+    MesosBytesList operations_bytes;
   CODE:
+    operations_bytes = mesos_encode_list(aTHX_ "Mesos::Scheduler::Call::ReconcileOperations::Operation", operations);
     mesos_check(aTHX_ mesos_scheduler_driver_reconcile_operations(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode_list(aTHX_ "Mesos::Scheduler::Call::ReconcileOperations::Operation", operations), &RETVAL));
+        operations_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_shutdown_executor(SV *self, SV *executor_id, SV *slave_id)
+  PREINIT:
+    MesosBytes executor_id_bytes, slave_id_bytes;
   CODE:
+    HOLD_ARGUMENTS;
+    executor_id_bytes = mesos_encode(aTHX_ "Mesos::ExecutorID", executor_id);
+    slave_id_bytes = mesos_encode(aTHX_ "Mesos::SlaveID", slave_id);
     mesos_check(aTHX_ mesos_scheduler_driver_shutdown_executor(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode(aTHX_ "Mesos::ExecutorID", executor_id), mesos_encode(aTHX_ "Mesos::SlaveID", slave_id), &RETVAL));
+        executor_id_bytes, slave_id_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
@@ -393,119 +453,51 @@ stats(SV *self)
 
 int
 _xs_kill_task(SV *self, SV *task_id)
+  PREINIT:
+    MesosBytes task_id_bytes;
   CODE:
+    task_id_bytes = mesos_encode(aTHX_ "Mesos::TaskID", task_id);
     mesos_check(aTHX_ mesos_scheduler_driver_kill_task(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode(aTHX_ "Mesos::TaskID", task_id), &RETVAL));
+        task_id_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_acknowledge(SV *self, SV *update)
+  PREINIT:
+    MesosBytes update_bytes;
   CODE:
+    update_bytes = mesos_encode(aTHX_ "Mesos::TaskStatus", update);
     mesos_check(aTHX_ mesos_scheduler_driver_acknowledge(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode(aTHX_ "Mesos::TaskStatus", update), &RETVAL));
+        update_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_send_framework_message(SV *self, SV *executor_id, SV *slave_id, SV *data)
+  PREINIT:
+    MesosBytes executor_id_bytes, slave_id_bytes, data_bytes;
   CODE:
+    HOLD_ARGUMENTS;
+    executor_id_bytes = mesos_encode(aTHX_ "Mesos::ExecutorID", executor_id);
+    slave_id_bytes = mesos_encode(aTHX_ "Mesos::SlaveID", slave_id);
+    data_bytes = mesos_bytes(aTHX_ data);
     mesos_check(aTHX_ mesos_scheduler_driver_send_framework_message(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode(aTHX_ "Mesos::ExecutorID", executor_id), mesos_encode(aTHX_ "Mesos::SlaveID", slave_id),
-        mesos_bytes(aTHX_ data), &RETVAL));
+        executor_id_bytes, slave_id_bytes, data_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
 int
 _xs_reconcile_tasks(SV *self, SV *statuses)
+  PREINIT:
+    MesosBytesList statuses_bytes;
   CODE:
+    statuses_bytes = mesos_encode_list(aTHX_ "Mesos::TaskStatus", statuses);
     mesos_check(aTHX_ mesos_scheduler_driver_reconcile_tasks(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        mesos_encode_list(aTHX_ "Mesos::TaskStatus", statuses), &RETVAL));
+        statuses_bytes, &RETVAL));
   OUTPUT:
     RETVAL
 
-MODULE = Mesos    PACKAGE = Mesos::ExecutorDriver
-
-void
-_xs_init(SV *self, SV *channel, SV *backend)
-  PREINIT:
-    MesosExecutorDriver *driver;
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_new(mesos_handle(aTHX_ channel, &mesos_channel_type), mesos_bytes(aTHX_ backend),
-        &driver));
-    mesos_attach(aTHX_ self, &mesos_executor_driver_type, driver);
-
-void
-_xs_free(SV *self)
-  CODE:
-    mesos_detach(aTHX_ self, &mesos_executor_driver_type);
-
-SV *
-backend(SV *self)
-  CODE:
-    RETVAL = SvREFCNT_inc(mesos_sv(aTHX_ mesos_executor_driver_backend(mesos_handle(aTHX_ self, &mesos_executor_driver_type))));
-  OUTPUT:
-    RETVAL
-
-UV
-_driver_id(SV *self)
-  CODE:
-    RETVAL = (UV)mesos_executor_driver_id(mesos_handle(aTHX_ self, &mesos_executor_driver_type));
-  OUTPUT:
-    RETVAL
-
-int
-status(SV *self)
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_status(mesos_handle(aTHX_ self, &mesos_executor_driver_type), &RETVAL));
-  OUTPUT:
-    RETVAL
-
-int
-_xs_start(SV *self)
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_start(mesos_handle(aTHX_ self, &mesos_executor_driver_type), &RETVAL));
-  OUTPUT:
-    RETVAL
-
-int
-_xs_stop(SV *self)
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_stop(mesos_handle(aTHX_ self, &mesos_executor_driver_type), &RETVAL));
-  OUTPUT:
-    RETVAL
-
-int
-_xs_abort(SV *self)
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_abort(mesos_handle(aTHX_ self, &mesos_executor_driver_type), &RETVAL));
-  OUTPUT:
-    RETVAL
-
-int
-_xs_send_status_update(SV *self, SV *update)
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_send_status_update(mesos_handle(aTHX_ self, &mesos_executor_driver_type),
-        mesos_encode(aTHX_ "Mesos::TaskStatus", update), &RETVAL));
-  OUTPUT:
-    RETVAL
-
-int
-_xs_send_framework_message(SV *self, SV *data)
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_send_framework_message(mesos_handle(aTHX_ self, &mesos_executor_driver_type),
-        mesos_bytes(aTHX_ data), &RETVAL));
-  OUTPUT:
-    RETVAL
-
-SV *
-stats(SV *self)
-  PREINIT:
-    MesosStats *stats;
-  CODE:
-    mesos_check(aTHX_ mesos_executor_driver_stats(mesos_handle(aTHX_ self, &mesos_executor_driver_type), &stats));
-    RETVAL = mesos_stats_sv(aTHX_ stats);
-  OUTPUT:
-    RETVAL
+INCLUDE: Executor.xsi
 
 INCLUDE: Message.xsi

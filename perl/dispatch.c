@@ -80,8 +80,9 @@ callback(pTHX_ SV *handler, MesosBytes name)
             return method ? sv_2mortal(SvREFCNT_inc_simple_NN((SV *)method)) : NULL;
         }
     }
-    code = ask(aTHX_ handler, "can", mesos_sv(aTHX_ name));
-    return SvTRUE(code) ? sv_mortalcopy(code) : NULL;
+    /* A copy, before its truth is asked: that may run code, too. */
+    code = sv_mortalcopy(ask(aTHX_ handler, "can", mesos_sv(aTHX_ name)));
+    return SvTRUE(code) ? code : NULL;
 }
 
 /* Decodes the arguments, and calls the method with them if there is one. What the method throws, mortal; NULL if nothing. */
@@ -229,10 +230,17 @@ ended(pTHX_ SV *dispatcher)
 void
 mesos_dispatch_batch(pTHX_ SV *dispatcher, IV most)
 {
-    const IV before = ended(aTHX_ dispatcher);
+    IV before;
+    ENTER;
+    SAVETMPS;
+    /* The caller's may be the last reference, or a weak one, and a handler may drop what it refers to. */
+    dispatcher = sv_2mortal(newRV_inc(SvROK(dispatcher) ? SvRV(dispatcher) : dispatcher));
+    before = ended(aTHX_ dispatcher);
     while (most-- > 0) {
         SV *const consumer = SLOT(dispatcher, "_consumer");
         if (!consumer || !SvROK(consumer) || ended(aTHX_ dispatcher) != before || !mesos_dispatch_event(aTHX_ consumer, NULL))
-            return;
+            break;
     }
+    FREETMPS;
+    LEAVE;
 }

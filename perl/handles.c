@@ -1,4 +1,24 @@
-/* Opaque handles of include/mesos_perl.h inside Perl objects, and the conversions that every XSUB uses. */
+/* Opaque handles of include/mesos_perl.h inside Perl objects, and the conversions that every XSUB uses.
+ *
+ * Perl code can run wherever a Perl value is looked at: overloading, tie and other magic, DESTROY of what is freed, `can` and `decode`
+ * of other people's classes, a handler of a signal in any of these. It may free every value that it reaches, also the arguments of
+ * the XSUB that runs: perl's stack does not count them. Therefore:
+ *
+ *   bytes for Rust      mesos_bytes, mesos_encode and the two for lists copy into mortals of their own, which nobody else knows
+ *   handles             XSUBs convert all arguments first and ask for the handle last: nothing runs between mesos_handle and the call
+ *   values looked at    whoever looks at a value that may run Perl code holds it first (mesos_hold): arguments, elements of lists
+ *   lists               counted once, held, and each element is fetched anew
+ *   an event            belongs to a scope (mesos_scope_event) or to a mortal object; what mesos_event_name, _arg and _item lend lives
+ *                       as long as it
+ *   results             mortal, or in a container that is
+ *   the walk            message_encode.c copies strings at once, and holds the containers that it is in and the value that it asks
+ *   the replay          message.c makes an object without running Perl code; its input is only looked at before
+ *   classes             message_class.c holds the arguments of an XSUB before it looks at the first
+ *   the dispatch        dispatch.c holds driver, handler and method, and its callers' dispatcher
+ *   texts of errors     mortal SVs; the exception is the last thing that happens
+ *
+ * What perl does on its own is safe already: a mortal lives until the XSUB's caller goes on, since every sub that perl calls has
+ * a floor of mortals of its own. */
 
 #define PERL_NO_GET_CONTEXT
 #include "EXTERN.h"
@@ -148,14 +168,32 @@ mesos_driver_id(pTHX_ SV *self)
     return mg && mg->mg_ptr ? mesos_executor_driver_id((MesosExecutorDriver *)mg->mg_ptr) : 0;
 }
 
+SV *
+mesos_hold(pTHX_ SV *sv)
+{
+    return sv_2mortal(SvREFCNT_inc_simple_NN(sv));
+}
+
+void
+mesos_hold_arguments(pTHX_ I32 ax, I32 items)
+{
+    I32 i;
+    for (i = 0; i < items; i++)
+        mesos_hold(aTHX_ PL_stack_base[ax + i]);
+}
+
 MesosBytes
 mesos_bytes(pTHX_ SV *sv)
 {
     MesosBytes bytes = {NULL, 0};
+    /* Its FETCH or its overloading may free it. */
+    if (SvGMAGICAL(sv) || SvROK(sv))
+        mesos_hold(aTHX_ sv);
     SvGETMAGIC(sv);
     if (SvOK(sv)) {
         STRLEN len;
-        bytes.data = (const uint8_t *)SvPV_nomg_const(sv, len);
+        const char *const text = SvPV_nomg_const(sv, len);
+        bytes.data = (const uint8_t *)SvPVX(newSVpvn_flags(text, len, SVs_TEMP));
         bytes.len = len;
     }
     return bytes;
@@ -167,23 +205,26 @@ mesos_sv(pTHX_ MesosBytes bytes)
     return newSVpvn_flags((const char *)bytes.data, bytes.len, SVs_TEMP);
 }
 
-/* Room for the bytes of an array's elements until the statement ends. */
+/* Room for the bytes of an array's elements until the statement ends. The array is held as long. */
 static MesosBytes *
-room(pTHX_ SV *array, MesosBytesList *list)
+room(pTHX_ SV *array, AV **elements, MesosBytesList *list)
 {
     MesosBytes *items;
+    SvGETMAGIC(array);
     if (!SvROK(array) || SvTYPE(SvRV(array)) != SVt_PVAV)
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an array reference, got %" SVf, SVfARG(array))));
-    list->len = av_len((AV *)SvRV(array)) + 1;
+    *elements = (AV *)mesos_hold(aTHX_ SvRV(array));
+    list->len = av_len(*elements) + 1;
     items = (MesosBytes *)SvPVX(sv_2mortal(newSV(list->len * sizeof(MesosBytes) + 1)));
     list->items = items;
     return items;
 }
 
+/* Fetched when it is its turn: the conversion of those before it may have changed the array. */
 static SV *
-element(pTHX_ SV *array, size_t index)
+element(pTHX_ AV *elements, size_t index)
 {
-    SV **sv = av_fetch((AV *)SvRV(array), index, 0);
+    SV **sv = av_fetch(elements, (SSize_t)index, 0);
     return sv ? *sv : &PL_sv_undef;
 }
 
@@ -191,29 +232,43 @@ MesosBytesList
 mesos_bytes_list(pTHX_ SV *array)
 {
     MesosBytesList list;
-    MesosBytes *items = room(aTHX_ array, &list);
+    AV *elements;
+    MesosBytes *items = room(aTHX_ array, &elements, &list);
     size_t i;
     for (i = 0; i < list.len; i++)
-        items[i] = mesos_bytes(aTHX_ element(aTHX_ array, i));
+        items[i] = mesos_bytes(aTHX_ element(aTHX_ elements, i));
     return list;
+}
+
+/* The encoding is a mortal that nobody else knows: its bytes need no copy. */
+static MesosBytes
+encoded(pTHX_ const char *class, SV *value)
+{
+    SV *const encoding = mesos_message_encode_named(aTHX_ class, mesos_hold(aTHX_ value));
+    MesosBytes bytes;
+    bytes.data = (const uint8_t *)SvPVX(encoding);
+    bytes.len = SvCUR(encoding);
+    return bytes;
 }
 
 MesosBytes
 mesos_encode(pTHX_ const char *class, SV *value)
 {
     MesosBytes none = {NULL, 0};
+    mesos_hold(aTHX_ value);
     SvGETMAGIC(value);
-    return SvOK(value) ? mesos_bytes(aTHX_ mesos_message_encode_named(aTHX_ class, value)) : none;
+    return SvOK(value) ? encoded(aTHX_ class, value) : none;
 }
 
 MesosBytesList
 mesos_encode_list(pTHX_ const char *class, SV *array)
 {
     MesosBytesList list;
-    MesosBytes *items = room(aTHX_ array, &list);
+    AV *elements;
+    MesosBytes *items = room(aTHX_ array, &elements, &list);
     size_t i;
     for (i = 0; i < list.len; i++)
-        items[i] = mesos_bytes(aTHX_ mesos_message_encode_named(aTHX_ class, element(aTHX_ array, i)));
+        items[i] = encoded(aTHX_ class, element(aTHX_ elements, i));
     return list;
 }
 
@@ -235,7 +290,8 @@ item_sv(pTHX_ const MesosArg *arg, MesosBytes bytes)
         PUTBACK;
         call_method("decode", G_SCALAR);
         SPAGAIN;
-        object = POPs;
+        /* A `decode` in C may return a value of its own, which the next one frees. */
+        object = mesos_hold(aTHX_ POPs);
         PUTBACK;
         POPSTACK;
         return object;

@@ -36,13 +36,20 @@ void mesos_scope_event(pTHX_ MesosEvent *event);
 /* The id of the driver that an object is, 0 if it is none or has no handle. */
 uint64_t mesos_driver_id(pTHX_ SV *self);
 
-/* The bytes of a scalar: UTF-8 if it is flagged so. Lent as long as the scalar lives unchanged. undef: none. */
+/* Keeps a value alive until the statement ends; returns it. */
+SV *mesos_hold(pTHX_ SV *sv);
+/* The same for all arguments of the XSUB that runs. */
+void mesos_hold_arguments(pTHX_ I32 ax, I32 items);
+
+/* The bytes of a scalar: UTF-8 if it is flagged so. undef: none. A copy, which lives until the statement ends: so do those below.
+ * All of them run Perl code where a value is tied or overloaded. Therefore ask for a handle after them, in a statement of its own:
+ * C evaluates the arguments of a call in any order. */
 MesosBytes mesos_bytes(pTHX_ SV *sv);
 /* A mortal copy. */
 SV *mesos_sv(pTHX_ MesosBytes bytes);
-/* The bytes of an array's elements; the array itself lives until the statement ends. */
+/* The bytes of an array's elements. */
 MesosBytesList mesos_bytes_list(pTHX_ SV *array);
-/* A value, or an array of them, encoded as messages of a class; undef: no bytes. Lent until the statement ends. */
+/* A value, or an array of them, encoded as messages of a class; undef: no bytes. */
 MesosBytes mesos_encode(pTHX_ const char *class, SV *value);
 MesosBytesList mesos_encode_list(pTHX_ const char *class, SV *array);
 /* An event's argument: a byte string, an object, or an array reference of them. Mortal. */

@@ -19,14 +19,13 @@ mesos_message_state(pTHX)
     return &MY_CXT;
 }
 
-void
-mesos_message_forget_strings(pTHX)
+/* Lets go of a string that was remembered. */
+PERL_STATIC_INLINE void
+forget(pTHX_ MessageString *known)
 {
-    MessageState *state = mesos_message_state(aTHX);
-    size_t i;
-    for (i = 0; i < MESSAGE_STRINGS; i++)
-        SvREFCNT_dec(state->strings[i].shared);
-    Zero(state->strings, MESSAGE_STRINGS, MessageString);
+    if (known->shared)
+        unsharepvn(HEK_KEY(known->shared), HEK_LEN(known->shared), HEK_HASH(known->shared));
+    known->shared = NULL;
 }
 
 /* Ends the state of an interpreter: late, when its objects have had their DESTROY. */
@@ -43,7 +42,8 @@ release(pTHX_ SV *owner, MAGIC *magic)
         SvREFCNT_dec((SV *)state->stashes[i]);
         SvREFCNT_dec((SV *)state->introspection[i]);
     }
-    mesos_message_forget_strings(aTHX);
+    for (i = 0; i < MESSAGE_STRINGS; i++)
+        forget(aTHX_ state->strings + i);
     Safefree(state->strings);
     Safefree(state->keys);
     Safefree(state->stashes);
@@ -245,6 +245,7 @@ mark_of(const char *bytes, STRLEN length)
 PERL_STATIC_INLINE SV *
 shared_string(pTHX_ MessageState *state, const char *bytes, STRLEN length)
 {
+#ifdef share_hek_hek
     U32 mark;
     MessageString *known;
     if (length > LONGEST_SHARED)
@@ -252,16 +253,22 @@ shared_string(pTHX_ MessageState *state, const char *bytes, STRLEN length)
     mark = mark_of(bytes, length);
     known = state->strings + (mark >> 1 & (MESSAGE_STRINGS - 1));
     if (known->mark != mark) {
-        SvREFCNT_dec(known->shared);
-        known->shared = NULL;
+        forget(aTHX_ known);
         known->mark = mark;
         return string(aTHX_ bytes, length);
     }
-    if (!known->shared)
-        known->shared = newSVpvn_share(bytes, (I32)length, 0);
-    else if (SvCUR(known->shared) != length || memNE(SvPVX_const(known->shared), bytes, length))
+    if (!known->shared) {
+        SV *const value = newSVpvn_share(bytes, (I32)length, 0);
+        known->shared = share_hek_hek(SvSHARED_HEK_FROM_PV(SvPVX_const(value)));
+        return value;
+    }
+    if ((STRLEN)HEK_LEN(known->shared) != length || memNE(HEK_KEY(known->shared), bytes, length))
         return string(aTHX_ bytes, length);
-    return newSVhek(SvSHARED_HEK_FROM_PV(SvPVX_const(known->shared)));
+    return newSVhek(known->shared);
+#else
+    PERL_UNUSED_ARG(state);
+    return string(aTHX_ bytes, length);
+#endif
 }
 
 /* Before 5.12, references had a type of their own. */

@@ -50,9 +50,6 @@ void mesos_message_croak_last(pTHX);
 void mesos_boot_messages(pTHX);
 void mesos_message_clone(pTHX);
 
-/* Lets go of the strings that were decoded lately. Who looks for leaks would count them. */
-void mesos_message_forget_strings(pTHX);
-
 /* Makes the Perl classes of all messages and enums, except those that exist already. */
 void mesos_message_define_classes(pTHX);
 
@@ -64,10 +61,11 @@ typedef struct {
     U32 hash;
 } MessageKey;
 
-/* A string that was decoded lately, by a mark of its bytes; the string itself when it came a second time. */
+/* A string that was decoded lately, by a mark of its bytes; when it came a second time, its key in the interpreter's table of shared
+ * strings. Not an SV: a program that counts its SVs must not find one of ours among those that a decoding left. */
 typedef struct {
     U32 mark;
-    SV *shared;
+    HEK *shared;
 } MessageString;
 
 #define MESSAGE_STRINGS 512 /* a power of 2 */

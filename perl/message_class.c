@@ -5,7 +5,11 @@
 #include "EXTERN.h"
 #include "perl.h"
 #include "XSUB.h"
+#include "handles.h"
 #include "message.h"
+
+/* Whether looking at a value runs Perl code. */
+#define RUNS(sv) (SvGMAGICAL(sv) || SvAMAGIC(sv))
 
 static SV *
 name_sv(pTHX_ MesosBytes name)
@@ -55,6 +59,9 @@ XS(mesos_xs_decode)
     if (items < 2)
         mesos_message_croak(
             aTHX_ sv_2mortal(newSVpvf("Usage: %.*s->decode($bytes, %%options)", (int)own.len, (const char *)own.data)));
+    /* Most decodings are of plain bytes by the name of the class: then nothing runs. */
+    if (items > 2 || SvROK(ST(0)) || SvGMAGICAL(ST(0)) || RUNS(ST(1)))
+        mesos_hold_arguments(aTHX_ ax, items);
     if (SvROK(ST(0)) && SvOBJECT(SvRV(ST(0)))) {
         stash = SvSTASH(SvRV(ST(0)));
     } else {
@@ -62,6 +69,8 @@ XS(mesos_xs_decode)
         /* NULL: the class's own. */
         stash = name_length == own.len && memEQ(name, own.data, name_length) ? NULL : gv_stashsv(ST(0), GV_ADD);
     }
+    if (stash)
+        mesos_hold(aTHX_ (SV *)stash);
     if (items > 2)
         options = options_of(aTHX_ ax, 2, items, "decode", MESSAGE_ENUM_NAMES | MESSAGE_REJECT_UNKNOWN | MESSAGE_UNBLESSED);
     input = ST(1);
@@ -87,6 +96,7 @@ XS(mesos_xs_encode)
     SV *bytes;
     I32 first = 1;
     uint32_t options = 0;
+    mesos_hold_arguments(aTHX_ ax, items);
     if (items > 0 && SvROK(ST(0))) {
         value = ST(0);
     } else if (items > 1) {
@@ -141,6 +151,9 @@ get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *field)
     HE *entry = hv_fetch_ent(hash, key, 0, SvSHARED_HASH(key));
     SV *value = entry ? HeVAL(entry) : NULL;
     if (value) {
+        /* Its FETCH may take it out of the hash. */
+        if (SvGMAGICAL(value))
+            mesos_hold(aTHX_ value);
         SvGETMAGIC(value);
         if (SvOK(value))
             return sv_mortalcopy(value);
@@ -185,6 +198,11 @@ XS(mesos_xs_accessor)
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%" SVf " is a method of a message object", SVfARG(name))));
     }
     hash = (HV *)SvRV(ST(0));
+    /* What is stored or replaced may have a DESTROY or a FETCH that drops the message. */
+    if (items > 1 || SvMAGICAL((SV *)hash)) {
+        mesos_hold_arguments(aTHX_ ax, items);
+        mesos_hold(aTHX_ (SV *)hash);
+    }
     if (items == 1) {
         SV *value;
         PUTBACK;
@@ -200,11 +218,12 @@ XS(mesos_xs_accessor)
         set(aTHX_ state, hash, index, SvOK(value) ? newSVsv(value) : NULL);
     } else {
         AV *list = newAV();
+        SV *reference = sv_2mortal(newRV_noinc((SV *)list));
         I32 i;
         av_extend(list, items - 2);
         for (i = 1; i < items; i++)
             av_push(list, newSVsv(ST(i)));
-        set(aTHX_ state, hash, index, newRV_noinc((SV *)list));
+        set(aTHX_ state, hash, index, SvREFCNT_inc_simple_NN(reference));
     }
     XSRETURN_EMPTY;
 }

@@ -115,7 +115,8 @@ push_wrong(pTHX_ Walk *walk, uint32_t field, SV *sv)
         /* Bytes in the place of a message: Rust quotes them. */
         push_bytes(aTHX_ walk, MESOS_PERL_BYTES, field, text, length);
     } else {
-        SV *description = sv_isobject(sv) ? newSVpvf("an object of class %s", sv_reftype(SvRV(sv), TRUE))
+        /* Not sv_isobject, which would fetch a tied value again. */
+        SV *description = SvOBJECT(SvRV(sv)) ? newSVpvf("an object of class %s", sv_reftype(SvRV(sv), TRUE))
                                           : newSVpvf("a reference to %s", sv_reftype(SvRV(sv), FALSE));
         sv_2mortal(description);
         push_bytes(aTHX_ walk, MESOS_PERL_WRONG, field, SvPVX(description), SvCUR(description));
@@ -194,12 +195,14 @@ push_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
 static bool
 push_truth(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
+    bool truth;
     if (SvROK(sv) && SvAMAGIC(sv)) {
-        SV *truth = overloaded(aTHX_ walk, sv, bool__amg);
-        PUSH(MESOS_PERL_INT, field, !truth || SvTRUE(truth), 0);
-    } else {
-        PUSH(MESOS_PERL_INT, field, SvROK(sv) || SvTRUE_nomg(sv), 0);
+        keep_open(aTHX_ walk);
+        sv_2mortal(SvREFCNT_inc_simple_NN(sv));
     }
+    /* As Perl's own conditions see it, also where overloading returns an object. */
+    truth = SvTRUE_nomg(sv);
+    PUSH(MESOS_PERL_INT, field, truth, 0);
     return TRUE;
 }
 
@@ -216,7 +219,7 @@ hash_of(pTHX_ Walk *walk, SV *sv)
         sv = amagic_deref_call(sv, to_hv_amg);
     }
 #endif
-    return SvTYPE(SvRV(sv)) == SVt_PVHV ? (HV *)SvRV(sv) : NULL;
+    return SvROK(sv) && SvTYPE(SvRV(sv)) == SVt_PVHV ? (HV *)SvRV(sv) : NULL;
 }
 
 static AV *
@@ -302,6 +305,7 @@ item_of(pTHX_ Walk *walk, AV *array, SSize_t at)
     SV **item;
     if (SvRMAGICAL((SV *)array)) {
         keep_open(aTHX_ walk);
+        sv_2mortal(SvREFCNT_inc_simple_NN((SV *)array));
         item = av_fetch(array, at, 0);
         return item ? *item : NULL;
     }
@@ -311,8 +315,10 @@ item_of(pTHX_ Walk *walk, AV *array, SSize_t at)
 static SSize_t
 last_of(pTHX_ Walk *walk, AV *array)
 {
-    if (SvRMAGICAL((SV *)array))
+    if (SvRMAGICAL((SV *)array)) {
         keep_open(aTHX_ walk);
+        sv_2mortal(SvREFCNT_inc_simple_NN((SV *)array));
+    }
     return av_len(array);
 }
 

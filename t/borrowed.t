@@ -1,0 +1,196 @@
+# Values that free their neighbours while a call looks at them: nothing of what a call has read may be read again once Perl code has
+# run. Whatever went wrong shows as bytes of freed memory here, and for certain under valgrind (xt/borrowed_valgrind.t).
+
+use 5.10.1;
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Mesos::Channel;
+use Mesos::Executor;
+use Mesos::ExecutorDriver;
+use Mesos::Scheduler;
+use Mesos::SchedulerDriver;
+
+# What the hostile values do, once each.
+our $strike;
+sub strike {
+    my $do = $strike or return;
+    $strike = undef;
+    $do->();
+    # Takes the memory that was freed.
+    my @over = map { 'Z' x (8 * $_) } 1 .. 150;
+    return;
+}
+
+{
+    package Borrowed::String;
+    use overload '""' => sub { main::strike(); ${ $_[0] } }, fallback => 1;
+    sub new { my ($class, $text) = @_; return bless \$text, $class }
+
+    package Borrowed::Scalar;
+    sub TIESCALAR { my ($class, $value) = @_; return bless \$value, $class }
+    sub FETCH { main::strike(); return ${ $_[0] } }
+    sub STORE { }
+
+    package Borrowed::Destroyed;
+    use overload '""' => sub { ${ $_[0] } }, fallback => 1;
+    sub new { my ($class, $text) = @_; return bless \$text, $class }
+    sub DESTROY { main::strike() }
+}
+
+# Empties everything that a value leads to.
+sub clear {
+    my ($value) = @_;
+    if (ref $value eq 'ARRAY') {
+        my @parts = @$value;
+        @$value = ();
+        clear($_) for @parts;
+    } elsif (ref $value eq 'HASH') {
+        my @parts = values %$value;
+        %$value = ();
+        clear($_) for @parts;
+    }
+    return;
+}
+
+# [container, key or index] of all plain strings below.
+sub leaves {
+    my ($value) = @_;
+    my @keys = ref $value eq 'ARRAY' ? 0 .. $#$value : sort keys %$value;
+    return map {
+        my $part = ref $value eq 'ARRAY' ? $value->[$_] : $value->{$_};
+        ref $part ? leaves($part) : [$value, $_];
+    } @keys;
+}
+
+sub place {
+    my ($container, $at, $kind) = @_;
+    my $slot = ref $container eq 'ARRAY' ? \$container->[$at] : \$container->{$at};
+    my $text = $$slot;
+    if ($kind eq 'tied') { tie $$slot, 'Borrowed::Scalar', $text }
+    else { $$slot = ($kind eq 'overloaded' ? 'Borrowed::String' : 'Borrowed::Destroyed')->new($text) }
+    return;
+}
+
+# The calls: a method, its name in C, and arguments whose strings are long enough to have memory of their own.
+my $long = 'r' x 200;
+sub id { return {value => "$long$_[0]"} }
+sub resource { return {name => "$long.cpus", type => 0, scalar => {value => 1}} }
+sub task { return {name => $long, task_id => id('t'), slave_id => id('s'), resources => [resource(), resource()]} }
+sub status { return {task_id => id('t'), state => 1, message => $long, uuid => 'u' x 16, slave_id => id('s')} }
+
+my @scheduler_calls = (
+    [requestResources => '_xs_request_resources' => sub { [{slave_id => id('s'), resources => [resource()]}, {slave_id => id('u')}] }],
+    [launchTasks => '_xs_launch_tasks' => sub { ([id(1), id(2)], [task(), task()], {refuse_seconds => 1}) }],
+    [acceptOffers => '_xs_accept_offers' =>
+        sub { ([id(1), id(2)], [{type => 1, launch => {task_infos => [task()]}}, {type => 1}], {refuse_seconds => 1}) }],
+    [declineOffer => '_xs_decline_offer' => sub { (id(1), {refuse_seconds => 1}) }],
+    [reviveOffers => '_xs_revive_offers' => sub { ["${long}1", "${long}2", "${long}3"] }],
+    [suppressOffers => '_xs_suppress_offers' => sub { ["${long}1", "${long}2", "${long}3"] }],
+    [updateFramework => '_xs_update_framework' =>
+        sub { ({user => 'u', name => $long, id => {value => 'framework'}, roles => [$long, "${long}2"]}, ["${long}1", "${long}2"]) }],
+    [acceptInverseOffers => '_xs_accept_inverse_offers' => sub { ([id(1), id(2)], {refuse_seconds => 1}) }],
+    [declineInverseOffers => '_xs_decline_inverse_offers' => sub { ([id(1), id(2)], {refuse_seconds => 1}) }],
+    [shutdownExecutor => '_xs_shutdown_executor' => sub { (id('e'), id('s')) }],
+    [killTask => '_xs_kill_task' => sub { id('t') }],
+    [acknowledgeStatusUpdate => '_xs_acknowledge' => sub { status() }],
+    [sendFrameworkMessage => '_xs_send_framework_message' => sub { (id('e'), id('s'), $long) }],
+    [reconcileTasks => '_xs_reconcile_tasks' => sub { [status(), status()] }],
+    [acknowledgeOperationStatusUpdate => '_xs_acknowledge_operation' =>
+        sub { {operation_id => id('o'), state => 1, message => $long, uuid => {value => 'u' x 16}, slave_id => id('s')} }],
+    [reconcileOperations => '_xs_reconcile_operations' => sub { [{operation_id => id('o')}, {operation_id => id('p')}] }],
+);
+my @executor_calls = (
+    [sendStatusUpdate => '_xs_send_status_update' => sub { status() }],
+    [sendFrameworkMessage => '_xs_send_framework_message' => sub { $long }],
+);
+my @channel_calls = ([send => '_xs_send' => sub { ("event$long", 'String', [$long, "${long}2"], 'String', $long) }]);
+
+sub scheduler_driver {
+    my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', scheduler => Mesos::Scheduler->new,
+        framework => {user => 'u', name => 'n', id => {value => 'framework'}});
+    $driver->start;
+    return $driver;
+}
+
+# Each call with a hostile value in the place of each string; it frees all arguments, or also the object that is called.
+sub attack {
+    my ($make, @calls) = @_;
+    for my $call (@calls) {
+        my ($public, $private, $arguments) = @$call;
+        my ($object, $struck, @leaked, @odd) = ($make->(), 0);
+        for my $method (grep { $object->can($_) } $public, $private) {
+            my $count = () = leaves([$arguments->()]);
+            for my $kind (qw(overloaded tied destroyed)) {
+                for my $i (0 .. $count - 1) {
+                    my $args = [$arguments->()];
+                    my @place = @{ (leaves($args))[$i] };
+                    # The last one of each kind takes the object's handle, too.
+                    my $close = $i == $count - 1 && $method eq $private;
+                    place(@place, $kind);
+                    undef @place;
+                    local $strike = sub { $struck++; clear($args); $object->_xs_free if $close };
+                    local $SIG{__WARN__} = sub { };
+                    # A sub in Perl that copies @_ is perl's own business, which holds nothing of it: only XSUBs get along without this.
+                    my @held = $method eq $public && $public ne $private ? map { \$_ } @$args : ();
+                    eval { $object->$method(@$args); 1 } or do {
+                        push @leaked, $@ if $@ =~ /ZZZZ/;
+                        push @odd, $@ if $@ !~ / line \d+\.$/;
+                    };
+                    $strike = undef;
+                    $object = $make->() if $close;
+                }
+            }
+        }
+        cmp_ok $struck, '>', 0, "$public: values were freed while it looked at them";
+        is_deeply [@leaked, @odd], [], 'and nothing of freed memory is in a text';
+    }
+    return;
+}
+
+subtest 'a scheduler driver' => sub { attack(\&scheduler_driver, @scheduler_calls) };
+subtest 'an executor driver' => sub { attack(sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new) }, @executor_calls) };
+subtest 'a channel' => sub { attack(sub { Mesos::Channel->new }, @channel_calls) };
+
+subtest 'what was read stays what it was' => sub {
+    my $channel = Mesos::Channel->new;
+    my @list = ('a' x 1000, Borrowed::String->new('b' x 1000));
+    local $strike = sub { @list = () };
+    $channel->_xs_send('name', 'String', \@list, 'String', 'c');
+    is_deeply [$channel->recv], ['name', ['a' x 1000, 'b' x 1000], 'c'], 'the elements of a list';
+
+    my $driver = scheduler_driver();
+    my @roles = ('r' x 1000);
+    local $strike = sub { @roles = () };
+    eval { $driver->updateFramework({user => 'u', id => {value => 'framework'}, name => Borrowed::String->new('n')}, \@roles) };
+    unlike $@, qr/ZZ|r{9}/, 'roles that an overloaded name frees';
+    $driver->stop;
+};
+
+subtest 'messages' => sub {
+    my $bytes = Mesos::TaskStatus->encode(status());
+    my $message = Mesos::TaskStatus->new(status());
+    my $holder = {message => $message};
+    undef $message;
+    $holder->{message}{message} = Borrowed::Destroyed->new('x');
+    { local $strike = sub { %$holder = () }; $holder->{message}->message('y' x 100); }
+    is_deeply $holder, {}, 'an accessor whose old value drops the message';
+
+    my @classes = ('Mesos::TaskStatus');
+    tie my $input, 'Borrowed::Scalar', $bytes;
+    local $strike = sub { @classes = () };
+    is eval { Mesos::Message::_decode($classes[0], $input)->{message} }, $long, 'bytes that free the name of their class';
+
+    my @inputs = ($bytes);
+    tie my $option, 'Borrowed::Scalar', 1;
+    local $strike = sub { @inputs = () };
+    is eval { Mesos::TaskStatus->decode($inputs[0], unblessed => $option)->{message} }, $long, 'an option that frees the bytes';
+
+    my @values = (status());
+    local $strike = sub { @values = () };
+    $values[0]{message} = Borrowed::String->new('m' x 100);
+    is(Mesos::TaskStatus->decode(Mesos::TaskStatus->encode($values[0]))->{message}, 'm' x 100, 'a string that frees its message');
+};
+
+done_testing;
