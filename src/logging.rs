@@ -146,10 +146,43 @@ pub fn init(program: &str, environment: impl Iterator<Item = (OsString, OsString
 
 /// A warning that must not be missed, since nobody asked for silence: while logging is quiet by default, it goes to stderr as it is.
 pub fn warn_aloud(text: &str) {
+    let text = bounded(text, ERROR);
     log::warn!("{text}");
     if log::max_level() < LevelFilter::Warn && std::env::var_os("PERL_MESOS_TRACE").is_none() {
         write_stderr(format!("Mesos: {text}\n").as_bytes());
     }
+}
+
+/// How much of a text from elsewhere is shown, and how much of an error or a whole log line, in bytes.
+const SHOWN: usize = 1024;
+pub const ERROR: usize = 4096;
+const LINE: usize = 16 << 10;
+
+/// A text that a master, an agent or a task made up, as it may stand in log lines and error texts.
+pub fn shown(text: &str) -> String {
+    bounded(text, SHOWN)
+}
+
+/// Without characters that would begin a line, command a terminal or turn the direction of writing; cut after `limit` bytes, and then
+/// it says how long it was.
+pub fn bounded(text: &str, limit: usize) -> String {
+    let mut result = String::with_capacity(text.len().min(limit));
+    for character in text.chars() {
+        let before = result.len();
+        match character {
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
+                result.extend(character.escape_default())
+            }
+            _ if character.is_control() => result.extend(character.escape_default()),
+            _ => result.push(character),
+        }
+        if result.len() > limit {
+            result.truncate(before);
+            result.push_str(&format!("... (of {} bytes)", text.len()));
+            break;
+        }
+    }
+    result
 }
 
 fn install(program: &str, settings: Settings) -> Result<(), String> {
@@ -226,7 +259,7 @@ fn line(record: &Record, now: &DateTime<Local>) -> String {
         rustix::thread::gettid().as_raw_nonzero(),
         file.rsplit('/').next().unwrap_or(file),
         record.line().unwrap_or(0),
-        record.args()
+        bounded(&record.args().to_string(), LINE)
     )
 }
 
@@ -296,6 +329,52 @@ mod tests {
             let error = settings(&[(name, value)]).expect_err("invalid");
             assert!(error.contains(name) && error.contains(&format!("{value:?}")), "{error}");
         }
+    }
+
+    #[test]
+    fn texts_from_elsewhere_are_escaped_and_bounded() {
+        for (text, safe) in [
+            (
+                "plain text, \u{e9}\u{4e2d}\u{1f600} \\ \"q\"",
+                "plain text, \u{e9}\u{4e2d}\u{1f600} \\ \"q\"",
+            ),
+            ("a\r\nE0101 b\tc\0", "a\\r\\nE0101 b\\tc\\u{0}"),
+            ("\u{1b}[2J\u{7f}\u{9b}2J\u{85}", "\\u{1b}[2J\\u{7f}\\u{9b}2J\\u{85}"),
+            ("\u{202e}x\u{2028}y\u{2066}\u{feff}", "\\u{202e}x\\u{2028}y\\u{2066}\\u{feff}"),
+        ] {
+            assert_eq!(shown(text), safe);
+            assert_eq!(shown(safe), safe, "twice is once");
+        }
+        for long in [
+            "x".repeat(5000),
+            "\u{4e2d}".repeat(5000),
+            "\n".repeat(5000),
+            "\u{1b}".repeat(5000),
+        ] {
+            let cut = shown(&long);
+            assert!(cut.len() <= SHOWN + 40, "{}", cut.len());
+            assert!(cut.ends_with(&format!("... (of {} bytes)", long.len())), "{cut}");
+            assert!(bounded(&cut, ERROR) == cut);
+        }
+        let whole = "x".repeat(SHOWN);
+        assert_eq!(shown(&whole), whole);
+    }
+
+    #[test]
+    fn a_line_is_one_line() {
+        let record = |text: &str| {
+            line(
+                &Record::builder().args(format_args!("{text}")).level(Level::Error).build(),
+                &Local::now(),
+            )
+        };
+        let text = record("status\nI0101 00:00:00.000000 1 forged.rs:1] \u{1b}[31m");
+        assert!(
+            text.ends_with("] status\\nI0101 00:00:00.000000 1 forged.rs:1] \\u{1b}[31m\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches('\n').count(), 1);
+        assert!(record(&"x".repeat(1 << 20)).len() < LINE + 200);
     }
 
     #[test]

@@ -47,6 +47,11 @@ fn streams_in_every_allowed_form() {
             format!("{HEAD}Connection: close\r\n\r\n"),
             hello.clone(),
         ),
+        (
+            "a content type with parameters",
+            "HTTP/1.1 200 OK\r\nContent-Type: Application/X-Protobuf ; charset=\"utf-8\"\r\n\r\n".to_string(),
+            hello.clone(),
+        ),
         ("HTTP/1.0", HEAD.replace("1.1", "1.0") + "\r\n", hello.clone()),
         ("chunks with extensions", chunked.clone(), chunk(&hello, " ;name=\"value\"")),
         ("100 Continue", continued, chunk(&hello, "")),
@@ -79,12 +84,14 @@ fn streams_that_are_none_are_given_up_and_tried_again() {
     let too_long = format!("{HEAD}X: {}\r\nTransfer-Encoding: chunked\r\n\r\n", "x".repeat(70_000));
     let too_many = format!("{HEAD}{}Transfer-Encoding: chunked\r\n\r\n", "X: y\r\n".repeat(100));
     let json = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let similar = json.replace("/json", "/x-protobuf-delimited; a=application/x-protobuf");
     let nothing = format!("{HEAD}Content-Length: 0\r\n\r\n");
     let accepted = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
     for (name, bytes) in [
         ("a head that is too long", with(too_long)),
         ("too many headers", with(too_many)),
         ("another content type", with(json.to_string())),
+        ("a similar content type", with(similar)),
         ("no content", nothing.into_bytes()),
         ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
         (
@@ -387,4 +394,36 @@ fn a_master_that_wants_to_be_left_alone_is() {
         expect(&channel, "registered");
         driver.close();
     }
+}
+
+#[test]
+fn texts_of_a_master_are_shown_in_one_line_of_bounded_length() {
+    let wild = format!("no\u{1b}[2J\r\nE0101 forged\u{202e}{}", "x".repeat(9000));
+    let checked = |text: &str| {
+        assert!(text.contains("no\\u{1b}[2J\\r\\nE0101 forged\\u{202e}xxx"), "{text}");
+        assert!(text.len() < 4200 && !text.contains(char::is_control), "{text}");
+    };
+    // In an ERROR, in the refusal of SUBSCRIBE, and in that of a call.
+    let (_server, driver, channel, mut stream) = registered();
+    stream.record(&api::Event {
+        error: Some(api::event::Error { message: wild.clone() }),
+        ..event(api::event::Type::Error)
+    });
+    checked(&text(&expect(&channel, "error"), 0));
+    driver.close();
+    let server = Server::new();
+    let (driver, channel) = start(options(&server));
+    let mut connection = server.accept();
+    connection.request();
+    connection.answer("418 Teapot", "", &wild);
+    checked(&text(&expect(&channel, "error"), 0));
+    driver.close();
+    let (server, driver, channel, _stream) = registered();
+    driver.call(launch("o", &["t"])).expect("launch");
+    let mut calls = server.accept();
+    calls.request();
+    calls.answer("400 Bad Request", "", &wild);
+    let status: TaskStatus = message(&expect(&channel, "statusUpdate"), 0);
+    checked(status.message());
+    driver.close();
 }

@@ -3,13 +3,16 @@
 
 mod support;
 
+use mesos_perl::driver::SchedulerOptions;
+use mesos_perl::proto::FrameworkInfo;
+use prost::Message;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::framework::{alone, resident};
 use support::proxy::Way;
-use support::scheduler::kill;
-use support::wait_for;
+use support::scheduler::{kill, options, start, subscribe};
 use support::world::{worlds, World, FAST, SLOW};
+use support::{expect, text, wait_for, Server};
 
 #[test]
 fn cuts_at_any_byte_of_the_event_stream() {
@@ -451,4 +454,47 @@ fn a_master_that_takes_no_acknowledgements_does_not_fill_the_memory() {
         .until("all updates", |framework| framework.delivered.len() == 100_000);
     world.balance();
     assert_eq!(world.framework.connection, ["registered"]);
+}
+
+/// A limit of threads (`ulimit -u`), which resolving needs.
+#[test]
+fn without_room_for_a_thread_a_name_is_tried_again() {
+    use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
+    if !alone("without_room_for_a_thread_a_name_is_tried_again") {
+        return;
+    }
+    if nix::unistd::getuid().is_root() {
+        // The limit is not for root.
+        nix::unistd::setuid(nix::unistd::Uid::from_raw(54_321)).expect("another user");
+    }
+    let port = Server::new().port();
+    let info = FrameworkInfo {
+        user: "u".into(),
+        name: "test".into(),
+        ..Default::default()
+    };
+    let start_with = |master_timeout| {
+        start(SchedulerOptions {
+            master: format!("localhost:{port}"),
+            framework: info.encode_to_vec(),
+            master_timeout,
+            ..options(&Server::new())
+        })
+    };
+    let (patient, registered) = start_with(None);
+    let (impatient, failed) = start_with(Some(Duration::from_secs(2)));
+    let before = getrlimit(Resource::Nproc);
+    let none = Rlimit {
+        current: Some(1),
+        maximum: before.maximum,
+    };
+    setrlimit(Resource::Nproc, none).expect("a limit");
+    let why = text(&expect(&failed, "error"), 0);
+    assert!(why.contains("no thread to resolve localhost"), "{why}");
+    setrlimit(Resource::Nproc, before).expect("the limit of before");
+    let server = Server::on(&format!("127.0.0.1:{port}")).expect("the port of before");
+    let (_stream, _) = subscribe(&server);
+    expect(&registered, "registered");
+    patient.close();
+    impatient.close();
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use support::agents::{Agents, Master};
 use support::framework::Framework;
 use support::proxy::{Proxy, Way};
-use support::scheduler::kill;
+use support::scheduler::{kill, options, start, subscribe};
+use support::{expect, Server};
 
 const SLOW: f64 = 15.0;
 /// The watchdog bites after a second.
@@ -69,6 +70,31 @@ fn redirects_in_circles_and_to_nowhere_are_survived() {
     masters[0].follow(Some(b));
     framework.until("registered again", |f| f.registrations() == 2);
     framework.balance(&agents);
+}
+
+/// As gateways write them.
+#[test]
+fn redirects_to_another_path_of_the_same_server_are_followed() {
+    let server = Server::new();
+    let (driver, channel) = start(options(&server));
+    let mut path = "/master/api/v1/scheduler".to_string();
+    for (location, next) in [
+        ("/mesos/api/v1/scheduler", "/mesos/api/v1/scheduler"),
+        ("../../../m/api/v1/scheduler?a=b", "/m/api/v1/scheduler"),
+    ] {
+        let mut connection = server.accept();
+        assert!(connection.request().head.starts_with(&format!("POST {path} HTTP/1.1")));
+        connection.answer("307 Temporary Redirect", &format!("location: {location}\r\n"), "");
+        path = next.to_string();
+    }
+    let (mut stream, request) = subscribe(&server);
+    assert!(request.head.starts_with(&format!("POST {path} ")), "{}", request.head);
+    expect(&channel, "registered");
+    // Calls go there, too.
+    driver.call(kill("t")).expect("kill");
+    assert!(server.accept().request().head.starts_with(&format!("POST {path} ")));
+    stream.chunk(b"0\n");
+    driver.close();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::wire::{self as wire, Event};
 use crate::driver::counters::Counters;
 use crate::driver::DriverError;
 use crate::event::Arg;
+use crate::logging::bounded;
 use crate::message::class;
 use crate::message::field_number::task_status;
 use crate::message::fields;
@@ -24,6 +25,9 @@ use std::time::Duration;
 const END_LIMIT: Duration = Duration::from_secs(5);
 /// An agent that answers "not yet" to an executor without checkpointing kills it after this time.
 const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// As libmesos tells the agent that the executor is there, also to whatever is between them. The agent does nothing with it.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30 * 60);
 
 /// An UPDATE that the agent has not recorded yet.
 struct Unacknowledged {
@@ -74,6 +78,8 @@ pub struct ExecutorMachine {
     /// Task id and TaskInfo, both encoded, of tasks without an acknowledged update.
     tasks: Vec<(Vec<u8>, Vec<u8>)>,
     kill_at: Option<Duration>,
+    /// When the next HEARTBEAT goes out, unless the agent is too old for it.
+    heartbeat_at: Option<Duration>,
     end_by: Option<Duration>,
     closing: bool,
     random: Random,
@@ -135,6 +141,7 @@ impl ExecutorMachine {
             updates: Vec::new(),
             tasks: Vec::new(),
             kill_at: None,
+            heartbeat_at: None,
             end_by: None,
             closing: false,
             random: Random(seed | 1),
@@ -156,6 +163,7 @@ impl ExecutorMachine {
     }
 
     fn fail(&mut self, message: &str) {
+        let message = &bounded(message, crate::logging::ERROR);
         log::error!(
             "executor {}, agent {}: {message}",
             self.environment.executor_id,
@@ -249,6 +257,7 @@ impl ExecutorMachine {
         }
         // The agent's heartbeats come every 30 minutes and tell nothing in time: the end of the connection does.
         self.session.subscribed(None, now.elapsed);
+        self.heartbeat_at = Some(now.elapsed + HEARTBEAT_INTERVAL);
         self.gone_since = None;
         self.counters.answer(200);
         self.counters.count("subscriptions");
@@ -313,9 +322,28 @@ impl ExecutorMachine {
         }
     }
 
+    fn heartbeat_due(&self) -> Option<Duration> {
+        let sends = self.state == State::Running && self.session.is_subscribed();
+        self.heartbeat_at.filter(|_| sends)
+    }
+
+    fn heartbeat(&mut self, now: Now) {
+        if self.heartbeat_due().is_some_and(|due| due <= now.elapsed) {
+            self.heartbeat_at = Some(now.elapsed + HEARTBEAT_INTERVAL);
+            let call = self.encode(wire::SEND_HEARTBEAT, wire::Call::default());
+            self.counters.call(call.name);
+            self.session.call(call);
+        }
+    }
+
     fn answered(&mut self, answer: &Answer) {
         let status = answer.head.status;
         self.counters.answer(status);
+        if answer.call.name == wire::SEND_HEARTBEAT.1 && matches!(status, 400 | 501) {
+            // An agent before 1.8 does not know it.
+            self.heartbeat_at = None;
+            return;
+        }
         if (200..=299).contains(&status) {
             return;
         }
@@ -492,6 +520,7 @@ impl Machine for ExecutorMachine {
             // An attempt may hang.
             self.give_up("nothing came of connecting again", now);
         }
+        self.heartbeat(now);
         if self.kill_at.is_some_and(|at| at <= now.elapsed) {
             self.kill_at = None;
             log::error!("executor {}: the grace period is over", self.environment.executor_id);
@@ -513,10 +542,8 @@ impl Machine for ExecutorMachine {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        [self.session.deadline(), self.kill_at, self.end_by, self.gone_by()]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.kill_at, self.end_by, self.gone_by(), self.heartbeat_due()];
+        own.into_iter().chain([self.session.deadline()]).flatten().min()
     }
 
     fn take_actions(&mut self) -> Vec<Action> {

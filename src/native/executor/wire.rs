@@ -118,6 +118,7 @@ pub struct Call {
 
 pub const SUBSCRIBE: (i32, &str) = (1, "SUBSCRIBE");
 pub const UPDATE: (i32, &str) = (2, "UPDATE");
+pub const SEND_HEARTBEAT: (i32, &str) = (4, "HEARTBEAT");
 pub const SEND_MESSAGE: (i32, &str) = (3, "MESSAGE");
 
 #[derive(Clone, PartialEq, prost::Message)]

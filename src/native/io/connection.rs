@@ -1,8 +1,10 @@
 //! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
 
+use super::dial::{Begin, Dialer};
 use super::mailbox;
 use crate::channel::{weight_of, Channel};
 use crate::fork::Private;
+use crate::logging::shown;
 use crate::native::detector::{self, Detection};
 use crate::native::machine::{Action, Emission, Link, Machine, Now};
 use crate::native::protocol::endpoint::Endpoint;
@@ -16,7 +18,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
@@ -41,13 +43,11 @@ enum Happened {
     Broken(String),
 }
 
-async fn connect(endpoint: Endpoint) -> io::Result<Box<dyn Transport>> {
+async fn connect(endpoint: Endpoint, dialer: Dialer, begin: Begin) -> io::Result<Box<dyn Transport>> {
     if let Some(path) = &endpoint.socket {
         return Ok(Box::new(Private::new(connect_unix(path).await?)));
     }
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
-    stream.set_nodelay(true)?;
-    let stream = Private::new(stream);
+    let stream = Private::new(dialer.connect(&endpoint.host, endpoint.port, begin).await?);
     match &endpoint.tls {
         Some(tls) => tls.connect(&endpoint.host, stream).await,
         None => Ok(Box::new(stream)),
@@ -88,7 +88,7 @@ impl Socket {
                 }
                 Err(why) => {
                     *self = Socket::Closed;
-                    Happened::Broken(format!("cannot connect: {why}"))
+                    Happened::Broken(format!("cannot connect: {}", shown(&why.to_string())))
                 }
             },
             Socket::Open { transport, outgoing } => {
@@ -134,7 +134,7 @@ fn poll_open(
             length => Happened::Received(length),
         }),
         (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
-            Poll::Ready(Happened::Broken(format!("connection broken: {why}")))
+            Poll::Ready(Happened::Broken(format!("connection broken: {}", shown(&why.to_string()))))
         }
         (Poll::Pending, None) => Poll::Pending,
     }
@@ -176,8 +176,6 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // A task: to wake the runtime's root future takes two system calls each time, also on this thread.
     let driven = runtime.block_on(runtime.spawn(drive(machine, commands, emit, kill, channel)));
-    // A name that is still being resolved must not hold up the end of a driver.
-    runtime.shutdown_background();
     driven.map_err(|why| match why.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
         Err(why) => io::Error::other(why),
@@ -203,6 +201,7 @@ async fn drive<M: Machine>(
     let mut detections: Option<UnboundedReceiver<Detection>> = None;
     let mut congestion: Option<oneshot::Receiver<()>> = None;
     let mut reads = true;
+    let dialer = Dialer::default();
     let mut unused = Unused::default();
     machine.start(now());
     loop {
@@ -211,7 +210,13 @@ async fn drive<M: Machine>(
         for action in machine.take_actions() {
             match action {
                 Action::Open(link, endpoint) => {
-                    *pick(link, &mut stream, &mut calls) = Socket::Connecting(Box::pin(connect(endpoint)))
+                    let begin = match link {
+                        Link::Stream => Begin::Other,
+                        // Only that server knows the subscription.
+                        Link::Calls => Begin::Same,
+                    };
+                    let connecting = connect(endpoint, dialer.clone(), begin);
+                    *pick(link, &mut stream, &mut calls) = Socket::Connecting(Box::pin(connecting));
                 }
                 Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
                 Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,

@@ -84,32 +84,86 @@ impl Endpoint {
         authority(&self.host, self.port)
     }
 
-    /// Where a `Location` header leads: `//host:port/path` from a master that does not lead, or a URL.
-    /// The credentials stay: the leader asks for the same ones. So they must not leave https. The error is a reason.
+    /// Where a `Location` header leads: `//host:port/path` from a master that does not lead, a URL, or a path on the same server
+    /// (RFC 3986). The credentials stay: the leader asks for the same ones. So they must not leave https. The error is a reason.
     pub fn redirected(&self, location: &str, api: &str) -> Result<Self, &'static str> {
-        let rest = match (location.strip_prefix("http:"), location.strip_prefix("https:")) {
+        let location = location.trim();
+        let location = location.find(['?', '#']).map_or(location, |end| &location[..end]);
+        let usual_port = if self.tls.is_some() { 443 } else { 80 };
+        let rest = match (scheme(location, "http:"), scheme(location, "https:")) {
             (Some(_), _) if self.tls.is_some() => return Err("credentials that came by https do not go over plain http"),
             (_, Some(_)) if self.tls.is_none() => return Err("for https the master must be given as https://host:port"),
-            (Some(rest), _) | (_, Some(rest)) => rest,
-            (None, None) => location,
+            (Some(rest), _) | (_, Some(rest)) => rest.strip_prefix("//").ok_or("no address of a master")?,
+            (None, None) => match location.strip_prefix("//") {
+                Some(rest) => rest,
+                None => return self.redirected_here(location, api),
+            },
         };
-        let rest = rest.strip_prefix("//").ok_or("no address of a master")?;
         let (authority, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
         };
-        let (host, port) = split_authority(authority).ok_or("no address of a master")?;
-        let prefix = path.trim_end_matches('/').strip_suffix(&format!("/api/v1/{api}"));
-        let plain = |p: &&str| p.bytes().all(|b| b > b' ' && b < 0x7f);
+        let (host, port) = with_port(authority, usual_port).ok_or("no address of a master")?;
         Ok(Endpoint {
             host,
             port,
-            prefix: prefix.filter(plain).unwrap_or(&self.prefix).to_string(),
+            prefix: prefix_of(&without_dots(path), api).unwrap_or(&self.prefix).to_string(),
             authorization: self.authorization.clone(),
             socket: None,
             tls: self.tls.clone(),
         })
     }
+
+    /// A path on the same server. One that is not of the API leads to something else, a page for people, say.
+    fn redirected_here(&self, location: &str, api: &str) -> Result<Self, &'static str> {
+        let whole = match location.starts_with('/') {
+            true => location.to_string(),
+            false => format!("{}/api/v1/{location}", self.prefix),
+        };
+        let path = without_dots(&whole);
+        let another_scheme = location.split('/').next().is_some_and(|first| first.contains(':'));
+        let prefix = prefix_of(&path, api).filter(|_| !location.is_empty() && !another_scheme);
+        Ok(Endpoint {
+            prefix: prefix.ok_or("no address of a master")?.to_string(),
+            ..self.clone()
+        })
+    }
+}
+
+/// What follows a scheme, which may be written in any case.
+fn scheme<'a>(location: &'a str, scheme: &str) -> Option<&'a str> {
+    let start = location.get(..scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then(|| &location[scheme.len()..])
+}
+
+/// `host`, `host:` or `host:port`.
+fn with_port(authority: &str, usual: u16) -> Option<(String, u16)> {
+    // An IPv6 address has colons of its own.
+    let end_of_host = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    match authority[end_of_host..].find(':').map(|colon| end_of_host + colon + 1) {
+        None => split_authority(&format!("{authority}:{usual}")),
+        Some(end) if end == authority.len() => split_authority(&format!("{authority}{usual}")),
+        Some(_) => split_authority(authority),
+    }
+}
+
+/// An absolute path without `.` and `..` (RFC 3986, 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => (),
+            ".." => drop(kept.pop()),
+            other => kept.push(other),
+        }
+    }
+    kept.iter().flat_map(|segment| ["/", segment]).collect()
+}
+
+/// What stands before the API in a path.
+fn prefix_of<'a>(path: &'a str, api: &str) -> Option<&'a str> {
+    let prefix = path.trim_end_matches('/').strip_suffix(api)?.strip_suffix("/api/v1/")?;
+    prefix.bytes().all(|b| b > b' ' && b < 0x7f).then_some(prefix)
 }
 
 impl fmt::Display for Endpoint {
@@ -160,9 +214,60 @@ mod tests {
         assert_eq!(leader.authorization, follower.authorization);
         assert_eq!(to("http://b:2/api/v1/scheduler").expect("a URL").prefix, "");
         assert_eq!(to("//b:2").expect("no path").prefix, "/master");
-        for bad in ["", "/master", "https://b:2/", "//b", "//b:x/", "//b\r\nX: y:2/"] {
+        for bad in [
+            "",
+            "/",
+            "/master",
+            "login",
+            "?next=1",
+            "https://b:2/",
+            "http:b:2",
+            "http://",
+            "//",
+            "//:5050/",
+            "//b:x/",
+            "//b:0/",
+            "//[::1/",
+            "//u:p@b:2/",
+            "//b\r\nX: y:2/",
+            "/a b/api/v1/scheduler",
+            "ftp://b:2/master/api/v1/scheduler",
+        ] {
             assert!(to(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn redirects_without_a_port_and_on_the_same_server() {
+        let follower = Endpoint::master("a", 1).with_basic("p", "s");
+        for (location, authority, prefix) in [
+            ("http://b/master/api/v1/scheduler", "b:80", "/master"),
+            ("HTTP://b", "b:80", "/master"),
+            ("//b", "b:80", "/master"),
+            ("//b:/mesos/api/v1/scheduler", "b:80", "/mesos"),
+            ("http://[::1]/api/v1/scheduler/", "[::1]:80", ""),
+            ("http://[::1]:7/", "[::1]:7", "/master"),
+            ("http://b/x/../y/./api/v1/scheduler?a=//c:3#d", "b:80", "/y"),
+            ("/mesos/api/v1/scheduler", "a:1", "/mesos"),
+            ("/api/v1/scheduler", "a:1", ""),
+            (" scheduler ", "a:1", "/master"),
+            ("./scheduler?x", "a:1", "/master"),
+            ("../../../other/api/v1/scheduler", "a:1", "/other"),
+            ("../../../../../api/v1/scheduler", "a:1", ""),
+        ] {
+            let leader = follower.redirected(location, "scheduler").expect(location);
+            assert_eq!(
+                (leader.authority().as_str(), leader.prefix.as_str()),
+                (authority, prefix),
+                "{location}"
+            );
+            assert_eq!(leader.authorization, follower.authorization);
+        }
+        // A relative one stays on the socket.
+        let mut agent = Endpoint::from_pid("slave(1)@a:1").expect("a pid");
+        agent.socket = Some("/s".into());
+        assert_eq!(agent.redirected("executor", "executor"), Ok(agent.clone()));
+        assert_eq!(agent.redirected("//a:1", "executor").map(|e| e.socket), Ok(None));
     }
 
     #[cfg(feature = "tls")]
@@ -176,7 +281,10 @@ mod tests {
             assert_eq!((leader.host.as_str(), &leader.tls), ("b", &follower.tls));
             assert_eq!(leader.authorization, follower.authorization);
         }
-        for location in ["http://b:2/master/api/v1/scheduler", "http://a:1/"] {
+        for (location, port) in [("//b/", 443), ("https://b", 443), ("HTTPS://b:/", 443), ("https://b:8/", 8)] {
+            assert_eq!(to(location).expect(location).port, port, "{location}");
+        }
+        for location in ["http://b:2/master/api/v1/scheduler", "http://a:1/", "HTTP://a:1/", "http://a"] {
             assert!(to(location).expect_err("refused").contains("plain http"));
         }
     }

@@ -1,6 +1,7 @@
 //! HTTP/1.1 as the Mesos API uses it: POST requests into bytes, responses out of bytes, both without I/O.
 
 use super::endpoint::Endpoint;
+use crate::logging::shown;
 use bytes::{Buf, Bytes, BytesMut};
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,12 @@ const MAX_HEAD: usize = 64 << 10;
 const MAX_LINE: usize = 8 << 10;
 
 pub const PROTOBUF: &str = "application/x-protobuf";
+
+/// Whether a Content-Type is [`PROTOBUF`]: in any case, with any parameters.
+pub fn is_protobuf(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case(PROTOBUF)
+}
 
 /// The head of a POST to the API named `api` (`scheduler`, `executor`), up to the length of the body. SUBSCRIBE goes without
 /// `stream_id`.
@@ -85,10 +92,10 @@ impl Head {
         found
     }
 
-    /// The text behind the status.
+    /// The text behind the status, as it can be shown.
     pub fn reason(&self) -> String {
         let mut reason = String::new();
-        let _ = parse_head(&self.bytes, |response| reason = response.reason.unwrap_or("").to_string());
+        let _ = parse_head(&self.bytes, |response| reason = shown(response.reason.unwrap_or("")));
         reason
     }
 

@@ -2,6 +2,7 @@
 
 use super::http::{Head, HttpError, Part, ResponseParser};
 use crate::driver::limits::WINDOW;
+use crate::logging::shown;
 use std::collections::VecDeque;
 
 /// The longest part of an answer's body that is kept (for log lines and errors).
@@ -36,7 +37,7 @@ impl Outgoing {
 pub struct Answer {
     pub call: Outgoing,
     pub head: Head,
-    /// At most the first 4096 bytes, as text.
+    /// The beginning, as text that can be shown.
     pub body: String,
 }
 
@@ -115,7 +116,7 @@ impl Pipeline {
                     self.body.extend_from_slice(&data[..room]);
                 }
                 Part::End => {
-                    let body = String::from_utf8_lossy(&std::mem::take(&mut self.body)).into_owned();
+                    let body = shown(&String::from_utf8_lossy(&std::mem::take(&mut self.body)));
                     match (self.unanswered.pop_front(), self.head.take()) {
                         (Some(call), Some(head)) => return Ok(Some(Answer { call, head, body })),
                         _ => return Err(HttpError::Head("an answer without a call".to_string())),
@@ -132,7 +133,7 @@ impl Pipeline {
             return None;
         }
         let (head, call) = (self.head.take()?, self.unanswered.pop_front()?);
-        let body = String::from_utf8_lossy(&std::mem::take(&mut self.body)).into_owned();
+        let body = shown(&String::from_utf8_lossy(&std::mem::take(&mut self.body)));
         Some(Answer { call, head, body })
     }
 

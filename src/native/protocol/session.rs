@@ -7,16 +7,24 @@ use super::http::{self, Head, Part, ResponseParser};
 use super::pipeline::{Answer, Outgoing, Pipeline};
 use super::recordio::Decoder;
 use super::servers::Standalone;
+use crate::logging::shown;
 use crate::native::machine::{Action, Link};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// From SUBSCRIBE to the SUBSCRIBED record.
+/// From SUBSCRIBE to the SUBSCRIBED record. Each attempt without an answer doubles it: a master that has just been elected, with many
+/// agents, may need longer, and would never be reached by those who ask anew each time.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Up to eight times as long: four minutes.
+const MAX_DOUBLINGS: u32 = 3;
 /// Without a byte of an answer while calls are unanswered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection for calls that was idle for so long may be forgotten somewhere on the way: the next call gets a new one, and its answer
+/// is waited for no longer than this. There is nothing yet that an answer could be stuck behind.
+const IDLE: Duration = Duration::from_secs(60);
+const ANSWER_AFTER_IDLE: Duration = Duration::from_secs(20);
 /// For the answers to what was sent before a call was answered by a server that does not know the subscription.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Redirects in a row before the session gives up.
@@ -84,7 +92,13 @@ pub struct Session {
     calls_head: Option<Vec<u8>>,
     calls_link: CallsLink,
     calls_deadline: Option<Duration>,
+    /// When calls were last sent, or answered.
+    calls_used: Option<Duration>,
+    /// Nothing was answered since the idle time.
+    after_idle: bool,
     answer_timeout: Duration,
+    /// Attempts since the last subscription whose SUBSCRIBE was not answered in time.
+    unanswered_attempts: u32,
     draining: bool,
     /// Why the session ends as soon as what was sent is answered.
     condemned: Option<String>,
@@ -113,7 +127,10 @@ impl Session {
             calls_head: None,
             calls_link: CallsLink::Closed,
             calls_deadline: None,
+            calls_used: None,
+            after_idle: false,
             answer_timeout: ANSWER_TIMEOUT,
+            unanswered_attempts: 0,
             draining: false,
             condemned: None,
             actions: Vec::new(),
@@ -148,6 +165,8 @@ impl Session {
     /// Unanswered calls are no reason to end the session, however long: its end would cost more.
     pub fn wait_for_answers(&mut self) {
         self.answer_timeout = Duration::MAX;
+        // There will be no second attempt.
+        self.unanswered_attempts = MAX_DOUBLINGS;
     }
 
     /// How many calls wait, and how many are unanswered.
@@ -176,10 +195,15 @@ impl Session {
         }
     }
 
+    /// How long SUBSCRIBE may take this time.
+    fn patience(&self) -> Duration {
+        SUBSCRIBE_TIMEOUT * (1 << self.unanswered_attempts.min(MAX_DOUBLINGS))
+    }
+
     /// Answers [`SessionEvent::Ready`] with the encoded Call.
     pub fn subscribe(&mut self, call: &[u8], now: Duration) {
         self.phase = Phase::Subscribing;
-        self.deadline = Some(now + SUBSCRIBE_TIMEOUT);
+        self.deadline = Some(now + self.patience());
         let request = http::post(&self.target, self.api, None, call);
         self.actions.push(Action::Send(Link::Stream, request));
     }
@@ -191,6 +215,7 @@ impl Session {
             return;
         }
         self.phase = Phase::Subscribed;
+        self.unanswered_attempts = 0;
         self.hops = 0;
         self.silence = silence;
         self.deadline = silence.map(|s| now + s);
@@ -241,6 +266,8 @@ impl Session {
         self.deadline = None;
         self.calls_link = CallsLink::Closed;
         self.calls_deadline = None;
+        self.calls_used = None;
+        self.after_idle = false;
         self.response = ResponseParser::default();
         self.records = Decoder::default();
         self.refusal = None;
@@ -270,7 +297,11 @@ impl Session {
             let reason = match self.phase {
                 Phase::Waiting => return self.connect(now),
                 Phase::Connecting => "connecting took too long".to_string(),
-                Phase::Subscribing => "no answer to SUBSCRIBE".to_string(),
+                Phase::Subscribing => {
+                    let waited = self.patience().as_secs();
+                    self.unanswered_attempts = self.unanswered_attempts.saturating_add(1);
+                    format!("no answer to SUBSCRIBE for {waited} s")
+                }
                 _ => format!("no heartbeat for {} s", self.silence.unwrap_or_default().as_secs_f64()),
             };
             self.lose(reason);
@@ -340,7 +371,7 @@ impl Session {
         // An empty portion says that nobody looked whether there is data.
         match self.silence {
             Some(silence) => self.deadline = Some(now + silence),
-            None if data.is_empty() && self.phase == Phase::Subscribing => self.deadline = Some(now + SUBSCRIBE_TIMEOUT),
+            None if data.is_empty() && self.phase == Phase::Subscribing => self.deadline = Some(now + self.patience()),
             None => (),
         }
         self.response.feed(data);
@@ -372,9 +403,9 @@ impl Session {
         if std::mem::replace(&mut self.streaming, true) {
             return Err("a second response on the event stream".to_string());
         }
-        match head.header("Content-Type").as_deref() {
-            Some(http::PROTOBUF) => (),
-            other => return Err(format!("the event stream has the content type {:?}", other.unwrap_or(""))),
+        let content_type = head.header("Content-Type").unwrap_or_default();
+        if !http::is_protobuf(&content_type) {
+            return Err(format!("the event stream has the content type \"{}\"", shown(&content_type)));
         }
         let plain = |id: &String| id.len() <= 256 && id.bytes().all(|b| b.is_ascii_graphic());
         self.stream_id = head.header("Mesos-Stream-Id").filter(plain);
@@ -394,7 +425,7 @@ impl Session {
         let leader = self
             .target
             .redirected(&location, self.api)
-            .map_err(|why| format!("{} to {location:?}: {why}", head.status))?;
+            .map_err(|why| format!("{} to \"{}\": {why}", head.status, shown(&location)))?;
         let hops = self.hops + 1;
         if hops > MAX_HOPS {
             return Err(format!("{MAX_HOPS} redirects in a row, the last one to {leader}"));
@@ -412,6 +443,8 @@ impl Session {
             return Ok(());
         }
         self.calls.feed(data);
+        self.calls_used = Some(now);
+        self.after_idle = false;
         if self.condemned.is_none() {
             self.calls_deadline = Some(now.saturating_add(self.answer_timeout));
         }
@@ -436,6 +469,14 @@ impl Session {
         if self.condemned.is_some() {
             return;
         }
+        let idle = self.calls_used.is_some_and(|used| now >= used + IDLE);
+        if idle && self.calls.has_waiting() && !self.calls.has_unanswered() && self.calls_link != CallsLink::Opening {
+            self.after_idle = true;
+            self.calls_used = None;
+            // Opening it again closes it before.
+            self.calls.restart();
+            self.calls_link = CallsLink::Closed;
+        }
         match self.calls_link {
             CallsLink::Open => {
                 let mut requests = Vec::new();
@@ -446,10 +487,16 @@ impl Session {
                     http::append_post(&mut requests, head, &call.body);
                 }
                 if !requests.is_empty() {
+                    self.calls_used = Some(now);
                     self.actions.push(Action::Send(Link::Calls, requests));
                 }
+                // Without a limit there is none here either.
+                let patience = match self.after_idle && self.answer_timeout < Duration::MAX {
+                    true => ANSWER_AFTER_IDLE,
+                    false => self.answer_timeout,
+                };
                 match self.calls.has_unanswered() {
-                    true => drop(self.calls_deadline.get_or_insert(now.saturating_add(self.answer_timeout))),
+                    true => drop(self.calls_deadline.get_or_insert(now.saturating_add(patience))),
                     false => self.calls_deadline = None,
                 }
             }
@@ -463,7 +510,7 @@ impl Session {
     }
 
     fn refused(&mut self, head: Head, body: &[u8]) {
-        let body = String::from_utf8_lossy(body).trim().to_string();
+        let body = shown(String::from_utf8_lossy(body).trim());
         self.close();
         self.events.push_back(SessionEvent::Refused { head, body });
     }

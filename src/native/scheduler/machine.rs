@@ -8,6 +8,7 @@ use crate::driver::framework::REMOVED;
 use crate::driver::framework_id_file::FrameworkIdStore;
 use crate::driver::limits::WINDOW;
 use crate::event::{Acknowledgement, Arg, ArgType};
+use crate::logging::bounded;
 use crate::message::class;
 use crate::message::field_number::filters;
 use crate::message::fields;
@@ -138,6 +139,7 @@ impl SchedulerMachine {
     }
 
     fn fail(&mut self, message: &str) {
+        let message = &bounded(message, crate::logging::ERROR);
         log::error!("framework {}, master {}: {message}", self.framework(), self.session.target());
         self.emit(Emission::fatal(message));
         self.end();

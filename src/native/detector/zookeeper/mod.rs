@@ -8,6 +8,8 @@ pub mod protocol;
 use super::Detection;
 use crate::driver::master::ZooKeeperUrl;
 use crate::fork::Private;
+use crate::logging::shown;
+use crate::native::io::dial::{Begin, Dialer};
 use crate::native::protocol::backoff::{seed, Backoff, Random};
 use crate::native::protocol::endpoint::Endpoint;
 use bytes::BytesMut;
@@ -62,9 +64,8 @@ struct Session {
 }
 
 impl Session {
-    async fn open(server: &(String, u16), url: &ZooKeeperUrl, last_zxid: i64) -> Result<Self, Failure> {
-        let stream = TcpStream::connect((server.0.as_str(), server.1)).await?;
-        stream.set_nodelay(true)?;
+    async fn open(dialer: &Dialer, server: &(String, u16), url: &ZooKeeperUrl, last_zxid: i64) -> Result<Self, Failure> {
+        let stream = dialer.connect(&server.0, server.1, Begin::Other).await?;
         let mut session = Session {
             stream: Private::new(stream),
             received: BytesMut::new(),
@@ -164,6 +165,7 @@ impl Session {
 }
 
 struct Detector {
+    dialer: Dialer,
     url: ZooKeeperUrl,
     template: Endpoint,
     sender: UnboundedSender<Detection>,
@@ -183,6 +185,7 @@ pub async fn detect(url: ZooKeeperUrl, template: Endpoint, sender: UnboundedSend
     let seed = seed();
     let start = Random(seed | 1).next_fraction() * url.servers.len() as f64;
     let mut detector = Detector {
+        dialer: Dialer::default(),
         url,
         template,
         sender,
@@ -231,7 +234,12 @@ impl Detector {
             let server = self.url.servers.get(self.turn % self.url.servers.len().max(1)).cloned();
             self.turn = self.turn.wrapping_add(1);
             let Some(server) = server else { continue };
-            match timeout(CONNECT_TIMEOUT, Session::open(&server, &self.url, self.last_zxid)).await {
+            match timeout(
+                CONNECT_TIMEOUT,
+                Session::open(&self.dialer, &server, &self.url, self.last_zxid),
+            )
+            .await
+            {
                 Ok(Ok(session)) => {
                     log::debug!("ZooKeeper at {}:{}: session opened", server.0, server.1);
                     return session;
@@ -292,7 +300,7 @@ impl Detector {
                     ..self.template.clone()
                 }));
             }
-            Err(why) => self.none(&why),
+            Err(why) => self.none(&shown(&why)),
         }
         Ok(true)
     }

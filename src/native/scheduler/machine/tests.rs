@@ -264,6 +264,35 @@ fn a_redirect_for_an_attempt_that_is_given_up_is_not_followed() {
     assert_eq!(machine.take_actions(), [again]);
 }
 
+/// A master that has just been elected may need longer than the first attempt waits.
+#[test]
+fn each_attempt_without_an_answer_waits_longer() {
+    let mut machine = machine(named(), None);
+    machine.start(at(0.0));
+    let mut now = 0.0;
+    for wanted in [30.0, 60.0, 120.0, 240.0, 240.0] {
+        machine.opened(Link::Stream, at(now));
+        machine.take_actions();
+        let end = machine.deadline().expect("an end").as_secs_f64();
+        assert!((end - now - wanted).abs() < 1e-6, "{end} after {now}, not {wanted}");
+        machine.tick(at(end));
+        // That an attempt finds no connection says nothing of the master's speed.
+        now = machine.deadline().expect("a next attempt").as_secs_f64();
+        machine.tick(at(now));
+        machine.broken(Link::Stream, "cannot connect: refused".into(), at(now));
+        now = machine.deadline().expect("a next attempt").as_secs_f64();
+        machine.tick(at(now));
+    }
+    machine.opened(Link::Stream, at(now));
+    machine.received(Link::Stream, &stream(&[subscribed_record(15.0)]), at(now + 200.0));
+    assert_eq!(names(&machine.take_actions()), ["registered"]);
+    // The next time begins anew.
+    now += 300.0;
+    machine.broken(Link::Stream, "gone".into(), at(now));
+    machine.opened(Link::Stream, at(now));
+    assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(now + 30.0)));
+}
+
 #[test]
 fn attempts_time_out_and_back_off_to_fifteen_seconds() {
     let mut machine = machine(named(), None);

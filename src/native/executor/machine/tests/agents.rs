@@ -99,3 +99,42 @@ fn captured_refusals_of_tokens() {
         }
     }
 }
+
+#[test]
+fn heartbeats_go_out_every_thirty_minutes_unless_the_agent_is_too_old() {
+    let mut machine = registered(&[
+        ("MESOS_CHECKPOINT", "1"),
+        ("MESOS_RECOVERY_TIMEOUT", "15mins"),
+        ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"),
+    ]);
+    for round in 1..4 {
+        let due = at(1800.0 * f64::from(round));
+        assert_eq!(machine.deadline(), Some(due.elapsed));
+        machine.tick(due);
+        machine.opened(Link::Calls, due);
+        let calls = sent(&machine.take_actions());
+        let id = |value: &str| Some(fields::id(value));
+        let expected = wire::Call {
+            kind: Some(proto::executor::call::Type::Heartbeat as i32),
+            executor_id: id("E"),
+            framework_id: id("F"),
+            ..Default::default()
+        };
+        assert_eq!(calls, [expected]);
+        let answer = match round {
+            3 => "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+            _ => "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+        };
+        machine.received(Link::Calls, answer.as_bytes(), due);
+    }
+    assert_eq!(machine.deadline(), None);
+    assert_eq!(names(&machine.take_actions()), [""; 0]);
+    // A newer agent may come back.
+    machine.broken(Link::Stream, "gone".into(), at(6000.0));
+    let next = machine.deadline().expect("an attempt").as_secs_f64();
+    machine.tick(at(next));
+    subscribe(&mut machine, next);
+    assert_eq!(machine.deadline(), Some(at(next + 1800.0).elapsed));
+    machine.command(Command::Stop, at(next));
+    assert_eq!(machine.take_actions().last(), Some(&Action::Done));
+}

@@ -362,6 +362,34 @@ fn calls_without_an_answer_end_the_subscription() {
     assert_eq!(machine.deadline(), Some(Duration::from_secs(110)));
     machine.tick(at(110.0));
     assert_eq!(names(&machine.take_actions()), ["disconnected"]);
+    // After an idle time the connection may be forgotten on the way: a new one, and less patience for its first answer.
+    let mut machine = subscribed();
+    machine.command(Command::Call(kill()), at(1.0));
+    calls_sent(&mut machine, 1.0);
+    answer(&mut machine, "202 Accepted", "", 2.0);
+    machine.received(Link::Stream, b"", at(61.9));
+    machine.command(Command::Call(kill()), at(61.9));
+    let actions = machine.take_actions();
+    assert!(matches!(actions[..], [Action::Send(Link::Calls, _)]), "{actions:?}");
+    assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(121.9)));
+    answer(&mut machine, "202 Accepted", "", 62.0);
+    for (call_at, answered) in [(122.0, true), (185.0, false)] {
+        machine.received(Link::Stream, b"", at(call_at));
+        machine.command(Command::Call(kill()), at(call_at));
+        machine.command(Command::Call(kill()), at(call_at));
+        let actions = machine.take_actions();
+        assert!(matches!(actions[..], [Action::Open(Link::Calls, _)]), "{actions:?}");
+        machine.opened(Link::Calls, at(call_at));
+        assert_eq!(calls_sent(&mut machine, call_at).len(), 2);
+        assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(call_at + 20.0)));
+        if answered {
+            answer(&mut machine, "202 Accepted", "", call_at + 1.0);
+            assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(call_at + 61.0)));
+            answer(&mut machine, "202 Accepted", "", call_at + 2.0);
+        }
+    }
+    machine.tick(at(205.0));
+    assert_eq!(names(&machine.take_actions()), ["disconnected"]);
     // With all of them answered there is nothing to wait for.
     let mut machine = subscribed();
     machine.command(Command::Call(kill()), at(1.0));
