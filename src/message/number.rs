@@ -8,6 +8,8 @@ pub enum Number {
     Int(i64),
     Uint(u64),
     Double(f64),
+    /// Digits of an integer that no 64 bits hold, as near as a double is.
+    Beyond(f64),
 }
 
 impl std::fmt::Display for Number {
@@ -15,7 +17,7 @@ impl std::fmt::Display for Number {
         match self {
             Number::Int(value) => value.fmt(f),
             Number::Uint(value) => value.fmt(f),
-            Number::Double(value) => value.fmt(f),
+            Number::Double(value) | Number::Beyond(value) => value.fmt(f),
         }
     }
 }
@@ -36,7 +38,17 @@ pub fn parse(text: &[u8]) -> Option<Number> {
             return Some(Number::Uint(value));
         }
     }
-    text.parse::<f64>().ok().map(Number::Double)
+    // Only what says so is infinite: digits that no double holds are no number.
+    let value = text.parse::<f64>().ok()?;
+    if value.is_infinite() && digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let is_integer = digits.bytes().all(|b| b.is_ascii_digit());
+    Some(if is_integer {
+        Number::Beyond(value)
+    } else {
+        Number::Double(value)
+    })
 }
 
 /// The bits of `number` as a value of `kind` has them on the wire; `None` if it is out of range.
@@ -76,7 +88,7 @@ fn to_f64(number: Number) -> f64 {
     match number {
         Number::Int(value) => value as f64,
         Number::Uint(value) => value as f64,
-        Number::Double(value) => value,
+        Number::Double(value) | Number::Beyond(value) => value,
     }
 }
 
@@ -95,6 +107,8 @@ fn to_i64(number: Number) -> Option<i64> {
                 .contains(&whole)
                 .then_some(whole as i64)
         }
+        // -9223372036854775809 is -2^63 as a double, which is one.
+        Number::Beyond(_) => None,
     }
 }
 
@@ -106,6 +120,7 @@ fn to_u64(number: Number) -> Option<u64> {
             let whole = value.trunc();
             (0.0..18_446_744_073_709_551_616.0).contains(&whole).then_some(whole as u64)
         }
+        Number::Beyond(_) => None,
     }
 }
 
@@ -125,7 +140,7 @@ mod tests {
             ("+7", Number::Int(7)),
             ("-9223372036854775808", Number::Int(i64::MIN)),
             ("18446744073709551615", Number::Uint(u64::MAX)),
-            ("18446744073709551616", Number::Double(18_446_744_073_709_551_616.0)),
+            ("18446744073709551616", Number::Beyond(18_446_744_073_709_551_616.0)),
             ("1e3", Number::Double(1000.0)),
             (".5", Number::Double(0.5)),
             ("5.", Number::Double(5.0)),
@@ -133,7 +148,9 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()), Some(number), "{text:?}");
         }
-        for text in ["", " ", "-", "abc", "12abc", "1 2", "0x10", "--1", "1e", "\u{661}"] {
+        for text in [
+            "", " ", "-", "abc", "12abc", "1 2", "0x10", "--1", "1e", "1e400", "-.9e999", "\u{661}",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(parse(b"\xff"), None);
@@ -153,6 +170,7 @@ mod tests {
         assert_eq!(to_bits(Kind::Int64, Number::Uint(1 << 63)), None);
         assert_eq!(to_bits(Kind::Int64, Number::Double(f64::NAN)), None);
         assert_eq!(to_bits(Kind::Int64, Number::Double(9.3e18)), None);
+        assert_eq!(to_bits(Kind::Int64, Number::Beyond(i64::MIN as f64)), None);
         assert_eq!(to_bits(Kind::Int64, Number::Double(2.9)), Some(2));
         assert_eq!(to_bits(Kind::Sint64, int(-2)), Some(3));
         assert_eq!(to_bits(Kind::Double, int(1)), Some(1f64.to_bits()));
