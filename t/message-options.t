@@ -178,7 +178,7 @@ END
     like(Mesos::TaskInfo->new({ task_id => 'x', resources => [undef] })->dump, qr/\Atask_id: # not a message: "x"\nresources: # undefined\n\z/, 'what is wrong');
     my $circle = Mesos::ContainerID->new({ value => 'c' });
     $circle->{parent} = $circle;
-    like($circle->dump, qr/in a circle/, 'ends');
+    dies_like { $circle->dump } qr/\AMesos::ContainerID\.parent(?:\.parent){9} \.\.\.: nested more than 100 messages deep, or in a circle at \Q$0\E line/, 'ends';
     delete $circle->{parent};
 };
 

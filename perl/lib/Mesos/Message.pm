@@ -2,6 +2,7 @@ package Mesos::Message;
 use 5.10.1;
 use strict;
 use warnings;
+no warnings 'recursion';
 use Carp ();
 use overload ();
 use Scalar::Util ();
@@ -93,22 +94,21 @@ sub TO_JSON {
 }
 
 sub encode_json {
-    my ($self) = @_;
-    require JSON::PP;
-    return JSON::PP->new->utf8->canonical->encode($self->TO_JSON);
+    my $self    = shift;
+    my $class   = ref $self || $self;
+    my $message = ref $self ? $self : shift;
+    require Mesos::Message::JSON;
+    _croak("$class->encode_json: expected a hash") unless defined $message && _is_hash($message);
+    _croak('encode_json: options are pairs of a name and a value') if @_ % 2;
+    return Mesos::Message::JSON::text_of($class, $message, $class, @_);
 }
 
 sub decode_json {
-    my ($class, $json) = @_;
+    my ($class, $json, @options) = @_;
     $class = ref $class || $class;
-    require JSON::PP;
     require Mesos::Message::JSON;
-    my $plain = eval { JSON::PP->new->utf8->decode($json) };
-    if (!defined $plain) {
-        (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
-        _croak("$class: not JSON: $why");
-    }
-    return Mesos::Message::JSON::to_message($class, $plain, $class);
+    _croak('decode_json: options are pairs of a name and a value') if @options % 2;
+    return Mesos::Message::JSON::of_text($class, $json, @options);
 }
 
 sub dump {
@@ -119,18 +119,32 @@ sub dump {
 
 sub copy {
     my ($self) = @_;
-    return _copy($self);
+    return _copy($self, ref $self, 1, {});
 }
 
+# As deep as a message of 100 within one another, each in a list.
+my $MAX_REFERENCES = 200;
+
+# What is referred to twice is copied once, so that a copy is no larger than what it is of.
 sub _copy {
-    my ($value) = @_;
+    my ($value, $path, $depth, $seen) = @_;
     my $type = Scalar::Util::reftype($value) || '';
+    return $value unless $type eq 'HASH' || $type eq 'ARRAY';
+    if ($depth > $MAX_REFERENCES) {
+        $path =~ s/\A((?:[^.]*\.){10}[^.]*)\..*/$1 .../s;
+        _croak("$path: nested too deep, or in a circle");
+    }
+    # What a tie gives lives only as long as we hold it, and its address with it.
+    my $address = Scalar::Util::refaddr($value);
+    return $seen->{$address}[1] if $seen->{$address};
     my $copy
-        = $type eq 'HASH'  ? { map { $_ => _copy($value->{$_}) } keys %$value }
-        : $type eq 'ARRAY' ? [ map { _copy($_) } @$value ]
-        :                    return $value;
+        = $type eq 'HASH'
+        ? { map { $_ => _copy($value->{$_}, "$path.$_", $depth + 1, $seen) } keys %$value }
+        : [ map { _copy($value->[$_], "$path\[$_]", $depth + 1, $seen) } 0 .. $#$value ];
     my $class = Scalar::Util::blessed($value);
-    return defined $class ? bless $copy, $class : $copy;
+    bless $copy, $class if defined $class;
+    $seen->{$address} = [ $value, $copy ];
+    return $copy;
 }
 
 sub equals {
@@ -393,32 +407,57 @@ The name of the member of this C<oneof> that is set; undef if none is, or if the
 =head2 encode_json
 
     my $json = $message->encode_json;
+    my $json = Mesos::TaskInfo->encode_json(\%fields);
+    my $json = $message->encode_json(v0 => 1);
 
-The message as JSON (UTF-8 bytes, keys sorted), in the mapping of Mesos' HTTP APIs: see L<Mesos::Message::JSON>. Required fields are
-not checked. Dies if a nested message is not a hash.
+The message as JSON (bytes, keys sorted) that a Mesos master or agent reads, in the mapping of their HTTP APIs: C<agent_id> for
+C<slave_id>, objects for maps, names for enums; see L<Mesos::Message::JSON>. With C<v0>, the names are those that the fields have here
+(C<slave_id>). Enums may be given as names. Required fields are not checked. Dies with the path of the value that is wrong, as
+C<encode> does.
 
 =head2 decode_json
 
     my $message = Mesos::TaskInfo->decode_json($json);
+    my $message = Mesos::TaskInfo->decode_json($json, %options);
 
-The object that such JSON describes. Dies if it is not JSON, or if a value is not what its field holds; the text starts with the path
-of the value.
+The object that such JSON describes, with the names of either API. Dies if it is not JSON, or if a value is not what its field holds;
+the text starts with the path of the value. Options, all off by default:
+
+=over 4
+
+=item unblessed => 1
+
+=item enum_names => 1
+
+=item reject_unknown => 1
+
+As for C<decode>. Without the last one, unknown names are ignored, as Mesos does.
+
+=item maps => 1
+
+Map fields as hashes (C<< { cpus => { value => 1 } } >>) instead of lists of entries
+(C<< [ { key => 'cpus', value => { value => 1 } } ] >>).
+
+=back
 
 =head2 TO_JSON
 
-What L<JSON::PP>, L<JSON::XS> and others call with C<convert_blessed>: the plain structure behind C<encode_json>.
+What L<JSON::PP>, L<JSON::XS> and others call with C<convert_blessed>: the plain structure of what C<encode_json> writes. Those
+modules write doubles with 15 digits; C<encode_json> is exact.
 
 =head2 dump
 
     print $message->dump;
 
-The message as text for people, in protobuf's text format: see L<Mesos::Message::Text>. Never dies of what is in it.
+The message as text for people, in protobuf's text format: see L<Mesos::Message::Text>. It shows what cannot be encoded as well, and dies
+only of messages that are nested more than 100 deep, or in a circle.
 
 =head2 copy
 
     my $copy = $message->copy;
 
-A deep copy, with unknown keys. References other than to hashes and arrays are shared.
+A deep copy, with unknown keys. References other than to hashes and arrays are shared. Two references to one hash or array become
+two references to one copy. Dies if it is nested deeper than messages can be, or in a circle.
 
 =head2 equals
 

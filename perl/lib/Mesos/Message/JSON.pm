@@ -2,110 +2,433 @@ package Mesos::Message::JSON;
 use 5.10.1;
 use strict;
 use warnings;
+no warnings 'recursion';
+use B ();
 use Carp ();
 use MIME::Base64 ();
-use Scalar::Util qw(reftype);
+use Scalar::Util qw(blessed reftype);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
 
 # Descriptor numbers of labels and types.
-use constant { REPEATED => 3, DOUBLE => 1, FLOAT => 2, BOOL => 8, STRING => 9, BYTES => 12 };
+use constant { REPEATED => 3, DOUBLE => 1, FLOAT => 2, BOOL => 8, STRING => 9, BYTES => 12, INT32 => 5 };
 use constant { MESSAGE => 1, ENUM => 3 };
+
+# As many messages within one another as `encode` takes.
+use constant MAX_DEPTH => 100;
+
+my $INFINITY = 9**9**9;
+
+# --- names -------------------------------------------------------------------------------------------------------------------
+
+# What Mesos' HTTP APIs (v1) call a field or a value of an enum: agents were slaves once.
+sub _v1 {
+    my ($name) = @_;
+    $name =~ s/slave/agent/;
+    $name =~ s/SLAVE/AGENT/;
+    return $name;
+}
+
+my %ENUMS;    # by class: what is known of its values
+
+sub _enum {
+    my ($type) = @_;
+    return $ENUMS{$type} ||= do {
+        my $values = $type->_pb_fields_list;
+        # The first of several names of a number.
+        {   name   => { map { ($_->[1] => $_->[0]) } reverse @$values },
+            number => { map { (_v1($_->[0]) => $_->[1], $_->[0] => $_->[1]) } @$values },
+        };
+    };
+}
+
+# Whether a field is a map: its type is then a message of a key and a value that is named after it.
+sub is_map {
+    my ($type, $name) = @_;
+    my ($entry) = $type =~ /::(\w+)Entry\z/ or return 0;
+    (my $camel = "_$name") =~ s/_(\w)/\u$1/g;
+    return $camel eq $entry;
+}
+
+# --- what scalars are: as `encode` has it, for which each is encoded alone and decoded -----------------------------------------
+
+my %ALONE = (
+    1  => [ 'Mesos::Filters', 'refuse_seconds' ],
+    3  => [ 'Mesos::DurationInfo', 'nanoseconds' ],
+    4  => [ 'Mesos::DiskStatistics', 'limit_bytes' ],
+    5  => [ 'Mesos::CheckStatusInfo::Command', 'exit_code' ],
+    8  => [ 'Mesos::CommandInfo', 'shell' ],
+    9  => [ 'Mesos::CommandInfo', 'value' ],
+    13 => [ 'Mesos::CheckInfo::Tcp', 'port' ],
+);
+
+sub _normal {
+    my ($type, $value, $path) = @_;
+    my ($class, $name) = @{ $ALONE{$type} };
+    my ($normal, $error);
+    {
+        local ($@, $SIG{__DIE__});
+        $error = $@ unless eval { $normal = $class->decode($class->encode({ $name => [$value] }))->{$name}; 1 };
+    }
+    return $normal unless defined $error;
+    # What the value's own code dies with is passed on as it is.
+    die $error unless !ref $error && $error =~ s/\A\Q$class.$name\E(?:\[0\])?: //;
+    $error =~ s/ at \S[^\n]* line \d+\.?\n\z//;
+    Carp::croak("$path: $error");
+}
+
+sub _overloaded { return blessed($_[0]) && overload::Overloaded($_[0]) }
+
+sub _is_hash {
+    my ($value) = @_;
+    return (reftype($value) || '') eq 'HASH' || blessed($value) && overload::Method($value, '%{}');
+}
+
+# Shows the beginning of the path: the rest repeats it.
+sub too_deep {
+    my ($path) = @_;
+    $path =~ s/\A((?:[^.]*\.){10}[^.]*)\..*/$1 .../s;
+    Carp::croak("$path: nested more than " . MAX_DEPTH . ' messages deep, or in a circle');
+}
+
+# An array that is overloaded to be a string or number is one, where the field holds these.
+sub is_array {
+    my ($value, $scalar) = @_;
+    return (reftype($value) || '') eq 'ARRAY' && !($scalar && _overloaded($value));
+}
+
+# Several values for one: the last counts.
+sub _last {
+    my ($value, $scalar) = @_;
+    return is_array($value, $scalar) ? $value->[-1] : $value;
+}
+
+sub _bytes {
+    my ($text) = @_;
+    utf8::encode($text) if utf8::is_utf8($text);
+    return $text;
+}
 
 # --- to JSON -----------------------------------------------------------------------------------------------------------------
 
-# The plain structure that a JSON module encodes: as the v1 API of Mesos writes it.
+# The plain structure that a JSON module encodes.
 sub from_message {
-    my ($class, $message, $path) = @_;
+    my ($class, $message, $path, %options) = @_;
+    return _object({ %options, text => 0 }, $class, $message, $path, 1);
+}
+
+# JSON as Mesos writes it: other modules write numbers with 15 digits, and cannot write bytes that are no UTF-8.
+sub text_of {
+    my ($class, $message, $path, %options) = @_;
+    for my $name (sort keys %options) {
+        Carp::croak(qq{encode_json: there is no option "$name"}) unless $name eq 'v0';
+    }
+    return _object({ %options, text => 1 }, $class, $message, $path, 1);
+}
+
+sub _object {
+    my ($how, $class, $message, $path, $depth) = @_;
+    too_deep($path) if $depth > MAX_DEPTH;
     my %plain;
     for my $field (@{ $class->_pb_fields_list }) {
         my ($label, $type, $name) = @$field;
         my $value = $message->{$name};
         next unless defined $value;
-        my $here = "$path.$name";
+        my $here   = "$path.$name";
+        my $scalar = $type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE;
+        my $array  = is_array($value, $scalar);
+        my $known  = $how->{v0} ? $name : _v1($name);
         if ($label == REPEATED) {
-            my $items = (reftype($value) || '') eq 'ARRAY' ? $value : [$value];
-            $plain{$name} = [ map { _plain($type, $items->[$_], "$here\[$_\]") } 0 .. $#$items ];
+            if (is_map($type, $name)) {
+                my $entries = entries($type, $value);
+                $plain{$known} = _map($how, $type, $entries, $here, $depth) if @$entries;
+                next;
+            }
+            my $items = $array ? $value : [$value];
+            next unless @$items;
+            my @plain = map { _plain($how, $type, _item($type, $items->[$_], "$here\[$_\]"), "$here\[$_\]", $depth) } 0 .. $#$items;
+            $plain{$known} = $how->{text} ? '[' . join(',', @plain) . ']' : \@plain;
         }
         else {
-            $value = $value->[-1] if (reftype($value) || '') eq 'ARRAY';
-            $plain{$name} = _plain($type, $value, $here) if defined $value;
+            $value = _last($value, $scalar);
+            $plain{$known} = _plain($how, $type, $value, $here, $depth) if defined $value;
         }
     }
-    return \%plain;
+    return _braces($how, \%plain);
+}
+
+sub _braces {
+    my ($how, $plain) = @_;
+    return $plain unless $how->{text};
+    return '{' . join(',', map { _quoted($_) . ':' . $plain->{$_} } sort keys %$plain) . '}';
+}
+
+# undef among the items of a list is what `encode` makes of it.
+sub _item {
+    my ($type, $value, $path) = @_;
+    return $value if defined $value;
+    Carp::croak("$path: expected a hash or a $type, got undef") if $type !~ /\A\d+\z/ && $type->_pb_complex_type_kind == MESSAGE;
+    Carp::carp("$path: undefined element of a repeated field is encoded as the empty value");
+    return $type eq STRING || $type eq BYTES ? '' : 0;
+}
+
+sub _map {
+    my ($how, $type, $entries, $path, $depth) = @_;
+    my %plain;
+    my $of = $type->_pb_fields_by_name->{value}[1];
+    for my $entry (@$entries) {
+        Carp::croak("$path: expected a hash, or a list of entries with a key and a value") unless _is_hash($entry);
+        my ($key, $item) = map { _last($entry->{$_}, $_ eq 'key' || $of =~ /\A\d+\z/) } qw(key value);
+        $key = defined $key ? _normal(STRING, $key, "$path.key") : '';
+        $item = $of =~ /\A\d+\z/ ? '' : {} unless defined $item;
+        my $plain = _plain($how, $of, $item, "$path\{" . _shown($key) . '}', $depth);
+        $plain{ $how->{text} ? $key : _characters($key) } = $plain;
+    }
+    return _braces($how, \%plain);
+}
+
+# The entries of a map field, whose value is a hash from keys to values, a list of entries, or one entry.
+sub entries {
+    my ($type, $value) = @_;
+    return $value if (reftype($value) || '') eq 'ARRAY';
+    return [$value] if !_is_hash($value) || blessed($value) && $value->isa($type);
+    return [ map { { key => $_, value => $value->{$_} } } sort keys %$value ];
 }
 
 sub _plain {
-    my ($type, $value, $path) = @_;
+    my ($how, $type, $value, $path, $depth) = @_;
+    my $text = $how->{text};
     if ($type !~ /\A\d+\z/) {
-        return from_message($type, $value, $path) if $type->_pb_complex_type_kind == MESSAGE && (reftype($value) || '') eq 'HASH';
-        Carp::croak("$path: expected a hash or a $type") if $type->_pb_complex_type_kind == MESSAGE;
-        my ($name) = map { $_->[0] } grep { $_->[1] == $value } @{ $type->_pb_fields_list };
-        return defined $name ? $name : $value + 0;
+        if ($type->_pb_complex_type_kind == MESSAGE) {
+            Carp::croak("$path: expected a hash or a $type, got " . _what($value)) unless _is_hash($value);
+            return _object($how, $type, $value, $path, $depth + 1);
+        }
+        my ($name, $number) = _value_of_enum($type, $value, $path);
+        # What has no name stays a number. Mesos refuses that, and decode_json reads it.
+        return $number unless defined $name;
+        $name = _v1($name) unless $how->{v0};
+        return $text ? qq{"$name"} : $name;
     }
-    return $value ? \1 : \0 if $type == BOOL;
-    return _text($value) if $type == STRING;
     if ($type == BYTES) {
-        my $bytes = "$value";
-        utf8::encode($bytes) if utf8::is_utf8($bytes);
-        return MIME::Base64::encode_base64($bytes, '');
+        my $base64 = MIME::Base64::encode_base64(_normal(STRING, $value, $path), '');
+        return $text ? qq{"$base64"} : $base64;
     }
-    return $value + 0;
+    my $normal = _normal($type, $value, $path);
+    return $text ? ($normal ? 'true' : 'false') : ($normal ? \1 : \0) if $type == BOOL;
+    return $text ? _quoted($normal) : _characters($normal) if $type == STRING;
+    return $type <= FLOAT ? _double($normal, $text) : $text ? "$normal" : $normal;
 }
 
-# Strings of messages are UTF-8 bytes as a rule; what is not is taken for Latin-1, and characters are characters.
-sub _text {
-    my $text = "$_[0]";
-    utf8::decode($text) unless utf8::is_utf8($text);
+sub _value_of_enum {
+    my ($type, $value, $path) = @_;
+    my $enum = _enum($type);
+    if (!ref $value || _overloaded($value)) {
+        my $given = "$value";
+        return ($enum->{name}{ $enum->{number}{$given} }, $enum->{number}{$given}) if defined $enum->{number}{$given};
+    }
+    Carp::croak("$path: expected the name or the number of a value of $type, got " . _what($value))
+        unless ref $value || Scalar::Util::looks_like_number($value);
+    my $number = _normal(INT32, $value, $path);
+    return ($enum->{name}{$number}, $number);
+}
+
+# Strings of messages are UTF-8 bytes as a rule; what is not is taken for Latin-1.
+sub _characters {
+    my ($text) = @_;
+    utf8::decode($text);
     return $text;
+}
+
+my %ESCAPES = ('"' => '\"', '\\' => '\\\\', "\n" => '\n', "\r" => '\r', "\t" => '\t');
+
+sub _quoted {
+    my ($bytes) = @_;
+    $bytes =~ s/(["\\\x00-\x1f\x7f])/$ESCAPES{$1} || sprintf '\\u%04x', ord $1/ge;
+    return qq{"$bytes"};
+}
+
+# As Mesos has them: as few digits as tell the number from all others, and those that JSON does not have as strings.
+sub _double {
+    my ($value, $text) = @_;
+    my $word = $value != $value ? 'NaN' : $value == $INFINITY ? 'Infinity' : $value == -$INFINITY ? '-Infinity' : undef;
+    return $text ? qq{"$word"} : $word if defined $word;
+    return $value + 0 unless $text;
+    my $written;
+    for my $digits (14 .. 16) {
+        $written = sprintf '%.*e', $digits, $value;
+        last if $written == $value;
+    }
+    my ($sign, $first, $rest, $exponent) = $written =~ /\A(-?)(\d)[.,]?(\d*)e([-+]\d+)\z/i;
+    (my $digits = "$first$rest") =~ s/(?<=.)0+\z//;
+    my $point = $exponent + 1;    # where the decimal point is among the digits
+    my $count = length $digits;
+    return $sign . $digits . '0' x ($point - $count) . '.0' if $count <= $point && $point <= 21;
+    return $sign . substr($digits, 0, $point) . '.' . substr($digits, $point) if 0 < $point && $point <= 21;
+    return $sign . '0.' . '0' x -$point . $digits if -6 < $point && $point <= 0;
+    return $sign . $first . ($count > 1 ? '.' . substr($digits, 1) : '') . 'e' . ($point - 1);
 }
 
 # --- from JSON ---------------------------------------------------------------------------------------------------------------
 
-# The object that a decoded JSON structure describes. Unknown names are ignored.
+my %READING = map { ($_ => 1) } qw(enum_names maps reject_unknown unblessed);
+
+# The object that JSON text describes.
+sub of_text {
+    my ($class, $json, %options) = @_;
+    for my $name (sort keys %options) {
+        Carp::croak(qq{decode_json: there is no option "$name"}) unless $READING{$name};
+    }
+    Carp::croak("$class: not JSON: it is undefined") unless defined $json;
+    require JSON::PP;
+    # Mesos passes strings on that are no UTF-8. Then all are taken as bytes, with what is escaped among them as UTF-8.
+    my $is_utf8 = !utf8::downgrade($json, 1) || do { my $copy = $json; utf8::decode($copy) };
+    $json = _unescaped($json) unless $is_utf8;
+    my $plain;
+    {
+        local ($@, $SIG{__DIE__});
+        if (!eval { $plain = JSON::PP->new->utf8($is_utf8)->decode($json); 1 }) {
+            (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+            Carp::croak("$class: not JSON: $why");
+        }
+    }
+    return to_message($class, $plain, $class, %options, bytes => !$is_utf8);
+}
+
+sub _unescaped {
+    my ($json) = @_;
+    $json =~ s{\\(?:u([dD][89abAB]\w\w)\\u([dD][c-fC-F]\w\w)|u(?!00[0-7])([[:xdigit:]]{4})|(.))}{
+        my $code = defined $1 ? 0x10000 + ((hex($1) & 0x3ff) << 10) + (hex($2) & 0x3ff) : defined $3 ? hex $3 : undef;
+        defined $code && ($code < 0xd800 || $code > 0xdfff) ? _bytes(chr($code) . "\x{100}") =~ /\A(.*)\xc4\x80\z/s && $1 : $&
+    }gesx;
+    return $json;
+}
+
+# The object that a decoded JSON structure describes.
 sub to_message {
-    my ($class, $plain, $path) = @_;
-    Carp::croak("$path: expected a JSON object") unless ref $plain eq 'HASH';
-    my $message = bless {}, $class;
+    my ($class, $plain, $path, %options) = @_;
+    return _message(\%options, $class, $plain, $path, 1);
+}
+
+sub _message {
+    my ($how, $class, $plain, $path, $depth) = @_;
+    Carp::croak("$path: expected a JSON object, got " . _what($plain)) unless ref $plain eq 'HASH';
+    too_deep($path) if $depth > MAX_DEPTH;
+    my $message = $how->{unblessed} ? {} : bless {}, $class;
+    my %known;
     for my $field (@{ $class->_pb_fields_list }) {
         my ($label, $type, $name) = @$field;
-        my $value = $plain->{$name};
+        my $v1 = _v1($name);
+        @known{ $name, $v1 } = ();
+        my $key   = defined $plain->{$v1} ? $v1 : $name;
+        my $value = $plain->{$key};
         next unless defined $value;
-        my $here = "$path.$name";
-        if ($label == REPEATED) {
-            Carp::croak("$here: expected a JSON array") unless ref $value eq 'ARRAY';
-            $message->{$name} = [ map { _value($type, $value->[$_], "$here\[$_\]") } 0 .. $#$value ];
+        my $here = "$path.$key";
+        if ($label != REPEATED) {
+            $message->{$name} = _value($how, $type, $value, $here, $depth);
+        }
+        elsif (ref $value eq 'HASH' && is_map($type, $name)) {
+            $message->{$name} = _entries($how, $type, $value, $here, $depth);
         }
         else {
-            $message->{$name} = _value($type, $value, $here);
+            # One value is a list of one, as for Mesos.
+            my $items = ref $value eq 'ARRAY' ? $value : [$value];
+            $message->{$name} = [ map { _value($how, $type, $items->[$_], "$here\[$_\]", $depth) } 0 .. $#$items ];
+            next unless $how->{maps} && is_map($type, $name);
+            $message->{$name} = { map { ($_->{key} => $_->{value}) } @{ $message->{$name} } };
         }
+    }
+    if ($how->{reject_unknown}) {
+        my ($unknown) = sort grep { !exists $known{$_} } keys %$plain;
+        Carp::croak("$path: there is no field " . _what($unknown)) if defined $unknown;
     }
     return $message;
 }
 
+sub _entries {
+    my ($how, $type, $plain, $path, $depth) = @_;
+    my $of = $type->_pb_fields_by_name->{value}[1];
+    my @entries = map { +{ key => _text($how, $_), value => _value($how, $of, $plain->{$_}, "$path\{" . _shown($_) . '}', $depth) } }
+        sort keys %$plain;
+    return { map { ($_->{key} => $_->{value}) } @entries } if $how->{maps};
+    return \@entries if $how->{unblessed};
+    return [ map { bless $_, $type } @entries ];
+}
+
+sub _text {
+    my ($how, $text) = @_;
+    $how->{bytes} ? utf8::downgrade($text) : utf8::encode($text);
+    return $text;
+}
+
 sub _value {
-    my ($type, $value, $path) = @_;
+    my ($how, $type, $value, $path, $depth) = @_;
     Carp::croak("$path: expected a value, got null") unless defined $value;
     if ($type !~ /\A\d+\z/) {
-        return to_message($type, $value, $path) if $type->_pb_complex_type_kind == MESSAGE;
-        Carp::croak("$path: expected a name of $type") if ref $value;
-        return $value + 0 if $value =~ /\A-?\d+\z/;
-        my ($number) = map { $_->[1] } grep { $_->[0] eq $value } @{ $type->_pb_fields_list };
-        Carp::croak("$path: $type has no value \"$value\"") unless defined $number;
-        return $number;
+        return _message($how, $type, $value, $path, $depth + 1) if $type->_pb_complex_type_kind == MESSAGE;
+        Carp::croak("$path: expected the name of a value of $type, got " . _what($value)) if ref $value;
+        my $number = _enum($type)->{number}{$value};
+        if (!defined $number) {
+            Carp::croak("$path: $type has no value " . _what($value)) unless $value =~ /\A-?\d+\z/;
+            $number = _normal(INT32, $value, $path);
+        }
+        my $name = $how->{enum_names} ? _enum($type)->{name}{$number} : undef;
+        return defined $name ? $name : $number;
     }
-    return $value ? 1 : 0 if $type == BOOL;
-    Carp::croak("$path: expected a single value") if ref $value;
-    if ($type == STRING) {
-        my $bytes = "$value";
-        utf8::encode($bytes);
-        return $bytes;
+    if ($type == BOOL) {
+        return $value ? 1 : 0 if blessed $value;
+        $value = $$value if ref $value eq 'SCALAR';
+        return 1 if !ref $value && $value =~ /\A(?:1|true)\z/;
+        return 0 if !ref $value && $value =~ /\A(?:0|false|)\z/;
+        Carp::croak("$path: expected true or false, got " . _what($value));
     }
-    return MIME::Base64::decode_base64($value) if $type == BYTES;
-    return $value + 0 if $value =~ /\A\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?\s*\z/;
-    return 9**9**9 * ($value eq '-Infinity' ? -1 : 1) if $type <= FLOAT && $value =~ /\A-?Infinity\z/;
-    return -sin(9**9**9) if $type <= FLOAT && $value eq 'NaN';
-    Carp::croak("$path: expected a number, got \"$value\"");
+    if ($type == STRING || $type == BYTES) {
+        Carp::croak("$path: expected a string, got " . _what($value)) if ref $value || _is_number($value);
+        return _text($how, "$value") if $type == STRING;
+        (my $base64 = $value) =~ s/\s+//g;
+        Carp::croak("$path: expected base64, got " . _what($value))
+            unless $base64 =~ m{\A[A-Za-z0-9+/]*={0,2}\z} && ($base64 =~ tr/=//c) % 4 != 1;
+        $base64 =~ tr/=//d;
+        return MIME::Base64::decode_base64($base64 . '=' x (-length($base64) % 4));
+    }
+    my $is_double = $type <= FLOAT;
+    if (!ref $value || blessed($value) && $value->isa('Math::BigInt') || blessed($value) && $value->isa('Math::BigFloat')) {
+        my $text = "$value";
+        if ($is_double && $text =~ /\A(?:(-?)Infinity|NaN)\z/ && !_is_number($value)) {
+            return $text eq 'NaN' ? -sin($INFINITY) : $1 ? -$INFINITY : $INFINITY;
+        }
+        if (_is_number($value) || $text =~ /\A-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\z/) {
+            my $number = _normal($type, ref $value ? $text : $value, $path);
+            return $number unless $is_double && abs($number) == $INFINITY;
+            Carp::croak("$path: expected a number that a double holds, got $text");
+        }
+    }
+    Carp::croak("$path: expected a number, got " . _what($value));
+}
+
+# Whether JSON had a number there: what a JSON module makes of a string has no numeric value yet.
+sub _is_number {
+    my ($value) = @_;
+    return 0 if ref $value;
+    my $flags = B::svref_2object(\$value)->FLAGS;
+    return $flags & (B::SVp_IOK | B::SVp_NOK) && !($flags & B::SVp_POK);
+}
+
+# A string for error texts: escaped, and not all of a long one.
+sub _shown {
+    my ($text) = @_;
+    return substr _quoted(_bytes(length $text > 100 ? substr($text, 0, 100) . '...' : $text)), 1, -1;
+}
+
+# A value in words, for error texts.
+sub _what {
+    my ($value) = @_;
+    return 'null' unless defined $value;
+    if (!ref $value) {
+        return _is_number($value) ? "$value" : '"' . _shown($value) . '"';
+    }
+    return $$value ? 'true' : 'false' if ref $value eq 'SCALAR' || ref $value eq 'JSON::PP::Boolean';
+    return 'an object of class ' . ref $value if blessed $value;
+    return ref $value eq 'HASH' ? 'an object' : ref $value eq 'ARRAY' ? 'an array' : 'a reference to ' . reftype $value;
 }
 
 1;
@@ -122,26 +445,104 @@ Mesos::Message::JSON - Mesos messages as JSON
 
 =head1 DESCRIPTION
 
-The mapping between messages and JSON that Mesos' HTTP APIs use: fields by their names, enums by the names of their values, C<bytes> in
-base64, integers of all widths as numbers. Programs call the methods of L<Mesos::Message>.
+The mapping between messages and JSON of Mesos' HTTP APIs (v1): what a master or an agent writes can be read, and they read what is
+written. Programs call the methods of L<Mesos::Message>.
 
-Reading takes more than is written: enums by number, and numbers as strings. Unknown names are ignored; C<null> is as if it was not
-there.
+=over 4
+
+=item messages
+
+Objects, whose names are those of the v1 API: C<agent_id> for the field C<slave_id>, C<agent_info> for C<slave_info>. With the option
+C<v0> they are written as the fields are called. Both are read; where an object has both, C<agent_id> counts.
+
+=item map fields
+
+Objects, as C<< {"limits":{"cpus":{"value":1.0}}} >>. In the message they are a list of entries or a hash; see C<maps> in
+L<Mesos::Message/decode_json>.
+
+=item enums
+
+Names of values, also by the v1 API's names: C<SOURCE_AGENT> for C<SOURCE_SLAVE>, C<REASON_AGENT_REMOVED> for
+C<REASON_SLAVE_REMOVED>. Messages may have numbers or names. A number that the enum does not know is written as that number, which
+Mesos refuses. Numbers are read, too.
+
+=item strings
+
+The bytes of the message, with what JSON demands escaped. Bytes that are no UTF-8 are written as they are, as Mesos does: then the
+JSON is not UTF-8 either. Such JSON is read.
+
+=item bytes
+
+Base64. Reading takes space in it, and no padding.
+
+=item integers
+
+Numbers, all of their digits. Fractions are cut off, as C<encode> does. Strings that are JSON numbers are read.
+
+=item doubles
+
+Numbers with as few digits as tell them from all others, and always a fraction or an exponent: C<2.0>. What JSON does not have are the
+strings C<"Infinity">, C<"-Infinity"> and C<"NaN">; Mesos does not read the last one.
+
+=item booleans
+
+C<true> and C<false>. Reading takes 1 and 0 and strings of all these, too.
+
+=item lists
+
+Arrays; empty ones are not written. A single value is read as a list of one.
+
+=back
+
+C<null> is as if it was not there, and unknown names are ignored, unless the option C<reject_unknown> is given. Defaults of fields that
+are not set are not written; Mesos writes those that are declared.
+
+Numbers, booleans, strings and lists in a message are taken as C<encode> takes them, with the same errors.
 
 =head1 FUNCTIONS
 
 =head2 from_message
 
-    my $plain = Mesos::Message::JSON::from_message($class, $message, $path);
+    my $plain = Mesos::Message::JSON::from_message($class, $message, $path, %options);
 
-A structure of hashes, arrays, strings (of characters), numbers, and references to 1 and 0 for booleans. C<$path> stands at the
-beginning of error texts. Dies if a nested message is not a hash.
+A structure of hashes, arrays, strings (of characters), numbers, and references to 1 and 0 for booleans, for another JSON module.
+Strings that are no UTF-8 are taken for Latin-1. C<$path> stands at the beginning of error texts. The option is C<v0>.
+
+=head2 text_of
+
+    my $json = Mesos::Message::JSON::text_of($class, $message, $path, %options);
+
+The JSON, as bytes, with sorted names.
 
 =head2 to_message
 
-    my $message = Mesos::Message::JSON::to_message($class, $plain, $path);
+    my $message = Mesos::Message::JSON::to_message($class, $plain, $path, %options);
 
-The reverse: an object of C<$class>, its strings as UTF-8 bytes. Dies if a value is not what its field holds; the text starts with the
-path of the value.
+The reverse of C<from_message>: an object of C<$class>, its strings as UTF-8 bytes. Dies if a value is not what its field holds; the
+text starts with the path of the value. Options are those of L<Mesos::Message/decode_json>.
+
+=head2 of_text
+
+    my $message = Mesos::Message::JSON::of_text($class, $json, %options);
+
+The reverse of C<text_of>.
+
+=head2 is_array
+
+    my $is_array = Mesos::Message::JSON::is_array($value, $scalar);
+
+Whether the value of a field (of scalars, or of messages) is taken as a list.
+
+=head2 too_deep
+
+    Mesos::Message::JSON::too_deep($path);
+
+Dies, saying that messages are nested more than 100 deep.
+
+=head2 is_map, entries
+
+    my $entries = Mesos::Message::JSON::entries($type, $value) if Mesos::Message::JSON::is_map($type, $name);
+
+Whether the field of this type and name is a map; the list of entries that its value stands for.
 
 =cut

@@ -3,7 +3,11 @@ use 5.10.1;
 use strict;
 use warnings;
 no warnings 'recursion';
+use Carp ();
+use Mesos::Message::JSON ();
 use Scalar::Util qw(reftype);
+
+$Carp::Internal{ +__PACKAGE__ } = 1;
 
 # Descriptor numbers of labels and types.
 use constant { REPEATED => 3, DOUBLE => 1, FLOAT => 2, BOOL => 8, STRING => 9, BYTES => 12 };
@@ -11,13 +15,11 @@ use constant { MESSAGE => 1 };
 
 my $INDENT = '  ';
 
-# Deeper than any message may be: a circle.
-my $MAX_DEPTH = 100;
-
-# The fields of a message as lines. Shows whatever there is, also what cannot be encoded.
+# The fields of a message as lines. Shows whatever there is, also what cannot be encoded, but circles.
 sub from_message {
-    my ($class, $message, $depth) = @_;
+    my ($class, $message, $depth, $path) = @_;
     $depth ||= 0;
+    $path = $class unless defined $path;
     my $text = '';
     my %known;
     for my $field (@{ $class->_pb_fields_list }) {
@@ -25,24 +27,26 @@ sub from_message {
         $known{$name} = 1;
         my $value = $message->{$name};
         next unless defined $value;
-        my @values = (reftype($value) || '') eq 'ARRAY' ? @$value : $value;
+        my $scalar = $type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE;
+        $value = Mesos::Message::JSON::entries($type, $value) if $label == REPEATED && Mesos::Message::JSON::is_map($type, $name);
+        my @values = Mesos::Message::JSON::is_array($value, $scalar) ? @$value : $value;
         @values = $values[-1] if $label != REPEATED && @values;
-        $text .= _field($type, $name, $_, $depth) for @values;
+        $text .= _field($type, $name, $_, $depth, "$path.$name") for @values;
     }
     $text .= $INDENT x $depth . '# not a field: ' . _quoted($_) . "\n" for sort grep { !$known{$_} } keys %$message;
     return $text;
 }
 
 sub _field {
-    my ($type, $name, $value, $depth) = @_;
+    my ($type, $name, $value, $depth, $path) = @_;
     my $margin = $INDENT x $depth;
     return "$margin$name: # undefined\n" unless defined $value;
     if ($type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE) {
         return "$margin$name: " . _scalar($type, $value) . "\n";
     }
     return "$margin$name: # not a message: " . _quoted($value) . "\n" if (reftype($value) || '') ne 'HASH';
-    return "$margin$name { # deeper than $MAX_DEPTH messages, or in a circle\n$margin}\n" if $depth >= $MAX_DEPTH;
-    my $inside = from_message($type, $value, $depth + 1);
+    Mesos::Message::JSON::too_deep($path) if $depth + 1 >= Mesos::Message::JSON::MAX_DEPTH;
+    my $inside = from_message($type, $value, $depth + 1, $path);
     return $inside eq '' ? "$margin$name {}\n" : "$margin$name {\n$inside$margin}\n";
 }
 
@@ -110,6 +114,7 @@ are no fields, undefined elements, values that are no messages.
 
     my $text = Mesos::Message::Text::from_message($class, $message);
 
-The lines for a hash as a message of the class. Does not check that it could be encoded.
+The lines for a hash as a message of the class. Does not check that it could be encoded, but dies of messages that are nested more than
+100 deep, or in a circle.
 
 =cut

@@ -52,7 +52,8 @@ sub message {
         my $value = sub { $self->_value($type, %options, depth => $depth + 1) };
         if ($label == 3) {
             $message{$name} = [ map { $value->() } 1 .. $self->below(4) ];
-            $message{$name} = $message{$name}[0] if $options{shapes} && @{ $message{$name} } && $self->below(5) == 0;
+            # A hash in a map's place is the map, not an entry.
+            $message{$name} = $message{$name}[0] if $type !~ /Entry\z/ && $options{shapes} && @{ $message{$name} } && $self->below(5) == 0;
         }
         else {
             $message{$name} = $value->();
