@@ -76,6 +76,79 @@ each_dispatcher(sub {
         is_deeply [$dispatcher->wait(30)], [];
     };
 
+    subtest 'a wait in a callback of another' => sub {
+        my $dispatcher = dispatcher($name);
+        # AnyEvent has no nested blocking waits.
+        return plan skip_all => 'not with AnyEvent' if $name =~ /AnyEvent|Interrupt/;
+        my @got;
+        $dispatcher->set_cb(sub {
+            my ($event) = $dispatcher->recv;
+            push @got, $event;
+            $dispatcher->wait(30) if $event =~ /outer/;
+            $dispatcher->interrupt_wait if $event eq 'stop';
+            return;
+        });
+        # The alarm's handler dies where the outer wait does not end.
+        local $SIG{ALRM} = sub { die "still waiting\n" };
+        for my $way (qw(serve wait)) {
+            @got = ();
+            $dispatcher->send($_) for 'outer', 'another outer', 'stop';
+            alarm 20;
+            ok eval { $dispatcher->$way; 1 }, "interrupt_wait in the innermost ends $way" or diag $@;
+            alarm 0;
+            is_deeply \@got, ['outer', 'another outer', 'stop'];
+        }
+        # What the inner wait leaves behind: the outer one can still be ended by a signal.
+        $dispatcher->set_cb(sub { $dispatcher->recv; $dispatcher->wait(0.001); Time::HiRes::ualarm(200_000); return });
+        local $SIG{ALRM} = sub { $dispatcher->interrupt_wait };
+        local $SIG{VTALRM} = sub { die "still waiting\n" };
+        my $guard = fork // die $!;
+        if (!$guard) { my $parent = getppid; select undef, undef, undef, 20; kill VTALRM => $parent; POSIX::_exit(0) }
+        $dispatcher->send('outer');
+        ok eval { $dispatcher->serve; 1 }, 'a signal ends the outer one after the inner one' or diag $@;
+        kill KILL => $guard;
+        waitpid $guard, 0;
+        $dispatcher->set_cb(sub { });
+    };
+
+    subtest 'a child that comes back from a callback' => sub {
+        for my $way (qw(serve wait)) {
+            for my $dies (0, 1) {
+                my $dispatcher = dispatcher($name);
+                pipe my $read, my $write or die $!;
+                my ($parent, $child) = $$;
+                $dispatcher->set_cb(sub {
+                    $dispatcher->recv;
+                    $child = fork // die $!;
+                    die "in the child\n" if $dies && !$child;
+                    $dispatcher->interrupt_wait if $child;
+                    return;
+                });
+                $dispatcher->interrupt->block if $name eq 'Interrupt';
+                $dispatcher->send('e');
+                local $SIG{__WARN__} = sub { };
+                my $ended = eval { $dispatcher->$way; 1 } ? 'returned' : $@;
+                if ($$ != $parent) {
+                    my $again = eval { $dispatcher->$way; 1 } ? 'returned' : $@;
+                    syswrite $write, "$ended$again";
+                    POSIX::_exit(0);
+                }
+                close $write;
+                my $bits = '';
+                vec($bits, fileno $read, 1) = 1;
+                my $said = select($bits, undef, undef, 20) ? join '', readline $read : 'nothing';
+                kill KILL => $child;
+                waitpid $child, 0;
+                my $refused = qr/Mesos::Dispatcher::$name: the loop cannot run here: .* at \Q${\__FILE__}\E line \d+\.\n/;
+                like $said, $dies ? qr/\A(?:in the child\n|$refused)$refused\z/ : qr/\A$refused$refused\z/,
+                    "$way, " . ($dies ? 'with an exception' : 'normally');
+                is $ended, 'returned', 'the parent goes on';
+                $dispatcher->interrupt->unblock if $name eq 'Interrupt';
+                $dispatcher->set_cb(sub { });
+            }
+        }
+    };
+
     subtest 'an exception of the callback' => sub {
         my $dispatcher = dispatcher($name);
         my (@got, @warnings);
@@ -232,6 +305,14 @@ subtest 'descriptor' => sub {
     close $dispatcher->fh;
     $dispatcher->send('e');
     is $readable->(), 1, 'closing the handle leaves the descriptor alone';
+};
+
+subtest 'without standard handles' => sub {
+    my $program = 'use warnings; close STDIN; close STDOUT; my $d = Mesos::Dispatcher::Pipe->new; open STDIN, "<", "/dev/null" or die;
+        open STDOUT, ">&", \*STDERR or die; print STDOUT join " ", "low", grep { $_ <= 2 } fileno $d->fh';
+    open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), '-e', 'open STDERR, ">&", \*STDOUT; exec @ARGV',
+        $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::Dispatcher::Pipe', '-e', $program or die $!;
+    is do { local $/; readline $out }, 'low', 'no warning, and their numbers are left alone';
 };
 
 # Mesos 1.07.1 died when the loop had stopped: it asked the dispatcher for the status of a driver.

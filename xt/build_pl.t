@@ -109,6 +109,13 @@ sub without {
     isnt $status, 0, '--libmesos without one: fails';
     like $said, qr{asked for \(--libmesos\).*mesos/mesos\.hpp}s, "with the compiler's words";
     ok !-e "$scratch/Build", 'no Build';
+    # Where it would be by itself, unless this machine has one.
+    if (!grep { -e "$_/mesos/mesos.hpp" } qw(/usr/include /usr/local/include)) {
+        ($status, $said) = build_pl({ PKG_CONFIG_LIBDIR => "$scratch/nowhere" }, '--libmesos');
+        isnt $status, 0, '--libmesos without headers anywhere: fails';
+        like $said, qr{cannot be used:\nno headers: mesos/mesos\.hpp is in none of /usr/include, .*pkg-config}, 'and says why';
+        ok !-e "$scratch/Build", 'no Build';
+    }
     ($status, $said) = build_pl({%nowhere});
     is $status, 0, 'not asked for: goes on';
     like $said, qr/^libmesos: not found, the native drivers only/m, 'and says so';

@@ -39,6 +39,11 @@ sub files_below {
     return \%files;
 }
 
+# As a Python environment has them: two ways to one folder.
+my $twice = tempdir(DIR => 'target', CLEANUP => 1);
+mkdir "$twice/lib" or die $!;
+symlink 'lib', "$twice/lib64" or die $!;
+
 # Made here, since `dist` writes into the current folder.
 my $had_manifest = -e 'MANIFEST';
 run_in($top, 'dist', $^X, 'Build', 'dist');

@@ -87,13 +87,13 @@ pub struct Launch {
 pub const OPERATION_LAUNCH: i32 = 1;
 pub const OPERATION_LAUNCH_GROUP: i32 = 6;
 
-/// Credential
+/// Credential. Its strings as bytes: an error about them must name the field, and must not quote.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Credential {
-    #[prost(string, optional, tag = "1")]
-    pub principal: Option<String>,
-    #[prost(string, optional, tag = "2")]
-    pub secret: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub principal: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub secret: Option<Vec<u8>>,
 }
 
 /// mesos.v1.scheduler

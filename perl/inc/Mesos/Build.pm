@@ -7,8 +7,10 @@ package Mesos::Build;
 use strict;
 use warnings;
 use parent 'Module::Build';
+use ExtUtils::Manifest ();
 use ExtUtils::ParseXS ();
 use File::Copy ();
+use File::Find ();
 use File::Path ();
 use File::Spec;
 use Module::Metadata ();
@@ -134,6 +136,30 @@ sub _compile_c {
 
 # --- the distribution ------------------------------------------------------------------------------------------------
 
+# ExtUtils::Manifest's own goes through everything, along symbolic links too, and dies where two lead to one folder, as those of a
+# Python environment below target/ do. What MANIFEST.SKIP leaves out need not be looked at.
+sub _files {
+    my $skips = ExtUtils::Manifest::maniskip();
+    my %found;
+    my $look = sub {
+        (my $name = $File::Find::name) =~ s{^\./}{};
+        return if $name eq '.';
+        if (-d $name) { $File::Find::prune = 1 if $skips->("$name/") }
+        else          { $found{$name} = '' }
+    };
+    File::Find::find({ no_chdir => 1, wanted => $look }, '.');
+    return \%found;
+}
+
+sub _with_our_files {
+    my ($self, $action) = @_;
+    no warnings 'redefine';
+    local *ExtUtils::Manifest::manifind = \&_files;
+    return $self->$action;
+}
+
+sub ACTION_manifest { $_[0]->_with_our_files('SUPER::ACTION_manifest') }
+
 # MANIFEST is not kept in the repository: MANIFEST.SKIP says what belongs to the distribution.
 sub ACTION_distdir {
     my ($self) = @_;
@@ -144,7 +170,7 @@ sub ACTION_distdir {
 sub ACTION_distcheck {
     my ($self) = @_;
     $self->depends_on('manifest');
-    $self->SUPER::ACTION_distcheck;
+    $self->_with_our_files('SUPER::ACTION_distcheck');
 }
 
 # --- cleaning --------------------------------------------------------------------------------------------------------

@@ -63,12 +63,29 @@ sub call {
     return @result;
 }
 
+# Whatever a callback was doing when it forked: in the child its loop must not go on, also where the loop catches what it died of.
+sub Mesos::Dispatcher::_Turn::DESTROY { local ($@, $!, $?); ${ $_[0] }->_is_in_child }
+
+# Nothing comes to a child of the process that made this: whatever waits here ends, with an error.
+sub _is_in_child {
+    my ($self) = @_;
+    return 0 if $self->{_pid} == $$;
+    _after_fork();
+    $self->unwatch;
+    $self->interrupt_wait;
+    return 1;
+}
+
+sub _not_in_child {
+    my ($self) = @_;
+    return unless $self->_is_in_child;
+    croak ref($self) . ': the loop cannot run here: this process was forked from the one that made the dispatcher';
+}
+
 sub ready {
     my ($self) = @_;
-    if ($self->{_pid} != $$) {
-        _after_fork();
-        return $self->unwatch;
-    }
+    return if $self->_is_in_child;
+    my $turn = bless \(my $of = $self), 'Mesos::Dispatcher::_Turn';
     my $channel = $self->{channel};
     my $taken = $channel->_waiting;
     return unless defined $taken;
@@ -87,7 +104,8 @@ sub ready {
 
 sub wait {
     my ($self, $time) = @_;
-    my $wait = {};
+    $self->_not_in_child;
+    my $wait = {outer => $self->{_wait}};
     local $self->{_wait} = $wait;
     if ($time) {
         no warnings 'numeric';
@@ -97,34 +115,39 @@ sub wait {
         $self->run_until($wait);
     }
     die $wait->{exception}[0] if $wait->{exception};
+    $self->_not_in_child;
     return @{ $wait->{result} || [] };
 }
 
 # While the code returns true: asked again here, since a signal handler may stop the driver before there is a wait to be ended.
 sub serve {
     my ($self, $goes_on) = @_;
-    my $wait = {serve => 1};
+    $self->_not_in_child;
+    my $wait = {serve => 1, outer => $self->{_wait}};
     local $self->{_wait} = $wait;
     $self->run_until($wait) if !$goes_on || $goes_on->();
     die $wait->{exception}[0] if $wait->{exception};
+    $self->_not_in_child;
     return;
 }
 
-# Ends the running wait or serve, which throws the exception when the loop has returned; loops that catch exceptions never see it.
-# False if nothing of ours waits.
+# Ends the running wait or serve, which throws the exception when the loop has returned; loops that catch exceptions never see it. The
+# waits around it go on: whoever began this one may catch the exception. False if nothing of ours waits.
 sub _throw_from_wait {
     my ($self, $error) = @_;
     my $wait = $self->{_wait} or return 0;
     $wait->{exception} ||= [$error];
-    $self->interrupt_wait;
+    $self->{_ended}++;
+    $self->_finish($wait);
     return 1;
 }
 
-# stop and abort of a driver: no further event of this batch, and a wait that has none yet ends without one.
+# stop and abort of a driver: no further event of this batch, and waits that have none yet end without one: also those in whose
+# callbacks the innermost began.
 sub interrupt_wait {
     my ($self) = @_;
     $self->{_ended}++;
-    $self->_finish($self->{_wait}) if $self->{_wait};
+    for (my $wait = $self->{_wait}; $wait; $wait = $wait->{outer}) { $self->_finish($wait) }
     return;
 }
 
@@ -239,7 +262,7 @@ Calls the callback and returns what it returned.
 
 Runs the event loop until the callback was called for one event, and returns what it returned. With a number of seconds, which
 may have a fraction, an empty list after that time. Without a time, or with 0, it waits as long as it takes. If
-a driver is stopped or aborted meanwhile, it returns an empty list at once.
+a driver is stopped or aborted meanwhile, it returns an empty list at once. Dies in a forked child: see L</FORK>.
 
 =head2 serve
 
@@ -249,7 +272,7 @@ a driver is stopped or aborted meanwhile, it returns an empty list at once.
 Runs the event loop, and calls the callback for each event, until C<interrupt_wait> is called. Returns nothing.
 
 With a code reference it only begins if that returns true. A signal handler that calls C<interrupt_wait> later ends it, while one that
-did so before would not.
+did so before would not. Dies in a forked child: see L</FORK>.
 
 =head1 WRITING A DISPATCHER
 
@@ -279,7 +302,27 @@ Removes the watchers from the loop. Called when the dispatcher goes away, and in
 
     $dispatcher->interrupt_wait;
 
-Ends the running batch, makes a running C<wait> return an empty list, and a running C<serve> return. The drivers call it when they
-are stopped or aborted. It may be called from a signal handler.
+Ends the running batch, makes each running C<wait> return an empty list, and each running C<serve> return, also those in whose
+callbacks others run. The drivers call it when they are stopped or aborted. It may be called from a handler in C<%SIG>; see
+L</SIGNALS>.
+
+=head1 FORK
+
+A dispatcher serves the process that made it. In a child C<wait> and C<serve>, and so C<run>, C<run_once> and C<join> of a driver, die
+with C<the loop cannot run here>. A child that is forked in a callback and comes back from it, normally or by an exception, dies in
+the same way, out of the C<run> that it shares with its parent, unless the loop let the exception out before.
+
+What remains: a child that is forked elsewhere (in a signal handler, or by another watcher of the same loop) and goes back into the
+loop may stay there until the next event. A loop that the program itself runs goes on in the child, without our watchers. And a
+child that never touches anything of this module holds the parent's connections: if the parent is killed, the master learns of
+it only when that child has ended, too. All descriptors are close-on-exec, so C<system> and C<exec> are safe. End other children
+with C<POSIX::_exit>, or let them call C<exec>; fork those that live long before the first driver is made.
+
+=head1 SIGNALS
+
+Perl's usual handlers in C<%SIG> run between two operations: they may call everything. Handlers that interrupt the middle of an
+operation (C<PERL_SIGNALS=unsafe>, or C<POSIX::sigaction> without C<safe>, which is its default) must call nothing of this module: what
+was interrupted may hold a lock that the call would wait for, for ever. Let them set a variable, which a timer of the
+loop looks at, or ask C<POSIX::sigaction> for C<< $action->safe(1) >>.
 
 =cut

@@ -81,13 +81,16 @@ sub _make_up_for {
     my ($self, $event, $error, $task) = @_;
     return '' unless $event eq 'launchTask';
     return 'The task has had an update before: no other is sent.' if $self->{_handled}{ $task->{task_id}{value} };
-    my $sent = eval {
+    my $send = sub {
         my ($message) = "$error" =~ /\A\s*(.*)/;
-        $self->_xs_send_status_update({
-            task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message,
-        }) == Mesos::Status::DRIVER_RUNNING();
+        my $status = eval {
+            $self->_xs_send_status_update({
+                task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message,
+            });
+        };
+        $self->_tell("  TASK_FAILED could not be sent.\n") if !defined $status || $status != Mesos::Status::DRIVER_RUNNING();
     };
-    return $sent ? 'TASK_FAILED is sent for the task.' : 'TASK_FAILED could not be sent for the task.';
+    return ('TASK_FAILED is sent for the task.', $send);
 }
 
 # To the sandbox, where whoever looks for the reason looks first.

@@ -132,9 +132,12 @@ fn authorization(credential: &[u8]) -> Result<Secret, DriverError> {
     };
     // The decoder's error is left out: it might quote.
     let credential = Credential::decode(credential).map_err(|_| wrong("not an encoded Credential"))?;
-    let principal = credential.principal.filter(|p| !p.is_empty());
-    let principal = principal.ok_or_else(|| wrong("Credential.principal is missing"))?;
-    let secret = credential.secret.unwrap_or_default();
+    let text = |value: Option<Vec<u8>>, problem: &str| String::from_utf8(value.unwrap_or_default()).map_err(|_| wrong(problem));
+    let principal = text(credential.principal, "Credential.principal: expected UTF-8, got other bytes")?;
+    let secret = text(credential.secret, "Credential.secret: expected UTF-8, got other bytes")?;
+    if principal.is_empty() {
+        return Err(wrong("Credential.principal is missing"));
+    }
     if principal.contains(':') || secret.contains(':') {
         return Err(wrong(
             "neither principal nor secret may contain ':', masters cannot take it apart",
@@ -280,5 +283,17 @@ mod tests {
             let error = with(principal, secret).expect_err("refused").to_string();
             assert!(error.starts_with("credential: ") && !error.contains("hu"), "{error}");
         }
+        for (bytes, field) in [
+            (&b"\n\x02\xfcb\x12\x01s"[..], "principal"),
+            (b"\n\x01p\x12\x02\xfcb", "secret"),
+        ] {
+            let error = authorization(bytes).expect_err("not UTF-8").to_string();
+            assert_eq!(
+                error,
+                format!("credential: Credential.{field}: expected UTF-8, got other bytes")
+            );
+        }
+        let error = authorization(b"\n\x05p").expect_err("truncated").to_string();
+        assert_eq!(error, "credential: not an encoded Credential");
     }
 }

@@ -35,12 +35,15 @@ sub run_until {
     my ($read, $write) = @{ $self->_wake };
     my $expired;
     $wait->{finish} = sub { syswrite $write, "\0" };
-    $loop->watch_io(handle => $read, on_read_ready => sub { sysread $read, my $bytes, 64 });
+    # A wait in a callback of another's shares its watcher, which must outlive it.
+    my $watches = !$self->{_watches_wake};
+    local $self->{_watches_wake} = 1;
+    $loop->watch_io(handle => $read, on_read_ready => sub { sysread $read, my $bytes, 64 }) if $watches;
     my $timer = defined $seconds ? $loop->watch_time(after => $seconds, code => sub { $expired = 1 }) : undef;
     # The watchers must not outlive a wait that an exception ends.
-    my $ok = eval { $loop->loop_once until $wait->{done} || $expired; 1 };
+    my $ok = eval { $loop->loop_once until $wait->{done} || $expired || $self->_is_in_child; 1 };
     my $error = $@;
-    $loop->unwatch_io(handle => $read, on_read_ready => 1);
+    $loop->unwatch_io(handle => $read, on_read_ready => 1) if $watches;
     $loop->unwatch_time($timer) if defined $timer && !$expired;
     die $error unless $ok;
     return;

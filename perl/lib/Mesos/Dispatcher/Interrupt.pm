@@ -15,6 +15,14 @@ has interrupt => (is => 'ro', init_arg => undef, builder => '_build_interrupt');
 my %live;
 END { $_ && $_->_xs_free for values %live }
 
+# In a new thread Async::Interrupt takes its copies for its own, and perl crashes when they go.
+sub CLONE {
+    return unless grep { defined } values %live;
+    warn "Mesos::Dispatcher::Interrupt: a thread was created while one exists; Async::Interrupt does not work with threads, "
+        . "and perl may crash: take another dispatcher\n";
+    return;
+}
+
 sub _build_interrupt {
     my ($self) = @_;
     weaken $self;
@@ -89,6 +97,9 @@ call, or in an event loop written in C, there are no operations, and events wait
 
 An exception in a callback goes to C<$Async::Interrupt::DIED>, which warns by default; one in C<wait> goes out of C<wait>.
 C<wait> uses L<AnyEvent>.
+
+Perl's threads cannot be used beside this dispatcher: Async::Interrupt crashes when a thread that was created while one exists ends, as
+it does without this module. Each such thread says so in a warning; take another dispatcher there.
 
 =head1 ATTRIBUTES
 

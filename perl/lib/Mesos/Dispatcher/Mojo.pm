@@ -23,7 +23,7 @@ sub run_until {
     push @timers, $reactor->timer($seconds => sub { $expired = 1 }) if defined $seconds;
     # A tick ends with a watcher or a timer: what ends the wait outside of both (a signal handler) needs one.
     $wait->{finish} = sub { push @timers, $reactor->timer(0 => sub { }) };
-    $reactor->one_tick until $wait->{done} || $expired;
+    $reactor->one_tick until $wait->{done} || $expired || $self->_is_in_child;
     $reactor->remove($_) for @timers;
     return;
 }

@@ -54,7 +54,7 @@ sub run_until {
     local $self->{_errors} = [];
     $wait->{finish} = sub { $poe_kernel->post($id, 'wake') };
     my $alarm = defined $seconds ? $poe_kernel->call($id, 'arm', $seconds, \$expired) : undef;
-    until ($wait->{done} || $expired || @{ $self->{_errors} }) {
+    until ($wait->{done} || $expired || @{ $self->{_errors} } || $self->_is_in_child) {
         last unless $poe_kernel->run_one_timeslice;
     }
     $poe_kernel->call($id, 'disarm', $alarm) if defined $alarm && !$expired;

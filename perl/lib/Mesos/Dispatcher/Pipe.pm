@@ -14,8 +14,14 @@ has fh => (is => 'lazy', init_arg => undef, clearer => '_close_fh');
 
 sub _build_fh {
     my ($self) = @_;
-    open my $fh, '<&', $self->fd or croak "cannot duplicate the dispatcher's descriptor: $!";
-    return $fh;
+    # A program without a STDIN or STDOUT may open it again: their numbers are not for us. (Perl warns of such a reuse.)
+    no warnings 'io';
+    my @standard;
+    while (1) {
+        open my $fh, '<&', $self->fd or croak "cannot duplicate the dispatcher's descriptor: $!";
+        return $fh if fileno $fh > 2;
+        push @standard, $fh;
+    }
 }
 
 sub read_pipe { $_[0]->channel->size ? 1 : -1 }

@@ -103,7 +103,8 @@ sub _tell { warn $_[1] }
 sub _callback_died {
     my ($self, $event, $error, @args) = @_;
     my $mode = $self->on_exception;
-    my $outcome = $self->_make_up_for($event, $error, @args);
+    # What makes up for it is sent after it was told: the answer may end this process.
+    my ($outcome, $send) = $self->_make_up_for($event, $error, @args);
     my $what = eval {"$error"};
     $what = ref $error unless defined $what;
     $what =~ s/\.?\s*\z//;
@@ -113,6 +114,7 @@ sub _callback_died {
     my $dispatcher = $self->dispatcher;
     if (ref $mode) {
         $self->_tell($text) if $self->_tells_always;
+        $send->() if $send;
         return 1 if eval { $mode->($self, $event, $error); 1 };
         my $second = $@;
         return 1 if $dispatcher->_throw_from_wait($second);
@@ -120,6 +122,7 @@ sub _callback_died {
     }
     my $leaves = ($mode || '') eq 'die' && $dispatcher->_throw_from_wait($error);
     $self->_tell($text) if !$leaves || $self->_tells_always;
+    $send->() if $send;
     return $leaves || ($mode || '') eq 'warn';
 }
 
