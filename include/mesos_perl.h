@@ -23,6 +23,11 @@
 #define MESOS_DECODE_ENUM_NAMES 2
 
 /*
+ An option of `mesos_decoder_options`: map fields are `MesosTokenMap`.
+ */
+#define MESOS_DECODE_MAPS 8
+
+/*
  The `field` of the outermost message.
  */
 #define MESOS_NO_FIELD 4294967295
@@ -179,6 +184,10 @@ enum MesosPerlOp
    The tape ends here.
    */
   MESOS_PERL_UNKNOWN = 13,
+  /*
+   The entries of a map field begin that was given as a hash: messages, whose first token is their key. Ended as a list is.
+   */
+  MESOS_PERL_MAP = 14,
 };
 #ifndef __cplusplus
 typedef uint32_t MesosPerlOp;
@@ -224,6 +233,14 @@ enum MesosTokenOp
    `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know.
    */
   MESOS_TOKEN_ENUM = 8,
+  /*
+   A map field begins: `count` messages of its entries' class follow, each with key 0, and both a key and a value.
+   */
+  MESOS_TOKEN_MAP = 9,
+  /*
+   Ends a map; it is the innermost. Its `key` is the map field's once more.
+   */
+  MESOS_TOKEN_MAP_END = 10,
 };
 #ifndef __cplusplus
 typedef uint16_t MesosTokenOp;

@@ -315,6 +315,22 @@ enum_value(pTHX_ const MesosSchemaEnum *of, int64_t number)
     return newSViv((IV)number);
 }
 
+/* A hash of the entries of a map, each of which has a key and a value. */
+static HV *
+map_of(pTHX_ AV *entries)
+{
+    HV *const hash = newHV();
+    SSize_t i;
+    for (i = 0; i <= AvFILLp(entries); i++) {
+        /* Rust writes nothing else into a map. */
+        HV *const entry = (HV *)SvRV(AvARRAY(entries)[i]);
+        SV **const key = hv_fetchs(entry, "key", 0);
+        SV **const value = hv_fetchs(entry, "value", 0);
+        (void)hv_store_ent(hash, *key, SvREFCNT_inc_simple_NN(*value), 0);
+    }
+    return hash;
+}
+
 /* Makes the object that a tape describes. Nothing here can fail, or run Perl code. */
 static SV *
 replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char *bytes, const bool blessed)
@@ -334,6 +350,7 @@ replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char
             open = (SV *)hash;
             break;
         }
+        case MESOS_TOKEN_MAP:
         case MESOS_TOKEN_LIST: {
             AV *const list = newAV();
             if (token->count)
@@ -348,6 +365,15 @@ replay(pTHX_ MessageState *state, HV *stash, const MesosToken *token, const char
                 return result;
             open = around[--depth];
             break;
+        case MESOS_TOKEN_MAP_END: {
+            AV *const entries = (AV *)open;
+            HE *place;
+            open = around[--depth];
+            place = hv_fetch_ent((HV *)open, state->keys[token->key].name, 0, state->keys[token->key].hash);
+            SvRV_set(HeVAL(place), (SV *)map_of(aTHX_ entries));
+            SvREFCNT_dec((SV *)entries);
+            break;
+        }
         case MESOS_TOKEN_INT:
             PLACE(newSViv((IV)token->value));
             break;

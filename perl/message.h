@@ -1,5 +1,5 @@
 /* Mesos messages for XS code: blessed hashes from bytes, and bytes from hashes. Implementation: message.c, message_encode.c,
- * message_class.c. Include after perl.h.
+ * message_value.c, message_class.c. Include after perl.h.
  *
  * Errors are Perl exceptions, "... at FILE line N." of the code that called into our packages. They are thrown from C, after Rust
  * has returned: a caller must not hold anything that an exception would leak. */
@@ -28,9 +28,10 @@ SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN l
  * Runs Perl code where the value holds tied or overloaded things. */
 SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value);
 
-/* What an encoding or decoding does besides. The first two are Rust's own numbers. */
+/* What an encoding or decoding does besides. All but the last are Rust's own numbers. */
 #define MESSAGE_REJECT_UNKNOWN MESOS_DECODE_REJECT_UNKNOWN /* keys or fields that the class does not have are errors */
 #define MESSAGE_ENUM_NAMES MESOS_DECODE_ENUM_NAMES         /* enums by name: decoded so, and understood when encoded */
+#define MESSAGE_MAPS MESOS_DECODE_MAPS                     /* decode: map fields as hashes, not as lists of entries */
 #define MESSAGE_UNBLESSED 4                                /* decode: plain hashes, no objects */
 
 /* mesos_message_encode_sv with options. */

@@ -19,15 +19,33 @@ name_sv(pTHX_ MesosBytes name)
 
 /* --- the methods; XSANY says which class, or which field of all classes ---------------------------------------------------------- */
 
-/* The options of a call from argument `from` on: pairs of a name and a truth. `method` is for errors. */
+/* Whether map fields are to be hashes. `value` is what the option says: 'hash' or 'list', or a truth. */
+static bool
+maps_of(pTHX_ SV *value, const char *method)
+{
+    const char *text;
+    if (!SvTRUE(value))
+        return FALSE;
+    text = SvPV_nolen(value);
+    if (strEQ(text, "list"))
+        return FALSE;
+    if (strNE(text, "hash") && strNE(text, "1"))
+        mesos_message_croak(
+            aTHX_ sv_2mortal(newSVpvf("%s: option maps: expected 'hash' or 'list', got \"%" SVf "\"", method, SVfARG(value))));
+    return TRUE;
+}
+
+/* The options of a call from argument `from` on: pairs of a name and a value. `method` is for errors. */
 static uint32_t
 options_of(pTHX_ I32 ax, I32 from, I32 items, const char *method, uint32_t allowed)
 {
     static const struct {
         const char *name;
         uint32_t option;
-    } known[] = {
-        {"enum_names", MESSAGE_ENUM_NAMES}, {"reject_unknown", MESSAGE_REJECT_UNKNOWN}, {"unblessed", MESSAGE_UNBLESSED}};
+    } known[] = {{"enum_names", MESSAGE_ENUM_NAMES},
+                 {"maps", MESSAGE_MAPS},
+                 {"reject_unknown", MESSAGE_REJECT_UNKNOWN},
+                 {"unblessed", MESSAGE_UNBLESSED}};
     uint32_t options = 0;
     if ((items - from) % 2)
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%s: options are pairs of a name and a value", method)));
@@ -38,7 +56,7 @@ options_of(pTHX_ I32 ax, I32 from, I32 items, const char *method, uint32_t allow
             i++;
         if (i == sizeof known / sizeof *known)
             mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%s: there is no option \"%s\"", method, name)));
-        if (SvTRUE(ST(from + 1)))
+        if (known[i].option == MESSAGE_MAPS ? maps_of(aTHX_ ST(from + 1), method) : cBOOL(SvTRUE(ST(from + 1))))
             options |= known[i].option;
     }
     return options;
@@ -70,9 +88,10 @@ XS(mesos_xs_decode)
         stash = name_length == own.len && memEQ(name, own.data, name_length) ? NULL : gv_stashsv(ST(0), GV_ADD);
     }
     if (stash)
-        mesos_hold(aTHX_ (SV *)stash);
+        mesos_hold(aTHX_(SV *) stash);
     if (items > 2)
-        options = options_of(aTHX_ ax, 2, items, "decode", MESSAGE_ENUM_NAMES | MESSAGE_REJECT_UNKNOWN | MESSAGE_UNBLESSED);
+        options = options_of(aTHX_ ax, 2, items, "decode",
+                             MESSAGE_ENUM_NAMES | MESSAGE_MAPS | MESSAGE_REJECT_UNKNOWN | MESSAGE_UNBLESSED);
     input = ST(1);
     SvGETMAGIC(input);
     if (!SvOK(input))
@@ -201,7 +220,7 @@ XS(mesos_xs_accessor)
     /* What is stored or replaced may have a DESTROY or a FETCH that drops the message. */
     if (items > 1 || SvMAGICAL((SV *)hash)) {
         mesos_hold_arguments(aTHX_ ax, items);
-        mesos_hold(aTHX_ (SV *)hash);
+        mesos_hold(aTHX_(SV *) hash);
     }
     if (items == 1) {
         SV *value;

@@ -8,203 +8,12 @@
 #include "EXTERN.h"
 #include "perl.h"
 #include "XSUB.h"
-#include "message.h"
+#include "handles.h"
+#include "message_walk.h"
 
 /* Memory that is kept between encodings: tokens, and bytes of the arena. */
 #define KEEP_TOKENS 16384
 #define KEEP_ARENA 1048576
-
-#ifndef SvTRUE_nomg
-#define SvTRUE_nomg(sv) SvTRUE(sv)
-#endif
-
-typedef struct {
-    MessageState *state;
-    /* The hashes and arrays that we are in; those below `kept` hold a reference of ours. */
-    SV *open[2 * MESOS_MAX_DEPTH + 2];
-    int depth, kept;
-    int messages;
-    uint32_t options;
-} Walk;
-
-/* --- tokens -------------------------------------------------------------------------------------------------------------------- */
-
-static void
-grow_tape(pTHX_ MessageState *state)
-{
-    IV size = state->tape_size ? state->tape_size * 2 : 256;
-    Renew(state->tape, size, MesosPerlToken);
-    state->tape_size = size;
-}
-
-PERL_STATIC_INLINE void
-push_token(pTHX_ Walk *walk, uint32_t op, uint32_t field, uint64_t value, uint64_t length)
-{
-    MessageState *const state = walk->state;
-    MesosPerlToken *token;
-    if (state->tape_top == state->tape_size)
-        grow_tape(aTHX_ state);
-    token = state->tape + state->tape_top++;
-    token->op = op;
-    token->field = field;
-    token->value = value;
-    token->length = length;
-}
-
-#define PUSH(op, field, value, length) push_token(aTHX_ walk, (op), (field), (value), (length))
-
-/* A token with a copy of the bytes. */
-static void
-push_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char *bytes, STRLEN length)
-{
-    MessageState *state = walk->state;
-    IV start = state->arena_top;
-    if ((UV)length > (UV)(state->arena_size - start)) {
-        UV size = (UV)state->arena_size * 2;
-        if (size < (UV)start + length)
-            size = (UV)start + length + 4096;
-        Renew(state->arena, size, char);
-        state->arena_size = (IV)size;
-    }
-    Copy(bytes, state->arena + start, length, char);
-    state->arena_top += (IV)length;
-    PUSH(op, field, (uint64_t)start, length);
-}
-
-/* --- what a value is ----------------------------------------------------------------------------------------------------------- */
-
-/* Before Perl code runs: it must not free what we are in. */
-static void
-keep_open(pTHX_ Walk *walk)
-{
-    for (; walk->kept < walk->depth; walk->kept++)
-        sv_2mortal(SvREFCNT_inc_simple_NN(walk->open[walk->kept]));
-}
-
-/* The value behind get magic. */
-#define RESOLVE(sv)                                 \
-    STMT_START                                      \
-    {                                               \
-        if (SvGMAGICAL(sv)) {                       \
-            keep_open(aTHX_ walk);                  \
-            sv_2mortal(SvREFCNT_inc_simple_NN(sv)); \
-            mg_get(sv);                             \
-        }                                           \
-    }                                               \
-    STMT_END
-
-static SV *
-overloaded(pTHX_ Walk *walk, SV *sv, int method)
-{
-    SV *result;
-    keep_open(aTHX_ walk);
-    sv_2mortal(SvREFCNT_inc_simple_NN(sv));
-    result = amagic_call(sv, &PL_sv_undef, method, AMGf_noright | AMGf_unary);
-    return result && !SvROK(result) ? result : NULL;
-}
-
-/* Ends the tape with what `sv` is, in words. Always false. */
-static bool
-push_wrong(pTHX_ Walk *walk, uint32_t field, SV *sv)
-{
-    if (!SvOK(sv)) {
-        push_bytes(aTHX_ walk, MESOS_PERL_WRONG, field, STR_WITH_LEN("undef"));
-    } else if (!SvROK(sv)) {
-        STRLEN length;
-        const char *text = SvPV_nomg(sv, length);
-        /* Bytes in the place of a message: Rust quotes them. */
-        push_bytes(aTHX_ walk, MESOS_PERL_BYTES, field, text, length);
-    } else {
-        /* Not sv_isobject, which would fetch a tied value again. */
-        SV *description = SvOBJECT(SvRV(sv)) ? newSVpvf("an object of class %s", sv_reftype(SvRV(sv), TRUE))
-                                          : newSVpvf("a reference to %s", sv_reftype(SvRV(sv), FALSE));
-        sv_2mortal(description);
-        push_bytes(aTHX_ walk, MESOS_PERL_WRONG, field, SvPVX(description), SvCUR(description));
-    }
-    return FALSE;
-}
-
-/* --- values -------------------------------------------------------------------------------------------------------------------- */
-
-static bool
-push_string(pTHX_ Walk *walk, uint32_t field, SV *sv)
-{
-    STRLEN length;
-    const char *text;
-    if (SvROK(sv)) {
-        SV *string = SvAMAGIC(sv) ? overloaded(aTHX_ walk, sv, string_amg) : NULL;
-        if (!string)
-            return push_wrong(aTHX_ walk, field, sv);
-        sv = string;
-    }
-    /* The internal bytes: UTF-8 where Perl has characters, else the bytes as they are. */
-    text = SvPV_nomg(sv, length);
-    push_bytes(aTHX_ walk, MESOS_PERL_BYTES, field, text, length);
-    return TRUE;
-}
-
-/* Whether this is the name of a value of the enum field; then also its number. */
-static bool
-enum_number(const MesosSchema *schema, uint32_t field, const char *name, STRLEN length, int32_t *number)
-{
-    const MesosSchemaEnum *of;
-    size_t i;
-    if (schema->fields[field].kind != MESOS_KIND_ENUM)
-        return FALSE;
-    of = schema->enums + schema->fields[field].of;
-    for (i = 0; i < of->value_count; i++) {
-        if (of->values[i].name.len == length && memEQ(of->values[i].name.data, name, length)) {
-            *number = of->values[i].number;
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-static bool
-push_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
-{
-    if (SvROK(sv)) {
-        SV *number = SvAMAGIC(sv) ? overloaded(aTHX_ walk, sv, numer_amg) : NULL;
-        if (!number)
-            return push_wrong(aTHX_ walk, field, sv);
-        sv = number;
-    }
-    if (SvIOK(sv) || (!SvPOKp(sv) && !SvNOKp(sv) && SvIOKp(sv))) {
-        if (SvIsUV(sv))
-            PUSH(MESOS_PERL_UINT, field, (uint64_t)SvUVX(sv), 0);
-        else
-            PUSH(MESOS_PERL_INT, field, (uint64_t)SvIVX(sv), 0);
-    } else if (SvNOK(sv) || (!SvPOKp(sv) && SvNOKp(sv))) {
-        double value = (double)SvNVX(sv);
-        uint64_t bits;
-        Copy(&value, &bits, 1, double);
-        PUSH(MESOS_PERL_DOUBLE, field, bits, 0);
-    } else {
-        STRLEN length;
-        const char *text = SvPV_nomg(sv, length);
-        int32_t number;
-        if (walk->options & MESSAGE_ENUM_NAMES && enum_number(walk->state->schema, field, text, length, &number))
-            PUSH(MESOS_PERL_INT, field, (uint64_t)(int64_t)number, 0);
-        else
-            push_bytes(aTHX_ walk, MESOS_PERL_TEXT, field, text, length);
-    }
-    return TRUE;
-}
-
-static bool
-push_truth(pTHX_ Walk *walk, uint32_t field, SV *sv)
-{
-    bool truth;
-    if (SvROK(sv) && SvAMAGIC(sv)) {
-        keep_open(aTHX_ walk);
-        sv_2mortal(SvREFCNT_inc_simple_NN(sv));
-    }
-    /* As Perl's own conditions see it, also where overloading returns an object. */
-    truth = SvTRUE_nomg(sv);
-    PUSH(MESOS_PERL_INT, field, truth, 0);
-    return TRUE;
-}
 
 /* The hash that `sv` refers to, or claims to by overloading; NULL if there is none. */
 static HV *
@@ -241,7 +50,7 @@ walk_value(pTHX_ Walk *walk, uint32_t index, SV *sv)
     case MESOS_KIND_MESSAGE: {
         HV *hash = hash_of(aTHX_ walk, sv);
         if (!hash)
-            return push_wrong(aTHX_ walk, index, sv);
+            return mesos_walk_wrong(aTHX_ walk, index, sv);
         if (walk->messages == MESOS_MAX_DEPTH) {
             PUSH(MESOS_PERL_TOO_DEEP, index, 0, 0);
             return FALSE;
@@ -251,11 +60,11 @@ walk_value(pTHX_ Walk *walk, uint32_t index, SV *sv)
     }
     case MESOS_KIND_STRING:
     case MESOS_KIND_BYTES:
-        return push_string(aTHX_ walk, index, sv);
+        return mesos_walk_string(aTHX_ walk, index, sv);
     case MESOS_KIND_BOOL:
-        return push_truth(aTHX_ walk, index, sv);
+        return mesos_walk_truth(aTHX_ walk, index, sv);
     default:
-        return push_number(aTHX_ walk, index, sv);
+        return mesos_walk_number(aTHX_ walk, index, sv);
     }
 }
 
@@ -275,25 +84,30 @@ leave(Walk *walk)
     walk->depth--;
 }
 
-/* undef among the items of a repeated field: the empty value, with a warning. */
+/* undef among the items of a repeated field, or as the value of a map's `key`: the empty value, with a warning. */
 static void
-push_undefined(pTHX_ Walk *walk, uint32_t index)
+push_undefined(pTHX_ Walk *walk, uint32_t index, SV *key)
 {
     const MessageState *const state = walk->state;
     const MesosSchemaField *const field = state->schema->fields + index;
-    const char *const name = SvPVX(state->keys[field->key].name);
+    SV *warning;
     dSP;
     keep_open(aTHX_ walk);
+    if (key)
+        warning = newSVpvf("undefined value of the key \"%" SVf "\" of a map is encoded as the empty value", SVfARG(key));
+    else
+        warning = newSVpvf("undefined element of the repeated field '%" SVf "' is encoded as the empty value",
+                           SVfARG(state->keys[field->key].name));
     ENTER;
     SAVETMPS;
     PUSHMARK(SP);
-    mXPUSHs(newSVpvf("undefined element of the repeated field '%s' is encoded as the empty value", name));
+    mXPUSHs(warning);
     PUTBACK;
     call_pv("Mesos::Message::_carp", G_VOID | G_DISCARD);
     FREETMPS;
     LEAVE;
     if (field->kind == MESOS_KIND_STRING || field->kind == MESOS_KIND_BYTES)
-        push_bytes(aTHX_ walk, MESOS_PERL_BYTES, index, "", 0);
+        mesos_walk_bytes(aTHX_ walk, MESOS_PERL_BYTES, index, "", 0);
     else
         PUSH(MESOS_PERL_INT, index, 0, 0);
 }
@@ -322,6 +136,29 @@ last_of(pTHX_ Walk *walk, AV *array)
     return av_len(array);
 }
 
+/* An item of a repeated field, or the value of a map's `key`. */
+static bool
+walk_item(pTHX_ Walk *walk, uint32_t index, SV *item, SV *key)
+{
+    const MesosSchemaField *const field = walk->state->schema->fields + index;
+    if (item && SvOK(item))
+        return walk_value(aTHX_ walk, index, item);
+    if (field->kind == MESOS_KIND_MESSAGE)
+        return mesos_walk_wrong(aTHX_ walk, index, &PL_sv_undef);
+    push_undefined(aTHX_ walk, index, key);
+    return TRUE;
+}
+
+static SV *
+last_item(pTHX_ Walk *walk, AV *array)
+{
+    const SSize_t last = last_of(aTHX_ walk, array);
+    SV *const item = last < 0 ? NULL : item_of(aTHX_ walk, array, last);
+    if (item)
+        RESOLVE(item);
+    return item;
+}
+
 static bool
 walk_list(pTHX_ Walk *walk, uint32_t index, AV *array)
 {
@@ -332,15 +169,95 @@ walk_list(pTHX_ Walk *walk, uint32_t index, AV *array)
         SV *item = item_of(aTHX_ walk, array, at);
         if (item)
             RESOLVE(item);
-        if (item && SvOK(item)) {
-            if (!walk_value(aTHX_ walk, index, item))
-                return FALSE;
-        } else if (walk->state->schema->fields[index].kind == MESOS_KIND_MESSAGE) {
-            return push_wrong(aTHX_ walk, index, &PL_sv_undef);
-        } else {
-            push_undefined(aTHX_ walk, index);
+        if (!walk_item(aTHX_ walk, index, item, NULL))
+            return FALSE;
+    }
+    PUSH(MESOS_PERL_END, index, 0, 0);
+    leave(walk);
+    return TRUE;
+}
+
+/* The keys of a hash in a new mortal array, whose elements are counted. */
+static AV *
+keys_of(pTHX_ Walk *walk, HV *hash)
+{
+    AV *const keys = (AV *)sv_2mortal((SV *)newAV());
+    HE *entry;
+    if (SvMAGICAL((SV *)hash)) {
+        /* A tied hash tells its keys by running Perl code. */
+        keep_open(aTHX_ walk);
+        mesos_hold(aTHX_(SV *) hash);
+        hv_iterinit(hash);
+        while ((entry = hv_iternext(hash)))
+            av_push(keys, newSVsv(hv_iterkeysv(entry)));
+    } else {
+        /* Not by hv_iternext: the user may be in the middle of an each. */
+        I32 bucket;
+        for (bucket = 0; HvARRAY(hash) && bucket <= (I32)HvMAX(hash); bucket++) {
+            for (entry = HvARRAY(hash)[bucket]; entry; entry = HeNEXT(entry)) {
+                if (HeVAL(entry) != &PL_sv_placeholder)
+                    av_push(keys, newSVhek(HeKEY_hek(entry)));
+            }
         }
     }
+    return keys;
+}
+
+/* The hash that a map field was given as; NULL if it is an entry, or none at all. */
+static HV *
+map_of(pTHX_ Walk *walk, const MesosSchemaField *field, SV *value)
+{
+    const MesosSchemaClass *of;
+    if (field->kind != MESOS_KIND_MESSAGE || !SvROK(value))
+        return NULL;
+    of = walk->state->schema->classes + field->of;
+    if (!of->map_entry)
+        return NULL;
+    if (SvOBJECT(SvRV(value)) && sv_derived_from(value, HvNAME(mesos_message_stash(aTHX_ walk->state, field->of))))
+        return NULL;
+    return hash_of(aTHX_ walk, value);
+}
+
+/* The entries of a map, by the alphabet of their keys: as the list of entries that the hash stands for. */
+static bool
+walk_map(pTHX_ Walk *walk, uint32_t index, HV *hash)
+{
+    const MesosSchemaField *const field = walk->state->schema->fields + index;
+    /* An entry's fields are its key and its value. */
+    const uint32_t key_field = walk->state->schema->classes[field->of].first_field;
+    const uint32_t value_field = key_field + 1;
+    AV *keys;
+    SSize_t at;
+    enter(walk, (SV *)hash);
+    keys = keys_of(aTHX_ walk, hash);
+    sortsv(AvARRAY(keys), (size_t)(av_len(keys) + 1), Perl_sv_cmp);
+    PUSH(MESOS_PERL_MAP, index, 0, 0);
+    if (walk->messages++ == MESOS_MAX_DEPTH) {
+        PUSH(MESOS_PERL_TOO_DEEP, index, 0, 0);
+        return FALSE;
+    }
+    for (at = 0; at <= av_len(keys); at++) {
+        SV *const key = AvARRAY(keys)[at];
+        HE *entry;
+        SV *value;
+        AV *array;
+        PUSH(MESOS_PERL_MESSAGE, index, 0, 0);
+        if (!walk_value(aTHX_ walk, key_field, key))
+            return FALSE;
+        if (SvMAGICAL((SV *)hash))
+            keep_open(aTHX_ walk);
+        entry = hv_fetch_ent(hash, key, 0, 0);
+        value = entry ? HeVAL(entry) : NULL;
+        if (value)
+            RESOLVE(value);
+        array = value ? array_of(aTHX_ walk->state->schema->fields + value_field, value) : NULL;
+        if (array)
+            value = last_item(aTHX_ walk, array);
+        if (!walk_item(aTHX_ walk, value_field, value, key))
+            return FALSE;
+        PUSH(MESOS_PERL_END, index, 0, 0);
+    }
+    walk->messages--;
     PUSH(MESOS_PERL_END, index, 0, 0);
     leave(walk);
     return TRUE;
@@ -386,35 +303,21 @@ is_field(const MessageState *state, const MesosSchemaClass *of, const char *name
 static bool
 push_unknown(pTHX_ Walk *walk, const MesosSchemaClass *of, HV *hash)
 {
-    HV *keys = hash;
+    AV *const keys = keys_of(aTHX_ walk, hash);
     SV *first = NULL;
     STRLEN length;
     const char *name;
-    I32 bucket;
-    HE *entry;
-    if (SvMAGICAL((SV *)hash)) {
-        /* A tied hash tells its keys by running Perl code. */
-        keep_open(aTHX_ walk);
-        keys = (HV *)sv_2mortal((SV *)newHV());
-        hv_iterinit(hash);
-        while ((entry = hv_iternext(hash)))
-            (void)hv_store_ent(keys, hv_iterkeysv(entry), newSV(0), 0);
-    }
-    /* Not by hv_iternext: the user may be in the middle of an each. */
-    for (bucket = 0; HvARRAY(keys) && bucket <= (I32)HvMAX(keys); bucket++) {
-        for (entry = HvARRAY(keys)[bucket]; entry; entry = HeNEXT(entry)) {
-            SV *key;
-            if (HeVAL(entry) == &PL_sv_placeholder || is_field(walk->state, of, HeKEY(entry), (STRLEN)HeKLEN(entry)))
-                continue;
-            key = newSVpvn_flags(HeKEY(entry), HeKLEN(entry), SVs_TEMP | (HeKUTF8(entry) ? SVf_UTF8 : 0));
-            if (!first || sv_cmp(key, first) < 0)
-                first = key;
-        }
+    SSize_t at;
+    for (at = 0; at <= av_len(keys); at++) {
+        SV *const key = AvARRAY(keys)[at];
+        name = SvPV(key, length);
+        if (!is_field(walk->state, of, name, length) && (!first || sv_cmp(key, first) < 0))
+            first = key;
     }
     if (!first)
         return TRUE;
     name = SvPV(first, length);
-    push_bytes(aTHX_ walk, MESOS_PERL_UNKNOWN, MESOS_NO_FIELD, name, length);
+    mesos_walk_bytes(aTHX_ walk, MESOS_PERL_UNKNOWN, MESOS_NO_FIELD, name, length);
     return FALSE;
 }
 
@@ -439,14 +342,16 @@ walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
                 return FALSE;
             continue;
         }
-        if (array) {
-            /* Several values for one: the last counts, as on the wire. */
-            SSize_t last = last_of(aTHX_ walk, array);
-            value = last < 0 ? NULL : item_of(aTHX_ walk, array, last);
-            if (value)
-                RESOLVE(value);
-        }
+        /* Several values for one: the last counts, as on the wire. */
+        if (array)
+            value = last_item(aTHX_ walk, array);
         if (value && SvOK(value)) {
+            HV *const map = field->label == MESOS_LABEL_REPEATED ? map_of(aTHX_ walk, field, value) : NULL;
+            if (map) {
+                if (!walk_map(aTHX_ walk, index, map))
+                    return FALSE;
+                continue;
+            }
             if (!walk_value(aTHX_ walk, index, value))
                 return FALSE;
         } else if (field->label == MESOS_LABEL_REQUIRED) {
@@ -474,9 +379,9 @@ walk_root(pTHX_ Walk *walk, uint32_t class_id, SV *value)
         if (!SvROK(value)) {
             SV *quoted = newSVpvf("\"%" SVf "\"", SVfARG(value));
             sv_2mortal(quoted);
-            push_bytes(aTHX_ walk, MESOS_PERL_WRONG, MESOS_NO_FIELD, SvPVX(quoted), SvCUR(quoted));
+            mesos_walk_bytes(aTHX_ walk, MESOS_PERL_WRONG, MESOS_NO_FIELD, SvPVX(quoted), SvCUR(quoted));
         } else {
-            push_wrong(aTHX_ walk, MESOS_NO_FIELD, value);
+            mesos_walk_wrong(aTHX_ walk, MESOS_NO_FIELD, value);
         }
         return;
     }

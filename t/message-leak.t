@@ -21,6 +21,10 @@ for my $class (qw(Mesos::TaskStatus Mesos::Offer Mesos::TaskInfo Mesos::Containe
     } "$class, there and back";
 }
 
+my %limits = (name => 'n', task_id => { value => 't' }, slave_id => { value => 's' }, limits => { map { ($_ => { value => 1 }) } qw(cpus mem) });
+no_leaks_ok { my $decoded = Mesos::TaskInfo->decode(Mesos::TaskInfo->encode(\%limits), maps => 'hash') } 'a map, there and back';
+no_leaks_ok { eval { Mesos::TaskInfo->encode({ %limits, limits => { cpus => 'x' } }) } } 'a refused map';
+
 no_leaks_ok { eval { Mesos::TaskInfo->decode("\x0a\x01x\x12\x02\x0a\x05") } } 'refused bytes';
 no_leaks_ok { eval { Mesos::TaskInfo->encode({ name => 'n', task_id => { value => 1 }, slave_id => {} }) } } 'a refused value';
 no_leaks_ok { eval { Mesos::TaskInfo->encode({ name => 'n', task_id => 'x' }) } } 'a value of a wrong shape';

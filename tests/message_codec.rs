@@ -5,7 +5,7 @@ mod message_support;
 use mesos_perl::message::decode::Decoder;
 use mesos_perl::message::encode::{check, write, Problem};
 use mesos_perl::message::schema::{self, Kind};
-use mesos_perl::message::tape::{MesosPerlOp, MesosPerlToken, MESOS_NO_FIELD};
+use mesos_perl::message::tape::{MesosPerlOp, MesosPerlToken, MesosTokenOp, MESOS_NO_FIELD};
 use mesos_perl::message::wire::WireError;
 use mesos_perl::message::{class, class_by_perl_name, ClassId, MAX_DEPTH};
 use mesos_perl::proto;
@@ -329,6 +329,19 @@ fn errors_name_the_path() {
         encode(class::TASK_INFO, tape, b"abc").unwrap_err(),
         "Mesos::TaskInfo.resources[1].scalar.value: expected a number, got \"abc\""
     );
+    let limits = field("Mesos::TaskInfo", "limits");
+    let tape = vec![
+        open(class::TASK_INFO),
+        token(MesosPerlMap, limits, 0, 0),
+        token(MesosPerlMessage, limits, 0, 0),
+        token(MesosPerlBytes, field("Mesos::TaskInfo::LimitsEntry", "key"), 0, 4),
+        token(MesosPerlMessage, field("Mesos::TaskInfo::LimitsEntry", "value"), 0, 0),
+        token(MesosPerlText, field("Mesos::Value::Scalar", "value"), 4, 1),
+    ];
+    assert_eq!(
+        encode(class::TASK_INFO, tape, b"cpusx").unwrap_err(),
+        "Mesos::TaskInfo.limits{cpus}.value: expected a number, got \"x\""
+    );
     let value = field("Mesos::TaskID", "value");
     let tape = vec![
         open(class::TASK_ID),
@@ -385,4 +398,36 @@ fn broken_tapes_are_refused() {
     }
     let mut out = [0; 1];
     assert!(write(&[open, token(MesosPerlBytes, value, 0, 1), end], b"x", &mut out).is_err());
+}
+
+/// Every map is closed as one, and each entry in it has a key and a value, however the bytes are ordered.
+#[test]
+fn maps_have_complete_entries() {
+    // Field 15, limits: an entry of nothing, one with a key, one with a value; once together, once around another field.
+    let entries: [&[u8]; 3] = [&[0x7a, 0], &[0x7a, 3, 0x0a, 1, b'k'], &[0x7a, 2, 0x12, 0]];
+    let together = entries.concat();
+    let scattered = [entries[0], entries[1], &[0x0a, 1, b'n'], entries[2]].concat();
+    let mut decoder = Decoder::default();
+    decoder.options.maps = true;
+    for bytes in [together, scattered] {
+        let tape = decoder.decode(class::TASK_INFO, &bytes).expect("a message");
+        let ops = |op: MesosTokenOp| tape.iter().filter(|token| token.op == op as u16).collect::<Vec<_>>();
+        let (opened, closed) = (ops(MesosTokenOp::MesosTokenMap), ops(MesosTokenOp::MesosTokenMapEnd));
+        assert_eq!((opened.len(), closed.len()), (1, 1));
+        assert_eq!(opened[0].count, 3);
+        assert_eq!(opened[0].key, closed[0].key);
+        let first = tape.iter().position(|token| token == opened[0]).expect("it is there");
+        // Each entry: its message, a string, and a message of the value.
+        for entry in tape[first + 1..].chunks(5).take(3) {
+            assert_eq!((entry[0].op, entry[0].count), (MesosTokenOp::MesosTokenMessage as u16, 2));
+            let mut inside = [entry[1].op, entry[2].op, entry[3].op];
+            inside.sort_unstable();
+            let expected = [
+                MesosTokenOp::MesosTokenMessage,
+                MesosTokenOp::MesosTokenEnd,
+                MesosTokenOp::MesosTokenBytes,
+            ];
+            assert_eq!(inside, expected.map(|op| op as u16));
+        }
+    }
 }

@@ -145,10 +145,12 @@ fn choices() -> impl Strategy<Value = Vec<u64>> {
 const PLAIN: DecodeOptions = DecodeOptions {
     reject_unknown: false,
     enum_names: false,
+    maps: false,
 };
 const STRICT: DecodeOptions = DecodeOptions {
     reject_unknown: true,
     enum_names: true,
+    maps: false,
 };
 
 proptest! {

@@ -28,6 +28,7 @@ pub fn check(data: &[u8]) {
         decoder.options = DecodeOptions {
             reject_unknown,
             enum_names,
+            maps: false,
         };
         match (decoder.decode(class, bytes), &plain) {
             (Ok(tape), Some(plain)) => check_named(tape, plain, enum_names),

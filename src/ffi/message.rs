@@ -236,6 +236,9 @@ pub const MESOS_DECODE_REJECT_UNKNOWN: u32 = 1;
 /// An option of `mesos_decoder_options`: values of enums are `MesosTokenEnum`.
 pub const MESOS_DECODE_ENUM_NAMES: u32 = 2;
 
+/// An option of `mesos_decoder_options`: map fields are `MesosTokenMap`.
+pub const MESOS_DECODE_MAPS: u32 = 8;
+
 /// What decodings do from now on: a sum of the options; 0, as at first, is none.
 ///
 /// # Safety
@@ -248,6 +251,7 @@ pub unsafe extern "C" fn mesos_decoder_options(decoder: *mut MesosDecoder, optio
         decoder.0.options = DecodeOptions {
             reject_unknown: options & MESOS_DECODE_REJECT_UNKNOWN != 0,
             enum_names: options & MESOS_DECODE_ENUM_NAMES != 0,
+            maps: options & MESOS_DECODE_MAPS != 0,
         };
         Ok(())
     })

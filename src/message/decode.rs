@@ -41,13 +41,15 @@ pub struct DecodeOptions {
     pub reject_unknown: bool,
     /// Values of enums are [`MesosTokenOp::MesosTokenEnum`], from which their names can be told, and not plain integers.
     pub enum_names: bool,
+    /// Map fields are [`MesosTokenOp::MesosTokenMap`], their entries complete, and not lists of entries.
+    pub maps: bool,
 }
 
 /// Decodes messages one after the other, with buffers that are used again.
 #[derive(Default)]
 pub struct Decoder {
     pub options: DecodeOptions,
-    tape: Vec<MesosToken>,
+    pub(super) tape: Vec<MesosToken>,
     pub(super) occurrences: Vec<Occurrence>,
     pub(super) slots: Vec<Slot>,
     /// After a failure: the keys of the fields around it, the innermost first.
@@ -165,14 +167,14 @@ impl Decoder {
                     return Err(Stop::Scattered);
                 }
                 seen |= bit;
-                self.close(&mut list);
+                self.close(&mut list, fields);
                 if field.is_repeated() {
                     list = List {
                         field: index,
                         token: self.tape.len(),
                         count: 0,
                     };
-                    self.push(MesosTokenOp::MesosTokenList, key, 0, 0);
+                    self.open_list(field, 0);
                 }
             }
             if field.is_repeated() {
@@ -200,7 +202,10 @@ impl Decoder {
                 self.push(MesosTokenOp::MesosTokenBytes, key, length as u32, at as u64);
             }
         }
-        self.close(&mut list);
+        self.close(&mut list, fields);
+        if self.options.maps && class.map_entry {
+            seen |= self.complete_entry(fields, seen);
+        }
         self.push(MesosTokenOp::MesosTokenEnd, 0, 0, 0);
         if let Some(token) = self.tape.get_mut(this) {
             token.count = seen.count_ones();
@@ -209,15 +214,53 @@ impl Decoder {
     }
 
     #[inline]
-    fn close(&mut self, list: &mut List) {
-        if list.field == NO_LIST.field {
+    fn close(&mut self, list: &mut List, fields: &[Field]) {
+        let Some(field) = fields.get(list.field) else {
             return;
-        }
+        };
         if let Some(token) = self.tape.get_mut(list.token) {
             token.count = list.count;
         }
-        self.push(MesosTokenOp::MesosTokenEnd, 0, 0, 0);
+        self.close_list(field);
         *list = NO_LIST;
+    }
+
+    fn is_map(&self, field: &Field) -> bool {
+        self.options.maps && field.is_map()
+    }
+
+    #[inline]
+    pub(super) fn open_list(&mut self, field: &Field, count: u32) {
+        let op = match self.is_map(field) {
+            true => MesosTokenOp::MesosTokenMap,
+            false => MesosTokenOp::MesosTokenList,
+        };
+        self.push(op, field.key, count, 0);
+    }
+
+    #[inline]
+    pub(super) fn close_list(&mut self, field: &Field) {
+        match self.is_map(field) {
+            true => self.push(MesosTokenOp::MesosTokenMapEnd, field.key, 0, 0),
+            false => self.push(MesosTokenOp::MesosTokenEnd, 0, 0, 0),
+        }
+    }
+
+    /// What an entry of a map has not is the empty value, as protobuf has it. Returns a bit for each field that was added.
+    pub(super) fn complete_entry(&mut self, fields: &[Field], present: u64) -> u64 {
+        let mut added = 0;
+        for (index, field) in fields.iter().enumerate().filter(|(index, _)| present & (1 << index) == 0) {
+            added |= 1 << index;
+            match field.kind {
+                Kind::Message => {
+                    self.push(MesosTokenOp::MesosTokenMessage, field.key, 0, u64::from(field.of));
+                    self.push(MesosTokenOp::MesosTokenEnd, 0, 0, 0);
+                }
+                Kind::String | Kind::Bytes => self.push(MesosTokenOp::MesosTokenBytes, field.key, 0, 0),
+                _ => self.number(field, field.key, 0),
+            }
+        }
+        added
     }
 
     /// The numbers of a packed list.

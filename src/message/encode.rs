@@ -60,7 +60,7 @@ pub fn check(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Result
     match check_tokens(root, tape, arena) {
         Ok(size) => Ok(size),
         Err((index, problem)) => Err(EncodeError {
-            path: path::of_token(root, tape, index),
+            path: path::of_token(root, tape, arena, index),
             problem,
         }),
     }
@@ -97,7 +97,7 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
                 };
             }
             open = closed.value as usize;
-            if closed.op == Op::MesosPerlList as u32 {
+            if is_list(&closed) {
                 closed.length
             } else {
                 let field = field_of(&closed).ok_or(broken(index))?;
@@ -107,7 +107,7 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
             let Some(field) = field_of(&token) else {
                 return Err((index, no_field(&token, arena)));
             };
-            if token.op == Op::MesosPerlMessage as u32 || token.op == Op::MesosPerlList as u32 {
+            if token.op == Op::MesosPerlMessage as u32 || is_list(&token) {
                 token.value = open as u64;
                 token.length = 0;
                 tape[index] = token;
@@ -227,9 +227,7 @@ fn unexpected(what: String, token: &MesosPerlToken, arena: &[u8]) -> Problem {
 
 /// A string for an error's text: printable, and not too long.
 fn quote(text: &[u8]) -> String {
-    const SHOWN: usize = 60;
-    let shown = String::from_utf8_lossy(text.get(..SHOWN).unwrap_or(text));
-    let dots = if text.len() > SHOWN { "..." } else { "" };
+    let (shown, dots) = path::beginning(text);
     format!("{shown:?}{dots}")
 }
 
@@ -253,7 +251,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn tokens(&mut self, tape: &[MesosPerlToken], arena: &[u8]) -> Option<()> {
         for token in tape {
-            if token.op == Op::MesosPerlEnd as u32 || token.op == Op::MesosPerlList as u32 {
+            if token.op == Op::MesosPerlEnd as u32 || is_list(token) {
                 continue;
             }
             let field = field_of(token)?;
@@ -298,13 +296,19 @@ impl Writer<'_> {
     }
 }
 
+/// Whether the token opens the items of a repeated field, which have no bytes around them.
+#[inline]
+fn is_list(token: &MesosPerlToken) -> bool {
+    token.op == Op::MesosPerlList as u32 || token.op == Op::MesosPerlMap as u32
+}
+
 #[inline]
 fn field_of(token: &MesosPerlToken) -> Option<&'static Field> {
     fields().get(token.field as usize)
 }
 
 #[inline]
-fn string<'a>(token: &MesosPerlToken, arena: &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn string<'a>(token: &MesosPerlToken, arena: &'a [u8]) -> Option<&'a [u8]> {
     let start = usize::try_from(token.value).ok()?;
     let length = usize::try_from(token.length).ok()?;
     arena.get(start..start.checked_add(length)?)

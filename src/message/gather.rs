@@ -66,7 +66,9 @@ impl Decoder {
             self.slots.resize(first_slot + fields.len(), EMPTY);
             present = self.scan(class, first_slot, Reader::new(bytes, range.start, range.end))?;
         }
+        let this = self.tape.len();
         self.push(MesosTokenOp::MesosTokenMessage, key, present.count_ones(), u64::from(id.0));
+        let seen = present;
         while present != 0 {
             let index = present.trailing_zeros() as usize;
             present &= present - 1;
@@ -75,6 +77,12 @@ impl Decoder {
                     self.trail.push(field.key);
                     return Err(failure);
                 }
+            }
+        }
+        if self.options.maps && class.map_entry {
+            let added = self.complete_entry(fields, seen);
+            if let Some(token) = self.tape.get_mut(this) {
+                token.count = (seen | added).count_ones();
             }
         }
         self.push(MesosTokenOp::MesosTokenEnd, 0, 0, 0);
@@ -136,7 +144,7 @@ impl Decoder {
     fn field(&mut self, field: &Field, slot: Slot, bytes: &[u8], depth: usize) -> Result<(), Failure> {
         let mut key = field.key;
         if field.is_repeated() {
-            self.push(MesosTokenOp::MesosTokenList, key, slot.count, 0);
+            self.open_list(field, slot.count);
             key = 0;
         }
         let mut next = slot.first;
@@ -155,7 +163,7 @@ impl Decoder {
             }
         }
         if field.is_repeated() {
-            self.push(MesosTokenOp::MesosTokenEnd, 0, 0, 0);
+            self.close_list(field);
         }
         Ok(())
     }

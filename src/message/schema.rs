@@ -137,6 +137,11 @@ impl Field {
         self.label == Label::Repeated
     }
 
+    /// Whether it is a map: a list of entries on the wire.
+    pub fn is_map(&self) -> bool {
+        self.kind == Kind::Message && class(ClassId(self.of.into())).is_some_and(|of| of.map_entry)
+    }
+
     /// Whether a value with this wire type is one of the field: a single value, or a packed list of numbers for a repeated field.
     #[inline]
     pub(super) fn accepts(&self, wire: u8) -> bool {

@@ -23,6 +23,10 @@ pub enum MesosTokenOp {
     MesosTokenBytes = 7,
     /// `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know.
     MesosTokenEnum = 8,
+    /// A map field begins: `count` messages of its entries' class follow, each with key 0, and both a key and a value.
+    MesosTokenMap = 9,
+    /// Ends a map; it is the innermost. Its `key` is the map field's once more.
+    MesosTokenMapEnd = 10,
 }
 
 /// One step of a decoded message.
@@ -68,6 +72,8 @@ pub enum MesosPerlOp {
     /// A key that is no field, in the open message: `length` bytes at offset `value` of the arena. Its `field` is `MESOS_NO_FIELD`.
     /// The tape ends here.
     MesosPerlUnknown = 13,
+    /// The entries of a map field begin that was given as a hash: messages, whose first token is their key. Ended as a list is.
+    MesosPerlMap = 14,
 }
 
 /// The `field` of the outermost message.

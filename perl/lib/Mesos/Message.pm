@@ -284,6 +284,11 @@ Options, all off by default:
 
 =over 4
 
+=item maps => 'hash'
+
+Map fields, such as C<limits> of C<Mesos::TaskInfo>, as hashes (C<< { cpus => { value => 1 } } >>). The default is C<'list'>: a list of
+entries (C<< [ { key => 'cpus', value => { value => 1 } } ] >>), objects of an C<...Entry> class.
+
 =item unblessed => 1
 
 Plain hashes, without classes. They have no methods; C<< Mesos::TaskStatus->encode($hash) >> takes them.
@@ -340,6 +345,11 @@ Perl's truth.
 An array reference, or a single value for a list of one. An undefined element is a warning, and encoded as the empty string or 0; among
 messages it is an error.
 
+=item map fields
+
+A hash from keys to values, which is encoded sorted by its keys, or a list of entries with C<key> and C<value>. A single object of the
+C<...Entry> class is a list of one; every other hash is the map itself. An undefined value is what an undefined element is.
+
 =item fields that are not repeated
 
 Given an array reference, its last element.
@@ -368,6 +378,7 @@ Dies with the path of the value that is wrong:
 
     Mesos::TaskID.value: required field is missing at ...
     Mesos::TaskInfo.resources[2].scalar.value: expected a number, got "abc" at ...
+    Mesos::TaskInfo.limits{cpus}.value: required field is missing at ...
     Mesos::TaskStatus.state: expected a number (a constant of Mesos::TaskState), got "TASK_RUNNING" at ...
     Mesos::ContainerID.parent.parent ...: nested more than 100 messages deep, or in a circle at ...
 
@@ -429,14 +440,11 @@ the text starts with the path of the value. Options, all off by default:
 
 =item enum_names => 1
 
+=item maps => 'hash'
+
 =item reject_unknown => 1
 
 As for C<decode>. Without the last one, unknown names are ignored, as Mesos does.
-
-=item maps => 1
-
-Map fields as hashes (C<< { cpus => { value => 1 } } >>) instead of lists of entries
-(C<< [ { key => 'cpus', value => { value => 1 } } ] >>).
 
 =back
 

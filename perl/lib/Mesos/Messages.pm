@@ -56,7 +56,9 @@ C<Mesos::HealthCheck::HTTPCheckInfo>; both are the same bytes.
 
 =item Map fields
 
-A map, as C<limits> of C<Mesos::TaskInfo>, is an array of entries with C<key> and C<value>, objects of an C<...Entry> class.
+A map, such as C<limits> of C<Mesos::TaskInfo>, may be given as a hash: C<< limits => { cpus => { value => 1 } } >>. It is decoded as an
+array of entries with C<key> and C<value>, objects of an C<...Entry> class, or as a hash with the option C<maps> (see
+L<Mesos::Message/decode>).
 
 =back
 

@@ -140,7 +140,7 @@ sub _object {
         my $known  = $how->{v0} ? $name : _v1($name);
         if ($label == REPEATED) {
             if (is_map($type, $name)) {
-                my $entries = entries($type, $value);
+                my $entries = entries($type, $value, $here);
                 $plain{$known} = _map($how, $type, $entries, $here, $depth) if @$entries;
                 next;
             }
@@ -187,12 +187,18 @@ sub _map {
     return _braces($how, \%plain);
 }
 
-# The entries of a map field, whose value is a hash from keys to values, a list of entries, or one entry.
+# The entries of a map field, whose value is a hash from keys to values, a list of entries, or one entry. With a path, undefined
+# values of a hash are what `encode` makes of them.
 sub entries {
-    my ($type, $value) = @_;
+    my ($type, $value, $path) = @_;
     return $value if (reftype($value) || '') eq 'ARRAY';
     return [$value] if !_is_hash($value) || blessed($value) && $value->isa($type);
-    return [ map { { key => $_, value => $value->{$_} } } sort keys %$value ];
+    my $of      = $type->_pb_fields_by_name->{value}[1];
+    my @entries = map { { key => $_, value => $value->{$_} } } sort keys %$value;
+    for my $entry (defined $path ? @entries : ()) {
+        $entry->{value} = _item($of, $entry->{value}, "$path\{" . _shown($entry->{key}) . '}');
+    }
+    return \@entries;
 }
 
 sub _plain {
@@ -278,6 +284,10 @@ sub of_text {
     for my $name (sort keys %options) {
         Carp::croak(qq{decode_json: there is no option "$name"}) unless $READING{$name};
     }
+    if ($options{maps} && $options{maps} !~ /\A(?:hash|list|1)\z/) {
+        Carp::croak("decode_json: option maps: expected 'hash' or 'list', got " . _what($options{maps}));
+    }
+    $options{maps} = 0 if ($options{maps} || '') eq 'list';
     Carp::croak("$class: not JSON: it is undefined") unless defined $json;
     require JSON::PP;
     # Mesos passes strings on that are no UTF-8. Then all are taken as bytes, with what is escaped among them as UTF-8.

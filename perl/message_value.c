@@ -1,0 +1,148 @@
+/* The ends of the walk over a Perl value that is to be encoded: strings, numbers and truths, and what is none of these. */
+
+#define PERL_NO_GET_CONTEXT
+#include "EXTERN.h"
+#include "perl.h"
+#include "XSUB.h"
+#include "message_walk.h"
+
+#ifndef SvTRUE_nomg
+#define SvTRUE_nomg(sv) SvTRUE(sv)
+#endif
+
+void
+mesos_walk_grow(pTHX_ MessageState *state)
+{
+    IV size = state->tape_size ? state->tape_size * 2 : 256;
+    Renew(state->tape, size, MesosPerlToken);
+    state->tape_size = size;
+}
+
+void
+mesos_walk_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char *bytes, STRLEN length)
+{
+    MessageState *state = walk->state;
+    IV start = state->arena_top;
+    if ((UV)length > (UV)(state->arena_size - start)) {
+        UV size = (UV)state->arena_size * 2;
+        if (size < (UV)start + length)
+            size = (UV)start + length + 4096;
+        Renew(state->arena, size, char);
+        state->arena_size = (IV)size;
+    }
+    Copy(bytes, state->arena + start, length, char);
+    state->arena_top += (IV)length;
+    PUSH(op, field, (uint64_t)start, length);
+}
+
+static SV *
+overloaded(pTHX_ Walk *walk, SV *sv, int method)
+{
+    SV *result;
+    keep_open(aTHX_ walk);
+    sv_2mortal(SvREFCNT_inc_simple_NN(sv));
+    result = amagic_call(sv, &PL_sv_undef, method, AMGf_noright | AMGf_unary);
+    return result && !SvROK(result) ? result : NULL;
+}
+
+bool
+mesos_walk_wrong(pTHX_ Walk *walk, uint32_t field, SV *sv)
+{
+    if (!SvOK(sv)) {
+        mesos_walk_bytes(aTHX_ walk, MESOS_PERL_WRONG, field, STR_WITH_LEN("undef"));
+    } else if (!SvROK(sv)) {
+        STRLEN length;
+        const char *text = SvPV_nomg(sv, length);
+        /* Bytes in the place of a message: Rust quotes them. */
+        mesos_walk_bytes(aTHX_ walk, MESOS_PERL_BYTES, field, text, length);
+    } else {
+        /* Not sv_isobject, which would fetch a tied value again. */
+        SV *description = SvOBJECT(SvRV(sv)) ? newSVpvf("an object of class %s", sv_reftype(SvRV(sv), TRUE))
+                                             : newSVpvf("a reference to %s", sv_reftype(SvRV(sv), FALSE));
+        sv_2mortal(description);
+        mesos_walk_bytes(aTHX_ walk, MESOS_PERL_WRONG, field, SvPVX(description), SvCUR(description));
+    }
+    return FALSE;
+}
+
+/* --- values -------------------------------------------------------------------------------------------------------------------- */
+
+bool
+mesos_walk_string(pTHX_ Walk *walk, uint32_t field, SV *sv)
+{
+    STRLEN length;
+    const char *text;
+    if (SvROK(sv)) {
+        SV *string = SvAMAGIC(sv) ? overloaded(aTHX_ walk, sv, string_amg) : NULL;
+        if (!string)
+            return mesos_walk_wrong(aTHX_ walk, field, sv);
+        sv = string;
+    }
+    /* The internal bytes: UTF-8 where Perl has characters, else the bytes as they are. */
+    text = SvPV_nomg(sv, length);
+    mesos_walk_bytes(aTHX_ walk, MESOS_PERL_BYTES, field, text, length);
+    return TRUE;
+}
+
+/* Whether this is the name of a value of the enum field; then also its number. */
+static bool
+enum_number(const MesosSchema *schema, uint32_t field, const char *name, STRLEN length, int32_t *number)
+{
+    const MesosSchemaEnum *of;
+    size_t i;
+    if (schema->fields[field].kind != MESOS_KIND_ENUM)
+        return FALSE;
+    of = schema->enums + schema->fields[field].of;
+    for (i = 0; i < of->value_count; i++) {
+        if (of->values[i].name.len == length && memEQ(of->values[i].name.data, name, length)) {
+            *number = of->values[i].number;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+bool
+mesos_walk_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
+{
+    if (SvROK(sv)) {
+        SV *number = SvAMAGIC(sv) ? overloaded(aTHX_ walk, sv, numer_amg) : NULL;
+        if (!number)
+            return mesos_walk_wrong(aTHX_ walk, field, sv);
+        sv = number;
+    }
+    if (SvIOK(sv) || (!SvPOKp(sv) && !SvNOKp(sv) && SvIOKp(sv))) {
+        if (SvIsUV(sv))
+            PUSH(MESOS_PERL_UINT, field, (uint64_t)SvUVX(sv), 0);
+        else
+            PUSH(MESOS_PERL_INT, field, (uint64_t)SvIVX(sv), 0);
+    } else if (SvNOK(sv) || (!SvPOKp(sv) && SvNOKp(sv))) {
+        double value = (double)SvNVX(sv);
+        uint64_t bits;
+        Copy(&value, &bits, 1, double);
+        PUSH(MESOS_PERL_DOUBLE, field, bits, 0);
+    } else {
+        STRLEN length;
+        const char *text = SvPV_nomg(sv, length);
+        int32_t number;
+        if (walk->options & MESSAGE_ENUM_NAMES && enum_number(walk->state->schema, field, text, length, &number))
+            PUSH(MESOS_PERL_INT, field, (uint64_t)(int64_t)number, 0);
+        else
+            mesos_walk_bytes(aTHX_ walk, MESOS_PERL_TEXT, field, text, length);
+    }
+    return TRUE;
+}
+
+bool
+mesos_walk_truth(pTHX_ Walk *walk, uint32_t field, SV *sv)
+{
+    bool truth;
+    if (SvROK(sv) && SvAMAGIC(sv)) {
+        keep_open(aTHX_ walk);
+        sv_2mortal(SvREFCNT_inc_simple_NN(sv));
+    }
+    /* As Perl's own conditions see it, also where overloading returns an object. */
+    truth = SvTRUE_nomg(sv);
+    PUSH(MESOS_PERL_INT, field, truth, 0);
+    return TRUE;
+}
