@@ -124,11 +124,9 @@ XS(mesos_xs_encode)
     }
     if (items > first)
         options = options_of(aTHX_ ax, first, items, "encode", MESSAGE_ENUM_NAMES | MESSAGE_REJECT_UNKNOWN);
-    /* The walk may run Perl code, which may move the stack. */
+    /* The walk may run Perl code, which may move the stack: ST looks it up anew. */
     PUTBACK;
     bytes = mesos_message_encode_with(aTHX_ class_id, value, options);
-    SPAGAIN;
-    ax = (I32)(MARK - PL_stack_base + 1);
     ST(0) = bytes;
     XSRETURN(1);
 }
@@ -181,18 +179,20 @@ get(pTHX_ MessageState *state, HV *hash, const MesosSchemaField *field)
     return value ? sv_2mortal(value) : &PL_sv_undef;
 }
 
-static void
+/* Stores the value, or deletes the field if it is NULL: then what was there, mortal, or NULL. */
+static SV *
 set(pTHX_ MessageState *state, HV *hash, I32 index, SV *value)
 {
     const MesosSchemaField *field = field_of(state, index);
     SV *const key = state->keys[field->key].name;
+    SV *deleted = NULL;
     if (value) {
         if (!hv_store_ent(hash, key, value, SvSHARED_HASH(key))) {
             SvSETMAGIC(value);
             SvREFCNT_dec(value);
         }
     } else {
-        (void)hv_delete_ent(hash, key, G_DISCARD, SvSHARED_HASH(key));
+        deleted = hv_delete_ent(hash, key, 0, SvSHARED_HASH(key));
     }
     if (field->oneof) {
         const MesosSchemaClass *of = class_of(state, index);
@@ -203,6 +203,7 @@ set(pTHX_ MessageState *state, HV *hash, I32 index, SV *value)
                 (void)hv_delete_ent(hash, state->keys[other->key].name, G_DISCARD, state->keys[other->key].hash);
         }
     }
+    return deleted;
 }
 
 /* $message->field, ->field($value), ->field(undef), ->field(@values) */
@@ -212,6 +213,7 @@ XS(mesos_xs_accessor)
     MessageState *state = mesos_message_state(aTHX);
     const I32 index = XSANY.any_i32;
     HV *hash;
+    SV *result;
     if (items < 1 || !SvROK(ST(0)) || SvTYPE(SvRV(ST(0))) != SVt_PVHV) {
         SV *name = state->keys[field_of(state, index)->key].name;
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%" SVf " is a method of a message object", SVfARG(name))));
@@ -226,15 +228,17 @@ XS(mesos_xs_accessor)
         SV *value;
         PUTBACK;
         value = get(aTHX_ state, hash, field_of(state, index));
-        SPAGAIN;
-        ax = (I32)(MARK - PL_stack_base + 1);
         ST(0) = value;
         XSRETURN(1);
     }
     if (items == 2) {
         SV *value = ST(1);
         SvGETMAGIC(value);
-        set(aTHX_ state, hash, index, SvOK(value) ? newSVsv(value) : NULL);
+        result = SvOK(value) ? sv_mortalcopy(value) : NULL;
+        if (result)
+            set(aTHX_ state, hash, index, newSVsv(result));
+        else if (!(result = set(aTHX_ state, hash, index, NULL)))
+            result = &PL_sv_undef;
     } else {
         AV *list = newAV();
         SV *reference = sv_2mortal(newRV_noinc((SV *)list));
@@ -242,9 +246,11 @@ XS(mesos_xs_accessor)
         av_extend(list, items - 2);
         for (i = 1; i < items; i++)
             av_push(list, newSVsv(ST(i)));
+        result = sv_mortalcopy(reference);
         set(aTHX_ state, hash, index, SvREFCNT_inc_simple_NN(reference));
     }
-    XSRETURN_EMPTY;
+    ST(0) = result;
+    XSRETURN(1);
 }
 
 /* --- introspection --------------------------------------------------------------------------------------------------------------- */

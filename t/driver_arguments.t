@@ -33,10 +33,12 @@ subtest 'constructor' => sub {
         [[%good, framework => {}], qr/Mesos::FrameworkInfo\.(?:user|name): required field is missing/],
         [[%good, framework => {user => '', name => 'n', failover_timeout => 'abc'}],
             qr/Mesos::FrameworkInfo\.failover_timeout: expected a number, got "abc"/],
-        [[%good, scheduler => bless({}, 'Foo')], qr/scheduler/, qr/did not pass type constraint "Scheduler"/],
+        [[%good, scheduler => bless({}, 'Foo')],
+            qr/^Reference bless\( \{\}, 'Foo' \) did not pass type constraint "Scheduler" \(in \$args->\{"scheduler"\}\) at /],
         [[%good, credential => undef], qr/credential/, qr/Undef did not pass type constraint "Credential"/],
         [[%good, credential => {secret => 's3cret'}], qr/Mesos::Credential\.principal: required field is missing/],
-        [[%good, dispatcher => 'Nope'], qr/dispatcher/, qr/expected "AnyEvent", .*, got "Nope" \(/, qr{Can't locate Mesos/Dispatcher/Nope\.pm}],
+        [[%good, dispatcher => 'Nope'], qr{^coercion for "dispatcher" failed: Can't locate Mesos/Dispatcher/Nope\.pm in \@INC },
+            qr/expected "AnyEvent", .*, got "Nope"\)/],
         [[%good, dispatcher => '+My::Nope'], qr/dispatcher/, qr{Can't locate My/Nope\.pm in \@INC}],
         [[%good, master_timeout => 'soon'], qr/master_timeout/, qr/"soon"/],
         [[%good, credential => 's3cret'], qr/credential/, qr/A plain value did not pass type constraint "Credential"/],
@@ -99,6 +101,9 @@ subtest 'methods' => sub {
     ) {
         my ($method, $args, @patterns) = @$case;
         dies_at __LINE__, sub { $driver->$method(@$args) }, $method, @patterns;
+    }
+    for my $attribute (qw(master credential framework scheduler dispatcher)) {
+        dies_at __LINE__, sub { $driver->$attribute(1) }, "write $attribute", qr/^Usage: \S+::$attribute\(self\)|read-only/;
     }
     is $driver->status, Mesos::Status::DRIVER_NOT_STARTED, 'the driver is as before';
 };

@@ -71,6 +71,37 @@ subtest 'accessors' => sub {
     is_deeply(\%tied_values, { value => 't' });
 };
 
+# Google::ProtocolBuffers' set ends with an assignment or a delete, and its accessors return what it returns.
+subtest 'setters return what they set' => sub {
+    my $task = Mesos::TaskInfo->new;
+    my %set  = (
+        accessor => sub { my $name = shift; $task->$name(@_) },
+        _accessor => sub { my $name = shift; my $accessor = "_$name\_accessor"; $task->$accessor(@_) },
+        set => sub { $task->set(@_) },
+    );
+    for my $how (sort keys %set) {
+        my $set = $set{$how};
+        is_deeply([ $set->(name => 'x') ], ['x'], "$how: the value");
+        is_deeply([ $set->(name => '') ], [''], 'also a false one');
+        is_deeply([ $set->(name => undef) ], [''], 'of undef: what it deletes');
+        is_deeply([ $set->(name => undef) ], [undef], 'or undef if that is nothing');
+        my $list = $set->(resources => 1, 2);
+        is_deeply($list, [ 1, 2 ], 'of several: the array');
+        is($list, $task->{resources}, 'which is the very one');
+        my $id = { value => 't' };
+        is(scalar $set->(task_id => $id), $id, 'a reference is the same');
+        (my $copy = $set->(name => 'n')) .= '!';
+        is($task->{name}, 'n', 'a copy');
+        $_ .= '!' for $set->(name => 'n');
+        is($task->{name}, 'n', 'also where it is an alias');
+    }
+    my $selector = Mesos::Scheduler::AttributeConstraint::Selector->new;
+    is($selector->attribute_name('x'), 'x', 'a member of a oneof');
+    is($selector->set(pseudoattribute_type => 1), 1);
+    tie my %tied, 'Counting', {};
+    is(bless(\%tied, 'Mesos::TaskID')->value('t'), 't', 'a tied object');
+};
+
 subtest 'get and set' => sub {
     my $command = Mesos::CommandInfo->new({ value => 'v' });
     is($command->get('value'), 'v');

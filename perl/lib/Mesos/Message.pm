@@ -62,20 +62,18 @@ sub _default {
 sub set {
     my ($self, $name, @values) = @_;
     Carp::confess('Wrong number of arguments received.') unless @values;
-    if (@values > 1) {
-        $self->{$name} = \@values;
-    }
-    elsif (defined $values[0]) {
-        $self->{$name} = $values[0];
+    my $value = @values > 1 ? \@values : $values[0];
+    if (defined $value) {
+        $self->{$name} = $value;
     }
     else {
-        delete $self->{$name};
+        $value = delete $self->{$name};
     }
     my $oneof = $self->can('_pb_oneofs_rev') ? $self->_pb_oneofs_rev->{$name} : undef;
     if (defined $oneof) {
         delete @$self{ grep { $_ ne $name } @{ $self->_pb_oneofs->{$oneof} } };
     }
-    return;
+    return $value;
 }
 
 sub which_oneof {
@@ -390,7 +388,8 @@ Dies with the path of the value that is wrong:
     $message->name(@values);       # two or more: set to a reference to an array of them
 
 An accessor for each field. It returns a copy of the field's value; if that is not defined, the declared default, or undef. Setting a
-member of a C<oneof> deletes the others. Dies if it is not called on an object.
+member of a C<oneof> deletes the others. A setter returns a copy of the value it has set (the reference to the array, if there are
+several), or, given undef, the value it has deleted. Dies if it is not called on an object.
 
 The field C<set> of C<Mesos::Attribute>, C<Mesos::Resource> and C<Mesos::Value> has no such accessor: use C<< $message->{set} >>.
 Every accessor is also there as C<_NAME_accessor>.

@@ -56,9 +56,15 @@ sub _check_credential {
     Mesos::Types::_die(qq(credential: $what did not pass type constraint "Credential"));
 }
 
-sub master { exists $master{ $_[0] } ? $master{ $_[0] } : $_[0]{master} }
+sub master {
+    croak 'Usage: Mesos::SchedulerDriver::master(self)' if @_ != 1;
+    return exists $master{ $_[0] } ? $master{ $_[0] } : $_[0]{master};
+}
 
-sub credential { $credential{ $_[0] } }
+sub credential {
+    croak 'Usage: Mesos::SchedulerDriver::credential(self)' if @_ != 1;
+    return $credential{ $_[0] };
+}
 
 sub event_handler { $_[0]->scheduler }
 

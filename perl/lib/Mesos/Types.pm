@@ -5,8 +5,9 @@ use warnings;
 use Mesos::Messages ();
 use Module::Runtime qw(require_module);
 use Type::Library -base;
+use Type::Tiny;
 use Type::Tiny::Class;
-use Types::Standard qw(HashRef Str);
+use Types::Standard qw(HashRef InstanceOf Str);
 
 my %class = (
     OfferOperation     => 'Mesos::Offer::Operation',
@@ -24,7 +25,8 @@ for my $name (qw(
 }
 
 for my $name (qw(Channel Dispatcher Executor ExecutorDriver Scheduler SchedulerDriver)) {
-    my $type = Type::Tiny::Class->new(name => $name, class => "Mesos::$name", library => __PACKAGE__);
+    # Named after their parents, not classes themselves: the texts of their errors are the original's.
+    my $type = Type::Tiny->new(name => $name, parent => InstanceOf ["Mesos::$name"], library => __PACKAGE__);
     $type->coercion->add_type_coercions(Str, \&_dispatcher) if $name eq 'Dispatcher';
     __PACKAGE__->add_type($type);
 }
@@ -45,8 +47,7 @@ sub _dispatcher {
         $problem
             = $module ne $class ? "$class needs the module $module, which is not installed"
             : $class eq $name   ? $problem
-            :   'expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt" or "+" and the name of a class, '
-                . qq{got "$name" ($why)};
+            :   qq{$why (expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt" or "+" and the name of a class, got "$name")};
     }
     _die($problem);
 }
