@@ -1,7 +1,7 @@
 //! What a driver, its thread and libmesos' threads share, and what becomes of libmesos' callbacks.
 
 use super::bridge::ffi::Callback;
-use super::worker::{Command, Work};
+use super::work::{Command, Work};
 use crate::channel::Channel;
 use crate::driver::counters::Counters;
 use crate::driver::framework::value;

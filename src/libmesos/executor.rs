@@ -2,7 +2,8 @@
 
 use super::bridge::ffi;
 use super::events::{Core, Settings};
-use super::worker::{Proxy, Work, Worker};
+use super::work::Work;
+use super::worker::{Proxy, Worker};
 use crate::channel::Channel;
 use crate::driver::backend::Backend;
 use crate::driver::counters::Counters;

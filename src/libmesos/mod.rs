@@ -13,6 +13,7 @@ pub mod bridge;
 pub mod events;
 pub mod executor;
 pub mod scheduler;
+pub mod work;
 pub mod worker;
 
 pub use executor::ExecutorDriver;

@@ -2,7 +2,8 @@
 
 use super::bridge::{ffi, list};
 use super::events::{Core, Settings, Update};
-use super::worker::{Proxy, Work, Worker};
+use super::work::Work;
+use super::worker::{Proxy, Worker};
 use crate::channel::Channel;
 use crate::driver::backend::Backend;
 use crate::driver::counters::Counters;
@@ -221,24 +222,6 @@ fn beyond_libmesos(call: &SchedulerCall) -> Option<&'static str> {
         SchedulerCall::ReconcileOperations { .. } => Some("reconcileOperations"),
         SchedulerCall::ShutdownExecutor { .. } => Some("shutdownExecutor"),
         _ => None,
-    }
-}
-
-/// The type of a call in the v1 API.
-pub fn kind(call: &SchedulerCall) -> &'static str {
-    match call {
-        SchedulerCall::RequestResources { .. } => "REQUEST",
-        SchedulerCall::LaunchTasks { .. } | SchedulerCall::AcceptOffers { .. } => "ACCEPT",
-        SchedulerCall::DeclineOffer { .. } => "DECLINE",
-        SchedulerCall::ReviveOffers { .. } => "REVIVE",
-        SchedulerCall::SuppressOffers { .. } => "SUPPRESS",
-        SchedulerCall::UpdateFramework { .. } => "UPDATE_FRAMEWORK",
-        SchedulerCall::KillTask { .. } => "KILL",
-        SchedulerCall::Acknowledge { .. } => "ACKNOWLEDGE",
-        SchedulerCall::SendFrameworkMessage { .. } => "MESSAGE",
-        SchedulerCall::ReconcileTasks { .. } => "RECONCILE",
-        // Refused before they come here.
-        _ => "UNKNOWN",
     }
 }
 

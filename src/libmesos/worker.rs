@@ -1,67 +1,16 @@
 //! The thread in which a C++ driver lives: made, called and destroyed there and nowhere else.
 
 use super::events::{thrown, Core, Events};
-use crate::driver::{DriverError, ExecutorCall, SchedulerCall, Status};
-use crate::event::Acknowledgement;
+use super::work::{Command, Work};
+use crate::driver::{DriverError, Status};
 use std::panic::AssertUnwindSafe;
-use std::sync::mpsc::{sync_channel, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{sync_channel, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long `close` waits for libmesos before it leaves the thread alone.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a C++ driver is asked to send.
-pub enum Work {
-    Scheduler(SchedulerCall),
-    Executor(ExecutorCall),
-    Acknowledge(Acknowledgement),
-}
-
-impl Work {
-    /// The type of the call in the v1 API, for the statistics.
-    fn kind(&self) -> &'static str {
-        match self {
-            Work::Scheduler(call) => super::scheduler::kind(call),
-            Work::Executor(ExecutorCall::SendStatusUpdate { .. }) => "UPDATE",
-            Work::Executor(ExecutorCall::SendFrameworkMessage { .. }) => "MESSAGE",
-            Work::Acknowledge(_) => "ACKNOWLEDGE",
-        }
-    }
-
-    /// Counts what libmesos is about to be told. It drops most calls without a master, and keeps some for later.
-    fn count(&self, core: &Core) {
-        let counters = &core.counters;
-        if !matches!(self, Work::Acknowledge(_)) {
-            counters.taken();
-            counters.set_calls(0, 0);
-        }
-        let kind = self.kind();
-        match (kind, core.is_connected()) {
-            ("UPDATE", _) => counters.count("updates_sent"),
-            ("ACKNOWLEDGE", true) => counters.count("updates_acknowledged"),
-            (_, true) => (),
-            ("REVIVE" | "SUPPRESS" | "UPDATE_FRAMEWORK", false) => return,
-            (_, false) => return counters.count("calls_dropped"),
-        }
-        counters.call(kind);
-    }
-}
-
-/// What a driver's thread is told.
-pub enum Command {
-    /// Answered with the status that libmesos returned.
-    Start(SyncSender<Result<i32, DriverError>>),
-    Stop {
-        failover: bool,
-    },
-    Abort,
-    Work(Work),
-    /// The time to give up may have changed.
-    Look,
-    Close,
-}
 
 /// A C++ driver. Not `Send`: it stays in the thread that made it.
 pub trait Proxy {
@@ -227,7 +176,7 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
             }
             Some(Command::Abort) => aborted |= told("abort", proxy.abort()).is_some(),
             Some(Command::Work(work)) => {
-                work.count(core);
+                work.count(&core.counters, core.is_connected());
                 if let Some(time) = told("a call", proxy.work(work)) {
                     stay(time);
                 }

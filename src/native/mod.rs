@@ -5,7 +5,7 @@
 //! | step | module | I/O |
 //! |---|---|---|
 //! | which master leads | [`detector`] | yes |
-//! | a socket's bytes | [`io::connection`], [`tls`], [`transport`] | yes |
+//! | a socket's bytes | [`io::connection`], [`net`], [`tls`] | yes |
 //! | HTTP responses out of bytes, requests into bytes | [`protocol::http`] | no |
 //! | records out of a response's body | [`protocol::recordio`] | no |
 //! | connecting, subscribing, pipelined calls, redirects, timeouts | [`protocol`]: `session`, `pipeline`, `backoff`, `servers`, `endpoint` | no |
@@ -21,10 +21,11 @@ pub mod detector;
 pub mod executor;
 pub mod io;
 pub mod machine;
+pub mod net;
 pub mod protocol;
 pub mod scheduler;
 pub mod tls;
-pub mod transport;
+
 pub mod wire;
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn start(creator: i32, directory: &Option<PathBuf>) -> std::io::Result<Child> {
     rustix::process::setsid()?;
     nix::sys::prctl::set_child_subreaper(true)?;
     SigSet::all().thread_block()?;
-    let server = Command::new(crate::SELF)
+    let server = Command::new(processes::SELF)
         .arg0("mesos-perl-helper")
         .args(["serve", &creator.to_string()])
         .args(directory)

@@ -38,6 +38,3 @@ fn main() -> ExitCode {
         }
     }
 }
-
-/// This executable, even when its file has been replaced meanwhile.
-const SELF: &str = "/proc/self/exe";

@@ -5,6 +5,9 @@ use nix::unistd::Pid;
 use rustix::process::WaitOptions;
 use std::collections::BTreeSet;
 
+/// This executable, even when its file has been replaced meanwhile.
+pub const SELF: &str = "/proc/self/exe";
+
 struct Process {
     pid: i32,
     parent: i32,

@@ -228,7 +228,7 @@ impl Server {
 
 /// Starts `program` through this executable's last mode. Nothing of what that does is waited for: it may fetch files first.
 fn start(program: &Program) -> Result<(i32, OwnedFd), String> {
-    let mut child = std::process::Command::new(crate::SELF)
+    let mut child = std::process::Command::new(processes::SELF)
         .arg0("mesos-perl-helper")
         .args(["run", &std::process::id().to_string()])
         .env_clear()

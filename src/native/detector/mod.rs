@@ -1,7 +1,10 @@
 //! Which master leads: from a fixed list ([`standalone`]), from ZooKeeper ([`zookeeper`]), or from what a file names ([`file`]).
 
+mod detection;
 pub mod file;
 pub mod zookeeper;
+
+pub use detection::Detection;
 
 use super::protocol::servers::Standalone;
 use super::tls::{enabled, Settings, Tls};
@@ -12,16 +15,6 @@ use crate::driver::DriverError;
 use crate::native::protocol::endpoint::Endpoint;
 use std::fmt;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
-
-/// What a detector tells. Each one ends what was said before, also when it says the same again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Detection {
-    Leader(Endpoint),
-    /// No master leads, or it cannot be known; why.
-    NoLeader(String),
-    /// Detection has ended for good; why.
-    Failed(String),
-}
 
 /// Where the leading master is known from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
 
-use super::dial::{Begin, Dialer};
 use super::mailbox;
 use crate::channel::{weight_of, Channel};
 use crate::fork::Private;
 use crate::logging::shown;
 use crate::native::detector::{self, Detection};
 use crate::native::machine::{Action, Emission, Link, Machine, Now};
+use crate::native::net::dial::{Begin, Dialer};
+use crate::native::net::transport::Transport;
 use crate::native::protocol::endpoint::Endpoint;
-use crate::native::transport::Transport;
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;

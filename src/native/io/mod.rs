@@ -1,6 +1,5 @@
 //! All of a driver that touches sockets or threads, but for finding the leader ([`detector`](super::detector)) and TLS ([`tls`](super::tls)).
 
 pub mod connection;
-pub mod dial;
 pub mod handle;
 mod mailbox;

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use crate::driver::DriverError;
-use crate::native::transport::Transport;
+use crate::native::net::transport::Transport;
 use std::io;
 
 /// There is none.

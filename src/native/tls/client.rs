@@ -3,7 +3,7 @@
 use super::settings::problem;
 use super::Settings;
 use crate::driver::DriverError;
-use crate::native::transport::Transport;
+use crate::native::net::transport::Transport;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, CryptoProvider};
 use rustls::pki_types::pem::PemObject;

@@ -9,7 +9,7 @@ use super::Detection;
 use crate::driver::master::ZooKeeperUrl;
 use crate::fork::Private;
 use crate::logging::shown;
-use crate::native::io::dial::{Begin, Dialer};
+use crate::native::net::dial::{Begin, Dialer};
 use crate::native::protocol::backoff::{seed, Backoff, Random};
 use crate::native::protocol::endpoint::Endpoint;
 use bytes::BytesMut;
