@@ -128,7 +128,7 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
 /// The problem with a token that is of no field.
 fn no_field(token: &MesosPerlToken, arena: &[u8]) -> Problem {
     if token.op == Op::MesosPerlUnknown as u32 {
-        Problem::Unknown(quote(string(token, arena).unwrap_or_default()))
+        Problem::Unknown(quote(token.bytes(arena).unwrap_or_default()))
     } else {
         Problem::Tape
     }
@@ -145,7 +145,7 @@ fn check_value(field: &Field, token: &mut MesosPerlToken, arena: &[u8]) -> Resul
     }
     let is_text = matches!(field.kind, Kind::String | Kind::Bytes);
     if op == Op::MesosPerlBytes as u32 && is_text {
-        return match string(token, arena) {
+        return match token.bytes(arena) {
             Some(_) => Ok(varint_size(token.length) + token.length),
             None => Err(Problem::Tape),
         };
@@ -157,7 +157,7 @@ fn check_value(field: &Field, token: &mut MesosPerlToken, arena: &[u8]) -> Resul
         _ if op == Op::MesosPerlInt as u32 => Some(Number::Int(token.value as i64)),
         _ if op == Op::MesosPerlUint as u32 => Some(Number::Uint(token.value)),
         _ if op == Op::MesosPerlDouble as u32 => Some(Number::Double(f64::from_bits(token.value))),
-        _ if op == Op::MesosPerlText as u32 => string(token, arena).and_then(number::parse),
+        _ if op == Op::MesosPerlText as u32 => token.bytes(arena).and_then(number::parse),
         _ => return Err(Problem::Tape),
     };
     let Some(number) = number else {
@@ -214,7 +214,7 @@ fn a_number(field: &Field) -> String {
 
 /// The error for a token whose value is of no use to its field.
 fn unexpected(what: String, token: &MesosPerlToken, arena: &[u8]) -> Problem {
-    let text = string(token, arena).unwrap_or_default();
+    let text = token.bytes(arena).unwrap_or_default();
     let got = match token.op {
         op if op == Op::MesosPerlInt as u32 => (token.value as i64).to_string(),
         op if op == Op::MesosPerlUint as u32 => token.value.to_string(),
@@ -265,7 +265,7 @@ impl Writer<'_> {
                 WireType::Bytes => {
                     let bytes = match field.default() {
                         DefaultValue::Text(text) if token.op == Op::MesosPerlDefault as u32 => text.as_bytes(),
-                        _ => string(token, arena)?,
+                        _ => token.bytes(arena)?,
                     };
                     self.varint(bytes.len() as u64)?;
                     self.bytes(bytes)?;
@@ -305,13 +305,6 @@ fn is_list(token: &MesosPerlToken) -> bool {
 #[inline]
 fn field_of(token: &MesosPerlToken) -> Option<&'static Field> {
     fields().get(token.field as usize)
-}
-
-#[inline]
-pub(super) fn string<'a>(token: &MesosPerlToken, arena: &'a [u8]) -> Option<&'a [u8]> {
-    let start = usize::try_from(token.value).ok()?;
-    let length = usize::try_from(token.length).ok()?;
-    arena.get(start..start.checked_add(length)?)
 }
 
 #[inline]

@@ -1,6 +1,5 @@
 //! Which part of a Perl value an error is about: `Mesos::TaskInfo.resources[2].scalar.value`, `Mesos::TaskInfo.limits{cpus}.value`.
 
-use super::encode::string;
 use super::schema::{class, fields};
 use super::tape::{MesosPerlOp, MesosPerlToken};
 use super::ClassId;
@@ -38,7 +37,7 @@ pub fn of_token(root: ClassId, tape: &[MesosPerlToken], arena: &[u8], index: usi
             }
             Some(Part::Map(_)) => ("", true),
             Some(Part::Entry(known @ None)) => {
-                *known = string(token, arena);
+                *known = token.bytes(arena);
                 key = *known;
                 ("", false)
             }

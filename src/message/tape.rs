@@ -90,3 +90,13 @@ pub struct MesosPerlToken {
     pub value: u64,
     pub length: u64,
 }
+
+impl MesosPerlToken {
+    /// Its bytes in the arena, if it is one that has them.
+    #[inline]
+    pub(super) fn bytes<'a>(&self, arena: &'a [u8]) -> Option<&'a [u8]> {
+        let start = usize::try_from(self.value).ok()?;
+        let length = usize::try_from(self.length).ok()?;
+        arena.get(start..start.checked_add(length)?)
+    }
+}
