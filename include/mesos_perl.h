@@ -13,6 +13,21 @@
 #define MESOS_MAX_DEPTH 100
 
 /*
+ How many tokens a tape of Perl values may have; the last of one that is longer is `MESOS_PERL_TOO_LARGE`.
+ */
+#define MESOS_MAX_TOKENS 4194304
+
+/*
+ How many bytes the strings of a tape may have together.
+ */
+#define MESOS_MAX_STRINGS 536870912
+
+/*
+ How many encodings may be within one another.
+ */
+#define MESOS_MAX_NESTED 100
+
+/*
  An option of `mesos_decoder_options`: fields that the class does not have are `MESOS_DECODE`.
  */
 #define MESOS_DECODE_REJECT_UNKNOWN 1
@@ -26,6 +41,21 @@
  An option of `mesos_decoder_options`: map fields are `MesosTokenMap`.
  */
 #define MESOS_DECODE_MAPS 8
+
+/*
+ How many tokens a tape of Perl values may have: a walk over values without end stops here, and not when memory is full.
+ */
+#define MAX_TOKENS (1 << 22)
+
+/*
+ How many bytes the strings of such a tape may have together.
+ */
+#define MAX_STRINGS (512 << 20)
+
+/*
+ How many encodings may be within one another, by values that encode others when they are looked at.
+ */
+#define MAX_NESTED 100
 
 /*
  The `field` of the outermost message.
@@ -188,6 +218,10 @@ enum MesosPerlOp
    The entries of a map field begin that was given as a hash: messages, whose first token is their key. Ended as a list is.
    */
   MESOS_PERL_MAP = 14,
+  /*
+   There is more in the message than a walk takes: [`MAX_TOKENS`], [`MAX_STRINGS`]. The tape ends here.
+   */
+  MESOS_PERL_TOO_LARGE = 15,
 };
 #ifndef __cplusplus
 typedef uint32_t MesosPerlOp;

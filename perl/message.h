@@ -85,6 +85,7 @@ typedef struct {
     IV tape_top, tape_size;
     char *arena;
     IV arena_top, arena_size;
+    IV nested; /* how many encodings are within one another */
 } MessageState;
 
 MessageState *mesos_message_state(pTHX);

@@ -15,6 +15,9 @@
 #define KEEP_TOKENS 16384
 #define KEEP_ARENA 1048576
 
+/* How many keys a tied hash may have. */
+#define MAX_KEYS 1048576
+
 /* The hash that `sv` refers to, or claims to by overloading; NULL if there is none. */
 static HV *
 hash_of(pTHX_ Walk *walk, SV *sv)
@@ -86,7 +89,7 @@ leave(Walk *walk)
 
 /* undef among the items of a repeated field, or as the value of a map's `key`: the empty value, with a warning. */
 static void
-push_undefined(pTHX_ Walk *walk, uint32_t index, SV *key)
+warn_undefined(pTHX_ Walk *walk, uint32_t index, SV *key)
 {
     const MessageState *const state = walk->state;
     const MesosSchemaField *const field = state->schema->fields + index;
@@ -106,10 +109,6 @@ push_undefined(pTHX_ Walk *walk, uint32_t index, SV *key)
     call_pv("Mesos::Message::_carp", G_VOID | G_DISCARD);
     FREETMPS;
     LEAVE;
-    if (field->kind == MESOS_KIND_STRING || field->kind == MESOS_KIND_BYTES)
-        mesos_walk_bytes(aTHX_ walk, MESOS_PERL_BYTES, index, "", 0);
-    else
-        PUSH(MESOS_PERL_INT, index, 0, 0);
 }
 
 /* The item of an array, or NULL. Looked up anew each time: Perl code may have changed the array. */
@@ -136,16 +135,32 @@ last_of(pTHX_ Walk *walk, AV *array)
     return av_len(array);
 }
 
-/* An item of a repeated field, or the value of a map's `key`. */
+/* A scope for mortals. What we are in is held outside of it. */
+#define OPEN_SCOPE             \
+    STMT_START                 \
+    {                          \
+        keep_open(aTHX_ walk); \
+        ENTER;                 \
+        SAVETMPS;              \
+    }                          \
+    STMT_END
+
+/* An item of a repeated field, or the value of a map's `key`. Warns once of undefined ones. */
 static bool
-walk_item(pTHX_ Walk *walk, uint32_t index, SV *item, SV *key)
+walk_item(pTHX_ Walk *walk, uint32_t index, SV *item, SV *key, bool *warned)
 {
     const MesosSchemaField *const field = walk->state->schema->fields + index;
     if (item && SvOK(item))
         return walk_value(aTHX_ walk, index, item);
     if (field->kind == MESOS_KIND_MESSAGE)
         return mesos_walk_wrong(aTHX_ walk, index, &PL_sv_undef);
-    push_undefined(aTHX_ walk, index, key);
+    if (!*warned)
+        warn_undefined(aTHX_ walk, index, key);
+    *warned = TRUE;
+    if (field->kind == MESOS_KIND_STRING || field->kind == MESOS_KIND_BYTES)
+        mesos_walk_bytes(aTHX_ walk, MESOS_PERL_BYTES, index, "", 0);
+    else
+        PUSH(MESOS_PERL_INT, index, 0, 0);
     return TRUE;
 }
 
@@ -162,15 +177,36 @@ last_item(pTHX_ Walk *walk, AV *array)
 static bool
 walk_list(pTHX_ Walk *walk, uint32_t index, AV *array)
 {
+    const bool magical = cBOOL(SvRMAGICAL((SV *)array));
+    bool warned = FALSE;
     SSize_t at;
     enter(walk, (SV *)array);
     PUSH(MESOS_PERL_LIST, index, 0, 0);
-    for (at = 0; at <= last_of(aTHX_ walk, array); at++) {
-        SV *item = item_of(aTHX_ walk, array, at);
-        if (item)
-            RESOLVE(item);
-        if (!walk_item(aTHX_ walk, index, item, NULL))
+    for (at = 0;; at++) {
+        bool scoped = magical, more, goes_on = TRUE;
+        SV *item = NULL;
+        /* What is tied or overloaded leaves mortals behind, and there may be no end of it. */
+        if (scoped)
+            OPEN_SCOPE;
+        more = at <= last_of(aTHX_ walk, array);
+        if (more) {
+            item = item_of(aTHX_ walk, array, at);
+            if (!scoped && item && (SvGMAGICAL(item) || SvAMAGIC(item))) {
+                OPEN_SCOPE;
+                scoped = TRUE;
+            }
+            if (item)
+                RESOLVE(item);
+            goes_on = walk_item(aTHX_ walk, index, item, NULL, &warned);
+        }
+        if (scoped) {
+            FREETMPS;
+            LEAVE;
+        }
+        if (!goes_on)
             return FALSE;
+        if (!more)
+            break;
     }
     PUSH(MESOS_PERL_END, index, 0, 0);
     leave(walk);
@@ -188,8 +224,16 @@ keys_of(pTHX_ Walk *walk, HV *hash)
         keep_open(aTHX_ walk);
         mesos_hold(aTHX_(SV *) hash);
         hv_iterinit(hash);
-        while ((entry = hv_iternext(hash)))
+        while ((entry = hv_iternext(hash))) {
+            if (av_len(keys) == MAX_KEYS)
+                mesos_walk_too_large(aTHX_ walk);
+            /* What each key's magic leaves behind goes at once: there may be no end of keys. */
+            ENTER;
+            SAVETMPS;
             av_push(keys, newSVsv(hv_iterkeysv(entry)));
+            FREETMPS;
+            LEAVE;
+        }
     } else {
         /* Not by hv_iternext: the user may be in the middle of an each. */
         I32 bucket;
@@ -226,6 +270,7 @@ walk_map(pTHX_ Walk *walk, uint32_t index, HV *hash)
     /* An entry's fields are its key and its value. */
     const uint32_t key_field = walk->state->schema->classes[field->of].first_field;
     const uint32_t value_field = key_field + 1;
+    bool warned = FALSE;
     AV *keys;
     SSize_t at;
     enter(walk, (SV *)hash);
@@ -253,7 +298,7 @@ walk_map(pTHX_ Walk *walk, uint32_t index, HV *hash)
         array = value ? array_of(aTHX_ walk->state->schema->fields + value_field, value) : NULL;
         if (array)
             value = last_item(aTHX_ walk, array);
-        if (!walk_item(aTHX_ walk, value_field, value, key))
+        if (!walk_item(aTHX_ walk, value_field, value, key, &warned))
             return FALSE;
         PUSH(MESOS_PERL_END, index, 0, 0);
     }
@@ -389,6 +434,21 @@ walk_root(pTHX_ Walk *walk, uint32_t class_id, SV *value)
     walk_message(aTHX_ walk, class_id, hash);
 }
 
+/* After the outermost encoding: large buffers are not kept. */
+static void
+trim(pTHX_ void *pointer)
+{
+    MessageState *const state = (MessageState *)pointer;
+    PERL_UNUSED_CONTEXT;
+    if (!state->tape_top && (state->tape_size > KEEP_TOKENS || state->arena_size > KEEP_ARENA)) {
+        Safefree(state->tape);
+        Safefree(state->arena);
+        state->tape = NULL;
+        state->arena = NULL;
+        state->tape_size = state->arena_size = 0;
+    }
+}
+
 SV *
 mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value)
 {
@@ -408,13 +468,21 @@ mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
 
     if (class_id >= state->schema->class_count)
         Perl_croak(aTHX_ "there is no message class %lu", (unsigned long)class_id);
+    if (state->nested >= MESOS_MAX_NESTED)
+        mesos_message_croak(
+            aTHX_ sv_2mortal(newSVpvf("%d encodings are within one another: a value encodes itself", MESOS_MAX_NESTED)));
     walk.state = state;
     walk.options = options;
+    walk.class_id = class_id;
     walk.depth = walk.kept = walk.messages = 0;
     ENTER;
+    /* Below the tops on the savestack: these are restored first, also when the walk dies. */
+    SAVEDESTRUCTOR_X(trim, state);
     SAVEIV(state->tape_top);
     SAVEIV(state->arena_top);
-    first = state->tape_top;
+    SAVEIV(state->nested);
+    state->nested++;
+    first = walk.first = state->tape_top;
     walk_root(aTHX_ & walk, class_id, value);
     arena.data = (const uint8_t *)state->arena;
     arena.len = (size_t)state->arena_top;
@@ -428,13 +496,6 @@ mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
         SvCUR_set(result, size);
     }
     LEAVE;
-    if (!state->tape_top && (state->tape_size > KEEP_TOKENS || state->arena_size > KEEP_ARENA)) {
-        Safefree(state->tape);
-        Safefree(state->arena);
-        state->tape = NULL;
-        state->arena = NULL;
-        state->tape_size = state->arena_size = 0;
-    }
     if (result)
         sv_2mortal(result);
     if (code != MESOS_OK)

@@ -10,23 +10,53 @@
 #define SvTRUE_nomg(sv) SvTRUE(sv)
 #endif
 
+/* One token is always in reserve, for the end of a tape that is too long. */
 void
-mesos_walk_grow(pTHX_ MessageState *state)
+mesos_walk_grow(pTHX_ Walk *walk)
 {
+    MessageState *const state = walk->state;
     IV size = state->tape_size ? state->tape_size * 2 : 256;
-    Renew(state->tape, size, MesosPerlToken);
+    if (state->tape_top >= MESOS_MAX_TOKENS)
+        mesos_walk_too_large(aTHX_ walk);
+    if (size > MESOS_MAX_TOKENS)
+        size = MESOS_MAX_TOKENS;
+    Renew(state->tape, size + 1, MesosPerlToken);
     state->tape_size = size;
+}
+
+void
+mesos_walk_too_large(pTHX_ Walk *walk)
+{
+    MessageState *const state = walk->state;
+    MesosPerlToken *token;
+    MesosBytes arena;
+    size_t size;
+    if (!state->tape)
+        mesos_walk_grow(aTHX_ walk);
+    token = state->tape + state->tape_top;
+    Zero(token, 1, MesosPerlToken);
+    token->op = MESOS_PERL_TOO_LARGE;
+    token->field = MESOS_NO_FIELD;
+    arena.data = (const uint8_t *)state->arena;
+    arena.len = (size_t)state->arena_top;
+    /* Rust knows the path, and the text. */
+    (void)mesos_tape_check(walk->class_id, state->tape + walk->first, (size_t)(state->tape_top + 1 - walk->first), arena, &size);
+    mesos_message_croak_last(aTHX);
 }
 
 void
 mesos_walk_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char *bytes, STRLEN length)
 {
-    MessageState *state = walk->state;
-    IV start = state->arena_top;
-    if ((UV)length > (UV)(state->arena_size - start)) {
+    MessageState *const state = walk->state;
+    const UV start = (UV)state->arena_top;
+    if ((UV)length > (UV)state->arena_size - start) {
         UV size = (UV)state->arena_size * 2;
-        if (size < (UV)start + length)
-            size = (UV)start + length + 4096;
+        if ((UV)length > MESOS_MAX_STRINGS - start)
+            mesos_walk_too_large(aTHX_ walk);
+        if (size < start + length)
+            size = start + length + 4096;
+        if (size > MESOS_MAX_STRINGS)
+            size = MESOS_MAX_STRINGS;
         Renew(state->arena, size, char);
         state->arena_size = (IV)size;
     }
@@ -102,21 +132,66 @@ enum_number(const MesosSchema *schema, uint32_t field, const char *name, STRLEN 
     return FALSE;
 }
 
+/* Whether a string is an integer in decimal, with space around it. */
+static bool
+has_digits_only(pTHX_ SV *sv)
+{
+    STRLEN length;
+    const char *text = SvPV_nomg(sv, length);
+    const char *end = text + length;
+    while (text < end && isSPACE(*text))
+        text++;
+    while (text < end && isSPACE(end[-1]))
+        end--;
+    if (text < end && (*text == '-' || *text == '+'))
+        text++;
+    if (text == end)
+        return FALSE;
+    while (text < end && isDIGIT(*text))
+        text++;
+    return text == end;
+}
+
+/* Whether a string that was used as a number says more than the double that it was taken for: digits that no 64 bits hold, or a
+ * number that no double holds. What is infinite by its own word has no digits in it. */
+static bool
+is_exacter_as_text(pTHX_ SV *sv)
+{
+    if (!SvPOK(sv))
+        return FALSE;
+    if (has_digits_only(aTHX_ sv))
+        return TRUE;
+    if (Perl_isinf(SvNVX(sv))) {
+        STRLEN length;
+        const char *const text = SvPV_nomg(sv, length);
+        STRLEN i;
+        for (i = 0; i < length; i++) {
+            if (isDIGIT(text[i]))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 bool
 mesos_walk_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
     if (SvROK(sv)) {
         SV *number = SvAMAGIC(sv) ? overloaded(aTHX_ walk, sv, numer_amg) : NULL;
+        SV *text = NULL;
         if (!number)
             return mesos_walk_wrong(aTHX_ walk, field, sv);
-        sv = number;
+        /* An integer that no double holds, as one of Math::BigInt's: its text has all digits. */
+        if (SvNOK(number) && !SvIOK(number) && fabs((double)SvNVX(number)) >= 9007199254740992.0)
+            text = overloaded(aTHX_ walk, sv, string_amg);
+        sv = text && has_digits_only(aTHX_ text) ? text : number;
     }
     if (SvIOK(sv) || (!SvPOKp(sv) && !SvNOKp(sv) && SvIOKp(sv))) {
         if (SvIsUV(sv))
             PUSH(MESOS_PERL_UINT, field, (uint64_t)SvUVX(sv), 0);
         else
             PUSH(MESOS_PERL_INT, field, (uint64_t)SvIVX(sv), 0);
-    } else if (SvNOK(sv) || (!SvPOKp(sv) && SvNOKp(sv))) {
+    } else if ((SvNOK(sv) && !is_exacter_as_text(aTHX_ sv)) || (!SvPOKp(sv) && SvNOKp(sv))) {
         double value = (double)SvNVX(sv);
         uint64_t bits;
         Copy(&value, &bits, 1, double);

@@ -13,10 +13,15 @@ typedef struct {
     int depth, kept;
     int messages;
     uint32_t options;
+    uint32_t class_id;
+    IV first; /* where its tape begins */
 } Walk;
 
-/* Makes room for more tokens. */
-void mesos_walk_grow(pTHX_ MessageState *state);
+/* Makes room for more tokens, or dies if there are too many. */
+void mesos_walk_grow(pTHX_ Walk *walk);
+
+/* Dies: the message is too large. With the path of what came last. */
+void mesos_walk_too_large(pTHX_ Walk *walk);
 
 PERL_STATIC_INLINE void
 push_token(pTHX_ Walk *walk, uint32_t op, uint32_t field, uint64_t value, uint64_t length)
@@ -24,7 +29,7 @@ push_token(pTHX_ Walk *walk, uint32_t op, uint32_t field, uint64_t value, uint64
     MessageState *const state = walk->state;
     MesosPerlToken *token;
     if (state->tape_top == state->tape_size)
-        mesos_walk_grow(aTHX_ state);
+        mesos_walk_grow(aTHX_ walk);
     token = state->tape + state->tape_top++;
     token->op = op;
     token->field = field;

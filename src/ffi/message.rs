@@ -7,12 +7,21 @@ use super::handle::{give, out};
 use crate::message::decode::{DecodeError, DecodeOptions, Decoder};
 use crate::message::encode::{self, EncodeError};
 use crate::message::schema::{self, DefaultValue};
-use crate::message::tape::{MesosPerlToken, MesosToken};
+use crate::message::tape::{self, MesosPerlToken, MesosToken};
 use crate::message::{class_by_perl_name, ClassId};
 use once_cell::sync::Lazy;
 
 /// How deep messages may be nested, on a tape of either direction.
 pub const MESOS_MAX_DEPTH: usize = 100;
+
+/// How many tokens a tape of Perl values may have; the last of one that is longer is `MESOS_PERL_TOO_LARGE`.
+pub const MESOS_MAX_TOKENS: usize = 4_194_304;
+
+/// How many bytes the strings of a tape may have together.
+pub const MESOS_MAX_STRINGS: usize = 536_870_912;
+
+/// How many encodings may be within one another.
+pub const MESOS_MAX_NESTED: usize = 100;
 
 /// What a field's default is. The value itself is in the member of the same name.
 #[repr(i32)]
@@ -349,5 +358,7 @@ fn known(class_id: u32) -> Result<(), FfiError> {
     }
 }
 
-// The two say the same to C and to Rust.
+// These say the same to C and to Rust.
 const _: () = assert!(MESOS_MAX_DEPTH == crate::message::MAX_DEPTH);
+const _: () = assert!(MESOS_MAX_TOKENS == tape::MAX_TOKENS && MESOS_MAX_STRINGS == tape::MAX_STRINGS);
+const _: () = assert!(MESOS_MAX_NESTED == tape::MAX_NESTED);

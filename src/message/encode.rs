@@ -4,7 +4,7 @@
 use super::number::{self, Number};
 use super::path;
 use super::schema::{class, enums, fields, DefaultValue, Field, Kind};
-use super::tape::{MesosPerlOp as Op, MesosPerlToken, MESOS_NO_FIELD};
+use super::tape::{MesosPerlOp as Op, MesosPerlToken, MAX_STRINGS, MAX_TOKENS, MESOS_NO_FIELD};
 use super::wire::WireType;
 use super::{ClassId, MAX_DEPTH};
 use std::fmt;
@@ -26,7 +26,7 @@ pub enum Problem {
     Missing,
     /// Messages are nested deeper than [`MAX_DEPTH`], or contain themselves.
     TooDeep,
-    /// The message has more bytes than protobuf allows (2 GiB).
+    /// The message has more bytes or values than a tape may have ([`MAX_STRINGS`], [`MAX_TOKENS`]).
     TooLarge,
     /// A key is not a field of the message.
     Unknown(String),
@@ -41,7 +41,13 @@ impl fmt::Display for EncodeError {
             Problem::Expected { what, got } => write!(f, "expected {what}, got {got}"),
             Problem::Missing => f.write_str("required field is missing"),
             Problem::TooDeep => write!(f, "nested more than {MAX_DEPTH} messages deep, or in a circle"),
-            Problem::TooLarge => f.write_str("message is larger than 2 GiB"),
+            Problem::TooLarge => {
+                let mib = MAX_STRINGS >> 20;
+                write!(
+                    f,
+                    "message is too large: more than {mib} MiB, or more than {MAX_TOKENS} values"
+                )
+            }
             Problem::Unknown(key) => write!(f, "there is no field {key}"),
             Problem::Tape => f.write_str("internal error (please report it): bad tape"),
         }
@@ -49,6 +55,9 @@ impl fmt::Display for EncodeError {
 }
 
 impl std::error::Error for EncodeError {}
+
+/// What protobuf allows. Less than [`MAX_STRINGS`] and [`MAX_TOKENS`] can make, if barely.
+const MAX_SIZE: u64 = i32::MAX as u64;
 
 /// The parent of the outermost message.
 const NO_PARENT: u64 = u64::MAX;
@@ -78,6 +87,7 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
         Some(first) if first.op == Op::MesosPerlWrong as u32 && first.field == MESOS_NO_FIELD => {
             return Err((0, unexpected("a hash or an object".into(), first, arena)));
         }
+        Some(first) if first.op == Op::MesosPerlTooLarge as u32 => return Err((0, Problem::TooLarge)),
         _ => return Err(broken(0)),
     }
     let mut open = 0;
@@ -85,7 +95,7 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
         let mut token = tape[index];
         let size = if token.op == Op::MesosPerlEnd as u32 {
             let closed = *tape.get(open).ok_or(broken(index))?;
-            if closed.length > i32::MAX as u64 {
+            if closed.length > MAX_SIZE {
                 return Err((open, Problem::TooLarge));
             }
             if closed.value == NO_PARENT {
@@ -104,6 +114,9 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
                 tag_size(field) + varint_size(closed.length) + closed.length
             }
         } else {
+            if token.op == Op::MesosPerlTooLarge as u32 {
+                return Err((index, Problem::TooLarge));
+            }
             let Some(field) = field_of(&token) else {
                 return Err((index, no_field(&token, arena)));
             };

@@ -74,7 +74,18 @@ pub enum MesosPerlOp {
     MesosPerlUnknown = 13,
     /// The entries of a map field begin that was given as a hash: messages, whose first token is their key. Ended as a list is.
     MesosPerlMap = 14,
+    /// There is more in the message than a walk takes: [`MAX_TOKENS`], [`MAX_STRINGS`]. The tape ends here.
+    MesosPerlTooLarge = 15,
 }
+
+/// How many tokens a tape of Perl values may have: a walk over values without end stops here, and not when memory is full.
+pub const MAX_TOKENS: usize = 1 << 22;
+
+/// How many bytes the strings of such a tape may have together.
+pub const MAX_STRINGS: usize = 512 << 20;
+
+/// How many encodings may be within one another, by values that encode others when they are looked at.
+pub const MAX_NESTED: usize = 100;
 
 /// The `field` of the outermost message.
 pub const MESOS_NO_FIELD: u32 = 0xffff_ffff;

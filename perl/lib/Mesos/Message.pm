@@ -117,6 +117,8 @@ sub dump {
 
 sub copy {
     my ($self) = @_;
+    require Mesos::Message::Walk;
+    local $Mesos::Message::Walk::values = 0;
     return _copy($self, ref $self, 1, {});
 }
 
@@ -135,9 +137,11 @@ sub _copy {
     # What a tie gives lives only as long as we hold it, and its address with it.
     my $address = Scalar::Util::refaddr($value);
     return $seen->{$address}[1] if $seen->{$address};
+    my @keys = $type eq 'HASH' ? Mesos::Message::Walk::keys_of($value, $path) : ();
+    Mesos::Message::Walk::count($path, $type eq 'HASH' ? scalar @keys : scalar @$value);
     my $copy
         = $type eq 'HASH'
-        ? { map { $_ => _copy($value->{$_}, "$path.$_", $depth + 1, $seen) } keys %$value }
+        ? { map { $_ => _copy($value->{$_}, "$path.$_", $depth + 1, $seen) } @keys }
         : [ map { _copy($value->[$_], "$path\[$_]", $depth + 1, $seen) } 0 .. $#$value ];
     my $class = Scalar::Util::blessed($value);
     bless $copy, $class if defined $class;
@@ -369,6 +373,9 @@ Enums may be given as the names of their values.
 Dies if a hash has a key that is no field: C<Mesos::TaskInfo.resources[0]: there is no field "naem" at ...>.
 
 =back
+
+A message that has more than 512 MiB of strings, or more than 4,194,304 values, is too large. So is a tied hash of more than 1,048,576
+keys. Data without end is thus an error, and takes no more memory than that. C<copy>, C<dump> and C<encode_json> count values, too.
 
 Tied and overloaded values may do anything, including encoding and decoding other messages; when they die, C<encode> does.
 

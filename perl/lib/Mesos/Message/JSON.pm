@@ -5,6 +5,7 @@ use warnings;
 no warnings 'recursion';
 use B ();
 use Carp ();
+use Mesos::Message::Walk qw(count keys_of);
 use MIME::Base64 ();
 use Scalar::Util qw(blessed reftype);
 
@@ -114,6 +115,7 @@ sub _bytes {
 # The plain structure that a JSON module encodes.
 sub from_message {
     my ($class, $message, $path, %options) = @_;
+    local $Mesos::Message::Walk::values = 0;
     return _object({ %options, text => 0 }, $class, $message, $path, 1);
 }
 
@@ -123,6 +125,7 @@ sub text_of {
     for my $name (sort keys %options) {
         Carp::croak(qq{encode_json: there is no option "$name"}) unless $name eq 'v0';
     }
+    local $Mesos::Message::Walk::values = 0;
     return _object({ %options, text => 1 }, $class, $message, $path, 1);
 }
 
@@ -146,10 +149,12 @@ sub _object {
             }
             my $items = $array ? $value : [$value];
             next unless @$items;
+            count($here, scalar @$items);
             my @plain = map { _plain($how, $type, _item($type, $items->[$_], "$here\[$_\]"), "$here\[$_\]", $depth) } 0 .. $#$items;
             $plain{$known} = $how->{text} ? '[' . join(',', @plain) . ']' : \@plain;
         }
         else {
+            count($here, 1);
             $value = _last($value, $scalar);
             $plain{$known} = _plain($how, $type, $value, $here, $depth) if defined $value;
         }
@@ -191,10 +196,14 @@ sub _map {
 # values of a hash are what `encode` makes of them.
 sub entries {
     my ($type, $value, $path) = @_;
-    return $value if (reftype($value) || '') eq 'ARRAY';
+    if ((reftype($value) || '') eq 'ARRAY') {
+        count(defined $path ? $path : $type, scalar @$value);
+        return $value;
+    }
     return [$value] if !_is_hash($value) || blessed($value) && $value->isa($type);
     my $of      = $type->_pb_fields_by_name->{value}[1];
-    my @entries = map { { key => $_, value => $value->{$_} } } sort keys %$value;
+    my @entries = map { { key => $_, value => $value->{$_} } } sort(keys_of($value, defined $path ? $path : $type));
+    count(defined $path ? $path : $type, scalar @entries);
     for my $entry (defined $path ? @entries : ()) {
         $entry->{value} = _item($of, $entry->{value}, "$path\{" . _shown($entry->{key}) . '}');
     }

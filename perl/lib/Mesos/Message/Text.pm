@@ -5,6 +5,7 @@ use warnings;
 no warnings 'recursion';
 use Carp ();
 use Mesos::Message::JSON ();
+use Mesos::Message::Walk qw(count keys_of);
 use Scalar::Util qw(reftype);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
@@ -20,6 +21,7 @@ sub from_message {
     my ($class, $message, $depth, $path) = @_;
     $depth ||= 0;
     $path = $class unless defined $path;
+    local $Mesos::Message::Walk::values = 0 unless $depth;
     my $text = '';
     my %known;
     for my $field (@{ $class->_pb_fields_list }) {
@@ -29,11 +31,14 @@ sub from_message {
         next unless defined $value;
         my $scalar = $type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE;
         $value = Mesos::Message::JSON::entries($type, $value) if $label == REPEATED && Mesos::Message::JSON::is_map($type, $name);
-        my @values = Mesos::Message::JSON::is_array($value, $scalar) ? @$value : $value;
+        my $is_array = Mesos::Message::JSON::is_array($value, $scalar);
+        count("$path.$name", $is_array ? scalar @$value : 1);
+        my @values = $is_array ? @$value : $value;
         @values = $values[-1] if $label != REPEATED && @values;
         $text .= _field($type, $name, $_, $depth, "$path.$name") for @values;
     }
-    $text .= $INDENT x $depth . '# not a field: ' . _quoted($_) . "\n" for sort grep { !$known{$_} } keys %$message;
+    $text .= $INDENT x $depth . '# not a field: ' . _quoted($_) . "\n" for
+        sort grep { !$known{$_} } keys_of($message, $path);
     return $text;
 }
 

@@ -1,0 +1,74 @@
+package Mesos::Message::Walk;
+use 5.10.1;
+use strict;
+use warnings;
+use Carp ();
+use Exporter qw(import);
+
+our @EXPORT_OK = qw(count keys_of);
+
+$Carp::Internal{ +__PACKAGE__ } = 1;
+
+# As many as `encode` takes.
+use constant { MAX_VALUES => 4_194_304, MAX_KEYS => 1_048_576 };
+
+# Of the message that is walked over, so far.
+our $values = 0;
+
+sub count {
+    my ($path, $more) = @_;
+    _too_large($path) if ($values += $more) > MAX_VALUES;
+    return;
+}
+
+sub keys_of {
+    my ($hash, $path) = @_;
+    my $tie = tied %$hash or return keys %$hash;
+    my @keys;
+    for (my $key = $tie->FIRSTKEY; defined $key; $key = $tie->NEXTKEY($key)) {
+        _too_large($path) if @keys >= MAX_KEYS;
+        push @keys, $key;
+    }
+    return @keys;
+}
+
+sub _too_large {
+    my ($path) = @_;
+    Carp::croak("$path: message is too large: more than " . MAX_VALUES . ' values');
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Message::Walk - an end for walks over data that has none
+
+=head1 SYNOPSIS
+
+    use Mesos::Message::Walk qw(count keys_of);
+
+    local $Mesos::Message::Walk::values = 0;
+    count($path, scalar @$list);
+    my @keys = keys_of($hash, $path);
+
+=head1 DESCRIPTION
+
+Tied arrays and hashes may have no end. What walks over a message in Perl (C<copy>, C<dump>, JSON) counts its values, and dies when
+there are more than C<encode> takes. Each walk begins with C<$values> at 0.
+
+=head1 FUNCTIONS
+
+=head2 count
+
+    count($path, $more);
+
+Counts values, before they are looked at. Dies if these are too many, with the path at the beginning of the text.
+
+=head2 keys_of
+
+    my @keys = keys_of($hash, $path);
+
+The keys of a hash, in any order. Dies if a tied one has too many.
+
+=cut
