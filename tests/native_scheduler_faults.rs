@@ -226,6 +226,34 @@ fn a_connection_for_calls_may_be_closed_between_calls() {
     assert!(channel.is_empty(), "no disconnected");
 }
 
+/// A master that gives the framework to another driver says so on the event stream. The answer to a call may be there before.
+#[test]
+fn a_driver_that_was_replaced_does_not_come_back() {
+    let server = Server::new();
+    let (driver, channel) = start(options(&server));
+    let (mut stream, _) = subscribe(&server);
+    expect(&channel, "registered");
+    driver.call(kill("a")).expect("kill");
+    let mut calls = server.accept();
+    calls.request();
+    calls.answer(
+        "400 Bad Request",
+        "",
+        "The stream ID 'x' included in this request didn't match the stream ID",
+    );
+    // Its answer is counted before the event is sent.
+    let refused = || driver.stats().into_iter().find(|stat| stat.name == "calls_refused");
+    support::wait_for("the refusal", || refused().filter(|stat| stat.value == Some(1.0)));
+    stream.record(&api::Event {
+        error: Some(api::event::Error {
+            message: "Framework failed over".into(),
+        }),
+        ..event(api::event::Type::Error)
+    });
+    assert_eq!(text(&expect(&channel, "error"), 0), "Framework failed over");
+    assert!(channel.is_empty(), "no disconnected");
+}
+
 #[test]
 fn a_stale_subscription_is_renewed() {
     let server = Server::new();

@@ -25,8 +25,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// is waited for no longer than this. There is nothing yet that an answer could be stuck behind.
 const IDLE: Duration = Duration::from_secs(60);
 const ANSWER_AFTER_IDLE: Duration = Duration::from_secs(20);
-/// For the answers to what was sent before a call was answered by a server that does not know the subscription.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// For what a server may still say that has answered a call as one that does not know the subscription: answers to other calls, and why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Redirects in a row before the session gives up.
 const MAX_HOPS: u32 = 5;
 /// What is kept of the body of a refusal.
@@ -100,10 +100,18 @@ pub struct Session {
     /// Attempts since the last subscription whose SUBSCRIBE was not answered in time.
     unanswered_attempts: u32,
     draining: bool,
-    /// Why the session ends as soon as what was sent is answered.
-    condemned: Option<String>,
+    condemned: Option<Condemned>,
     actions: Vec<Action>,
     events: VecDeque<SessionEvent>,
+}
+
+/// A session that ends for a reason that it knows already.
+struct Condemned {
+    reason: String,
+    /// Not before its event stream has ended or says nothing more.
+    hears_stream: bool,
+    /// At the latest then.
+    at: Duration,
 }
 
 impl Session {
@@ -237,19 +245,26 @@ impl Session {
     }
 
     /// Ends the session for this reason, but sees first, for a moment, how the calls are answered that were sent already.
-    pub fn condemn(&mut self, reason: String, now: Duration) {
+    /// `hears_stream`: and hears the event stream to its end, which may say more.
+    pub fn condemn(&mut self, reason: String, hears_stream: bool, now: Duration) {
         if self.condemned.is_none() {
-            self.condemned = Some(reason);
-            self.calls_deadline = Some(now + LAST_ANSWERS);
+            let at = now + LAST_WORDS;
+            self.condemned = Some(Condemned {
+                reason,
+                hears_stream,
+                at,
+            });
+            self.calls_deadline = None;
         }
         self.execute();
     }
 
-    /// Ends a session that is condemned, unless answers may still come.
+    /// Ends a session that is condemned, unless more may still come.
     fn execute(&mut self) {
-        if !self.calls.has_unanswered() || self.calls_link != CallsLink::Open {
-            if let Some(reason) = self.condemned.take() {
-                self.lose(reason);
+        let hears = self.condemned.as_ref().is_some_and(|condemned| condemned.hears_stream);
+        if !hears && (!self.calls.has_unanswered() || self.calls_link != CallsLink::Open) {
+            if let Some(condemned) = self.condemned.take() {
+                self.lose(condemned.reason);
             }
         }
     }
@@ -289,7 +304,8 @@ impl Session {
     }
 
     pub fn deadline(&self) -> Option<Duration> {
-        [self.deadline, self.calls_deadline].into_iter().flatten().min()
+        let condemned = self.condemned.as_ref().map(|condemned| condemned.at);
+        [self.deadline, self.calls_deadline, condemned].into_iter().flatten().min()
     }
 
     pub fn tick(&mut self, now: Duration) {
@@ -305,9 +321,10 @@ impl Session {
                 _ => format!("no heartbeat for {} s", self.silence.unwrap_or_default().as_secs_f64()),
             };
             self.lose(reason);
+        } else if let Some(reason) = self.condemned.as_ref().filter(|c| c.at <= now).map(|c| c.reason.clone()) {
+            self.lose(reason);
         } else if self.calls_deadline.is_some_and(|d| d <= now) {
-            let reason = self.condemned.take();
-            self.lose(reason.unwrap_or_else(|| "no answer to calls".to_string()));
+            self.lose("no answer to calls".to_string());
         }
     }
 
@@ -373,6 +390,10 @@ impl Session {
             Some(silence) => self.deadline = Some(now + silence),
             None if data.is_empty() && self.phase == Phase::Subscribing => self.deadline = Some(now + self.patience()),
             None => (),
+        }
+        // What brings events, or is not read because of too many, may still have to say why it ends.
+        if let Some(condemned) = self.condemned.as_mut().filter(|condemned| condemned.hears_stream) {
+            condemned.at = now + LAST_WORDS;
         }
         self.response.feed(data);
         while let Some(part) = self.response.next_part().map_err(|e| e.to_string())? {

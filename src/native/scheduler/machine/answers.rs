@@ -55,7 +55,10 @@ impl SchedulerMachine {
             401 => self.fail("Master refused authentication"),
             _ if gone && self.state != State::Ending => {
                 self.waits_for(&answer.head);
-                self.session.condemn(what, now.elapsed);
+                // A master that gave the framework to another driver, or removed it, refuses the next call of this one, and says why
+                // on the event stream. Who subscribes again without having heard that takes the framework from its successor.
+                let hears_stream = matches!(status, 400 | 403);
+                self.session.condemn(what, hears_stream, now.elapsed);
             }
             _ => (),
         }

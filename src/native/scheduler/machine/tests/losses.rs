@@ -19,6 +19,18 @@ fn update_record() -> Vec<u8> {
     [format!("{}\n", event.len()).as_bytes(), &event].concat()
 }
 
+fn error_record(message: &str) -> Vec<u8> {
+    let message = Some(message.as_bytes().to_vec().into());
+    let event = Event {
+        kind: Some(wire::ERROR),
+        error: Some(wire::Error { message }),
+        ..Default::default()
+    };
+    let event = event.encode_to_vec();
+    let record = [format!("{}\n", event.len()).as_bytes(), &event].concat();
+    [format!("{:x}\r\n", record.len()).as_bytes(), &record, b"\r\n"].concat()
+}
+
 /// However the network cuts it.
 #[test]
 fn events_before_the_end_of_the_stream_are_told() {
@@ -120,7 +132,7 @@ fn answers_behind_a_refusal_are_still_heard() {
             machine.command(launch(task), at(1.0));
         }
         calls_sent(&mut machine, 1.0);
-        answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.0);
+        answer(&mut machine, "503 Service Unavailable", "not elected", 2.0);
         machine
     };
     let mut machine = launches();
@@ -128,9 +140,9 @@ fn answers_behind_a_refusal_are_still_heard() {
     // Not sent any more; the task is lost with the subscription.
     machine.command(launch("d"), at(2.1));
     assert_eq!(calls_sent(&mut machine, 2.1).len(), 0);
-    answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.2);
+    answer(&mut machine, "503 Service Unavailable", "not elected", 2.2);
     assert_eq!(names(&machine.take_actions()), ["statusUpdate"]);
-    answer(&mut machine, "403 Forbidden", "Framework is not subscribed", 2.3);
+    answer(&mut machine, "503 Service Unavailable", "not elected", 2.3);
     assert_eq!(
         names(&machine.take_actions()),
         ["statusUpdate", "disconnected", "statusUpdate"]
@@ -145,4 +157,48 @@ fn answers_behind_a_refusal_are_still_heard() {
     let mut machine = launches();
     machine.broken(Link::Calls, "gone".into(), at(2.5));
     assert_eq!(names(&machine.take_actions()), ["statusUpdate", "disconnected"]);
+}
+
+/// The master has given the framework to another driver: the answer to a call may be there before the event that says so. Who subscribes
+/// again without that event takes the framework from its successor.
+#[test]
+fn why_a_subscription_is_gone_is_heard_from_its_stream() {
+    for (status, body) in [
+        (
+            "400 Bad Request",
+            "The stream ID 'x' included in this request didn't match the stream ID",
+        ),
+        ("403 Forbidden", "Framework is not subscribed"),
+        ("400 Bad Request", "Framework cannot be found"),
+    ] {
+        let refused = || {
+            let mut machine = subscribed();
+            machine.command(Command::Call(kill_call()), at(1.0));
+            calls_sent(&mut machine, 1.0);
+            answer(&mut machine, status, body, 2.0);
+            assert_eq!(names(&machine.take_actions()).len(), 0);
+            machine
+        };
+        let mut machine = refused();
+        machine.received(Link::Stream, &&error_record("Framework failed over"), at(2.9));
+        let actions = machine.take_actions();
+        assert_eq!(names(&actions), ["error"], "{body}");
+        assert_eq!((opens(&actions), actions.last()), (0, Some(&Action::Done)), "{body}");
+        // A stream that says nothing more is not waited for.
+        let mut machine = refused();
+        machine.tick(at(2.9));
+        assert_eq!(names(&machine.take_actions()).len(), 0);
+        machine.tick(at(3.0));
+        assert_eq!(names(&machine.take_actions()), ["disconnected"], "{body}");
+        // One that is not read, because the program has too many events, is.
+        let mut machine = refused();
+        for tenth in 25..60 {
+            let now = at(f64::from(tenth) / 10.0);
+            machine.received(Link::Stream, &[], now);
+            machine.tick(now);
+        }
+        assert_eq!(names(&machine.take_actions()).len(), 0);
+        machine.broken(Link::Stream, "the end".into(), at(6.1));
+        assert_eq!(names(&machine.take_actions()), ["disconnected"], "{body}");
+    }
 }

@@ -170,6 +170,8 @@ fn a_late_refusal_is_told_to_the_tasks_of_its_call() {
         answer(&mut machine, "202 Accepted", "", 2.0);
         assert!(names(&machine.take_actions()).is_empty());
         answer(&mut machine, status, body, 2.0);
+        // The event stream may still say why a subscription is gone.
+        machine.tick(at(3.0));
         let actions = machine.take_actions();
         assert_eq!(names(&actions), callbacks, "{status}");
         let update = actions.iter().find_map(|action| match action {
