@@ -11,7 +11,7 @@ my $master = $ENV{MESOS_TEST_MASTER} or plan skip_all => 'MESOS_TEST_MASTER=host
 
 my $folder = tempdir(CLEANUP => 1);
 my ($tester, @proxies, @outputs) = $$;
-END { if ($$ == $tester) { local $?; kill KILL => @proxies; waitpid $_, 0 for @proxies } }
+END { if ($$ == ($tester // 0)) { local $?; kill KILL => @proxies; waitpid $_, 0 for @proxies } }
 
 # An authority, and a certificate of it for this machine.
 my @new = qw(openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -batch);
