@@ -3,6 +3,7 @@
 //! `Mesos::trace` writes MESOS_quiet, MESOS_logging_level and MESOS_log_dir into the environment; this reads them, once, when
 //! the first driver is made. Rules: what the level lets pass goes to stderr unless quiet, and to files if there is a directory.
 
+use crate::message::text;
 use chrono::{DateTime, Datelike, Local, Timelike};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use once_cell::sync::OnceCell;
@@ -165,20 +166,25 @@ pub fn shown(text: &str) -> String {
 
 /// Without characters that would begin a line, command a terminal or turn the direction of writing; cut after `limit` bytes, and then
 /// it says how long it was.
-pub fn bounded(text: &str, limit: usize) -> String {
-    let mut result = String::with_capacity(text.len().min(limit));
-    for character in text.chars() {
+pub fn bounded(whole: &str, limit: usize) -> String {
+    let mut result = String::with_capacity(whole.len().min(limit));
+    for character in whole.chars() {
         let before = result.len();
         match character {
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
                 result.extend(character.escape_default())
             }
             _ if character.is_control() => result.extend(character.escape_default()),
+            '\u{10ff80}'..='\u{10ffff}' => {
+                // A byte that is not UTF-8, see `text`.
+                let byte = text::to_bytes(character.encode_utf8(&mut [0; 4])).first().copied();
+                result.push_str(&format!("\\x{:02x}", byte.unwrap_or_default()));
+            }
             _ => result.push(character),
         }
         if result.len() > limit {
             result.truncate(before);
-            result.push_str(&format!("... (of {} bytes)", text.len()));
+            result.push_str(&format!("... (of {} bytes)", whole.len()));
             break;
         }
     }

@@ -202,7 +202,7 @@ fn launches_without_a_master_are_lost() {
         refused.answer("503 Service Unavailable", "", "No leader elected");
         let (_stream, request) = subscribe(&server);
         let subscribe = mesos_perl::native::wire::scheduler::Call::decode(&request.body[..]).expect("call");
-        assert_eq!(subscribe.subscribe.expect("subscribe").suppressed_roles, ["*"]);
+        assert_eq!(subscribe.subscribe.expect("subscribe").suppressed_roles, [b"*"]);
         expect(&channel, "registered");
         let call: api::Call = server.accept().request().decode();
         assert_eq!(call.r#type(), api::call::Type::UpdateFramework, "the KILL was dropped");

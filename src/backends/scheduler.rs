@@ -5,12 +5,14 @@ use super::embedded::EmbeddedSchedulerDriver;
 use crate::channel::Channel;
 use crate::driver::master::Master;
 use crate::driver::{Backend, DriverError, SchedulerDriver, SchedulerOptions};
+use crate::message::text;
 use crate::native;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// Makes the driver that `options.master` asks for. Its events go into `channel`. Settings come from the process's environment.
 pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
-    let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+    let environment = |name: &str| std::env::var_os(name).map(|v| text::from_bytes(v.as_bytes()).into_owned());
     with_environment(options, channel, environment)
 }
 

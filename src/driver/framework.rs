@@ -2,8 +2,9 @@
 
 use super::DriverError;
 use crate::message::field_number::framework_info;
-use crate::message::fields;
-use prost::Message;
+use crate::message::{class, fields, text};
+use bytes::Bytes;
+use prost::{DecodeError, Message};
 use std::collections::BTreeSet;
 
 /// What a master says to a framework that it has ended: its id is of no use any more.
@@ -12,7 +13,7 @@ pub const REMOVED: &str = "Framework has been removed";
 /// FrameworkInfo.Capability.Type
 const MULTI_ROLE: i32 = 6;
 
-/// Any message whose only interesting field is a string `value`, number 1: all ids.
+/// Any message whose only interesting field is a string `value`, number 1: all ids. Strings are as in [`text`], here and below.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Id {
     #[prost(string, optional, tag = "1")]
@@ -47,10 +48,22 @@ pub struct Capability {
 
 /// The text of an encoded id.
 pub fn value(id: &[u8]) -> Option<String> {
-    Id::decode(id).ok().and_then(|id| id.value)
+    Id::read(id).ok().and_then(|id| id.value)
+}
+
+impl Id {
+    /// Decodes an id of any kind.
+    pub fn read(id: &[u8]) -> Result<Self, DecodeError> {
+        // All have the same bytes.
+        Self::decode(text::readable(class::TASK_ID, Bytes::copy_from_slice(id)))
+    }
 }
 
 impl FrameworkInfo {
+    pub fn read(info: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode(text::readable(class::FRAMEWORK_INFO, Bytes::copy_from_slice(info)))
+    }
+
     /// The id, unless it is empty.
     pub fn id(&self) -> Option<&str> {
         self.id.as_ref()?.value.as_deref().filter(|value| !value.is_empty())
@@ -126,7 +139,7 @@ impl SuppressedRoles {
 
 /// `framework` with the id that an earlier run has stored.
 pub fn with_id(mut framework: Vec<u8>, id: &str) -> Result<Vec<u8>, DriverError> {
-    let decoded = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
+    let decoded = FrameworkInfo::read(&framework).unwrap_or_default();
     match decoded.id() {
         Some(given) if given != id => Err(argument(
             "framework_id_file",
@@ -143,7 +156,7 @@ pub fn with_id(mut framework: Vec<u8>, id: &str) -> Result<Vec<u8>, DriverError>
 
 /// The id in an encoded FrameworkInfo, unless it is empty.
 pub fn id_of(framework: &[u8]) -> Option<String> {
-    FrameworkInfo::decode(framework).ok()?.id().map(str::to_string)
+    FrameworkInfo::read(framework).ok()?.id().map(str::to_string)
 }
 
 fn argument(name: &'static str, problem: String) -> DriverError {

@@ -5,6 +5,7 @@
 
 use crate::driver::framework::with_id;
 use crate::driver::DriverError;
+use crate::message::text;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -84,7 +85,7 @@ impl FrameworkIdFile {
             .mode(0o600)
             .open(&beside)
             .and_then(|mut file| {
-                file.write_all(format!("{id}\n").as_bytes())?;
+                file.write_all(&[&text::to_bytes(id)[..], b"\n"].concat())?;
                 file.sync_all()
             })
             .and_then(|()| match fs::hard_link(&beside, &self.path) {
@@ -124,9 +125,10 @@ fn load(path: &Path) -> Result<Option<String>, String> {
     let mut text = Vec::new();
     file.take(MAX_ID as u64 + 2).read_to_end(&mut text).map_err(unreadable)?;
     let line = text.strip_suffix(b"\n").unwrap_or(&text);
-    match std::str::from_utf8(line) {
-        Ok(id) if storable(id).is_ok() => Ok(Some(id.to_string())),
-        _ => Err(wrong(
+    let id = text::from_bytes(line);
+    match storable(&id) {
+        Ok(()) => Ok(Some(id.into_owned())),
+        Err(_) => Err(wrong(
             "does not hold a framework id and nothing else: remove it to register a new framework".to_string(),
         )),
     }
@@ -137,7 +139,7 @@ fn storable(id: &str) -> Result<(), String> {
     let problem = match id {
         "" => "it is empty",
         "." | ".." => "it is the name of a directory",
-        _ if id.len() > MAX_ID => "it is longer than 255 bytes",
+        _ if text::to_bytes(id).len() > MAX_ID => "it is longer than 255 bytes",
         _ if id.bytes().any(|b| b.is_ascii_control() || b == b'/' || b == b'\\') => "it has control characters or slashes",
         _ => return Ok(()),
     };
@@ -252,8 +254,6 @@ mod tests {
                 "{error}"
             );
         }
-        fs::write(&path, b"B\xfccher\n").expect("file");
-        FrameworkIdFile::open(path.clone()).expect_err("not text");
         let nowhere = scratch.0.join("missing/id");
         let error = FrameworkIdFile::open(nowhere).expect_err("refused").to_string();
         assert!(error.contains("no file can be made in its directory"), "{error}");
@@ -279,6 +279,8 @@ mod tests {
             "\u{85}",
             "...",
             "~\"'$",
+            // A byte that is not UTF-8, as in `text`.
+            "B\u{10fffc}cher",
             &longest,
         ] {
             let path = scratch.0.join("id");
@@ -286,6 +288,10 @@ mod tests {
             store.save(id).expect("saved");
             let mut again = FrameworkIdFile::open(path).expect(id);
             assert_eq!(again.id(), Some(id));
+            assert_eq!(
+                fs::read(scratch.0.join("id")).expect("file"),
+                [&text::to_bytes(id)[..], b"\n"].concat()
+            );
             again.save(id).expect("nothing to do");
             again.remove().expect("removed");
         }

@@ -1,5 +1,7 @@
 //! Byte strings that cross the ABI.
 
+use crate::message::text;
+
 /// Bytes with a length. Where `len` is 0, `data` is not looked at and may be NULL.
 ///
 /// As an argument: looked at only during the call. As a result: borrowed from the handle that the function's comment names.
@@ -85,13 +87,13 @@ impl MesosBytesList {
         }
     }
 
-    /// The byte strings as text; what is not UTF-8 is replaced.
+    /// The byte strings as text in the sense of [`text`].
     ///
     /// # Safety
     /// As for [`to_vecs`](Self::to_vecs).
     pub(super) unsafe fn to_texts(self) -> Vec<String> {
         // SAFETY: the caller's promise.
         let all = unsafe { self.to_vecs() };
-        all.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+        all.iter().map(|bytes| text::from_bytes(bytes).into_owned()).collect()
     }
 }

@@ -8,7 +8,9 @@ use super::handle::{self, Creator, Handle};
 use super::stats::MesosStats;
 use crate::backends;
 use crate::driver::{self, ExecutorCall, ExecutorDriver, Status};
+use crate::message::text;
 use std::ffi::c_int;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// An executor's connection to its agent. Functions: `mesos_executor_driver_*`. For any number of threads.
@@ -55,7 +57,7 @@ pub extern "C" fn mesos_executor_driver_new(
     guard(|| {
         // SAFETY: a live handle and a place for the result, both the caller's, who lends the bytes for the call.
         let (channel, driver, result) = unsafe { (handle::get(channel)?, driver.to_text(), handle::out(result)?) };
-        let environment = |name: &str| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+        let environment = |name: &str| std::env::var_os(name).map(|v| text::from_bytes(v.as_bytes()).into_owned());
         *result = handle::give(MesosExecutorDriver {
             driver: backends::executor::new(&driver, environment, channel.channel.clone())?,
             creator: Creator::this_process(),

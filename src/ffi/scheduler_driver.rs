@@ -100,10 +100,10 @@ pub extern "C" fn mesos_scheduler_driver_new(
                 helper: OsString::from_vec(given.helper.to_vec()).into(),
                 executor_environment: given
                     .executor_environment
-                    .to_vecs()
+                    .to_texts()
                     .iter()
                     .filter_map(|pair| {
-                        let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
+                        let (name, value) = pair.split_once('=')?;
                         Some((name.to_string(), value.to_string()))
                     })
                     .collect(),

@@ -11,6 +11,7 @@ use crate::driver::framework::{FrameworkInfo, Id, SuppressedRoles};
 use crate::driver::framework_id_file::FrameworkIdFile;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::DriverId;
+use crate::message::text;
 use cxx::UniquePtr;
 use prost::Message;
 use std::sync::{Arc, Mutex};
@@ -51,7 +52,7 @@ impl SchedulerDriver {
             None => options.framework,
         };
         // What cannot be decoded is refused by the proxy, with its own words.
-        let info = FrameworkInfo::decode(&framework[..]).unwrap_or_default();
+        let info = FrameworkInfo::read(&framework).unwrap_or_default();
         let settings = Settings {
             implicit_acknowledgements,
             reconcile_on_registration: options.reconcile_on_registration,
@@ -148,7 +149,7 @@ impl SchedulerDriver {
         else {
             return Ok(call);
         };
-        let info = FrameworkInfo::decode(&bytes[..]).unwrap_or_default();
+        let info = FrameworkInfo::read(&bytes).unwrap_or_default();
         info.check_update(self.core.id().as_deref(), suppressed_roles.as_ref())?;
         framework.suppressed.update(suppressed_roles, &info.roles());
         framework.info = info;
@@ -316,5 +317,5 @@ impl Proxy for SchedulerProxy {
 }
 
 fn texts(roles: Vec<String>) -> Vec<ffi::Bytes> {
-    list(roles.into_iter().map(String::into_bytes).collect())
+    list(roles.iter().map(|role| text::to_bytes(role).into_owned()).collect())
 }

@@ -3,6 +3,7 @@
 //! A frame is a 32-bit little-endian length and that many bytes: one tag byte, then the fields in order. Numbers are little-endian,
 //! byte strings and lists carry a 32-bit count first.
 
+use crate::message::text;
 use std::io::{self, Read, Write};
 
 /// No frame is larger: a task's environment and arguments have the kernel's limits anyway.
@@ -334,7 +335,7 @@ impl Frame for Report {
             },
             3 => Report::Failed {
                 process: f.u64()?,
-                reason: String::from_utf8_lossy(&f.string()?).into_owned(),
+                reason: text::from_bytes(&f.string()?).into_owned(),
             },
             4 => Report::Exited {
                 process: f.u64()?,

@@ -1,4 +1,6 @@
-//! Identifiers: made here, or sent by clients and checked here. Checked ids are safe as names of files.
+//! Identifiers: made here, or sent by clients and checked here. Checked ids are safe as names of files. They are as in [`text`].
+
+use crate::message::text;
 
 /// Random bytes of the system. It cannot fail on a system that has booted; when it does, the cluster's start fails with it.
 fn random<const N: usize>() -> [u8; N] {
@@ -65,7 +67,7 @@ pub fn is_uuid(bytes: &[u8]) -> bool {
 pub fn check(id: &str) -> Result<(), String> {
     if id.is_empty() {
         Err("ID must not be empty".into())
-    } else if id.len() > 255 {
+    } else if text::to_bytes(id).len() > 255 {
         Err("ID must not be greater than 255 characters".into())
     } else if id == "." || id == ".." {
         Err(format!("'{id}' is disallowed"))

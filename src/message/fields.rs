@@ -1,6 +1,6 @@
 //! Changing single fields of an encoded message without decoding it: unknown fields and everything else stay as they are.
 
-use super::field_number;
+use super::{field_number, text};
 use prost::encoding::{self, DecodeContext};
 
 /// The bytes are not an encoded message.
@@ -9,13 +9,22 @@ pub struct Malformed;
 
 /// `message` without the top-level fields of these numbers.
 pub fn without(message: &[u8], numbers: &[u32]) -> Result<Vec<u8>, Malformed> {
-    let mut kept = Vec::with_capacity(message.len() + 64);
+    filtered(message, |number| !numbers.contains(&number))
+}
+
+/// `message` with no other top-level fields than those of these numbers.
+pub fn only(message: &[u8], numbers: &[u32]) -> Result<Vec<u8>, Malformed> {
+    filtered(message, |number| numbers.contains(&number))
+}
+
+fn filtered(message: &[u8], keep: impl Fn(u32) -> bool) -> Result<Vec<u8>, Malformed> {
+    let mut kept = Vec::with_capacity(message.len().min(1 << 16) + 64);
     let mut rest = message;
     while !rest.is_empty() {
         let field = rest;
         let (number, wire_type) = encoding::decode_key(&mut rest).map_err(|_| Malformed)?;
         encoding::skip_field(wire_type, number, &mut rest, DecodeContext::default()).map_err(|_| Malformed)?;
-        if !numbers.contains(&number) {
+        if keep(number) {
             kept.extend_from_slice(&field[..field.len() - rest.len()]);
         }
     }
@@ -40,10 +49,10 @@ pub fn append_double(message: &mut Vec<u8>, number: u32, value: f64) {
     encoding::double::encode(number, &value, message);
 }
 
-/// An id message (FrameworkID, TaskID, ...): all have one string, `value`, number 1.
+/// An id message (FrameworkID, TaskID, ...): all have one string, `value`, number 1. `value` is as in [`text`].
 pub fn id(value: &str) -> Vec<u8> {
     let mut message = Vec::with_capacity(value.len() + 4);
-    append(&mut message, field_number::id::VALUE, value.as_bytes());
+    append(&mut message, field_number::id::VALUE, &text::to_bytes(value));
     message
 }
 

@@ -11,6 +11,7 @@
 //! | [`path`] | which part of a message an error is about |
 //! | [`fields`], [`field_number`] | changing single fields of an encoded message |
 //! | [`tape`] | the tokens, as C sees them |
+//! | [`text`] | strings that are not UTF-8, in Rust's strings |
 //!
 //! Nothing here knows of Perl, and nothing calls back: both directions are one call with a complete tape, so that a Perl exception
 //! never has a Rust frame below it.
@@ -26,6 +27,7 @@ pub mod path;
 pub mod schema;
 mod schema_tables;
 pub mod tape;
+pub mod text;
 pub mod wire;
 
 pub use schema::class_by_perl_name;

@@ -98,6 +98,7 @@ pub struct Credential {
 
 /// mesos.v1.scheduler
 pub mod scheduler {
+    use crate::message::text;
     use bytes::Bytes;
 
     pub const SUBSCRIBED: i32 = 1;
@@ -284,8 +285,8 @@ pub mod scheduler {
     pub struct Subscribe {
         #[prost(bytes = "vec", tag = "1")]
         pub framework_info: Vec<u8>,
-        #[prost(string, repeated, tag = "2")]
-        pub suppressed_roles: Vec<String>,
+        #[prost(bytes = "vec", repeated, tag = "2")]
+        pub suppressed_roles: Vec<Vec<u8>>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -374,8 +375,13 @@ pub mod scheduler {
     /// Of REVIVE and SUPPRESS; none: all roles.
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Roles {
-        #[prost(string, repeated, tag = "1")]
-        pub roles: Vec<String>,
+        #[prost(bytes = "vec", repeated, tag = "1")]
+        pub roles: Vec<Vec<u8>>,
+    }
+
+    /// As they stand in calls.
+    pub fn roles(roles: &[String]) -> Vec<Vec<u8>> {
+        roles.iter().map(|role| text::to_bytes(role).into_owned()).collect()
     }
 }
 

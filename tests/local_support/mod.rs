@@ -2,7 +2,9 @@
 
 #![allow(dead_code)]
 
+use bytes::Bytes;
 use mesos_perl::local::{Cluster, Config};
+use mesos_perl::message::{text, ClassId};
 use mesos_perl::proto::offer::{operation, Operation};
 use mesos_perl::proto::scheduler::call::{self, Type};
 use mesos_perl::proto::scheduler::{event, Event};
@@ -116,6 +118,14 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
     reply
 }
 
+/// Of an event, whose strings need not be UTF-8.
+fn class_of<M>() -> ClassId {
+    text::of(match std::any::type_name::<M>().contains("executor") {
+        true => "Mesos::Executor::Event",
+        false => "Mesos::Scheduler::Event",
+    })
+}
+
 /// A streaming answer, record by record.
 pub struct Records {
     reader: BufReader<TcpStream>,
@@ -172,7 +182,8 @@ impl Records {
                     .parse()
                     .expect("record length");
                 if self.buffer.len() > end + length {
-                    let record = M::decode(&self.buffer[end + 1..end + 1 + length]).expect("record");
+                    let record = Bytes::copy_from_slice(&self.buffer[end + 1..end + 1 + length]);
+                    let record = M::decode(text::readable(class_of::<M>(), record)).expect("record");
                     self.buffer.drain(..end + 1 + length);
                     return Some(record);
                 }

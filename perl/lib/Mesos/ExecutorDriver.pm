@@ -192,7 +192,8 @@ C<native> or C<libmesos>: what this driver runs on.
     my $status = $driver->sendStatusUpdate($taskStatus);
 
 Sends the state of a task (C<Mesos::TaskStatus> or a hash reference, with C<task_id> and C<state>). It is kept, and sent again if
-the agent restarts, until the agent has recorded it.
+the agent restarts, until the agent has recorded it. An update that the agent refuses is sent again with the task and its state only,
+and a C<message> that says what the agent said. If it refuses that, too, C<error> is called.
 
 =head2 sendFrameworkMessage
 

@@ -2,8 +2,10 @@
 
 use super::{duration, Start};
 use crate::local::core::{Identity, Kind};
+use crate::message::text;
 use crate::proto::CommandInfo;
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// The file to execute and argv with its zeroth.
 pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let value = command.value.clone().unwrap_or_default().into_bytes();
+    let value = text::to_bytes(command.value.as_deref().unwrap_or_default()).into_owned();
     if command.shell() {
         return (b"/bin/sh".to_vec(), vec![b"sh".to_vec(), b"-c".to_vec(), value]);
     }
@@ -23,7 +25,7 @@ pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
         command
             .arguments
             .iter()
-            .map(|argument| argument.clone().into_bytes())
+            .map(|argument| text::to_bytes(argument).into_owned())
             .collect(),
     )
 }
@@ -31,7 +33,7 @@ pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
 /// The whole environment, weakest first: the cluster's, then Mesos' own, then what the framework set; PATH if nobody did.
 pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path, token: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut all: BTreeMap<String, String> = identity.executor_environment.clone();
-    let directory = directory.to_string_lossy().into_owned();
+    let directory = text::from_bytes(directory.as_os_str().as_bytes()).into_owned();
     let mut set = |name: &str, value: String| {
         all.insert(name.to_string(), value);
     };
@@ -69,7 +71,7 @@ pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path, token: &str)
     }
     all.entry("PATH".into()).or_insert_with(|| PATH.into());
     all.into_iter()
-        .map(|(name, value)| (name.into_bytes(), value.into_bytes()))
+        .map(|(name, value)| (text::to_bytes(&name).into_owned(), text::to_bytes(&value).into_owned()))
         .collect()
 }
 

@@ -1,7 +1,9 @@
 //! Sandboxes: where they are, what is copied into them, whose they are.
 
 use crate::local::helper_protocol::{Fetch, User};
+use crate::message::text;
 use crate::proto::command_info::Uri;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -20,11 +22,11 @@ pub struct Place<'a> {
 pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::Result<PathBuf> {
     let runs = work_dir
         .join("slaves")
-        .join(place.agent)
+        .join(text::to_os(place.agent))
         .join("frameworks")
-        .join(place.framework)
+        .join(text::to_os(place.framework))
         .join("executors")
-        .join(place.executor)
+        .join(text::to_os(place.executor))
         .join("runs");
     fs::create_dir_all(&runs)?;
     let sandbox = runs.join(place.container);
@@ -53,12 +55,14 @@ fn fetch_of(uri: &Uri) -> Result<Fetch, String> {
         Some((scheme, _)) => return Err(format!("the embedded cluster does not fetch '{scheme}' URIs")),
         None => &uri.value,
     };
-    let from = Path::new(path);
+    let path = text::to_bytes(path);
+    let from = Path::new(OsStr::from_bytes(&path));
     if !from.is_absolute() {
         return Err("not an absolute path".into());
     }
     let base = from.file_name().ok_or_else(|| "it names no file".to_string())?;
-    let to = Path::new(uri.output_file.as_deref().map_or(base, |name| name.as_ref()));
+    let to = uri.output_file.as_deref().map_or_else(|| base.to_os_string(), text::to_os);
+    let to = Path::new(&to);
     // Below the sandbox, whatever it says.
     if to.as_os_str().is_empty() || !to.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
         return Err("output_file leads out of the sandbox".into());
@@ -68,8 +72,8 @@ fn fetch_of(uri: &Uri) -> Result<Fetch, String> {
         return Err("the embedded cluster does not extract archives; set 'extract' to false to have it copied".into());
     }
     Ok(Fetch {
-        uri: uri.value.clone().into_bytes(),
-        from: path.as_bytes().to_vec(),
+        uri: text::to_bytes(&uri.value).into_owned(),
+        from: path.to_vec(),
         to: to.as_os_str().as_bytes().to_vec(),
         executable,
     })

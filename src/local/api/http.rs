@@ -6,6 +6,7 @@ use super::stream::{Records, Subscriber};
 use super::{executor, scheduler, state};
 use crate::local::core::Core;
 use crate::local::{ids, master};
+use crate::message::text;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -77,7 +78,7 @@ fn route(path: &str) -> Option<Route> {
 pub async fn answer(core: Rc<RefCell<Core>>, guest: Rc<Guest>, request: Request<Incoming>) -> Result<Reply, Infallible> {
     Ok(match respond(core, &guest, request).await {
         Ok(reply) => reply,
-        Err(refusal) => text(refusal),
+        Err(refusal) => refuse(refusal),
     })
 }
 
@@ -116,7 +117,7 @@ async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resul
         Err(wrong_method) => return Ok(wrong_method),
     };
     let call = super::required::check_scheduler(&body)
-        .and_then(|()| scheduler::Call::decode(body).ok())
+        .and_then(|()| scheduler::Call::decode(text::readable(text::of("Mesos::Scheduler::Call"), body)).ok())
         .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
     let kind = scheduler::validate(&call)?;
     use crate::proto::scheduler::call::Type;
@@ -157,7 +158,7 @@ async fn executor(core: Rc<RefCell<Core>>, request: Request<Incoming>, caller: O
         Err(wrong_method) => return Ok(wrong_method),
     };
     let call = super::required::check_executor(&body)
-        .and_then(|()| crate::proto::executor::Call::decode(body).ok())
+        .and_then(|()| crate::proto::executor::Call::decode(text::readable(text::of("Mesos::Executor::Call"), body)).ok())
         .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
     let kind = executor::validate(&call)?;
     if kind == crate::proto::executor::call::Type::Subscribe {
@@ -186,7 +187,7 @@ async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Bytes), R
     if request.method() != Method::POST {
         let method = request.method();
         let message = format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");
-        let mut reply = text(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message));
+        let mut reply = refuse(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message));
         reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return Ok(Err(reply));
     }
@@ -286,7 +287,7 @@ fn unauthorized(route: &Option<Route>) -> Reply {
         Some(Route::Executor) => "mesos-agent-executor",
         _ => "mesos-master-readonly",
     };
-    let mut reply = text(Refusal::new(StatusCode::UNAUTHORIZED, "401 Unauthorized."));
+    let mut reply = refuse(Refusal::new(StatusCode::UNAUTHORIZED, "401 Unauthorized."));
     let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{realm}\""));
     reply
         .headers_mut()
@@ -311,12 +312,17 @@ fn empty(status: StatusCode) -> Reply {
     reply(status, None, Bytes::new())
 }
 
-fn text(refusal: Refusal) -> Reply {
-    reply(refusal.status, Some("text/plain; charset=utf-8"), refusal.text.into())
+fn refuse(refusal: Refusal) -> Reply {
+    let body = text::to_bytes(&refusal.text).into_owned();
+    reply(refusal.status, Some("text/plain; charset=utf-8"), body.into())
 }
 
 fn json(value: &serde_json::Value) -> Reply {
-    reply(StatusCode::OK, Some("application/json"), value.to_string().into())
+    reply(
+        StatusCode::OK,
+        Some("application/json"),
+        text::to_bytes(&value.to_string()).into_owned().into(),
+    )
 }
 
 /// An event stream, which the core hears of when its reader goes.

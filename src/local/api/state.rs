@@ -3,9 +3,11 @@
 use crate::local::core::{Core, Framework, Kind, Task};
 use crate::local::master::VERSION;
 use crate::local::resources::{amount_text, Resources};
+use crate::message::text;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{Attribute, Labels, TaskState, TaskStatus};
 use serde_json::{json, Map, Value};
+use std::os::unix::ffi::OsStrExt;
 
 /// GET /version.
 pub fn version() -> Value {
@@ -121,7 +123,7 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
         .filter_map(|c| match &c.kind {
             Kind::Custom(executor) => Some(json!({
                 "executor_id": c.executor_id, "name": executor.info.name.clone().unwrap_or_default(), "framework_id": id,
-                "slave_id": core.identity.agent_id, "container": c.container_id, "directory": c.directory.to_string_lossy(),
+                "slave_id": core.identity.agent_id, "container": c.container_id, "directory": text::from_bytes(c.directory.as_os_str().as_bytes()),
                 "resources": resources(&c.held),
             })),
             Kind::Command { .. } => None,
@@ -215,7 +217,7 @@ pub fn state(core: &Core) -> Value {
         "unreachable_slaves": 0.0,
         "leader": format!("master@{address}"),
         "leader_info": { "id": identity.master_id, "pid": format!("master@{address}"), "port": address.port(), "hostname": hostname },
-        "flags": { "work_dir": identity.work_dir.to_string_lossy() },
+        "flags": { "work_dir": text::from_bytes(identity.work_dir.as_os_str().as_bytes()) },
         "slaves": [slave],
         "recovered_slaves": [],
         "frameworks": frameworks.collect::<Vec<_>>(),

@@ -2,6 +2,7 @@
 //!
 //! A subscriber that does not read is buffered without limit, as Mesos does.
 
+use crate::message::text;
 use crate::proto::{executor, scheduler};
 use hyper::body::{Body, Bytes, Frame};
 use prost::Message;
@@ -23,6 +24,24 @@ pub fn executor_event(kind: executor::event::Type) -> executor::Event {
     executor::Event {
         r#type: Some(kind as i32),
         ..Default::default()
+    }
+}
+
+/// What a stream carries.
+pub trait Event: Message {
+    /// Its Perl name in the schema.
+    fn class(&self) -> &'static str;
+}
+
+impl Event for scheduler::Event {
+    fn class(&self) -> &'static str {
+        "Mesos::Scheduler::Event"
+    }
+}
+
+impl Event for executor::Event {
+    fn class(&self) -> &'static str {
+        "Mesos::Executor::Event"
     }
 }
 
@@ -57,8 +76,8 @@ impl EventStream {
     }
 
     /// Queues one event. Nobody may be listening any more: then it is lost, as on a wire.
-    pub fn send(&self, event: &impl Message) {
-        let body = event.encode_to_vec();
+    pub fn send(&self, event: &impl Event) {
+        let body = text::original(text::of(event.class()), event.encode_to_vec());
         let mut record = format!("{}\n", body.len()).into_bytes();
         record.extend(body);
         let _ = self.sender.send(Some(record.into()));
@@ -92,7 +111,6 @@ impl Body for Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::TaskId;
     use http_body_util::BodyExt;
 
     #[test]
@@ -100,13 +118,16 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (stream, records, subscriber) = EventStream::open(1);
-            stream.send(&TaskId {
-                value: "abcdefgh".into(),
+            stream.send(&executor_event(executor::event::Type::Shutdown));
+            let message = "B\u{10fffc}".to_string();
+            stream.send(&scheduler::Event {
+                error: Some(scheduler::event::Error { message }),
+                ..scheduler_event(scheduler::event::Type::Error)
             });
-            stream.send(&TaskId { value: "i".into() });
             drop(stream);
             let body = records.collect().await.unwrap().to_bytes();
-            assert_eq!(&body[..], b"10\n\x0a\x08abcdefgh3\n\x0a\x01i");
+            // The second one holds a byte that is not UTF-8.
+            assert_eq!(&body[..], b"2\n\x08\x078\n\x08\x07\x42\x04\x0a\x02B\xfc");
             subscriber.gone().await;
         });
     }

@@ -1,6 +1,7 @@
 //! What a cluster is made of, and the environment variables that say so.
 
 use super::resource_text;
+use crate::message::text;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -62,7 +63,7 @@ impl Config {
         }
         self.resources = get(RESOURCES).or(self.resources.take());
         self.attributes = get(ATTRIBUTES).or(self.attributes.take());
-        self.work_dir = get(WORK_DIR).map(PathBuf::from).or(self.work_dir.take());
+        self.work_dir = get(WORK_DIR).map(|path| text::to_os(&path).into()).or(self.work_dir.take());
         self.hostname = get(HOSTNAME).or(self.hostname.take());
         self.check()
     }

@@ -3,9 +3,9 @@
 use super::duration;
 use crate::driver::address::split_authority;
 use crate::driver::DriverError;
+use crate::message::text;
 use crate::native::protocol::endpoint::Endpoint;
 use crate::native::tls::{self, Settings, Tls};
-use std::path::PathBuf;
 use std::time::Duration;
 
 const DEFAULT_RECOVERY: Duration = Duration::from_secs(15 * 60);
@@ -64,7 +64,9 @@ impl Environment {
             }
             endpoint = endpoint.with_bearer(&token);
         }
-        endpoint.socket = get("MESOS_DOMAIN_SOCKET").filter(|v| !v.is_empty()).map(PathBuf::from);
+        endpoint.socket = get("MESOS_DOMAIN_SOCKET")
+            .filter(|v| !v.is_empty())
+            .map(|path| text::to_os(&path).into());
         if endpoint.socket.is_none() && tls::enabled(&get)? {
             endpoint.tls = Some(Tls::new(&Settings::read(&get)?)?);
         }
@@ -94,6 +96,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::native::captures;
     use std::collections::BTreeMap;
+    use std::path::PathBuf;
 
     pub(crate) fn variables() -> BTreeMap<String, String> {
         [

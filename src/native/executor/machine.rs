@@ -4,6 +4,7 @@
 use super::environment::Environment;
 use super::wire::{self as wire, Event};
 use crate::driver::counters::Counters;
+use crate::driver::framework::value;
 use crate::driver::DriverError;
 use crate::event::Arg;
 use crate::logging::bounded;
@@ -36,6 +37,8 @@ struct Unacknowledged {
     status: Vec<u8>,
     /// Was sent to the present subscription, by UPDATE or with SUBSCRIBE.
     sent: bool,
+    /// Was refused, and is only what [`reduced`] leaves of it.
+    reduced: bool,
 }
 
 /// What the driver's methods want.
@@ -122,6 +125,16 @@ pub fn complete(status: &[u8], environment: &Environment, uuid: &[u8], wall: f64
     );
     fields::append(&mut complete, task_status::UUID, uuid);
     Ok(complete)
+}
+
+/// What is left of a complete update that the agent refuses: the task and its state, and why.
+fn reduced(status: &[u8], why: &str) -> Vec<u8> {
+    let kept: Vec<u32> = [task_status::TASK_ID, task_status::STATE].into_iter().chain(OURS).collect();
+    // It was decoded before.
+    let mut reduced = fields::only(status, &kept).unwrap_or_default();
+    let message = format!("The agent refused this update: {why}; all but the task and its state is left out");
+    fields::append(&mut reduced, task_status::MESSAGE, message.as_bytes());
+    reduced
 }
 
 impl ExecutorMachine {
@@ -356,11 +369,26 @@ impl ExecutorMachine {
         );
         match status {
             401 => self.fail("Agent refused authentication"),
-            // What is wrong with the update stays wrong: sending it again would only be refused again.
-            400 => self.updates.retain(|u| Some(&u.uuid) != answer.call.uuid.as_ref()),
             403 | 404 | 429 | 500..=599 => self.session.lose(what),
-            _ => (),
+            _ => self.update_refused(&answer.call, &what),
         }
+    }
+
+    /// What is wrong with an update stays wrong. But its task must not stay what it was for ever, without a word.
+    fn update_refused(&mut self, call: &Outgoing, why: &str) {
+        let Some(update) = self.updates.iter_mut().find(|u| Some(&u.uuid) == call.uuid.as_ref()) else {
+            return;
+        };
+        let refused = crate::native::wire::TaskStatus::decode(&update.status[..]).unwrap_or_default();
+        let task = refused.task_id.and_then(|id| value(&id)).unwrap_or_default();
+        if update.reduced {
+            let message = format!("The agent refuses the updates of task {task}: {why}");
+            return self.fail(&message);
+        }
+        log::error!("the update of task {task} is sent again, with its state only");
+        update.status = reduced(&update.status, why);
+        (update.reduced, update.sent) = (true, false);
+        self.send_updates();
     }
 
     fn lost(&mut self, reason: String, now: Now) {
@@ -485,8 +513,13 @@ impl Machine for ExecutorMachine {
         match command {
             _ if self.state == State::Ended => (),
             Command::Update { uuid, status } => {
-                let sent = false;
-                self.updates.push(Unacknowledged { uuid, status, sent });
+                let (sent, reduced) = (false, false);
+                self.updates.push(Unacknowledged {
+                    uuid,
+                    status,
+                    sent,
+                    reduced,
+                });
                 self.send_updates();
             }
             Command::Message { data } if self.session.is_subscribed() => {

@@ -327,7 +327,7 @@ pub fn update_framework(framework_info: Vec<u8>, suppressed_roles: Vec<String>) 
         Call {
             update_framework: Some(wire::Subscribe {
                 framework_info,
-                suppressed_roles,
+                suppressed_roles: wire::roles(&suppressed_roles),
             }),
             ..Default::default()
         },
@@ -354,7 +354,9 @@ pub fn decline(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Prepared {
 
 /// REVIVE or SUPPRESS; no roles: all of them.
 pub fn roles(revive: bool, roles: Vec<String>) -> Prepared {
-    let member = (!roles.is_empty()).then_some(wire::Roles { roles });
+    let member = (!roles.is_empty()).then(|| wire::Roles {
+        roles: wire::roles(&roles),
+    });
     match revive {
         true => Prepared::send(
             wire::REVIVE,
@@ -437,7 +439,7 @@ fn ids(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>
 
 /// An id message: decodable, and with a value.
 fn id(name: &'static str, class: &str, bytes: Vec<u8>) -> Result<Vec<u8>, DriverError> {
-    let decoded = Id::decode(&bytes[..]).map_err(|e| problem(name, class, &e))?;
+    let decoded = Id::read(&bytes).map_err(|e| problem(name, class, &e))?;
     required(name, &format!("{class}.value"), decoded.value)?;
     Ok(bytes)
 }
@@ -490,7 +492,8 @@ mod tests {
         };
         assert_eq!(refused(kill(b"")), "taskId: TaskID.value is missing");
         assert!(refused(kill(b"\x0a\x05ab")).starts_with("taskId: not an encoded TaskID"));
-        assert!(refused(kill(b"\x0a\x02\xff\xfe")).starts_with("taskId: not an encoded TaskID"));
+        // To Mesos any bytes are a string.
+        assert!(prepare(kill(b"\x0a\x02\xff\xfe"), true).is_ok());
         let mut task = Vec::new();
         fields::append(&mut task, task_info::TASK_ID, &fields::id("t"));
         let launch = |tasks: Vec<Vec<u8>>, filters: Option<Vec<u8>>| SchedulerCall::LaunchTasks {

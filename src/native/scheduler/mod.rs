@@ -97,7 +97,7 @@ impl SchedulerDriver {
     /// Checks what libmesos would crash of.
     fn check_update(&self, framework: &[u8], suppressed: Option<&Vec<String>>) -> Result<Vec<u8>, DriverError> {
         let info = filled("frameworkInfo", framework)?;
-        let decoded = FrameworkInfo::decode(&info[..]).unwrap_or_default();
+        let decoded = FrameworkInfo::read(&info).unwrap_or_default();
         let known = crate::thread::lock(&self.known_id);
         decoded.check_update(known.as_deref(), suppressed)?;
         Ok(info)
@@ -153,7 +153,7 @@ fn argument(name: &'static str, problem: String) -> DriverError {
 /// `framework`, the argument called `name`, with user and hostname, as libmesos fills them in.
 fn filled(name: &'static str, framework: &[u8]) -> Result<Vec<u8>, DriverError> {
     let wrong = |problem: String| argument(name, problem);
-    let decoded = FrameworkInfo::decode(framework).map_err(|e| wrong(format!("not an encoded FrameworkInfo ({e})")))?;
+    let decoded = FrameworkInfo::read(framework).map_err(|e| wrong(format!("not an encoded FrameworkInfo ({e})")))?;
     if decoded.name.is_none() {
         return Err(wrong("FrameworkInfo.name is missing".to_string()));
     }

@@ -39,7 +39,7 @@ struct Told {
 impl Registration {
     /// `framework`: encoded FrameworkInfo; the id in it, if any, is that of an earlier driver.
     pub fn new(framework: &[u8]) -> Self {
-        let decoded = FrameworkInfo::decode(framework).unwrap_or_default();
+        let decoded = FrameworkInfo::read(framework).unwrap_or_default();
         let id = decoded.id().map(fields::id);
         let info = fields::without(framework, &[framework_info::ID]).unwrap_or_default();
         Registration {
@@ -101,7 +101,7 @@ impl Registration {
             kind: Some(kind),
             subscribe: Some(wire::Subscribe {
                 framework_info,
-                suppressed_roles,
+                suppressed_roles: wire::roles(&suppressed_roles),
             }),
             ..Default::default()
         };
@@ -145,7 +145,7 @@ impl Registration {
     }
 
     fn set_info(&mut self, info: Vec<u8>) {
-        self.decoded = FrameworkInfo::decode(&info[..]).unwrap_or_default();
+        self.decoded = FrameworkInfo::read(&info).unwrap_or_default();
         self.info = info;
     }
 
@@ -160,7 +160,7 @@ impl Registration {
         self.suppressed.change(revive, roles, &self.decoded.roles());
         // It holds whatever becomes of an update that is under way.
         for told in self.unanswered.iter_mut().chain([&mut self.accepted]) {
-            let own = FrameworkInfo::decode(&told.info[..]).unwrap_or_default().roles();
+            let own = FrameworkInfo::read(&told.info).unwrap_or_default().roles();
             told.suppressed.change(revive, roles, &own);
         }
     }

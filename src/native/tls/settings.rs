@@ -1,6 +1,7 @@
 //! The LIBPROCESS_SSL_ variables, which programs on libprocess take their TLS settings from. The prefix SSL_ counts as well.
 
 use crate::driver::DriverError;
+use crate::message::text;
 use std::path::PathBuf;
 
 /// Variables that a client of this module has no use for, and why.
@@ -78,7 +79,7 @@ impl Settings {
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, DriverError> {
         let value = |name: &str| value(&get, name);
         let flag = |name: &str| flag(&get, name);
-        let path = |name: &str| value(name).map(|(path, _)| PathBuf::from(path));
+        let path = |name: &str| value(name).map(|(path, _)| text::to_os(&path).into());
         let verify = match flag("VERIFY_SERVER_CERT")? {
             None => flag("VERIFY_CERT")?,
             given => given,
@@ -92,7 +93,7 @@ impl Settings {
                     let why = "SSL_CERT_FILE with SSL_KEY_FILE hides the system's roots: name it LIBPROCESS_SSL_CERT_FILE";
                     return Err(problem(why.to_string()));
                 }
-                Some((certificate.into(), key.into()))
+                Some((text::to_os(&certificate).into(), text::to_os(&key).into()))
             }
             (Some((_, name)), None) => return Err(problem(format!("{name} is set, but not its key, LIBPROCESS_SSL_KEY_FILE"))),
             (None, Some((_, name))) => {

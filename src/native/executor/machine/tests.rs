@@ -344,17 +344,71 @@ fn the_end_waits_for_the_agents_acknowledgement() {
         }
         assert_eq!(machine.take_actions().last(), Some(&Action::Done));
     }
-    // An update that the agent calls invalid is not waited for.
-    let mut machine = registered(&[]);
-    machine.command(update(b"u"), at(1.0));
-    machine.opened(Link::Calls, at(1.0));
-    machine.command(Command::Stop, at(1.0));
-    machine.received(
-        Link::Calls,
-        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad",
-        at(1.5),
-    );
-    assert_eq!(machine.take_actions().last(), Some(&Action::Done));
+}
+
+/// Its answers to updates, one after the other, are of this status.
+#[test]
+fn what_an_agent_refuses_of_an_update_is_left_out() {
+    for (status, stopping) in [("400 Bad Request", false), ("413 Payload Too Large", true)] {
+        let mut machine = registered(&[]);
+        let given = proto::TaskStatus {
+            task_id: proto::TaskId { value: "t".into() },
+            state: proto::TaskState::TaskFinished as i32,
+            data: Some(vec![7; 100].into()),
+            ..Default::default()
+        };
+        let status_bytes = complete(&given.encode_to_vec(), &environment(&[]), &[5; 16], 1.0).expect("complete");
+        let (uuid, whole) = (vec![5; 16], status_bytes.clone());
+        machine.command(
+            Command::Update {
+                uuid,
+                status: status_bytes,
+            },
+            at(1.0),
+        );
+        machine.opened(Link::Calls, at(1.0));
+        if stopping {
+            machine.command(Command::Stop, at(1.0));
+        }
+        let sent_updates = |machine: &mut ExecutorMachine| {
+            let calls = sent(&machine.take_actions());
+            calls
+                .into_iter()
+                .filter_map(|call| Some(call.update?.status))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(sent_updates(&mut machine), [whole]);
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 3\r\n\r\nbad");
+        machine.received(Link::Calls, answer.as_bytes(), at(1.5));
+        // The state gets through, with the reason, and the same uuid: should the agent have it already, it knows.
+        let [again] = &sent_updates(&mut machine)[..] else {
+            panic!("not sent again")
+        };
+        let message = format!("The agent refused this update: {} (bad) for UPDATE", &status[..3]);
+        let again = proto::TaskStatus::decode(&again[..]).expect("TaskStatus");
+        assert!(again.message().starts_with(&message), "{}", again.message());
+        let expected = proto::TaskStatus {
+            message: again.message.clone(),
+            slave_id: Some(proto::SlaveId { value: "S0".into() }),
+            executor_id: Some(proto::ExecutorId { value: "E".into() }),
+            source: Some(proto::task_status::Source::Executor as i32),
+            timestamp: Some(1.0),
+            uuid: Some(vec![5; 16].into()),
+            data: None,
+            ..given
+        };
+        assert_eq!(again, expected);
+        // Not even that: the executor hears of it, and does not wait for what cannot come.
+        machine.received(Link::Calls, answer.as_bytes(), at(2.0));
+        let actions = machine.take_actions();
+        assert_eq!(actions.last(), Some(&Action::Done));
+        let error = format!("The agent refuses the updates of task t: {} (bad) for UPDATE", &status[..3]);
+        assert_eq!(
+            actions.contains(&Action::Emit(Emission::fatal(&error))),
+            !stopping,
+            "{actions:?}"
+        );
+    }
 }
 
 #[test]

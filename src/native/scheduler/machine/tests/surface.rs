@@ -85,7 +85,7 @@ fn suppressed_roles_stay_those_of_the_framework_and_are_told_again() {
         [12, 12, 5, 12],
         "SUPPRESS, SUPPRESS, REVIVE, SUPPRESS"
     );
-    assert_eq!(resubscribe(&mut machine, 2.0, |_| ()).suppressed_roles, ["*"]);
+    assert_eq!(resubscribe(&mut machine, 2.0, |_| ()).suppressed_roles, [b"*"]);
     assert!(kinds(&calls_sent(&mut machine, 22.0)).is_empty(), "SUBSCRIBE has said all");
 }
 
@@ -103,7 +103,7 @@ fn what_changes_without_a_master_is_told_by_update_framework() {
         let update = Prepared::Framework { info, suppressed: None };
         machine.command(Command::Call(update), at(3.0));
     });
-    assert_eq!(subscribe.suppressed_roles, ["*"]);
+    assert_eq!(subscribe.suppressed_roles, [b"*"]);
     assert_eq!(kinds(&calls_sent(&mut machine, 22.0)), [17]);
     // A change between SUBSCRIBE and SUBSCRIBED is in neither.
     machine.broken(Link::Stream, "gone".into(), at(40.0));
@@ -118,7 +118,7 @@ fn what_changes_without_a_master_is_told_by_update_framework() {
     let sent = calls_sent(&mut machine, time);
     assert_eq!(kinds(&sent), [17]);
     let update = sent[0].update_framework.clone().expect("update_framework");
-    assert_eq!(update.suppressed_roles, Vec::<String>::new());
+    assert_eq!(update.suppressed_roles, Vec::<Vec<u8>>::new());
     let info = crate::native::wire::FrameworkInfo::decode(&update.framework_info[..]).expect("FrameworkInfo");
     assert_eq!(info.hostname.as_deref(), Some("elsewhere"));
     assert_eq!(
