@@ -266,3 +266,26 @@ fn a_hundred_small_tasks() {
     assert_eq!(launched, 100);
     eprintln!("100 tasks took {:?}", started.elapsed());
 }
+
+/// What no kernel starts must not be the end of what runs already.
+#[test]
+fn a_command_that_is_too_long_fails_alone() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let sleeps = framework.command("sleeps", "exec sleep 1000");
+    framework.launch(vec![sleeps]);
+    framework.wait_for("sleeps", TaskState::TaskRunning);
+    for (id, length) in [("long", 1 << 20), ("longer", 70 << 20)] {
+        let long = framework.command(id, &format!("true {}", "x".repeat(length)));
+        framework.launch(vec![long]);
+        let story = framework.story(id);
+        let (state, message) = story.last().expect("an end");
+        assert_eq!(*state, TaskState::TaskFailed);
+        assert!(message.contains("Argument list too long"), "{message}");
+    }
+    framework.kill("sleeps", None);
+    assert_eq!(
+        framework.story("sleeps").pop().map(|(state, _)| state),
+        Some(TaskState::TaskKilled)
+    );
+}

@@ -323,3 +323,22 @@ fn what_is_wrong_is_said_before_anything_happens() {
     driver.close();
     assert!(since.elapsed() < Duration::from_secs(1));
 }
+
+#[test]
+fn what_is_too_large_is_refused_at_the_call() {
+    let server = Server::new();
+    let (driver, channel) = start(&server, &[]);
+    let _agent = subscribe(&server);
+    expect(&channel, "registered");
+    // Zeros that nobody looks at take no memory.
+    let large = || vec![0; (255 << 20) + 1];
+    for (call, name) in [
+        (ExecutorCall::SendFrameworkMessage { data: large() }, "data"),
+        (ExecutorCall::SendStatusUpdate { status: large() }, "status"),
+    ] {
+        let error = driver.call(call).expect_err("too large").to_string();
+        let expected = format!("{name}: it is 267386881 bytes long, expected 267386880 at most: nothing was sent");
+        assert_eq!(error, expected);
+    }
+    driver.close();
+}

@@ -464,3 +464,27 @@ fn an_id_that_another_program_has_stored_is_not_replaced() {
     drop(driver);
     assert_eq!(file.read(), "leader\n");
 }
+
+#[test]
+fn what_is_too_large_is_refused_at_the_call() {
+    let (_server, driver, _channel, _stream) = registered();
+    let large = || vec![0; (255 << 20) + 1];
+    let call = SchedulerCall::LaunchTasks {
+        offer_ids: vec![],
+        tasks: vec![large()],
+        filters: None,
+    };
+    let error = driver.call(call).expect_err("too large").to_string();
+    assert!(
+        error.starts_with("tasks: it is 2673868") && error.ends_with("expected 267386880 at most: nothing was sent"),
+        "{error}"
+    );
+    let call = SchedulerCall::SendFrameworkMessage {
+        executor_id: vec![],
+        slave_id: vec![],
+        data: large(),
+    };
+    let error = driver.call(call).expect_err("too large").to_string();
+    assert!(error.starts_with("data: it is 267386881 bytes long"), "{error}");
+    driver.close();
+}

@@ -4,7 +4,7 @@ use crate::channel::Channel;
 use crate::driver::Stat;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 /// Shared by a driver and its thread.
@@ -17,6 +17,29 @@ pub struct Counters {
     taken: AtomicUsize,
     waiting: AtomicUsize,
     unanswered: AtomicUsize,
+    /// Of calls with a [`Load`].
+    bytes: Arc<AtomicUsize>,
+}
+
+/// The bytes of a call, which count until it is answered or dropped.
+#[derive(Debug)]
+pub struct Load {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl PartialEq for Load {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Load {}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -103,6 +126,17 @@ impl Counters {
         let bound = isize::try_from(bound).unwrap_or(isize::MAX);
         let more = |queued: isize| (queued < bound).then_some(queued.saturating_add(1));
         self.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Room for so many bytes more, unless that makes more than `bound`. One alone always has room.
+    pub fn load(&self, bytes: usize, bound: usize) -> Option<Arc<Load>> {
+        let more = |before: usize| {
+            let all = before.checked_add(bytes)?;
+            (before == 0 || all <= bound).then_some(all)
+        };
+        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        let all = Arc::clone(&self.bytes);
+        Some(Arc::new(Load { bytes, all }))
     }
 
     /// The thread has taken a call; it tells soon what became of it.
@@ -202,5 +236,23 @@ mod tests {
         assert!(counters.hand_over(2), "sent calls do not wait");
         assert_eq!(value(&counters, "", "calls_waiting"), Some(2.0));
         assert_eq!(value(&counters, "", "calls_unanswered"), Some(1.0));
+    }
+
+    #[test]
+    fn loads_count_while_they_are_there() {
+        let counters = Counters::executor();
+        let alone = counters.load(1000, 100).expect("one alone");
+        assert!(counters.load(1, 100).is_none());
+        drop(alone);
+        let first = counters.load(60, 100).expect("room");
+        let second = counters.load(40, 100).expect("room");
+        assert!(counters.load(1, 100).is_none());
+        drop(first.clone());
+        assert!(counters.load(1, 100).is_none(), "a copy is the same");
+        drop(first);
+        assert!(counters.load(61, 100).is_none());
+        let third = counters.load(60, 100);
+        drop(second);
+        assert!(third.is_some());
     }
 }

@@ -11,6 +11,22 @@ const MAX_WINDOW: usize = 1000;
 const DEFAULT_QUEUED_CALLS: usize = 100_000;
 const MAX_QUEUED_CALLS: usize = 1_000_000_000;
 
+/// The longest argument. It comes to the other side in an event, with a little around it, which has to be shorter than 256 MiB.
+pub const MAX_ARGUMENT: usize = 255 << 20;
+/// From so many bytes on an executor's messages that wait for the agent are refused.
+pub const QUEUED_BYTES: usize = 256 << 20;
+
+/// Whether the argument `name` of so many bytes can be sent.
+pub fn sendable(name: &'static str, length: usize) -> Result<(), DriverError> {
+    match length {
+        0..=MAX_ARGUMENT => Ok(()),
+        _ => Err(DriverError::Argument {
+            name,
+            problem: format!("it is {length} bytes long, expected {MAX_ARGUMENT} at most: nothing was sent"),
+        }),
+    }
+}
+
 /// How many calls a driver may have under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -36,6 +36,8 @@ pub enum DriverError {
     Full(usize),
     /// So many messages of an executor wait for the agent already: as above.
     AgentFull(usize),
+    /// So many bytes of them.
+    AgentFullOfBytes(usize),
 }
 
 impl fmt::Display for DriverError {
@@ -51,6 +53,12 @@ impl fmt::Display for DriverError {
                 write!(
                     f,
                     "{bound} calls wait for the agent already: nothing was sent, call again later"
+                )
+            }
+            DriverError::AgentFullOfBytes(bound) => {
+                write!(
+                    f,
+                    "{bound} bytes of calls wait for the agent already: nothing was sent, call again later"
                 )
             }
         }

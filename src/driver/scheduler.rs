@@ -114,6 +114,28 @@ pub enum SchedulerCall {
     },
 }
 
+impl SchedulerCall {
+    /// What makes a call long: the argument, as the Perl API names it, and how many bytes it has.
+    pub fn payload(&self) -> (&'static str, usize) {
+        use SchedulerCall::*;
+        let sum = |all: &[Vec<u8>]| all.iter().map(|one| one.len() + 6).sum();
+        match self {
+            LaunchTasks { tasks, .. } => ("tasks", sum(tasks)),
+            AcceptOffers { operations, .. } | ReconcileOperations { operations } => ("operations", sum(operations)),
+            UpdateFramework { framework, .. } => ("frameworkInfo", framework.len()),
+            SendFrameworkMessage { data, .. } => ("data", data.len()),
+            ReconcileTasks { statuses } => ("statuses", sum(statuses)),
+            RequestResources { requests } => ("requests", sum(requests)),
+            Acknowledge { status } | AcknowledgeOperation { status } => ("status", status.len()),
+            KillTask { task_id } => ("taskId", task_id.len()),
+            AcceptInverseOffers { offer_ids, .. } | DeclineInverseOffers { offer_ids, .. } => ("inverseOfferIds", sum(offer_ids)),
+            ShutdownExecutor { executor_id, .. } => ("executorId", executor_id.len()),
+            DeclineOffer { offer_id, .. } => ("offerId", offer_id.len()),
+            ReviveOffers { .. } | SuppressOffers { .. } => ("roles", 0),
+        }
+    }
+}
+
 /// A framework's connection to Mesos. All methods may be called from any thread and return at once, except [`close`](Self::close).
 pub trait SchedulerDriver: Send + Sync {
     /// What it runs on.

@@ -48,7 +48,7 @@ impl From<DriverError> for FfiError {
         let code = match error {
             DriverError::Argument { .. } => MesosCode::MesosBadArgument,
             DriverError::System(_) => MesosCode::MesosSystem,
-            DriverError::Full(_) | DriverError::AgentFull(_) => MesosCode::MesosFull,
+            DriverError::Full(_) | DriverError::AgentFull(_) | DriverError::AgentFullOfBytes(_) => MesosCode::MesosFull,
         };
         FfiError::new(code, error.to_string())
     }

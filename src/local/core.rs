@@ -14,7 +14,9 @@ use crate::proto::{
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::Notify;
 
 /// How many frameworks, and tasks of one framework, `/state` remembers after their end.
 const REMEMBERED_FRAMEWORKS: usize = 50;
@@ -54,6 +56,8 @@ pub struct Core {
     pub allocation_pending: bool,
     pub next_framework: u64,
     pub next_offer: u64,
+    /// Notified when somebody who must wait (see `agent::room`) may have to no longer.
+    pub relief: Arc<Notify>,
     numbers: u64,
 }
 
@@ -112,6 +116,8 @@ pub struct Task {
     pub resources: Resources,
     /// The first is with the framework, the others wait for its acknowledgement.
     pub updates: VecDeque<TaskStatus>,
+    /// The bytes of those.
+    pub waiting: usize,
     /// How long the next retry waits.
     pub backoff: Duration,
     /// Updates that were taken from the executor, by uuid.
@@ -190,6 +196,11 @@ impl Framework {
         }
     }
 
+    /// Whether it has much to read.
+    pub fn is_full(&self) -> bool {
+        self.subscription.as_ref().is_some_and(|s| s.stream.is_full())
+    }
+
     pub fn is_connected(&self) -> bool {
         self.subscription.is_some()
     }
@@ -198,6 +209,7 @@ impl Framework {
     pub fn complete_task(&mut self, id: &str) {
         if let Some(mut task) = self.tasks.remove(id) {
             task.updates.clear();
+            task.waiting = 0;
             self.completed_tasks.push_back(task);
             if self.completed_tasks.len() > REMEMBERED_TASKS {
                 self.completed_tasks.pop_front();
@@ -221,6 +233,7 @@ impl Core {
             allocation_pending: false,
             next_framework: 0,
             next_offer: 0,
+            relief: Arc::default(),
             numbers: 0,
         };
         core.timers.add(super::master::offers::BATCH_INTERVAL, Timer::Batch);

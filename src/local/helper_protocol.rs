@@ -9,6 +9,9 @@ use std::io::{self, Read, Write};
 /// No frame is larger: a task's environment and arguments have the kernel's limits anyway.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
 
+/// No kernel starts a program with so much, see [`Program::is_too_large`].
+const MAX_PROGRAM: usize = MAX_FRAME / 2;
+
 /// One program to run. No `Debug`: the environment holds the executor's token.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Program {
@@ -26,6 +29,17 @@ pub struct Program {
     pub user: Option<User>,
     /// What is copied into `directory` before, in this order, with the rights of `user`.
     pub fetches: Vec<Fetch>,
+}
+
+impl Program {
+    /// Its frame would be the end of the helper, and of all that runs.
+    pub fn is_too_large(&self) -> bool {
+        let arguments = self.arguments.iter().map(Vec::len);
+        let variables = self.environment.iter().map(|(name, value)| name.len() + value.len());
+        let fetches = self.fetches.iter().map(|f| f.uri.len() + f.from.len() + f.to.len());
+        let lengths = arguments.chain(variables).chain(fetches).chain([self.file.len()]);
+        lengths.map(|length| length.saturating_add(16)).fold(0, usize::saturating_add) > MAX_PROGRAM
+    }
 }
 
 /// One file to copy.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod executor;
+
 use bytes::Bytes;
 use mesos_perl::local::{Cluster, Config};
 use mesos_perl::message::{text, ClassId};
@@ -63,7 +65,7 @@ impl Reply {
     }
 }
 
-fn send(stream: &mut TcpStream, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
+pub fn send(stream: &mut TcpStream, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
@@ -72,7 +74,7 @@ fn send(stream: &mut TcpStream, method: &str, path: &str, headers: &[(&str, &str
     stream.write_all(&[head.as_bytes(), body].concat()).expect("send");
 }
 
-fn read_head(reader: &mut BufReader<TcpStream>) -> Reply {
+pub fn read_head(reader: &mut BufReader<TcpStream>) -> Reply {
     let mut line = || {
         let mut line = String::new();
         reader.read_line(&mut line).expect("head");
@@ -96,7 +98,7 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> Reply {
     }
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("connect");
     stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
     stream

@@ -199,7 +199,8 @@ and a C<message> that says what the agent said. If it refuses that, too, C<error
 
     my $status = $driver->sendFrameworkMessage($data);
 
-Sends bytes to the scheduler. Not reliable. Dies with C<calls wait for the agent already> if 100,000 calls do.
+Sends bytes to the scheduler. Not reliable. Dies with C<calls wait for the agent already> if 100,000 calls do, or 256 MiB of
+messages, and if the message has more than 255 MiB.
 
 =head2 stats
 

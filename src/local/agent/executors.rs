@@ -116,7 +116,7 @@ impl Core {
     /// SUBSCRIBE of an executor: the first, or after it lost its stream.
     pub fn executor_subscribe(&mut self, process: u64, subscribe: call::Subscribe) -> Option<Subscribed> {
         let number = self.number();
-        let (stream, records, subscriber) = EventStream::open(number);
+        let (stream, records, subscriber) = EventStream::open(number, self.relief.clone());
         let subscribed = Some(Subscribed {
             records,
             number,

@@ -3,6 +3,7 @@
 mod environment;
 pub mod executors;
 pub mod helper;
+mod room;
 pub mod sandbox;
 mod updates;
 mod wait_status;
@@ -88,6 +89,9 @@ impl Core {
             user,
             fetches,
         };
+        if program.is_too_large() {
+            return Err("Argument list too long".into());
+        }
         let container = Container {
             framework: start.framework.to_string(),
             executor_id: start.executor.to_string(),
@@ -269,6 +273,7 @@ impl Core {
                 framework.executors.remove(&container.executor_id);
             }
         }
+        self.relief.notify_waiters();
         self.recover(&container.framework, &container.held);
         self.allocate_soon();
     }

@@ -1,10 +1,14 @@
 //! Reliable status updates: one stream for each task, of which the oldest unacknowledged update is with the framework.
 
+use super::room;
 use crate::local::core::{is_terminal, Core};
 use crate::local::timers::Timer;
 use crate::proto::network_info::IpAddress;
 use crate::proto::{ContainerStatus, ExecutorId, NetworkInfo, TaskState, TaskStatus};
 use std::time::Duration;
+
+/// How many states of a task `/state` tells.
+const HISTORY: usize = 100;
 
 /// The first retry waits so long, every further one twice as long as the one before.
 const RETRY: Duration = Duration::from_secs(10);
@@ -32,12 +36,17 @@ impl Core {
             task.container_status = update.container_status.clone();
         }
         if task.history.last().map_or(true, |last| last.state != update.state) {
-            // Data can be large, and `/state` does not show it.
+            // These can be large, and `/state` does not show them.
             task.history.push(TaskStatus {
                 data: None,
+                message: None,
                 ..update.clone()
             });
+            if task.history.len() > HISTORY {
+                task.history.remove(0);
+            }
         }
+        task.waiting += room::cost(&update);
         task.updates.push_back(update);
         let first = task.updates.len() == 1;
         if is_terminal(state) {
@@ -57,24 +66,29 @@ impl Core {
             return;
         };
         task.backoff = RETRY;
-        self.send_oldest(framework_id, id);
+        self.send_oldest(framework_id, id, false);
     }
 
-    fn send_oldest(&mut self, framework_id: &str, id: &str) {
-        let Some(task) = self.frameworks.get_mut(framework_id).and_then(|f| f.tasks.get_mut(id)) else {
+    fn send_oldest(&mut self, framework_id: &str, id: &str, again: bool) {
+        let Some(framework) = self.frameworks.get_mut(framework_id) else {
             return;
         };
+        // What was sent before still waits to be read.
+        let unread = again && framework.is_full();
+        let Some(task) = framework.tasks.get_mut(id) else { return };
         let Some(update) = task.updates.front().cloned() else { return };
         let uuid = update.uuid.clone().unwrap_or_default().to_vec();
         task.forwarded = TaskState::try_from(update.state).ok();
-        let again = Timer::Retry {
+        let retry = Timer::Retry {
             framework: framework_id.to_string(),
             task: id.to_string(),
             uuid,
         };
-        self.timers.add(task.backoff, again);
+        self.timers.add(task.backoff, retry);
         task.backoff = (task.backoff * 2).min(RETRY_MAX);
-        self.send_status(framework_id, update);
+        if !unread {
+            self.send_status(framework_id, update);
+        }
     }
 
     /// Sends the oldest update again, if it is still the one with `uuid`.
@@ -84,7 +98,7 @@ impl Core {
             .and_then(|task| task.updates.front())
             .and_then(|update| update.uuid.as_deref());
         if oldest == Some(uuid) {
-            self.send_oldest(framework, id);
+            self.send_oldest(framework, id, true);
         }
     }
 
@@ -116,6 +130,8 @@ impl Core {
             return;
         }
         let acknowledged = task.updates.pop_front();
+        task.waiting -= acknowledged.as_ref().map_or(0, room::cost);
+        self.relief.notify_waiters();
         if acknowledged
             .and_then(|update| TaskState::try_from(update.state).ok())
             .is_some_and(is_terminal)

@@ -9,7 +9,7 @@ use crate::local::{ids, master};
 use crate::message::text;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use prost::bytes::BytesMut;
@@ -19,8 +19,8 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A call may be so large.
-const MAX_BODY: usize = 64 * 1024 * 1024;
+/// A call may be so large: drivers send less.
+const MAX_BODY: usize = 256 << 20;
 
 /// A body of which nothing comes for so long does not come.
 const STALL: Duration = Duration::from_secs(30);
@@ -168,6 +168,14 @@ async fn executor(core: Rc<RefCell<Core>>, request: Request<Incoming>, caller: O
         Some(Caller::Executor(process)) => Some(process),
         _ => None,
     };
+    let relief = core.borrow().relief.clone();
+    loop {
+        let relieved = relief.notified();
+        if !core.borrow().has_no_room_for(kind, &call) {
+            break;
+        }
+        relieved.await;
+    }
     let answer = executor::handle(&mut core.borrow_mut(), kind, call, only)?;
     Ok(match answer {
         executor::Answer::Accepted => empty(StatusCode::ACCEPTED),
@@ -206,6 +214,10 @@ async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Bytes), R
 }
 
 async fn collect(body: Incoming) -> Result<Bytes, Refusal> {
+    let announced = body.size_hint().exact().unwrap_or_default();
+    if announced > MAX_BODY as u64 {
+        return Err(too_large());
+    }
     let mut body = Limited::new(body, MAX_BODY);
     let mut whole = BytesMut::new();
     loop {
@@ -216,14 +228,15 @@ async fn collect(body: Incoming) -> Result<Bytes, Refusal> {
             None => return Ok(whole.freeze()),
             Some(Ok(frame)) => whole.extend(frame.into_data()),
             Some(Err(e)) if e.is::<LengthLimitError>() => {
-                return Err(Refusal::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "The request is larger than 64 MiB",
-                ));
+                return Err(too_large());
             }
             Some(Err(e)) => return Err(Refusal::bad(format!("Failed to read the request: {e}"))),
         }
     }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than 256 MiB")
 }
 
 /// Whether the subscriber takes protobuf; `q=0` excludes.

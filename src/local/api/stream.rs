@@ -1,6 +1,7 @@
 //! Event streams: the bodies of answers to SUBSCRIBE, in RecordIO (`<decimal length>\n<bytes>`, nothing between records).
 //!
-//! A subscriber that does not read is buffered without limit, as Mesos does.
+//! Nothing that must arrive is dropped for a subscriber that does not read. But [`is_full`](EventStream::is_full) tells when that much waits
+//! for it that whoever has more has to wait, too.
 
 use crate::message::text;
 use crate::proto::{executor, scheduler};
@@ -8,8 +9,11 @@ use hyper::body::{Body, Bytes, Frame};
 use prost::Message;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
+use tokio::sync::Notify;
 
 /// An event for a scheduler, with its type; the caller puts the member in.
 pub fn scheduler_event(kind: scheduler::event::Type) -> scheduler::Event {
@@ -45,16 +49,40 @@ impl Event for executor::Event {
     }
 }
 
+/// From so many bytes on a stream is full.
+pub const FULL: usize = 4 << 20;
+
+/// What a record costs beside its bytes.
+const OVERHEAD: usize = 100;
+
+/// What waits in a stream. `relief` is notified when it is full no longer.
+struct Queue {
+    waiting: AtomicUsize,
+    relief: Arc<Notify>,
+}
+
+impl Queue {
+    fn taken(&self, record: &Bytes) {
+        let cost = record.len() + OVERHEAD;
+        let before = self.waiting.fetch_sub(cost, Ordering::Relaxed);
+        if before >= FULL && before - cost < FULL {
+            self.relief.notify_waiters();
+        }
+    }
+}
+
 /// The sending side. Dropping it ends the answer after what has been sent.
 pub struct EventStream {
     /// Unique in this cluster; never used again.
     pub id: u64,
     sender: UnboundedSender<Option<Bytes>>,
+    queue: Arc<Queue>,
 }
 
 /// The answer's body.
 pub struct Records {
     receiver: UnboundedReceiver<Option<Bytes>>,
+    queue: Arc<Queue>,
 }
 
 /// Tells when the subscriber has gone.
@@ -63,16 +91,23 @@ pub struct Subscriber {
 }
 
 impl EventStream {
-    pub fn open(id: u64) -> (EventStream, Records, Subscriber) {
+    pub fn open(id: u64, relief: Arc<Notify>) -> (EventStream, Records, Subscriber) {
         let (sender, receiver) = unbounded_channel();
-        (
-            EventStream {
-                id,
-                sender: sender.clone(),
-            },
-            Records { receiver },
-            Subscriber { sender },
-        )
+        let queue = Arc::new(Queue {
+            waiting: AtomicUsize::new(0),
+            relief,
+        });
+        let stream = EventStream {
+            id,
+            sender: sender.clone(),
+            queue: queue.clone(),
+        };
+        (stream, Records { receiver, queue }, Subscriber { sender })
+    }
+
+    /// Whether the subscriber has much to read before it needs more.
+    pub fn is_full(&self) -> bool {
+        self.queue.waiting.load(Ordering::Relaxed) >= FULL && !self.sender.is_closed()
     }
 
     /// Queues one event. Nobody may be listening any more: then it is lost, as on a wire.
@@ -80,6 +115,7 @@ impl EventStream {
         let body = text::original(text::of(event.class()), event.encode_to_vec());
         let mut record = format!("{}\n", body.len()).into_bytes();
         record.extend(body);
+        self.queue.waiting.fetch_add(record.len() + OVERHEAD, Ordering::Relaxed);
         let _ = self.sender.send(Some(record.into()));
     }
 }
@@ -87,6 +123,14 @@ impl EventStream {
 impl Drop for EventStream {
     fn drop(&mut self) {
         let _ = self.sender.send(None);
+        self.queue.relief.notify_waiters();
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        self.receiver.close();
+        self.queue.relief.notify_waiters();
     }
 }
 
@@ -102,9 +146,11 @@ impl Body for Records {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.receiver
-            .poll_recv(context)
-            .map(|record| record.flatten().map(|record| Ok(Frame::data(record))))
+        self.receiver.poll_recv(context).map(|record| {
+            let record = record.flatten()?;
+            self.queue.taken(&record);
+            Some(Ok(Frame::data(record)))
+        })
     }
 }
 
@@ -117,7 +163,7 @@ mod tests {
     fn records_end_with_the_stream() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (stream, records, subscriber) = EventStream::open(1);
+            let (stream, records, subscriber) = EventStream::open(1, Arc::default());
             stream.send(&executor_event(executor::event::Type::Shutdown));
             let message = "B\u{10fffc}".to_string();
             stream.send(&scheduler::Event {
@@ -129,6 +175,37 @@ mod tests {
             // The second one holds a byte that is not UTF-8.
             assert_eq!(&body[..], b"2\n\x08\x078\n\x08\x07\x42\x04\x0a\x02B\xfc");
             subscriber.gone().await;
+        });
+    }
+
+    #[test]
+    fn a_full_stream_tells_when_it_has_room_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let relief: Arc<Notify> = Arc::default();
+            let (stream, mut records, _) = EventStream::open(1, relief.clone());
+            let large = || {
+                let message = "x".repeat(FULL / 2);
+                let error = Some(scheduler::event::Error { message });
+                stream.send(&scheduler::Event {
+                    error,
+                    ..scheduler_event(scheduler::event::Type::Error)
+                });
+            };
+            large();
+            assert!(!stream.is_full());
+            large();
+            assert!(stream.is_full());
+            let relieved = relief.notified();
+            records.frame().await.unwrap().unwrap();
+            let at_once = std::time::Duration::ZERO;
+            assert!(!stream.is_full() && tokio::time::timeout(at_once, relieved).await.is_ok());
+            // Nobody needs to wait for who has gone.
+            large();
+            let relieved = relief.notified();
+            assert!(stream.is_full());
+            drop(records);
+            assert!(!stream.is_full() && tokio::time::timeout(at_once, relieved).await.is_ok());
         });
     }
 }

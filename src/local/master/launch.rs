@@ -125,6 +125,7 @@ impl Core {
             delivered: false,
             resources: Resources::new(&task.resources),
             updates: VecDeque::new(),
+            waiting: 0,
             backoff: Duration::ZERO,
             seen: BTreeSet::new(),
             history: Vec::new(),

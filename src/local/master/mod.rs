@@ -83,7 +83,7 @@ impl Core {
     /// SUBSCRIBE. Whatever is wrong with the framework is an ERROR event on the stream, which then ends.
     pub fn subscribe(&mut self, mut info: FrameworkInfo, suppressed: Vec<String>) -> Subscribed {
         let number = self.number();
-        let (stream, records, subscriber) = EventStream::open(number);
+        let (stream, records, subscriber) = EventStream::open(number, self.relief.clone());
         let stream_id = ids::uuid();
         let subscribed = Subscribed {
             stream_id: stream_id.clone(),
@@ -361,7 +361,13 @@ impl Core {
                 .as_ref()
                 .filter(|_| message.slave_id.value == self.identity.agent_id)
             {
-                super::agent::executors::send_message(stream, message.data);
+                match stream.is_full() {
+                    false => super::agent::executors::send_message(stream, message.data),
+                    true => log::warn!(
+                        "a message to executor {} is dropped: it does not read",
+                        message.executor_id.value
+                    ),
+                }
             }
         }
     }
@@ -369,6 +375,9 @@ impl Core {
     /// RECONCILE: every answer is an update without uuid. An empty list asks for all tasks.
     pub fn reconcile(&mut self, id: &str, asked: &[call::reconcile::Task]) {
         let Some(framework) = self.frameworks.get(id) else { return };
+        if framework.is_full() {
+            return log::warn!("framework {id} asks for states and does not read them: no answer");
+        }
         if asked.is_empty() {
             let all: Vec<TaskStatus> = framework
                 .tasks

@@ -3,7 +3,7 @@
 
 use super::environment::Environment;
 use super::wire::{self as wire, Event};
-use crate::driver::counters::Counters;
+use crate::driver::counters::{Counters, Load};
 use crate::driver::framework::value;
 use crate::driver::DriverError;
 use crate::event::Arg;
@@ -50,6 +50,7 @@ pub enum Command {
     },
     Message {
         data: Vec<u8>,
+        load: Option<Arc<Load>>,
     },
     Stop,
     Abort,
@@ -522,13 +523,14 @@ impl Machine for ExecutorMachine {
                 });
                 self.send_updates();
             }
-            Command::Message { data } if self.session.is_subscribed() => {
+            Command::Message { data, load } if self.session.is_subscribed() => {
                 let message = Some(wire::CallMessage { data: Some(data) });
                 let call = wire::Call {
                     message,
                     ..Default::default()
                 };
-                let outgoing = self.encode(wire::SEND_MESSAGE, call);
+                let mut outgoing = self.encode(wire::SEND_MESSAGE, call);
+                outgoing.load = load;
                 self.counters.call(outgoing.name);
                 self.session.call(outgoing);
             }

@@ -12,6 +12,7 @@ use super::protocol::backoff::seed;
 use crate::channel::Channel;
 use crate::driver::counters::Counters;
 use crate::driver::lifecycle::Lifecycle;
+use crate::driver::limits::{sendable, QUEUED_BYTES};
 use crate::driver::{DriverError, ExecutorCall, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use std::sync::{Arc, Mutex, Weak};
@@ -131,8 +132,16 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
         if let Some(environment) = environment {
             // Updates are never refused: they are the executor's duty.
             let (command, bound) = match call {
-                ExecutorCall::SendStatusUpdate { status } => (self.update(&environment, &status)?, usize::MAX),
-                ExecutorCall::SendFrameworkMessage { data } => (Command::Message { data }, QUEUED_CALLS),
+                ExecutorCall::SendStatusUpdate { status } => {
+                    sendable("status", status.len())?;
+                    (self.update(&environment, &status)?, usize::MAX)
+                }
+                ExecutorCall::SendFrameworkMessage { data } => {
+                    sendable("data", data.len())?;
+                    let load = self.core.counters.load(data.len(), QUEUED_BYTES);
+                    let load = Some(load.ok_or(DriverError::AgentFullOfBytes(QUEUED_BYTES))?);
+                    (Command::Message { data, load }, QUEUED_CALLS)
+                }
             };
             if !self.core.counters.hand_over(bound) {
                 return Err(DriverError::AgentFull(bound));

@@ -1,9 +1,11 @@
 //! The calls of a session: sent in order on one connection, several before the first is answered, answered in order.
 
 use super::http::{Head, HttpError, Part, ResponseParser};
+use crate::driver::counters::Load;
 use crate::driver::limits::WINDOW;
 use crate::logging::shown;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The longest part of an answer's body that is kept (for log lines and errors).
 const MAX_BODY: usize = 4096;
@@ -19,6 +21,8 @@ pub struct Outgoing {
     pub tasks: Vec<Vec<u8>>,
     /// Of an UPDATE.
     pub uuid: Option<Vec<u8>>,
+    /// Counts while this is there.
+    pub load: Option<Arc<Load>>,
 }
 
 impl Outgoing {
@@ -28,6 +32,7 @@ impl Outgoing {
             body,
             tasks: Vec::new(),
             uuid: None,
+            load: None,
         }
     }
 }

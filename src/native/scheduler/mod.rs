@@ -17,6 +17,7 @@ use crate::driver::counters::Counters;
 use crate::driver::framework::{id_of, with_id};
 use crate::driver::framework_id_file::{wrong, FrameworkIdFile, FrameworkIdStore};
 use crate::driver::lifecycle::Lifecycle;
+use crate::driver::limits::sendable;
 use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
 use crate::event::{Acknowledgement, DriverId, EventOwner};
 use crate::message::field_number::framework_info;
@@ -223,6 +224,8 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
                 },
                 other => other,
             };
+            let (name, length) = call.payload();
+            sendable(name, length)?;
             let prepared = prepare(call, self.implicit_acknowledgements)?;
             if !self.core.counters.hand_over(self.max_queued_calls) {
                 return Err(DriverError::Full(self.max_queued_calls));
