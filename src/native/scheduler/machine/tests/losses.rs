@@ -180,7 +180,7 @@ fn why_a_subscription_is_gone_is_heard_from_its_stream() {
             machine
         };
         let mut machine = refused();
-        machine.received(Link::Stream, &&error_record("Framework failed over"), at(2.9));
+        machine.received(Link::Stream, &error_record("Framework failed over"), at(2.9));
         let actions = machine.take_actions();
         assert_eq!(names(&actions), ["error"], "{body}");
         assert_eq!((opens(&actions), actions.last()), (0, Some(&Action::Done)), "{body}");
