@@ -36,26 +36,38 @@ __END__
 
 =head1 NAME
 
-Mesos::Dispatcher::AnyEvent - events through AnyEvent
+Mesos::Dispatcher::AnyEvent - brings events through AnyEvent
 
 =head1 SYNOPSIS
 
-    my $driver = Mesos::SchedulerDriver->new(..., dispatcher => 'AnyEvent');   # the default
+    use AnyEvent;
+    use Mesos::SchedulerDriver;
+
+    my $driver = Mesos::SchedulerDriver->new(
+        master     => 'local',
+        framework  => {user => '', name => 'example'},
+        scheduler  => Mesos::Scheduler->new,
+        dispatcher => 'AnyEvent',    # the default
+    );
     $driver->run;
 
-    # or, where a loop runs anyway:
+    # If your program runs the loop itself:
     $driver->start;
     AnyEvent->condvar->recv;
 
 =head1 DESCRIPTION
 
-Extends L<Mesos::Dispatcher::Pipe>. Works with every loop that L<AnyEvent> knows. If the loop is EV, an exception in a callback is
-printed by EV, and C<wait> goes on waiting. In a forked child, EV's loop must be told so before it runs, else it takes the parent's
-watchers away. Making a dispatcher or driver in the child does that, and so does dropping the parent's; a child that does neither
-but runs the loop calls C<< EV::default_loop->loop_fork >> itself.
+Extends L<Mesos::Dispatcher::Pipe>. It works with every loop that L<AnyEvent> knows.
 
-C<wait> is a blocking wait of AnyEvent, which cannot be nested: calling it, or C<run> or C<run_once> of a driver, in a callback
-that such a wait called dies with AnyEvent's "recursive blocking wait attempted".
+If the loop is EV, EV prints an exception in a callback, and C<wait> continues to wait.
+L<Mesos::Role::HasDispatcher/on_exception> changes that.
+
+C<wait> is a blocking wait of AnyEvent, and AnyEvent does not allow such waits inside each other. So if a callback that AnyEvent called
+from such a wait calls C<wait>, or C<run> or C<run_once> of a driver, that call dies with AnyEvent's "recursive blocking wait attempted".
+
+In a forked child, EV's loop must be told of the fork before it runs; otherwise it takes the parent's watchers away. This module tells it
+when the child makes a dispatcher or a driver, or drops the parent's. If your child does neither but runs the loop, call
+C<< EV::default_loop->loop_fork >> yourself.
 
 =head1 ATTRIBUTES
 
@@ -69,6 +81,6 @@ The watcher.
 
     $dispatcher->setup_ae_watcher;
 
-Makes the watcher; called by the constructor.
+Makes the watcher. The constructor calls it.
 
 =cut

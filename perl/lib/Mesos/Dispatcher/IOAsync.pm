@@ -66,13 +66,21 @@ __END__
 
 =head1 NAME
 
-Mesos::Dispatcher::IOAsync - events through IO::Async
+Mesos::Dispatcher::IOAsync - brings events through IO::Async
 
 =head1 SYNOPSIS
 
-    my $loop = IO::Async::Loop->new;
+    use IO::Async::Loop;
+    use Mesos::Dispatcher::IOAsync;
+    use Mesos::SchedulerDriver;
+
+    my $loop   = IO::Async::Loop->new;
     my $driver = Mesos::SchedulerDriver->new(
-        ..., dispatcher => Mesos::Dispatcher::IOAsync->new(loop => $loop));
+        master     => 'local',
+        framework  => {user => '', name => 'example'},
+        scheduler  => Mesos::Scheduler->new,
+        dispatcher => Mesos::Dispatcher::IOAsync->new(loop => $loop),
+    );
     $driver->start;
     $loop->run;
 
@@ -88,7 +96,7 @@ The L<IO::Async::Loop>. Default: C<< IO::Async::Loop->new >>, which is the one l
 
 =head2 notifier
 
-The L<IO::Async::Handle> that was added to the loop.
+The L<IO::Async::Handle> that the dispatcher has added to the loop.
 
 =head1 METHODS
 
@@ -96,6 +104,6 @@ The L<IO::Async::Handle> that was added to the loop.
 
     $dispatcher->run;
 
-Runs the loop until somebody calls its C<stop>; returns what C<stop> was given.
+Runs the loop until somebody calls the loop's C<stop>. Returns what C<stop> was given.
 
 =cut

@@ -81,31 +81,42 @@ __END__
 
 =head1 NAME
 
-Mesos::Dispatcher::Interrupt - events in the middle of whatever the program does
+Mesos::Dispatcher::Interrupt - runs callbacks while your program does something else
 
 =head1 SYNOPSIS
 
-    my $driver = Mesos::SchedulerDriver->new(..., dispatcher => 'Interrupt');
+    use Mesos::SchedulerDriver;
+
+    my $driver = Mesos::SchedulerDriver->new(
+        master     => 'local',
+        framework  => {user => '', name => 'example'},
+        scheduler  => Mesos::Scheduler->new,
+        dispatcher => 'Interrupt',
+    );
     $driver->start;
     compute_for_hours();    # callbacks run in between
 
+    sub compute_for_hours { my $sum = 0; $sum += sqrt $_ for 1 .. 1e9; return $sum }
+
 =head1 DESCRIPTION
 
-Extends L<Mesos::Dispatcher>. Needs L<Async::Interrupt>. No loop is needed: Perl is interrupted between two of its operations,
-and the callback runs there. It must be prepared for that: it may find the program's data in any state. While Perl waits in a system
-call, or in an event loop written in C, there are no operations, and events wait too; C<ticker> helps there.
+Extends L<Mesos::Dispatcher>. Needs L<Async::Interrupt>.
 
-An exception in a callback goes to C<$Async::Interrupt::DIED>, which warns by default; one in C<wait> goes out of C<wait>.
-C<wait> uses L<AnyEvent>.
+You need no event loop with this dispatcher. An event interrupts Perl between two of its operations, and the callback runs there. Write
+your callbacks with care: at that point, the data of your program may be in any state. While Perl waits in a system call, or in an event
+loop written in C, it executes no operations, so events wait too. L</ticker> helps with event loops.
 
-Perl's threads cannot be used beside this dispatcher: Async::Interrupt crashes when a thread that was created while one exists ends, as
-it does without this module. Each such thread says so in a warning; take another dispatcher there.
+An exception in a callback goes to C<$Async::Interrupt::DIED>, which prints a warning by default. If the callback runs within C<wait>,
+the exception leaves C<wait>. C<wait> uses L<AnyEvent>.
+
+You cannot use Perl's threads beside this dispatcher. Async::Interrupt crashes when a thread ends that was created while an object of it
+existed, even without this module. The dispatcher prints a warning for each such thread. Use another dispatcher in programs with threads.
 
 =head1 ATTRIBUTES
 
 =head2 interrupt
 
-The L<Async::Interrupt>. Use its C<block> and C<unblock> around what must not be interrupted. Read-only.
+The L<Async::Interrupt>. Call its C<block> and C<unblock> around code that must not be interrupted. Read-only.
 
 =head1 METHODS
 
@@ -114,6 +125,7 @@ The L<Async::Interrupt>. Use its C<block> and C<unblock> around what must not be
     my $timer = $dispatcher->ticker;
     my $timer = $dispatcher->ticker($seconds);
 
-An AnyEvent timer that lets a blocking loop return to Perl regularly, each 0.1 seconds by default, as long as the caller keeps it.
+Returns an AnyEvent timer that makes a blocking loop return to Perl regularly, by default every 0.1 seconds. It works for as long as you
+keep it.
 
 =cut

@@ -38,19 +38,28 @@ __END__
 
 =head1 NAME
 
-Mesos::Dispatcher::Mojo - events through Mojo::IOLoop
+Mesos::Dispatcher::Mojo - brings events through Mojo::IOLoop
 
 =head1 SYNOPSIS
 
     use Mojolicious::Lite;
-    my $driver = Mesos::SchedulerDriver->new(..., dispatcher => 'Mojo');
+    use Mesos::SchedulerDriver;
+
+    my $driver = Mesos::SchedulerDriver->new(
+        master     => 'local',
+        framework  => {user => '', name => 'example'},
+        scheduler  => Mesos::Scheduler->new,
+        dispatcher => 'Mojo',
+    );
     $driver->start;
     app->start;
 
 =head1 DESCRIPTION
 
-Extends L<Mesos::Dispatcher::Pipe>. Needs L<Mojolicious>. The reactor reports an exception in a callback through its C<error>
-event (by default it warns) and goes on, and so does C<wait>.
+Extends L<Mesos::Dispatcher::Pipe>. Needs L<Mojolicious>.
+
+The reactor reports an exception in a callback through its C<error> event, which prints a warning by default. The loop then continues,
+and so does C<wait>. L<Mesos::Role::HasDispatcher/on_exception> changes that.
 
 =head1 ATTRIBUTES
 

@@ -83,21 +83,30 @@ __END__
 
 =head1 NAME
 
-Mesos::Dispatcher::POE - events through POE
+Mesos::Dispatcher::POE - brings events through POE
 
 =head1 SYNOPSIS
 
-    my $driver = Mesos::SchedulerDriver->new(..., dispatcher => 'POE');
+    use POE;
+    use Mesos::SchedulerDriver;
+
+    my $driver = Mesos::SchedulerDriver->new(
+        master     => 'local',
+        framework  => {user => '', name => 'example'},
+        scheduler  => Mesos::Scheduler->new,
+        dispatcher => 'POE',
+    );
     $driver->start;
     POE::Kernel->run;
 
 =head1 DESCRIPTION
 
-Extends L<Mesos::Dispatcher::Pipe>. Needs L<POE>. It has a session of its own, which lives until the dispatcher goes away: until
-then C<< POE::Kernel->run >> does not return.
+Extends L<Mesos::Dispatcher::Pipe>. Needs L<POE>.
 
-An exception in a callback does not end that session. C<wait> and C<run>, and so C<run> and C<run_once> of a driver, throw it
-again. When the program runs POE's kernel itself, it is printed as a warning.
+The dispatcher has a session of its own, which lives as long as the dispatcher. Until then, C<< POE::Kernel->run >> does not return.
+
+An exception in a callback does not end this session. C<wait> and C<run>, and so C<run> and C<run_once> of a driver, throw the exception
+again. If your program runs POE's kernel itself, the exception becomes a warning.
 
 =head1 ATTRIBUTES
 
@@ -111,10 +120,10 @@ The L<POE::Session>. Read-only.
 
     $dispatcher->run;
 
-C<< POE::Kernel->run >>; throws the first exception that a callback threw meanwhile, when it has returned.
+Calls C<< POE::Kernel->run >>. When that has returned, throws the first exception that a callback threw in the meantime.
 
 =head2 set_session, clear_session
 
-Used by the class itself.
+Internal.
 
 =cut

@@ -55,8 +55,9 @@ Mesos::Dispatcher::Pipe - base of the dispatchers that watch a descriptor
 
 =head1 DESCRIPTION
 
-Extends L<Mesos::Dispatcher>. The descriptor is readable exactly while the channel holds events. It is close-on-exec, and
-closed with the dispatcher.
+Extends L<Mesos::Dispatcher>, which describes how to L<write a dispatcher|Mesos::Dispatcher/WRITING A DISPATCHER>.
+
+The descriptor is readable exactly while the channel holds events. It is close-on-exec, and the dispatcher closes it when it goes away.
 
 =head1 METHODS
 
@@ -64,19 +65,19 @@ closed with the dispatcher.
 
     my $number = $dispatcher->fd;
 
-The number of the descriptor. It stays the dispatcher's: do not close it, and do not read from it.
+The number of the descriptor. It belongs to the dispatcher: do not close it, and do not read from it.
 
 =head2 fh
 
     my $handle = $dispatcher->fh;
 
-A file handle on a duplicate of the descriptor, for loops that want one. Always the same one. Dies if the process has no
-descriptor left.
+A file handle on a duplicate of the descriptor, for your loop to watch. Every call returns the same handle. Dies if the process has no
+free descriptor.
 
 =head2 read_pipe
 
     my $n = $dispatcher->read_pipe;
 
-Kept from Mesos 1.07.1, where each event was a byte that had to be read: 1 if there are events, else -1. Reads nothing.
+Returns 1 if there are events, else -1. It reads nothing. Mesos 1.07.1 had this method because there each event was a byte to be read.
 
 =cut

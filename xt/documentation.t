@@ -1,0 +1,69 @@
+# The code that documentation shows compiles: each SYNOPSIS under strict and warnings, and each fenced block of README.md and docs/.
+use strict;
+use warnings;
+use Test::More;
+use File::Find ();
+use File::Temp ();
+
+sub slurp {
+    my ($path) = @_;
+    open my $in, '<', $path or die "cannot read $path: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+# What a program says of the code, which is given to it as a file.
+sub said_of {
+    my ($code, @command) = @_;
+    my $file = File::Temp->new(SUFFIX => '.code');
+    print $file $code;
+    close $file or die "cannot write $file: $!";
+    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', @command, "$file" or die "cannot run $command[0]: $!";
+    local $/;
+    my $text = <$out>;
+    close $out;
+    $text = '' unless defined $text;
+    $text .= "exit status $?\n" if $?;
+    $text =~ s/^\Q$file\E syntax OK\n//m;
+    $text =~ s/\Q$file\E/the code/g;
+    return $text;
+}
+
+sub compiles {
+    my ($name, $code) = @_;
+    is said_of("use strict;\nuse warnings;\n# line 1\n$code", $^X, '-Mblib', '-c'), '', "$name compiles";
+}
+
+# A test of the test: what is wrong shows.
+like said_of("use strict;\n\$undeclared = 1;\n", $^X, '-c'), qr/Global symbol .*exit status/s, 'an undeclared variable is found';
+like said_of("if true; then\n", 'bash', '-n'), qr/exit status/, 'an unfinished shell command is found';
+
+my @modules;
+File::Find::find({ no_chdir => 1, wanted => sub { push @modules, $_ if /\.pm\z/ } }, 'perl/lib');
+for my $module (sort @modules) {
+    my ($synopsis) = slurp($module) =~ /^=head1 SYNOPSIS\n\n(.*?)\n(?==)/ms;
+    ok defined $synopsis, "$module has a SYNOPSIS" or next;
+    # Only indented lines are code.
+    my $code = join '', map {"$_\n"} grep { s/^ {4}// || !/\S/ } split /\n/, $synopsis;
+    compiles("SYNOPSIS of $module", $code);
+}
+
+my $blocks = 0;
+for my $document ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', sort glob 'docs/*.md') {
+    my $text = slurp($document);
+    while ($text =~ /^```(\w*)\n(.*?)^```$/msg) {
+        my ($language, $code) = ($1, $2);
+        my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
+        my $name = "$document, line $line";
+        $blocks++;
+        if    ($language eq 'perl') { compiles($name, $code) }
+        elsif ($language eq 'sh')   { is said_of($code, 'bash', '-n'), '', "$name: bash reads it" }
+        elsif ($language ne 'text') { fail("$name: expected ```perl, ```sh or ```text, got ```$language") }
+    }
+    $text =~ s/^```.*?^```$//msg;
+    my @unfenced = $text =~ /^( {4}(?:\$|(?:[A-Z_]+=\S+ )*(?:perl|cargo|prove|script\/|export|\.\/Build)|use |my ).*)$/mg;
+    is_deeply \@unfenced, [], "$document: code is fenced, so that this test sees it";
+}
+cmp_ok $blocks, '>', 2, 'found blocks';
+
+done_testing;
