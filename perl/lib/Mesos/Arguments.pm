@@ -55,7 +55,13 @@ Mesos::Arguments - checks the arguments of the drivers' methods
 =head1 SYNOPSIS
 
     use Mesos::Arguments qw(check_arguments);
-    my ($id, $filters) = check_arguments('declineOffer', \@_, [offerId => OfferID], [filters => Filters, 1]);
+    use Mesos::Types qw(Filters OfferID);
+
+    sub declineOffer {
+        my $self = shift;
+        my ($id, $filters) = check_arguments('declineOffer', \@_, [offerId => OfferID], [filters => Filters, 1]);
+        # ...
+    }
 
 =head1 DESCRIPTION
 
@@ -67,8 +73,8 @@ Internal to this distribution.
 
     my @values = check_arguments($method, \@arguments, [$name, $type, $optional], ...);
 
-C<$type> is a type of L<Mesos::Types> or L<Types::Standard>, or an array reference with one for an array of such values.
-Returns one value for each described argument. Dies at the line of the user's call, naming method and argument, and saying
-what was expected and what came.
+Returns one value for each argument that the call describes. C<$type> is a type of L<Mesos::Types> or L<Types::Standard>, or an array
+reference with such a type for an array of such values. If an argument is wrong, it dies at the line of the user's call. The error names
+the method and the argument, and says what was expected and what came.
 
 =cut

@@ -79,8 +79,8 @@ Mesos::Channel - the queue of events between a driver and a program
 
 =head1 DESCRIPTION
 
-First in, first out, unbounded, safe to be written by the drivers' threads. Programs rarely use it: a L<Mesos::Dispatcher>
-has one, and gives its events to the handler.
+An unbounded queue: first in, first out. The drivers' threads write to it. Programs rarely use it directly. A L<Mesos::Dispatcher> has a
+channel, and passes its events to the handler.
 
 =head1 METHODS
 
@@ -92,28 +92,32 @@ has one, and gives its events to the handler.
 
     $channel->send($name, @args);
 
-Queues an event and wakes the dispatchers of this channel. Returns nothing. C<$name> is a string. Each argument is a string or
-number, an object with a method C<encode> whose class has C<decode> (all messages have both), or an array reference of
-strings, or of objects of one class. Dies if an argument is undef, another reference, or an array of mixed types; nothing is
-queued then.
+Queues an event and wakes the dispatchers of this channel. Returns nothing.
+
+C<$name> is a string. Each argument is one of these: a string or number; an object with a method C<encode> whose class has C<decode> (all
+messages have both); or an array reference of strings, or of objects of one class. If an argument is undef, another reference, or an array
+of mixed types, C<send> dies and queues nothing.
 
 =head2 recv
 
     my ($name, @args) = $channel->recv;
 
-Takes the oldest event off the queue, without waiting: an empty list if there is none. Strings are byte strings: one with the
-UTF-8 flag arrives as its UTF-8 bytes. A status update that a driver queued counts as delivered, and is acknowledged to Mesos,
-when it is taken this way; events that a driver dispatches are acknowledged when their callback has returned.
-Call it in list context; in scalar context it returns undef if there is no event. Dies if a message cannot be decoded.
+Takes the oldest event off the queue. It does not wait: if there is no event, it returns an empty list. Call it in list context; in scalar
+context it returns undef if there is no event. Dies if it cannot decode a message.
+
+Strings are byte strings. A string that was sent with the UTF-8 flag arrives as its UTF-8 bytes.
+
+If you take a status update that a driver has queued, it counts as delivered, and the driver acknowledges it to Mesos at once. The driver
+acknowledges events that it dispatches itself only after their callback has returned.
 
 =head2 size
 
     my $n = $channel->size;
 
-The number of queued events.
+Returns the number of queued events.
 
 =head1 THREADS AND PROCESSES
 
-A channel is not copied into new threads, and is of no use in a forked child: C<send> and C<recv> die there.
+A channel is not copied into new threads. It does not work in a forked child either: there, C<send> and C<recv> die.
 
 =cut

@@ -46,6 +46,7 @@ Mesos::Enum - what the enums of Mesos have in common
 
     use Mesos::Messages;
 
+    my $status = Mesos::TaskStatus->new({task_id => {value => 'task-1'}, state => Mesos::TaskState::TASK_RUNNING});
     print Mesos::TaskState->name_of($status->{state}), "\n";
     print "it runs\n" if $status->{state} == Mesos::TaskState::TASK_RUNNING;
 
@@ -54,10 +55,10 @@ Mesos::Enum - what the enums of Mesos have in common
 
 =head1 DESCRIPTION
 
-Each enum of Mesos is a package, as C<Mesos::TaskState> or C<Mesos::Value::Type>, with a constant sub for each of its values.
-L<Mesos::Messages> makes them all. In messages, enums are plain integers.
+Each enum of Mesos is a package, such as C<Mesos::TaskState> or C<Mesos::Value::Type>, with a constant sub for each of its values.
+L<Mesos::Messages> makes all of these packages. In messages, enums are plain integers.
 
-Every enum is a C<Mesos::Enum> and, by its C<isa>, a C<Google::ProtocolBuffers::Enum>; that module need not be installed.
+Every enum is a C<Mesos::Enum>. Its C<isa> also says that it is a C<Google::ProtocolBuffers::Enum>, but you need not install that module.
 
 =head1 METHODS
 
@@ -66,28 +67,28 @@ Every enum is a C<Mesos::Enum> and, by its C<isa>, a C<Google::ProtocolBuffers::
     Mesos::TaskState->import(':constants');
     Mesos::TaskState->import(qw(TASK_RUNNING TASK_LOST));
 
-L<Exporter>'s: makes constants known in the calling package; C<:constants> are all of them. Since the enums are not files of their
-own, call it in a C<BEGIN> block if the names are to be used without parentheses. Dies if a name is not a value of the enum.
+Exports constants into the calling package, as L<Exporter> does. C<:constants> means all of them. The enums are not files of their own, so
+call this in a C<BEGIN> block if you want to use the names without parentheses. Dies if a name is not a value of the enum.
 
 =head2 name_of
 
     my $name = Mesos::TaskState->name_of($status->{state});    # 'TASK_RUNNING'
 
-The name of the value with this number; undef if there is none, or for undef.
+Returns the name of the value with this number, or undef if there is none. Returns undef for undef.
 
 =head2 getPerlCode
 
     my $code = Mesos::TaskState->getPerlCode;
 
-Perl code (a string) that makes the same enum with C<Google::ProtocolBuffers-E<gt>create_enum>, unless it exists.
+Returns Perl code (a string) that makes the same enum with C<< Google::ProtocolBuffers->create_enum >>, unless it exists.
 
 =head2 _pb_fields_list
 
-The values: an array ref of C<[ $name, $number ]>, in the order of their declaration.
+Returns the values: an array reference of C<[ $name, $number ]>, in the order of their declaration.
 
 =head2 _pb_complex_type_kind
 
-3: what Google::ProtocolBuffers calls an enum.
+Returns 3, which is Google::ProtocolBuffers' number for an enum.
 
 =head1 SEE ALSO
 

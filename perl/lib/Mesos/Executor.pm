@@ -37,9 +37,10 @@ Mesos::Executor - base class of executors
 
 =head1 DESCRIPTION
 
-The methods below are called by a L<Mesos::ExecutorDriver>, one at a time, when an event loop runs. All do nothing here; override
-what you need. What they return is ignored. Every method gets the driver first. Messages are objects of the named class
-(L<Mesos::Messages>).
+A L<Mesos::ExecutorDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing: override those
+that you need. The driver ignores what they return.
+
+Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>).
 
 =head1 METHODS
 
@@ -47,49 +48,50 @@ what you need. What they return is ignored. Every method gets the driver first. 
 
     sub registered { my ($self, $driver, $executorInfo, $frameworkInfo, $slaveInfo) = @_; ... }
 
-The agent knows the executor: C<Mesos::ExecutorInfo>, C<Mesos::FrameworkInfo>, C<Mesos::SlaveInfo>.
+The agent has registered the executor. The arguments are a C<Mesos::ExecutorInfo>, a C<Mesos::FrameworkInfo> and a C<Mesos::SlaveInfo>.
 
 =head2 reregistered
 
     sub reregistered { my ($self, $driver, $slaveInfo) = @_; ... }
 
-The agent was restarted and knows the executor again.
+The agent was restarted, and knows the executor again.
 
 =head2 disconnected
 
     sub disconnected { my ($self, $driver) = @_; ... }
 
-The agent was lost; the driver waits for it.
+The driver has lost the agent, and waits for it to come back.
 
 =head2 launchTask
 
     sub launchTask { my ($self, $driver, $task) = @_; ... }
 
-Run a task (C<Mesos::TaskInfo>) and report its states with C<sendStatusUpdate>. Return soon: other callbacks wait meanwhile.
+Run this task (a C<Mesos::TaskInfo>), and report its states with C<sendStatusUpdate>. Return soon, because other callbacks wait until you
+do.
 
 =head2 killTask
 
     sub killTask { my ($self, $driver, $taskId) = @_; ... }
 
-End a task (C<Mesos::TaskID>) and report C<TASK_KILLED>.
+End the task with this C<Mesos::TaskID>, and report C<TASK_KILLED>.
 
 =head2 frameworkMessage
 
     sub frameworkMessage { my ($self, $driver, $data) = @_; ... }
 
-Bytes from the scheduler.
+The scheduler has sent these bytes.
 
 =head2 shutdown
 
     sub shutdown { my ($self, $driver) = @_; ... }
 
-End all tasks, report them, and exit. No callback follows. The process group is killed when the agent's grace period (5 seconds unless
-set otherwise) is over.
+End all tasks, report them, and exit. The driver makes no callback after this one. When the agent's grace period is over (by default 5
+seconds), the driver kills the executor's process group.
 
 =head2 error
 
     sub error { my ($self, $driver, $message) = @_; ... }
 
-The driver has failed and is aborted. C<$message> says why.
+The driver has failed and is now aborted. C<$message> says why.
 
 =cut

@@ -121,31 +121,30 @@ Mesos::ExecutorDriver - connects an executor to its Mesos agent
 
 =head1 DESCRIPTION
 
-Registers an executor with the agent that started it, gives the agent's events to a L<Mesos::Executor>, and takes its calls.
-Composes L<Mesos::Role::HasDispatcher>: C<run>, C<run_once>, C<join>, C<dispatcher> and C<running> are described there.
+Registers an executor with the agent that started it, passes the agent's events to a L<Mesos::Executor>, and sends its calls. The class
+composes L<Mesos::Role::HasDispatcher>, which describes C<run>, C<run_once>, C<join>, C<dispatcher>, C<on_exception> and C<running>.
 
-All calls return at once and give the driver's status, a number of C<Mesos::Status>, as those of L<Mesos::SchedulerDriver>.
+All calls return at once. They return the driver's status, a number of C<Mesos::Status>, as those of L<Mesos::SchedulerDriver> do.
 
-Updates that were sent before the driver goes away reach the agent: its destruction waits for that, for some seconds at most.
+When the driver is destroyed, it waits until the agent has the updates that you sent, for at most 5 seconds.
 
 =head1 ATTRIBUTES
 
-All are arguments of C<new> and read-only.
+All attributes are arguments of C<new>, and read-only.
 
 =head2 executor
 
-Required. The L<Mesos::Executor>, whose methods are called.
+Required. The L<Mesos::Executor> whose methods the driver calls.
 
 =head2 driver
 
-What the driver runs on: C<native> (Mesos' HTTP API) or C<libmesos> (its C++ driver; only where that was built in, see
-L<Mesos/backends>). Default: what C<PERL_MESOS_DRIVER> says, or else what the module was built for: C<libmesos> where its
-builder asked for it, C<native> elsewhere. Asking for one that is not there is an error. L</backend> tells the
-outcome.
+What the driver runs on: C<native> (Mesos' HTTP API) or C<libmesos> (its C++ driver, if it is built in: see L<Mesos/backends>). Default:
+the value of C<PERL_MESOS_DRIVER>, else what the module was built for: C<libmesos> if its builder asked for that, otherwise C<native>. If
+you ask for one that is not built in, C<new> dies. L</backend> tells you the outcome.
 
 =head2 autoflush
 
-True (default): the handle that is selected at C<start> is unbuffered until C<stop> or C<abort>, which put it back as it was.
+If true (the default), C<start> switches off buffering for the selected handle. C<stop> and C<abort> restore it.
 
 =head1 METHODS
 
@@ -153,66 +152,70 @@ True (default): the handle that is selected at C<start> is unbuffered until C<st
 
     my $driver = Mesos::ExecutorDriver->new(executor => $executor);
 
+Makes a driver. It does not connect yet.
+
 =head2 start
 
     my $status = $driver->start;
 
-Connects to the agent. Dies if the environment variables that an agent sets for its executors (C<MESOS_SLAVE_PID>,
-C<MESOS_FRAMEWORK_ID>, ...) are missing or wrong, with the variable's name.
+Connects to the agent. An agent sets environment variables for its executors (C<MESOS_SLAVE_PID>, C<MESOS_FRAMEWORK_ID>, ...). If one of
+them is missing or wrong, C<start> dies and names it.
 
-C<MESOS_EXECUTOR_AUTHENTICATION_TOKEN> is then removed from C<%ENV>, as Mesos' own driver does it: programs that your executor starts do
-not get the agent's secret. Further drivers of the same process still use it.
+C<start> removes C<MESOS_EXECUTOR_AUTHENTICATION_TOKEN> from C<%ENV>, as Mesos' own driver does, so that programs which your executor starts
+do not get the agent's secret. Other drivers of the same process can still use it.
 
 =head2 stop
 
     my $status = $driver->stop;
 
-Ends the driver. The executor should exit then: the agent takes notice of that only.
+Ends the driver. Your executor should exit afterwards, because the agent notices only that.
 
 =head2 abort
 
     my $status = $driver->abort;
 
-No more callbacks are made.
+Ends the driver's callbacks.
 
 =head2 status
 
     my $status = $driver->status;
 
-The driver's status.
+Returns the driver's status.
 
 =head2 backend
 
     my $name = $driver->backend;
 
-C<native> or C<libmesos>: what this driver runs on.
+Returns what this driver runs on: C<native> or C<libmesos>.
 
 =head2 sendStatusUpdate
 
     my $status = $driver->sendStatusUpdate($taskStatus);
 
-Sends the state of a task (C<Mesos::TaskStatus> or a hash reference, with C<task_id> and C<state>). It is kept, and sent again if
-the agent restarts, until the agent has recorded it. An update that the agent refuses is sent again with the task and its state only,
-and a C<message> that says what the agent said. If it refuses that, too, C<error> is called.
+Sends the state of a task: a C<Mesos::TaskStatus> or a hash reference, with C<task_id> and C<state>. The driver keeps the update until the
+agent has recorded it. If the agent restarts before that, the driver sends it again.
+
+If the agent refuses the update, the driver sends it again with the task and its state only, and with a C<message> that contains the agent's
+answer. If the agent refuses that, too, the driver calls C<error>.
 
 =head2 sendFrameworkMessage
 
     my $status = $driver->sendFrameworkMessage($data);
 
-Sends bytes to the scheduler. Not reliable. Dies with C<calls wait for the agent already> if 100,000 calls do, or 256 MiB of
-messages, and if the message has more than 255 MiB.
+Sends bytes to the scheduler. Mesos may lose them. Dies with C<calls wait for the agent already> if 100,000 calls or 256 MiB of messages wait
+in the driver. Dies, too, if the message has more than 255 MiB.
 
 =head2 stats
 
     my $stats = $driver->stats;
 
-What the driver has counted since it was made, as L<Mesos::SchedulerDriver/stats> describes it: C<events>, C<calls> and C<answers>
+Returns what the driver has counted since it was made, as L<Mesos::SchedulerDriver/stats> describes it: C<events>, C<calls> and C<answers>
 by type and status, C<queue_length>, C<queue_high_water>, C<calls_waiting>, C<calls_unanswered>, C<calls_dropped>, C<calls_refused>,
-C<updates_sent>, C<updates_acknowledged> (by the agent), C<subscriptions>, C<reconnects>, C<disconnects>, C<bytes_in>, C<bytes_out>
-and C<last_heartbeat_age>. Agents send heartbeats every 30 minutes only.
+C<updates_sent>, C<updates_acknowledged> (by the agent), C<subscriptions>, C<reconnects>, C<disconnects>, C<bytes_in>, C<bytes_out> and
+C<last_heartbeat_age>. An agent sends a heartbeat only every 30 minutes.
 
 =head2 event_handler
 
-The executor.
+Returns the executor.
 
 =cut

@@ -241,7 +241,7 @@ Mesos::Message - what the classes of Mesos messages have in common
     use Mesos::Messages;
 
     my $task = Mesos::TaskInfo->new({ name => 'sleeper', task_id => { value => 'task-1' } });
-    $task->slave_id($offer->{slave_id});
+    $task->slave_id({ value => 'agent-1' });
     print $task->name;                     # the same as $task->{name}
 
     my $bytes = $task->encode;

@@ -25,7 +25,7 @@ Mesos::Messages - the classes of all Mesos messages
     my $task = Mesos::TaskInfo->new({
         name      => 'sleeper',
         task_id   => { value => 'task-1' },
-        slave_id  => $offer->{slave_id},
+        slave_id  => { value => 'agent-1' },
         resources => [ { name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => { value => 0.5 } } ],
     });
     my $bytes  = $task->encode;
@@ -34,16 +34,18 @@ Mesos::Messages - the classes of all Mesos messages
 
 =head1 DESCRIPTION
 
-Loading this module makes a Perl class for each message and each enum of Mesos 1.11, with those of older releases that are gone
-since. A class's name is the message's with C<Mesos::> for the package: C<mesos.TaskInfo> is C<Mesos::TaskInfo>, a message inside it
-C<Mesos::TaskInfo::LimitsEntry>, and what C<scheduler.proto> and C<executor.proto> define is below C<Mesos::Scheduler> and
-C<Mesos::Executor>, as C<Mesos::Scheduler::Call>. (L<Mesos::Scheduler> and L<Mesos::Executor> themselves are the base classes of
-callbacks, not messages.)
+When you load this module, it makes a Perl class for each message and each enum of Mesos 1.11, and for those of older releases that newer
+ones have dropped.
 
-The methods of message classes are described in L<Mesos::Message>, the constants of enums in L<Mesos::Enum>. The field names and types
-are those of Mesos' own documentation, with the names of the v0 API (C<slave_id>, not C<agent_id>).
+A class is named after its message, with C<Mesos::> in front: C<mesos.TaskInfo> is C<Mesos::TaskInfo>, and a message inside it is
+C<Mesos::TaskInfo::LimitsEntry>. The messages of C<scheduler.proto> and C<executor.proto> are below C<Mesos::Scheduler> and
+C<Mesos::Executor>, for example C<Mesos::Scheduler::Call>. (L<Mesos::Scheduler> and L<Mesos::Executor> themselves are not messages, but the
+base classes of callbacks.)
 
-A class that exists already when this module is loaded (one with a method C<_pb_fields_list>) is left as it is.
+L<Mesos::Message> describes the methods of message classes, and L<Mesos::Enum> the constants of enums. Mesos' own documentation describes
+the fields. Their names are those of the v0 API (C<slave_id>, not C<agent_id>).
+
+If a class exists already when you load this module (it has a method C<_pb_fields_list>), the module leaves it as it is.
 
 =head2 Particular names
 
@@ -51,8 +53,8 @@ A class that exists already when this module is loaded (one with a method C<_pb_
 
 =item C<Mesos::HealthCheck::HTTP>
 
-The message of Mesos before 1.4, for programs that make one. What the field C<http> of C<Mesos::HealthCheck> holds is decoded as
-C<Mesos::HealthCheck::HTTPCheckInfo>; both are the same bytes.
+The message of Mesos before 1.4, for programs that make one. C<decode> makes a C<Mesos::HealthCheck::HTTPCheckInfo> of the field C<http> of
+C<Mesos::HealthCheck>. Both have the same bytes.
 
 =item Map fields
 
@@ -64,19 +66,19 @@ L<Mesos::Message/decode>).
 
 =head1 FUNCTIONS
 
-None is exported.
+The module exports none of them.
 
 =head2 classes
 
     my @names = Mesos::Messages::classes();
 
-The names of all message classes.
+Returns the names of all message classes.
 
 =head2 enums
 
     my @names = Mesos::Messages::enums();
 
-The names of all enums.
+Returns the names of all enums.
 
 =head1 SEE ALSO
 

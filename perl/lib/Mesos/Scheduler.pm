@@ -34,11 +34,13 @@ Mesos::Scheduler - base class of schedulers
 
 =head1 DESCRIPTION
 
-The methods below are called by a L<Mesos::SchedulerDriver>, one at a time, when an event loop runs. All do nothing here; override
-what you need. What they return is ignored. What this class lacks, below L</OPTIONAL METHODS>, is called only if you write it. Every
-method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>), which are hashes of their fields; strings
-are byte strings. What becomes of an exception is told by
-L<Mesos::Role::HasDispatcher/on_exception>.
+A L<Mesos::SchedulerDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing: override those
+that you need. The driver ignores what they return.
+
+Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>), which are hashes of their fields. Strings
+are byte strings.
+
+L<Mesos::Role::HasDispatcher/on_exception> says what happens if a method dies.
 
 =head1 METHODS
 
@@ -46,50 +48,51 @@ L<Mesos::Role::HasDispatcher/on_exception>.
 
     sub registered { my ($self, $driver, $frameworkId, $masterInfo) = @_; ... }
 
-The framework is known to a master: C<Mesos::FrameworkID>, C<Mesos::MasterInfo>.
+A master has registered the framework. The arguments are a C<Mesos::FrameworkID> and a C<Mesos::MasterInfo>.
 
 =head2 reregistered
 
     sub reregistered { my ($self, $driver, $masterInfo) = @_; ... }
 
-The connection to a master is back. Offers from before are void.
+The driver has connected to a master again. Offers from before are no longer valid.
 
 =head2 disconnected
 
     sub disconnected { my ($self, $driver) = @_; ... }
 
-The master was lost. Tasks go on; the driver connects again by itself.
+The driver has lost the master. Tasks continue to run, and the driver connects again by itself.
 
 =head2 resourceOffers
 
     sub resourceOffers { my ($self, $driver, $offers) = @_; ... }
 
-C<$offers> is an array reference of C<Mesos::Offer>. Each offer is to be used by C<launchTasks> or C<acceptOffers>, or declined.
+The master offers resources. C<$offers> is an array reference of C<Mesos::Offer>. Use each offer with C<launchTasks> or C<acceptOffers>, or
+decline it. Until you do, nobody else gets these resources.
 
 =head2 offerRescinded
 
     sub offerRescinded { my ($self, $driver, $offerId) = @_; ... }
 
-A C<Mesos::OfferID> is void.
+The offer with this C<Mesos::OfferID> is no longer valid.
 
 =head2 statusUpdate
 
     sub statusUpdate { my ($self, $driver, $status) = @_; ... }
 
-The state of a task: a C<Mesos::TaskStatus>. An update may come more than once. It is acknowledged when this method has
-returned; if it dies the update comes again.
+The state of a task, as a C<Mesos::TaskStatus>. The same update may come more than once. The driver acknowledges it after this method has
+returned. If the method dies, Mesos sends the update again.
 
 =head2 frameworkMessage
 
     sub frameworkMessage { my ($self, $driver, $executorId, $slaveId, $data) = @_; ... }
 
-Bytes from an executor.
+An executor has sent these bytes.
 
 =head2 slaveLost
 
     sub slaveLost { my ($self, $driver, $slaveId) = @_; ... }
 
-An agent (C<Mesos::SlaveID>) is gone. Its tasks are reported by C<statusUpdate>.
+The agent with this C<Mesos::SlaveID> is gone. C<statusUpdate> tells you about its tasks.
 
 =head2 executorLost
 
@@ -101,31 +104,31 @@ An executor has ended. C<$status> is the wait status as a decimal string (exit c
 
     sub error { my ($self, $driver, $message) = @_; ... }
 
-The driver has failed, is aborted, and makes no more callbacks; C<run> returns. C<$message> says why.
+The driver has failed, and C<$message> says why. The driver is now aborted: it makes no more callbacks, and C<run> returns.
 
 =head1 OPTIONAL METHODS
 
-What Mesos 1.x has beyond the ten methods above. This class does not have them: a scheduler that does not want these events just
-leaves them out.
+Mesos 1.x has these events beyond the ten above. This class does not define the methods. If you do not want the events, leave the methods
+out.
 
 =head2 inverseOffers
 
     sub inverseOffers { my ($self, $driver, $inverseOffers) = @_; ... }
 
-An agent is to be maintained, and the framework is asked to leave it: an array reference of C<Mesos::InverseOffer>, with C<slave_id> and
-C<unavailability>. Answer with C<acceptInverseOffers> or C<declineInverseOffers>.
+Agents are planned to go into maintenance, and the master asks the framework to leave them. C<$inverseOffers> is an array reference of
+C<Mesos::InverseOffer>, with C<slave_id> and C<unavailability>. Answer with C<acceptInverseOffers> or C<declineInverseOffers>.
 
 =head2 inverseOfferRescinded
 
     sub inverseOfferRescinded { my ($self, $driver, $offerId) = @_; ... }
 
-The id of an inverse offer (C<Mesos::OfferID>) is void.
+The inverse offer with this C<Mesos::OfferID> is no longer valid.
 
 =head2 operationStatusUpdate
 
     sub operationStatusUpdate { my ($self, $driver, $status) = @_; ... }
 
-The state of an operation that was given an C<id>: a C<Mesos::OperationStatus>. It is acknowledged as a status update is; without
-this method it is not.
+The state of an operation to which you gave an C<id>, as a C<Mesos::OperationStatus>. The driver acknowledges it as it does a status update.
+Without this method, it does not acknowledge it.
 
 =cut

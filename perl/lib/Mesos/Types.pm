@@ -82,17 +82,17 @@ Mesos::Types - type constraints for Mesos' messages and classes
 =head1 SYNOPSIS
 
     use Moo;
-    use Mesos::Types qw(TaskInfo Dispatcher);
+    use Mesos::Types qw(TaskInfo is_TaskInfo Dispatcher);
 
     has task       => (is => 'ro', isa => TaskInfo,   coerce => TaskInfo->coercion);
     has dispatcher => (is => 'ro', isa => Dispatcher, coerce => Dispatcher->coercion);
 
-    is_TaskInfo($value);            # with use Mesos::Types qw(:all)
-    TaskInfo->new({name => 'x'});   # a Mesos::TaskInfo
+    my $task = TaskInfo->new({name => 'x'});    # a Mesos::TaskInfo
+    print "a task\n" if is_TaskInfo($task);
 
 =head1 DESCRIPTION
 
-A L<Type::Library>: it exports C<X>, C<is_X>, C<to_X> and C<assert_X> for each type on request, and all with C<:all>.
+A L<Type::Library>. For each type it exports C<X>, C<is_X>, C<to_X> and C<assert_X> on request, and everything with C<:all>.
 
 =head1 TYPES
 
@@ -101,21 +101,20 @@ A L<Type::Library>: it exports C<X>, C<is_X>, C<to_X> and C<assert_X> for each t
 =item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, OfferID, OperationStatus, Request, SlaveID,
 TaskID, TaskInfo, TaskStatus
 
-Objects of C<Mesos::CommandInfo> and so on (L<Mesos::Messages>). Coerced from hash references by the class's C<new>.
+Objects of C<Mesos::CommandInfo> and so on (L<Mesos::Messages>). A hash reference is coerced by the class's C<new>.
 
 =item OfferOperation
 
-Objects of C<Mesos::Offer::Operation>. Coerced from hash references.
+Objects of C<Mesos::Offer::Operation>. A hash reference is coerced.
 
 =item ReconcileOperation
 
-Objects of C<Mesos::Scheduler::Call::ReconcileOperations::Operation>. Coerced from hash references.
+Objects of C<Mesos::Scheduler::Call::ReconcileOperations::Operation>. A hash reference is coerced.
 
 =item Channel, Dispatcher, Executor, ExecutorDriver, Scheduler, SchedulerDriver
 
-Objects of C<Mesos::Channel> and so on. C<Dispatcher> is coerced from a string: C<'AnyEvent'> loads and makes a
-C<Mesos::Dispatcher::AnyEvent>, C<'+My::Dispatcher'> a C<My::Dispatcher>, without arguments. It dies if there is no such
-module.
+Objects of C<Mesos::Channel> and so on. C<Dispatcher> is coerced from a string: C<'AnyEvent'> loads C<Mesos::Dispatcher::AnyEvent> and makes
+an object of it without arguments, C<'+My::Dispatcher'> does the same with C<My::Dispatcher>. The coercion dies if there is no such module.
 
 =item AsyncInterrupt
 

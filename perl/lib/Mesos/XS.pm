@@ -49,8 +49,8 @@ Mesos::XS - loads the shared object
 
 =head1 DESCRIPTION
 
-Calls L<Mesos/trace> with what C<PERL_MESOS_TRACE> says, and loads F<auto/Mesos/Mesos.so>, whose version must be that of
-L<Mesos>. Every module that needs the shared object loads this one; programs need not.
+Calls L<Mesos/trace> with the value of C<PERL_MESOS_TRACE>, and loads F<auto/Mesos/Mesos.so>, which must have the version of L<Mesos>. Every
+module that needs the shared object loads this one. Your program does not need to.
 
 =head1 FUNCTIONS
 
@@ -58,13 +58,13 @@ L<Mesos>. Every module that needs the shared object loads this one; programs nee
 
     my $path = Mesos::XS::helper_path();
 
-The absolute path of F<mesos-perl-helper>, the parent of all tasks of the embedded cluster. Dies if the shared object was
-not loaded by DynaLoader.
+Returns the absolute path of F<mesos-perl-helper>, the parent of all tasks of the embedded cluster. Dies if DynaLoader has not loaded the
+shared object.
 
 =head2 include_path
 
     my $path = Mesos::XS::include_path();
 
-C<@INC> as executors of the embedded cluster get it in C<PERL5LIB>: absolute, joined with colons, without code references.
+Returns C<@INC> as executors of the embedded cluster get it in C<PERL5LIB>: absolute paths, joined with colons, without code references.
 
 =cut

@@ -459,7 +459,9 @@ Mesos::Message::JSON - Mesos messages as JSON
 
 =head1 SYNOPSIS
 
-    my $json    = $message->encode_json;
+    use Mesos::Messages;
+
+    my $json    = Mesos::TaskInfo->new({name => 'sleeper'})->encode_json;    # {"name":"sleeper"}
     my $message = Mesos::TaskInfo->decode_json($json);
 
 =head1 DESCRIPTION

@@ -90,7 +90,9 @@ Mesos::Message::Text - Mesos messages as text for people
 
 =head1 SYNOPSIS
 
-    print $message->dump;
+    use Mesos::Messages;
+
+    print Mesos::TaskInfo->new({name => 'sleeper', task_id => {value => 't-1'}})->dump;
 
 =head1 DESCRIPTION
 

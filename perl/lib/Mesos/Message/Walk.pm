@@ -48,14 +48,15 @@ Mesos::Message::Walk - an end for walks over data that has none
 
     use Mesos::Message::Walk qw(count keys_of);
 
+    my ($path, $list, $hash) = ('Mesos::TaskInfo', [1, 2], {name => 'x'});
     local $Mesos::Message::Walk::values = 0;
     count($path, scalar @$list);
     my @keys = keys_of($hash, $path);
 
 =head1 DESCRIPTION
 
-Tied arrays and hashes may have no end. What walks over a message in Perl (C<copy>, C<dump>, JSON) counts its values, and dies when
-there are more than C<encode> takes. Each walk begins with C<$values> at 0.
+Internal to this distribution. A tied array or hash may have no end. So the methods that walk over a message in Perl (C<copy>, C<dump>,
+JSON) count its values, and die if there are more than C<encode> accepts. Each walk begins with C<$values> at 0.
 
 =head1 FUNCTIONS
 

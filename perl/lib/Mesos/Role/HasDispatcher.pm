@@ -148,70 +148,74 @@ Mesos::Role::HasDispatcher - a class that handles the events of a dispatcher
     use Moo;    # or Moose
 
     has event_handler => (is => 'ro');
-    sub status {...}
-    sub start  {...}
-    sub stop   {...}
-    sub abort  {...}
+    sub status {1}
+    sub start  {1}
+    sub stop   {1}
+    sub abort  {1}
     with 'Mesos::Role::HasDispatcher';
 
-    my $driver = My::Driver->new(event_handler => $object, dispatcher => 'AnyEvent');
+    package main;
+
+    my $driver = My::Driver->new(event_handler => My::Handler->new, dispatcher => 'AnyEvent');
     $driver->dispatcher->send('some_event', 1, 2);
-    $driver->run_once;    # calls $object->some_event($driver, 1, 2)
+    $driver->run_once;    # calls My::Handler's some_event($driver, 1, 2)
 
 =head1 DESCRIPTION
 
-Composed into L<Mesos::SchedulerDriver> and L<Mesos::ExecutorDriver>, and into any class of Moo or Moose that has the methods
-C<event_handler>, C<status>, C<start>, C<stop> and C<abort>.
+L<Mesos::SchedulerDriver> and L<Mesos::ExecutorDriver> compose this role. You can compose it into any class of Moo or Moose that has the
+methods C<event_handler>, C<status>, C<start>, C<stop> and C<abort>.
 
-Each event is the name of a method of the handler. If the handler has no such method there is a warning, unless the driver calls
-the method optional. Several drivers may share
-a dispatcher: events of a driver reach its own handler, events that the program itself sends reach that of the driver made last.
+The name of an event is the name of a method of the handler. If the handler does not have that method, you get a warning, unless the
+driver says that the method is optional.
+
+Several drivers may share a dispatcher. The events of a driver reach its own handler. Events that your program sends reach the handler of
+the driver that was made last.
 
 =head1 ATTRIBUTES
 
 =head2 dispatcher
 
-A L<Mesos::Dispatcher>, or the name of one: C<'AnyEvent'> (default), C<'Interrupt'>, C<'IOAsync'>, C<'Mojo'>, C<'POE'>, or
-C<'+Full::Class::Name'>. The driver sets the dispatcher's callback. Read-only. Dies, at construction, if the module cannot be
-loaded.
+A L<Mesos::Dispatcher>, or the name of one: C<'AnyEvent'> (the default), C<'Interrupt'>, C<'IOAsync'>, C<'Mojo'>, C<'POE'>, or
+C<'+Full::Class::Name'>. The driver sets the dispatcher's callback. The constructor dies if it cannot load the module. Read-only.
 
 =head2 on_exception
 
-What happens when a callback dies: C<'die'>, C<'warn'> or a code reference. Default: what the environment variable
-C<PERL_MESOS_ON_EXCEPTION> says (C<die> or C<warn>), or else undef. Read-only.
+What happens when a callback dies: C<'die'>, C<'warn'> or a code reference. Default: the value of the environment variable
+C<PERL_MESOS_ON_EXCEPTION> (C<die> or C<warn>), else undef. Read-only.
 
 =over
 
 =item C<'die'>
 
-The exception leaves C<run>, C<run_once>, C<join> or the dispatcher's C<wait>, as the very object that was thrown, whatever the event
-loop is; so it ends the program unless that catches it. C<run> may be called again then. If the program runs the loop itself, there
-is nothing to leave: it is as with undef. Recommended for new programs.
+Recommended for new programs. The exception leaves C<run>, C<run_once>, C<join> or the dispatcher's C<wait>, in every event loop, as the
+same object that the callback threw. So it ends the program unless the program catches it. You may call C<run> again afterwards. If your
+program runs the loop itself, there is nothing that the exception could leave. The event loop then decides, as with undef.
 
 =item C<'warn'>
 
-A warning, and the loop goes on.
+The driver prints a warning, and the loop continues.
 
 =item a code reference
 
-Is called with the driver, the callback's name and the exception. If it returns the loop goes on; what it throws is treated as with
-C<'die'>.
+The driver calls it with the driver, the callback's name and the exception. If it returns, the loop continues. If it dies, that exception
+is treated as with C<'die'>.
 
 =item undef
 
-As in Mesos 1.07.1: a warning that says what happened, then the event loop gets the exception. EV, Mojo, and POE's kernel if the
-program runs it itself, print it and go on; all others let it out of C<run>.
+As in Mesos 1.07.1, the event loop gets the exception; before that, the driver prints a warning that says what happened. EV, Mojo, and
+POE's kernel if your program runs it itself, print the exception and continue. With all others, it leaves C<run>.
 
 =back
 
-Whatever is chosen, an update whose callback died is not acknowledged: Mesos sends it again. Offers that a C<resourceOffers> which
-died had not used are declined with the default filter, and come again. When an executor's C<launchTask> dies before it sent an update
-of the task, the driver sends C<TASK_FAILED> with the first line of the exception as its message.
+Whatever you choose, the driver does not acknowledge an update whose callback died, and Mesos sends it again. If C<resourceOffers> dies, the
+driver declines the offers that it has not used, with the default filter, and Mesos offers those resources again later. If an executor's
+C<launchTask> dies before it has sent an update of the task, the driver sends C<TASK_FAILED> with the first line of the exception as its
+message.
 
 =head2 running
 
-True from a successful C<start> to C<stop>, C<abort> or the driver's end by an error. Setting it to 0 ends C<run> after the current
-callback.
+True from a successful C<start> until C<stop>, C<abort> or an error that ends the driver. If you set it to 0, C<run> returns after the
+current callback.
 
 =head1 METHODS
 
@@ -219,26 +223,26 @@ callback.
 
     my $status = $driver->run;
 
-Starts the driver unless it is running, and dispatches events until it is stopped, aborted, or has failed. Returns the status, a
-number of C<Mesos::Status>. What becomes of exceptions of callbacks is told by L</on_exception>.
+Starts the driver unless it is running, and dispatches events until the driver is stopped, is aborted, or fails. Returns the status, a
+number of C<Mesos::Status>. L</on_exception> says what happens if a callback dies.
 
 =head2 run_once
 
     my $status = $driver->run_once;
 
-As C<run>, for exactly one event.
+Does the same as C<run>, for exactly one event.
 
 =head2 join
 
     my $status = $driver->join;
 
-As C<run>, without starting.
+Does the same as C<run>, but does not start the driver.
 
 =head2 dispatch_event
 
     my ($event, @args) = $driver->dispatch_event;
 
-Takes one event and calls the handler with it, without waiting; an empty list if there is none. A status update is acknowledged
-to Mesos when the handler has returned normally; if it dies it is not, and Mesos sends it again.
+Takes one event and calls the handler with it. It does not wait: if there is no event, it returns an empty list. If the handler returns
+normally, the driver acknowledges a status update to Mesos. If the handler dies, the driver does not, and Mesos sends the update again.
 
 =cut
