@@ -231,26 +231,28 @@ Mesos::SchedulerDriver - connects a framework to Mesos
 
 =head1 DESCRIPTION
 
-Registers a framework with a Mesos master, gives the master's events to a L<Mesos::Scheduler>, and takes its calls. Composes
-L<Mesos::Role::HasDispatcher>: C<run>, C<run_once>, C<join>, C<dispatcher> and C<running> are described there.
+Registers a framework with a Mesos master, passes the master's events to a L<Mesos::Scheduler>, and sends its calls. The class composes
+L<Mesos::Role::HasDispatcher>, which describes C<run>, C<run_once>, C<join>, C<dispatcher>, C<on_exception> and C<running>.
 
-All calls return at once; none waits for the network. What becomes of them is told by callbacks. They return the driver's
-status, a number of C<Mesos::Status>: C<DRIVER_NOT_STARTED> (1), C<DRIVER_RUNNING> (2), C<DRIVER_ABORTED> (3), C<DRIVER_STOPPED>
-(4). A driver that is not running does nothing but return its status. A wrong argument dies, at the line of the call, with its
-name; nothing was sent then.
+All calls return at once and do not wait for the network. Callbacks tell you the outcome. Each call returns the driver's status, a number of
+C<Mesos::Status>: C<DRIVER_NOT_STARTED> (1), C<DRIVER_RUNNING> (2), C<DRIVER_ABORTED> (3), C<DRIVER_STOPPED> (4). If the driver is not
+running, a call does nothing but return the status.
 
-Where a message is expected, a plain hash reference with its fields will do: C<< {value => 'task-1'} >> for a C<Mesos::TaskID>.
+If an argument is wrong, the call dies at its own line, names the argument, and sends nothing.
+
+Where a method expects a message, you may pass a plain hash reference with its fields, such as C<< {value => 'task-1'} >> for a
+C<Mesos::TaskID>.
 
 =head1 ATTRIBUTES
 
-All are arguments of C<new> and read-only.
+All attributes are arguments of C<new>, and read-only.
 
 =head2 driver
 
-What the driver runs on: C<native> (Mesos' HTTP API) or C<libmesos> (its C++ driver; only where that was built in, see
-L<Mesos/backends>). Default: what C<PERL_MESOS_DRIVER> says, or else what the module was built for: C<libmesos> where its
-builder asked for it, C<native> elsewhere. Asking for one that is not there is an error. The masters C<local>, C<http://...>,
-C<https://...> and lists of masters are C<native> whatever is asked for. L</backend> tells the outcome.
+What the driver runs on: C<native> (Mesos' HTTP API) or C<libmesos> (its C++ driver, if it is built in: see L<Mesos/backends>). Default:
+the value of C<PERL_MESOS_DRIVER>, else what the module was built for: C<libmesos> if its builder asked for that, otherwise C<native>. If
+you ask for one that is not built in, C<new> dies. With the masters C<local>, C<http://...>, C<https://...> and lists of masters, the driver
+is C<native> even if you ask for C<libmesos>. L</backend> tells you the outcome.
 
 =head2 master
 
@@ -260,84 +262,87 @@ Required. A string; C<new> dies if it is none of these:
 
 =item C<local>
 
-A master and an agent inside this process for this driver alone (L<Mesos/ENVIRONMENT> has its settings).
+A master and an agent inside this process, for this driver alone. L<Mesos/ENVIRONMENT> lists their settings.
 
 =item C<host:port>, C<http://host:port>, C<https://host:port>
 
-A master, or one that redirects to the leader; several with commas between them are tried in turn. An IPv6 address stands in brackets.
-Without C<http://> or C<https://> the variable C<LIBPROCESS_SSL_ENABLED> decides.
+A master. If it does not lead, it redirects the driver to the leader. You can give several, with commas between them: the driver tries them
+in turn. Write an IPv6 address in brackets. Without C<http://> or C<https://>, the variable C<LIBPROCESS_SSL_ENABLED> decides.
 
 =item C<zk://host:port,host:port/path>, C<zk://user:password@host:port/path>
 
-The leader that ZooKeeper knows. Until there is one, and when it changes, the driver waits.
+The leader that ZooKeeper names. The driver waits until there is one, and follows when another one is elected.
 
 =item C<file:///path>
 
-The file holds one of these strings but C<local>. It is read by C<new>.
+A file that holds one of these strings, except C<local>. C<new> reads it.
 
 =back
 
 =head2 framework
 
-Required. A C<Mesos::FrameworkInfo> or a hash reference. An empty C<user> means the user of this process, an absent C<hostname> this
-machine. It is encoded when the driver is made: later changes have no effect.
+Required. A C<Mesos::FrameworkInfo> or a hash reference. If C<user> is empty, the driver fills in the user of this process. If C<hostname> is
+missing, it fills in the name of this machine. C<new> encodes the message, so later changes have no effect.
 
 =head2 scheduler
 
-Required. The L<Mesos::Scheduler>, whose methods are called.
+Required. The L<Mesos::Scheduler> whose methods the driver calls.
 
 =head2 credential
 
-A C<Mesos::Credential> or a hash reference, C<< {principal => ..., secret => ...} >>: how to authenticate with the master (HTTP
-Basic). Default: none. It is kept outside of the object: dumps of a driver do not show the secret, nor do log lines and errors.
+A C<Mesos::Credential> or a hash reference, C<< {principal => ..., secret => ...} >>, with which the driver authenticates to the master (by
+HTTP Basic). Default: none. The driver keeps it outside of the object, so dumps of a driver do not show the secret. Log lines and errors do
+not show it either.
 
 =head2 implicit_acknowledgements
 
-True (default): a status update is acknowledged when its callback has returned normally; one whose callback died comes again.
-False: the program calls C<acknowledgeStatusUpdate> itself.
+If true (the default), the driver acknowledges a status update after its callback has returned normally. If the callback dies, Mesos sends
+the update again. If false, your program calls C<acknowledgeStatusUpdate> itself.
 
-The same holds for updates of operations and C<acknowledgeOperationStatus>. If the scheduler has no method
-C<operationStatusUpdate>, they are not acknowledged: Mesos keeps what nobody has seen, and sends it again, less and less often.
+The same is true of updates of operations and C<acknowledgeOperationStatus>. If the scheduler has no method C<operationStatusUpdate>, the
+driver does not acknowledge them, because nobody has seen them. Mesos keeps them and sends them again, less and less often.
 
 =head2 master_timeout
 
-Seconds without a master, perhaps with a fraction, after which the driver fails with C<error>. Default 0: it tries for ever. Less is an
-error.
+After this many seconds without a master, the driver fails with C<error>. The number may have a fraction. Default 0: the driver tries for
+ever. A negative number is an error.
 
 =head2 framework_id_file
 
-The path of a file that keeps the framework's id, so that a restarted program continues its framework and finds its tasks (with a
-C<failover_timeout> in C<framework>, or Mesos removes the framework when its program ends). Default: none.
+The path of a file that keeps the framework's id. With it, a restarted program continues its framework and finds its tasks. Set
+C<failover_timeout> in C<framework> as well, or Mesos removes the framework when its program ends. Default: none.
 
-The id is stored before C<registered> is called, in a file that only its owner can read (mode 0600), replaced as a whole. The next
-driver with this file registers with that id: it gets C<registered>, with the same C<Mesos::FrameworkID>. The file is removed when a
-master has confirmed the end of the framework (C<stop> without failover). If C<stop> finds no master, Mesos does not hear of it, and
-the file stays.
+The driver stores the id before it calls C<registered>. Only the file's owner can read the file (mode 0600). The driver writes it as a
+whole. The next driver with this file registers with that id, and gets C<registered> with the same C<Mesos::FrameworkID>.
 
-C<new> dies if the file cannot be read or is damaged, if its directory is not writable, or if C<framework> has another id. It dies,
-too, for an id in C<framework> that no master accepts: one with control characters or slashes, or longer than 255 bytes. An id that
-cannot be stored is an C<error>. If Mesos has removed the framework meanwhile (its C<failover_timeout> is over), there is one
-C<error>, C<Framework has been removed>; the file is removed then, and the next driver registers a new framework.
+When a master has confirmed the end of the framework (C<stop> without failover), the driver removes the file. If C<stop> finds no master,
+Mesos does not hear of it, and the file stays. If Mesos has removed the framework in the meantime, because its C<failover_timeout> is over,
+you get C<error> once, with C<Framework has been removed>. The driver then removes the file, and the next driver registers a new framework.
 
-C<start> reads the file again. A standby that was made before the leader had registered therefore starts with the leader's id, and
-Mesos ends the leader's driver with C<Framework failed over>. C<start> dies as C<new> does; on libmesos it also dies if the
-file's content has changed since C<new>, and the driver has to be made anew. If two programs register at the same time, one of them stores its
-id. The other gets an C<error>, and the file stays as it is: no driver replaces or removes the id of another framework.
+C<new> dies if it cannot read the file, if the file is damaged, if the directory is not writable, or if C<framework> has another id. It also
+dies if the id in C<framework> is one that no master accepts: one with control characters or slashes, or one longer than 255 bytes. If the
+driver cannot store an id, you get an C<error>.
+
+C<start> reads the file again. So you can make a standby before the leader has registered: it starts with the leader's id, and Mesos ends
+the leader's driver with C<Framework failed over>. C<start> dies in the same cases as C<new>. On libmesos it also dies if the content of the
+file has changed since C<new>; then make a new driver.
+
+If two programs register at the same time, one of them stores its id. The other gets an C<error>, and the file stays as it is. A driver never
+replaces or removes the id of another framework.
 
 =head2 reconcile_on_registration
 
-True: after every registration the driver asks for the states of all tasks, as C<reconcileTasks([])> does. Default: false.
+If true, the driver asks for the states of all tasks after every registration, as C<reconcileTasks([])> does. Default: false.
 
 =head2 max_unanswered_calls
 
-How many calls are sent before the master has answered the first of them: 1 to 1000, default 256. A master gains nothing beyond
-some dozens. Without effect on libmesos.
+How many calls the driver sends before the master has answered the first of them: 1 to 1000, default 256. A master gains nothing beyond
+some dozens. It has no effect on libmesos.
 
 =head2 max_queued_calls
 
-How many calls may wait in the driver behind those, at least 1, default 100000. A call beyond dies with C<calls wait for the master
-already>, and nothing was sent: it can be made again later. Implicit acknowledgements and C<stop> are not bound by this.
-C<stats> tells how many wait.
+How many more calls may wait in the driver: at least 1, default 100000. The next one dies with C<calls wait for the master already>, and is
+not sent. You can call again later. Implicit acknowledgements and C<stop> are not limited by this. C<stats> tells you how many wait.
 
 =head1 METHODS
 
@@ -345,207 +350,211 @@ C<stats> tells how many wait.
 
     my $driver = Mesos::SchedulerDriver->new(%attributes);
 
-Makes a driver, and its cluster for C<local>; does not connect. Dies if an attribute is missing or wrong. Arguments with other
-names are ignored, as by every class of Moo: beware of typing errors in those that may be left out.
+Makes a driver, and the embedded cluster for C<local>. It does not connect yet. Dies if an attribute is missing or wrong. Like every class
+of Moo, it ignores arguments with other names: beware of typing errors in the names of optional attributes.
 
 =head2 start
 
     my $status = $driver->start;
 
-Connects to the master. A stopped or aborted driver cannot be started again.
+Connects to the master. You cannot start a driver again after it was stopped or aborted.
 
 =head2 stop
 
     my $status = $driver->stop;
     my $status = $driver->stop($failover);
 
-Ends the framework: its tasks are killed. With a true C<$failover> it stays registered for its C<failover_timeout>, and another
-process can continue it with the same framework id. Callbacks that were not made yet are not made any more. Calls that were made
-before are still sent; but if more than 256 wait and the framework ends, only its end is. After C<abort> it returns
-C<DRIVER_ABORTED> once.
+Ends the framework, and Mesos kills its tasks. If C<$failover> is true, the framework stays registered for its C<failover_timeout>, and
+another process can continue it with the same framework id.
+
+The driver makes no more callbacks. It still sends the calls that you made before. But if more than 256 calls wait and the framework ends, it
+sends only the end. After C<abort>, the first C<stop> returns C<DRIVER_ABORTED>.
 
 =head2 abort
 
     my $status = $driver->abort;
 
-No more callbacks are made and no more offers taken; framework and tasks stay.
+The driver makes no more callbacks and takes no more offers. The framework and its tasks stay.
 
 =head2 status
 
     my $status = $driver->status;
 
-The driver's status, as above.
+Returns the driver's status, as described above.
 
 =head2 backend
 
     my $name = $driver->backend;
 
-C<native> or C<libmesos>: what this driver runs on.
+Returns what this driver runs on: C<native> or C<libmesos>.
 
 =head2 launchTasks
 
     my $status = $driver->launchTasks(\@offerIds, \@tasks);
     my $status = $driver->launchTasks(\@offerIds, \@tasks, $filters);
 
-Launches tasks (C<Mesos::TaskInfo>) with the resources of offers (C<Mesos::OfferID>) of one agent; what is left of them is
-declined with C<$filters> (C<Mesos::Filters>; default: no offers of the same for 5 seconds). Without tasks the offers are declined.
+Launches tasks (C<Mesos::TaskInfo>) with the resources of offers (C<Mesos::OfferID>) of one agent. What is left of the offers is declined
+with C<$filters> (C<Mesos::Filters>; by default the master does not offer the same resources for 5 seconds). Without tasks, the offers are
+declined.
 
-If there is no master, or the master refuses the call, the driver itself calls C<statusUpdate> for each task, with C<TASK_LOST>
-(C<TASK_DROPPED> for a framework with the capability C<PARTITION_AWARE>), C<SOURCE_MASTER> and a message that says why. If the
-connection breaks before the answer, nobody knows what became of the call: reconcile after C<reregistered>.
+If there is no master, or if the master refuses the call, the driver itself calls C<statusUpdate> for each task. The state is C<TASK_LOST>, or
+C<TASK_DROPPED> if the framework has the capability C<PARTITION_AWARE>. The source is C<SOURCE_MASTER>, and the message says why. If the
+connection breaks before the answer, nobody knows what happened to the call: reconcile after C<reregistered>.
 
 =head2 launchTask
 
     my $status = $driver->launchTask($offerId, \@tasks);
     my $status = $driver->launchTask($offerId, \@tasks, $filters);
 
-The same with one offer. As in Mesos 1.07.1 it takes an array of tasks.
+Does the same with one offer. As in Mesos 1.07.1, it takes an array of tasks.
 
 =head2 acceptOffers
 
     my $status = $driver->acceptOffers(\@offerIds, \@operations);
     my $status = $driver->acceptOffers(\@offerIds, \@operations, $filters);
 
-Applies operations (C<Mesos::Offer::Operation>: launch, launch_group, reserve, unreserve, create, destroy, ...) to offers of one
-agent. For an operation with an C<id> Mesos reports by C<operationStatusUpdate>.
+Applies operations (C<Mesos::Offer::Operation>: launch, launch_group, reserve, unreserve, create, destroy, ...) to offers of one agent. If an
+operation has an C<id>, Mesos reports its state through C<operationStatusUpdate>.
 
 =head2 declineOffer
 
     my $status = $driver->declineOffer($offerId);
     my $status = $driver->declineOffer($offerId, $filters);
 
-Gives an offer (C<Mesos::OfferID>) back. C<$filters> as for C<launchTasks>.
+Gives an offer (C<Mesos::OfferID>) back. C<$filters> works as in C<launchTasks>.
 
 =head2 reviveOffers
 
     my $status = $driver->reviveOffers;
     my $status = $driver->reviveOffers(\@roles);
 
-Takes filters and suppression back, for all roles of the framework or for those named. With an empty array nothing happens. While
-there is no master it is remembered for the next one.
+Removes filters and ends suppression, for all roles of the framework or for those that you name. With an empty array, nothing happens. If
+there is no master, the driver remembers the call for the next one.
 
 =head2 suppressOffers
 
     my $status = $driver->suppressOffers;
     my $status = $driver->suppressOffers(\@roles);
 
-Asks for no offers until C<reviveOffers>, for all roles of the framework or for those named. With an empty array nothing happens.
-Suppressed roles stay suppressed when the driver connects again.
+Asks the master for no offers until C<reviveOffers>, for all roles of the framework or for those that you name. With an empty array, nothing
+happens. Suppressed roles stay suppressed when the driver connects again.
 
 =head2 updateFramework
 
     my $status = $driver->updateFramework($frameworkInfo);
     my $status = $driver->updateFramework($frameworkInfo, \@suppressedRoles);
 
-Changes the framework: C<$frameworkInfo> (C<Mesos::FrameworkInfo>) is the whole of it, with the C<id> that C<registered> has told.
-Name, C<failover_timeout>, roles, capabilities, labels and so on may change; a master refuses other values for C<user>,
-C<checkpoint> and C<principal> (a log line of level ERROR, and the earlier framework stays). C<@suppressedRoles> are all roles that are
-suppressed from now on; without it those that are suppressed stay so.
+Changes the framework. C<$frameworkInfo> (C<Mesos::FrameworkInfo>) is the whole new description, with the C<id> that C<registered> gave you.
+You may change the name, C<failover_timeout>, roles, capabilities, labels and so on. A master refuses other values for C<user>, C<checkpoint>
+and C<principal>. Then there is a log line of level ERROR, and the framework stays as it was. C<@suppressedRoles> are all roles that are
+suppressed from now on. Without it, the roles that are suppressed stay suppressed.
 
-Dies if the framework is not registered yet, if the id is missing or another one, or if a suppressed role is named twice or is
-not the framework's. Needs Mesos 1.9. An update that no master has confirmed when the connection is lost, or that is made without one,
-is part of the next subscription: refused there it is an C<error>, which ends the driver. On libmesos every refused update is.
+Dies if the framework is not registered yet, if the id is missing or another one, or if a suppressed role is named twice or is not the
+framework's. Needs Mesos 1.9.
+
+If the connection is lost before a master has confirmed the update, or if there is no master, the update becomes part of the next
+subscription. If the master refuses it there, you get an C<error>, and the driver ends. On libmesos, every refused update has that effect.
 
 =head2 requestResources
 
     my $status = $driver->requestResources(\@requests);
 
-Tells the master what is wanted (C<Mesos::Request>). Masters only log it.
+Tells the master which resources you want (C<Mesos::Request>). Masters only log it.
 
 =head2 killTask
 
     my $status = $driver->killTask($taskId);
 
-Kills a task (C<Mesos::TaskID>). Not reliable: call it again while no terminal update has come.
+Kills a task (C<Mesos::TaskID>). Mesos may lose the call: repeat it until a terminal update has come.
 
 =head2 shutdownExecutor
 
     my $status = $driver->shutdownExecutor($executorId, $slaveId);
 
-Ends an executor and its tasks. What comes of it is told by C<executorLost> and C<statusUpdate>. Not reliable.
+Ends an executor and its tasks. C<executorLost> and C<statusUpdate> tell you the outcome. Mesos may lose the call.
 
 =head2 acknowledgeStatusUpdate
 
     my $status = $driver->acknowledgeStatusUpdate($taskStatus);
 
-Acknowledges an update that a callback got. Dies unless the driver was made with C<< implicit_acknowledgements => 0 >>.
-Updates without a uuid need none and are let pass.
+Acknowledges an update that a callback got. Dies unless you made the driver with C<< implicit_acknowledgements => 0 >>. An update without a
+uuid needs no acknowledgement; for such an update, the call does nothing.
 
 =head2 reconcileTasks
 
     my $status = $driver->reconcileTasks(\@statuses);
 
-Asks for the states of tasks (C<Mesos::TaskStatus>; only C<task_id> and C<slave_id> count, but C<state> must be there), or with
-an empty array of all tasks of this framework.
+Asks for the states of tasks; the answers are calls of C<statusUpdate>. Each element is a C<Mesos::TaskStatus>. Mesos uses only C<task_id> and
+C<slave_id>, but C<state> must be set. With an empty array, it asks for all tasks of this framework.
 
 =head2 acknowledgeOperationStatus
 
     my $status = $driver->acknowledgeOperationStatus($operationStatus);
 
-The same for what C<operationStatusUpdate> got: a C<Mesos::OperationStatus>.
+Does the same as C<acknowledgeStatusUpdate> for an update that C<operationStatusUpdate> got: a C<Mesos::OperationStatus>.
 
 =head2 reconcileOperations
 
     my $status = $driver->reconcileOperations(\@operations);
 
-Asks for the states of operations, each a C<Mesos::Scheduler::Call::ReconcileOperations::Operation> or a hash reference with
-C<operation_id> and, best, C<slave_id> or C<resource_provider_id>; with an empty array, of all operations. The answers are calls
-of C<operationStatusUpdate>.
+Asks for the states of operations; the answers are calls of C<operationStatusUpdate>. Each element is a
+C<Mesos::Scheduler::Call::ReconcileOperations::Operation>, or a hash reference with C<operation_id> and, if you know them, C<slave_id> or
+C<resource_provider_id>. With an empty array, it asks for all operations.
 
 =head2 acceptInverseOffers
 
     my $status = $driver->acceptInverseOffers(\@inverseOfferIds);
     my $status = $driver->acceptInverseOffers(\@inverseOfferIds, $filters);
 
-Tells the master that the framework will have left the agents of these inverse offers (C<Mesos::OfferID>) in time.
+Tells the master that the framework will leave the agents of these inverse offers (C<Mesos::OfferID>) in time.
 
 =head2 declineInverseOffers
 
     my $status = $driver->declineInverseOffers(\@inverseOfferIds);
     my $status = $driver->declineInverseOffers(\@inverseOfferIds, $filters);
 
-Tells the master that it will not.
+Tells the master that the framework will not leave these agents.
 
 =head2 sendFrameworkMessage
 
     my $status = $driver->sendFrameworkMessage($executorId, $slaveId, $data);
 
-Sends bytes to an executor. Not reliable.
+Sends bytes to an executor. Mesos may lose them.
 
 =head2 stats
 
     my $stats = $driver->stats;
 
-What the driver has counted since it was made: a new hash reference. C<events>, C<calls> and C<answers> are hashes of counts, by type
-(C<< $stats->{events}{UPDATE} >>, C<< $stats->{calls}{ACCEPT} >>) and by HTTP status (C<< $stats->{answers}{202} >>). The others are
-numbers:
+Returns what the driver has counted since it was made: a new hash reference. C<events> and C<calls> are hashes of counts by type
+(C<< $stats->{events}{UPDATE} >>, C<< $stats->{calls}{ACCEPT} >>). C<answers> is a hash of counts by HTTP status
+(C<< $stats->{answers}{202} >>). The others are numbers:
 
 =over
 
 =item queue_length, queue_high_water
 
-Events that wait for their callbacks, now and at most, in the channel that this driver uses, perhaps with others.
+How many events wait for their callbacks, now and at most. It counts the channel that this driver uses, perhaps with other drivers.
 
 =item calls_waiting, calls_unanswered
 
-Calls that wait in the driver, and calls that were sent and not answered.
+How many calls wait in the driver, and how many were sent but not answered.
 
 =item calls_dropped, calls_refused
 
-Calls that were never sent for want of a master, and calls that a master answered with an error.
+How many calls were never sent because there was no master, and how many a master answered with an error.
 
 =item updates_received, updates_acknowledged, updates_made
 
-Status updates that came, acknowledgements that the master has taken, and updates that the driver made itself for tasks that were
-never launched.
+How many status updates came, how many acknowledgements the master has taken, and how many updates the driver made itself for tasks that
+were never launched.
 
 =item subscriptions, reconnects, disconnects
 
-Times that a master confirmed the subscription, those of them that were not the first, and losses of it.
+How often a master confirmed the subscription, how many of these were not the first, and how often the driver lost it.
 
 =item bytes_in, bytes_out
 
-Without those of libmesos, which also tells nothing of answers and heartbeats.
+How many bytes the driver has read and written. libmesos does not tell, nor does it tell of answers and heartbeats.
 
 =item last_heartbeat_age
 
@@ -555,6 +564,6 @@ Seconds since the master's last heartbeat; undef before the first.
 
 =head2 event_handler
 
-The scheduler.
+Returns the scheduler.
 
 =cut
