@@ -95,15 +95,15 @@ Mesos - write Apache Mesos frameworks and executors in Perl
 
 =head1 DESCRIPTION
 
-A framework is a L<Mesos::Scheduler>, which is run by a L<Mesos::SchedulerDriver>. If its tasks are Perl too, they are run by
-a L<Mesos::Executor> with a L<Mesos::ExecutorDriver>. Messages (offers, tasks, updates) are described in L<Mesos::Messages>,
-event loops in L<Mesos::Dispatcher>.
+You write a framework as a L<Mesos::Scheduler>, and a L<Mesos::SchedulerDriver> runs it. If its tasks are Perl, too, write a
+L<Mesos::Executor>, which a L<Mesos::ExecutorDriver> runs. L<Mesos::Messages> describes the messages (offers, tasks, updates), and
+L<Mesos::Dispatcher> the event loops.
 
-The drivers speak Mesos' v1 HTTP API: libmesos is not needed. Where it is installed they can run on it instead, as those of
-Mesos 1.07.1 did: see L</backends>. With C<< master => 'local' >> a master and an agent run inside
-the program, so that a framework can be tried on a laptop where no Mesos is installed.
+The drivers speak Mesos' v1 HTTP API, so you do not need libmesos. If it is installed, the drivers can run on it instead, as those of Mesos
+1.07.1 did: see L</backends>. With C<< master => 'local' >>, a master and an agent run inside your program, so you can try a framework on a
+laptop without Mesos.
 
-Loading this module alone loads no shared object.
+If you load only this module, it loads no shared object.
 
 =head1 FUNCTIONS
 
@@ -113,16 +113,17 @@ Loading this module alone loads no shared object.
     trace($level);
     trace($level, $dir);
 
-Chooses what is logged; returns nothing. To have an effect it must be called before the first driver is made. C<$level> is
-C<QUIET> (0), C<ERROR> (1), C<WARNING> (2) or C<INFO> (3); larger numbers mean INFO, and a level that is missing or empty
-means QUIET. Lines go to standard error, or, with C<$dir>, to files in that directory, which is created if need be. Any other
-word is accepted here and refused, with an error that names it, when the first driver is made.
+Chooses what is logged. Returns nothing. Call it before you make the first driver; afterwards it has no effect.
 
-It is called once when L<Mesos::XS> is loaded, with what the environment variable C<PERL_MESOS_TRACE> says: C<INFO>,
-C<WARNING=/var/log/mesos>, ... Default: QUIET.
+C<$level> is C<QUIET> (0), C<ERROR> (1), C<WARNING> (2) or C<INFO> (3). A larger number means INFO, and a missing or empty level means QUIET.
+C<trace> accepts any other word, but the first driver dies when it is made, with an error that names the word. Lines go to standard error, or,
+with C<$dir>, to files in that directory. The module creates the directory if it does not exist.
 
-Levels and directory are kept in the environment variables C<MESOS_quiet>, C<MESOS_logging_level> and C<MESOS_log_dir>, which
-programs started from here (executors) inherit.
+L<Mesos::XS> calls C<trace> once when it is loaded, with the value of the environment variable C<PERL_MESOS_TRACE>, such as C<INFO> or
+C<WARNING=/var/log/mesos>. Default: QUIET.
+
+The module keeps level and directory in the environment variables C<MESOS_quiet>, C<MESOS_logging_level> and C<MESOS_log_dir>. Programs
+that you start inherit them.
 
 =head1 METHODS
 
@@ -131,10 +132,29 @@ programs started from here (executors) inherit.
     my @backends = Mesos->backends;
     printf "%s %s%s\n", @$_{qw(name version)}, $_->{default} ? ' (default)' : '' for @backends;
 
-What the drivers of this installation can run on, as hash references: C<name> (C<native> or C<libmesos>), C<version> (of this
-module, or of the libmesos that it was built with), true or false in C<scheduler> and C<executor> for the drivers that it has,
-and in C<default> if it is taken where nothing else is asked for. See L<Mesos::SchedulerDriver/driver>. Loads the shared
-object, but not libmesos.
+Lists what the drivers of this installation can run on, as hash references:
+
+=over
+
+=item C<name>
+
+C<native> or C<libmesos>.
+
+=item C<version>
+
+The version of this module, or of the libmesos that it was built with.
+
+=item C<scheduler>, C<executor>
+
+True if it has that driver.
+
+=item C<default>
+
+True if a driver uses it unless you ask for another one. See L<Mesos::SchedulerDriver/driver>.
+
+=back
+
+This loads the shared object, but not libmesos.
 
 =head1 ENVIRONMENT
 
@@ -142,11 +162,11 @@ object, but not libmesos.
 
 =item PERL_MESOS_DRIVER
 
-C<native> or C<libmesos>: the drivers' attribute C<driver> where the program does not give it.
+C<native> or C<libmesos>: the attribute C<driver> of drivers that do not set it.
 
 =item PERL_MESOS_ON_EXCEPTION
 
-C<die> or C<warn>: L<Mesos::Role::HasDispatcher/on_exception> where the program does not give it.
+C<die> or C<warn>: L<Mesos::Role::HasDispatcher/on_exception> of drivers that do not set it.
 
 =item PERL_MESOS_TRACE
 
@@ -154,26 +174,28 @@ C<LEVEL> or C<LEVEL=DIR>: see L</trace>.
 
 =item MESOS_RESOURCES, MESOS_ATTRIBUTES, MESOS_HOSTNAME, MESOS_WORK_DIR, MESOS_EXECUTOR_ENVIRONMENT_VARIABLES
 
-Read with C<< master => 'local' >>, as a Mesos agent reads them: what it offers (C<cpus:4;mem:2048>; what is not named is the machine's),
-its attributes (C<rack:r1;level:3>) and host name, where the sandboxes go (by default a private directory that is removed at the
-end), and a JSON object with more environment for tasks and executors.
+The embedded cluster (C<< master => 'local' >>) reads these as a Mesos agent does. They are: the resources that it offers
+(C<cpus:4;mem:2048>; those that you do not name are the machine's); its attributes (C<rack:r1;level:3>); its host name; the directory for
+sandboxes (by default a private directory that is removed at the end); and a JSON object with additional environment variables for tasks and
+executors.
 
 =item LIBPROCESS_SSL_ENABLED, LIBPROCESS_SSL_CA_FILE, LIBPROCESS_SSL_CA_DIR, LIBPROCESS_SSL_CERT_FILE, LIBPROCESS_SSL_KEY_FILE
 
-TLS, as libprocess knows it: C<1> for https where the address does not say otherwise; authorities to trust in place of the system's;
-the program's own certificate and key. Files are PEM. C<SSL_> will do for C<LIBPROCESS_SSL_>.
+TLS, as in libprocess. C<LIBPROCESS_SSL_ENABLED=1> means https for addresses that do not say otherwise. The others name the authorities to
+trust instead of the system's, and your program's own certificate and key. All files are PEM. You can write C<SSL_> instead of
+C<LIBPROCESS_SSL_>.
 
 =item LIBPROCESS_SSL_VERIFY_SERVER_CERT
 
-C<0>: take any certificate for any name. Whoever answers then gets the credentials. Each driver warns of it, and of variables for TLS
-that have no effect here: on standard error, or as a line of the log if C<PERL_MESOS_TRACE> is set.
+C<0>: the drivers accept any certificate for any name. Then anybody who answers in the master's place gets your credentials. Each driver
+warns of it, and of TLS variables that have no effect here. The warning goes to standard error, or to the log if C<PERL_MESOS_TRACE> is set.
 
 =back
 
 =head1 SEE ALSO
 
 L<Mesos::SchedulerDriver>, L<Mesos::ExecutorDriver>, L<Mesos::Scheduler>, L<Mesos::Executor>, L<Mesos::Messages>,
-L<Mesos::Dispatcher>, and F<docs/compatibility.md> in the distribution for the differences from Mesos 1.07.1.
+L<Mesos::Dispatcher>. In the distribution, F<docs/compatibility.md> lists the differences from Mesos 1.07.1.
 
 =head1 LICENSE
 

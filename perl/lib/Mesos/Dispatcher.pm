@@ -179,45 +179,44 @@ __END__
 
 =head1 NAME
 
-Mesos::Dispatcher - gives events to a callback when an event loop runs
+Mesos::Dispatcher - calls a callback for each event when an event loop runs
 
 =head1 SYNOPSIS
 
     use Mesos::Dispatcher::AnyEvent;
 
     my $dispatcher = Mesos::Dispatcher::AnyEvent->new;
-    $dispatcher->set_cb(sub { my ($event, @args) = $dispatcher->recv; ... });
+    $dispatcher->set_cb(sub { my ($event, @args) = $dispatcher->recv; print "$event: @args\n" });
     $dispatcher->send('greeting', 'hello');
     $dispatcher->wait;       # runs the loop until the callback ran once
     $dispatcher->wait(0.5);  # for at most half a second
 
 =head1 DESCRIPTION
 
-A dispatcher ties a L<Mesos::Channel>, into which a driver's threads write, to an event loop. There is one class for each loop:
-L<Mesos::Dispatcher::AnyEvent> (the default of the drivers), L<Mesos::Dispatcher::IOAsync>, L<Mesos::Dispatcher::Mojo>,
-L<Mesos::Dispatcher::POE>, and L<Mesos::Dispatcher::Interrupt>, which works without a loop. L<Mesos::Dispatcher::Pipe> is the
-base for others. This class itself cannot be instantiated.
+A driver's threads write events into a L<Mesos::Channel>. A dispatcher connects this channel to an event loop. There is one class for each
+loop: L<Mesos::Dispatcher::AnyEvent> (the default of the drivers), L<Mesos::Dispatcher::IOAsync>, L<Mesos::Dispatcher::Mojo> and
+L<Mesos::Dispatcher::POE>. L<Mesos::Dispatcher::Interrupt> works without a loop. L<Mesos::Dispatcher::Pipe> is the base for others. You
+cannot make an object of this class itself.
 
-A driver sets the callback; if the loop runs anyway, nothing else is needed. C<run> and C<run_once> of the driver, and
+A driver sets the callback. If your program runs the loop anyway, you need nothing else. Otherwise C<run> and C<run_once> of the driver, and
 C<wait>, run the loop.
 
-Events wake a dispatcher by level, not by count: it is woken while events are queued, so that none can be left behind. For one
-wake-up up to 64 events are dispatched; fewer if a callback dies, stops or aborts its driver, or takes nothing from the channel.
-C<wait> dispatches exactly one.
+The loop wakes a dispatcher for as long as events are queued, so none can be left behind. For one wake-up, the dispatcher handles up to 64
+events. It handles fewer if a callback dies, stops or aborts its driver, or takes nothing from the channel. C<wait> handles exactly one.
 
-An exception that leaves the callback goes where the event loop lets it go: out of C<wait>, and so out of C<run>, with AnyEvent's
-own loop, IO::Async and POE; EV and Mojo print it and go on. L<Mesos::Role::HasDispatcher/on_exception> makes them all alike.
+If a callback dies, the event loop decides what happens to the exception. With AnyEvent's own loop, IO::Async and POE, it leaves C<wait>, and
+so C<run>. EV and Mojo print it and continue. L<Mesos::Role::HasDispatcher/on_exception> makes all loops behave alike.
 
 =head1 ATTRIBUTES
 
 =head2 channel
 
-The L<Mesos::Channel>; a new one by default. Read-only.
+The L<Mesos::Channel>, by default a new one. Read-only.
 
 =head2 cb
 
-The code reference that is called, without arguments, when there is an event; it takes the event with C<recv>. What it returns
-is what C<wait> returns. Read-only; see C<set_cb>. The default does nothing.
+A code reference. The dispatcher calls it without arguments when there is an event, and it takes the event with C<recv>. C<wait> returns what
+it returns. The default does nothing. Read-only; see C<set_cb>.
 
 =head1 METHODS
 
@@ -229,50 +228,51 @@ is what C<wait> returns. Read-only; see C<set_cb>. The default does nothing.
 
     $dispatcher->set_cb(sub { ... });
 
-Replaces the callback. A driver that is made with this dispatcher sets its own.
+Replaces the callback. If you make a driver with this dispatcher, the driver sets its own.
 
 =head2 send
 
     $dispatcher->send($name, @args);
 
-L<Mesos::Channel/send>.
+See L<Mesos::Channel/send>.
 
 =head2 recv
 
     my ($name, @args) = $dispatcher->recv;
 
-L<Mesos::Channel/recv>.
+See L<Mesos::Channel/recv>.
 
 =head2 notify
 
     $dispatcher->notify;
 
-Wakes the dispatcher again if its channel holds events; does nothing otherwise. Returns nothing.
+Wakes the dispatcher again if its channel holds events. Otherwise it does nothing. Returns nothing.
 
 =head2 call
 
     my @result = $dispatcher->call;
 
-Calls the callback and returns what it returned.
+Calls the callback and returns what the callback returned.
 
 =head2 wait
 
     my @result = $dispatcher->wait;
     my @result = $dispatcher->wait($seconds);
 
-Runs the event loop until the callback was called for one event, and returns what it returned. With a number of seconds, which
-may have a fraction, an empty list after that time. Without a time, or with 0, it waits as long as it takes. If
-a driver is stopped or aborted meanwhile, it returns an empty list at once. Dies in a forked child: see L</FORK>.
+Runs the event loop until the callback was called for one event, and returns what the callback returned. C<$seconds> may have a fraction.
+If no event comes in that time, C<wait> returns an empty list. Without a time, or with 0, it waits as long as it takes. If a driver is
+stopped or aborted in the meantime, it returns an empty list at once. In a forked child it dies: see L</FORK>.
 
 =head2 serve
 
     $dispatcher->serve;
     $dispatcher->serve(sub { $driver->running });
 
-Runs the event loop, and calls the callback for each event, until C<interrupt_wait> is called. Returns nothing.
+Runs the event loop and calls the callback for each event, until somebody calls C<interrupt_wait>. Returns nothing. In a forked child it
+dies: see L</FORK>.
 
-With a code reference it only begins if that returns true. A signal handler that calls C<interrupt_wait> later ends it, while one that
-did so before would not. Dies in a forked child: see L</FORK>.
+If you pass a code reference, C<serve> calls it first, and begins only if it returns true. That matters for signal handlers: a handler that
+calls C<interrupt_wait> ends only a C<serve> that has begun already.
 
 =head1 WRITING A DISPATCHER
 
@@ -282,47 +282,61 @@ Extend L<Mesos::Dispatcher::Pipe>, watch a duplicate of C<fd> for reading, and c
 
     $dispatcher->ready;
 
-To be called when the loop finds the descriptor readable: dispatches what C<wait>, or one wake-up, has a right to. Calling
-C<call> instead works too, one event at a time. In a process that was forked off, it removes the watcher.
+Call it when the loop finds the descriptor readable. It handles one event within C<wait>, otherwise up to 64. You may call C<call> instead,
+which handles one event. In a forked child, C<ready> removes the watcher.
 
 =head2 run_until
 
     sub run_until { my ($self, $wait, $seconds) = @_; ... }
 
-Runs the loop until C<< $wait->{done} >> is true, for at most C<$seconds> if given. C<< $wait->{finish} >> may be set to a code
-reference that makes the loop return; it is called once, when C<done> becomes true.
+Write this method to run the loop until C<< $wait->{done} >> is true, and for at most C<$seconds> if given. You may set
+C<< $wait->{finish} >> to a code reference that makes the loop return. It is called once, when C<done> becomes true.
 
 =head2 unwatch
 
     sub unwatch { my ($self) = @_; ... }
 
-Removes the watchers from the loop. Called when the dispatcher goes away, and in a forked child.
+Write this method to remove the watchers from the loop. It is called when the dispatcher goes away, and in a forked child.
 
 =head2 interrupt_wait
 
     $dispatcher->interrupt_wait;
 
-Ends the running batch, makes each running C<wait> return an empty list, and each running C<serve> return, also those in whose
-callbacks others run. The drivers call it when they are stopped or aborted. It may be called from a handler in C<%SIG>; see
-L</SIGNALS>.
+Ends the running batch of events. Every running C<wait> returns an empty list, and every running C<serve> returns, also those that were
+called from callbacks of others. The drivers call this method when they are stopped or aborted. You may call it from a handler in C<%SIG>:
+see L</SIGNALS>.
 
 =head1 FORK
 
-A dispatcher serves the process that made it. In a child C<wait> and C<serve>, and so C<run>, C<run_once> and C<join> of a driver, die
-with C<the loop cannot run here>. A child that is forked in a callback and comes back from it, normally or by an exception, dies in
-the same way, out of the C<run> that it shares with its parent, unless the loop let the exception out before.
+A dispatcher serves the process that made it. In a child, C<wait> and C<serve> die with C<the loop cannot run here>, and so do C<run>,
+C<run_once> and C<join> of a driver. If you fork in a callback and the child comes back from the callback, the C<run> around the callback
+dies in the child in the same way. If the child leaves the callback by an exception, C<run> dies of that exception or in this way, as the
+loop decides.
 
-What remains: a child that is forked elsewhere (in a signal handler, or by another watcher of the same loop) and goes back into the
-loop may stay there until the next event. A loop that the program itself runs goes on in the child, without our watchers. And a
-child that never touches anything of this module holds the parent's connections: if the parent is killed, the master learns of
-it only when that child has ended, too. All descriptors are close-on-exec, so C<system> and C<exec> are safe. End other children
-with C<POSIX::_exit>, or let them call C<exec>; fork those that live long before the first driver is made.
+Some cases remain:
+
+=over
+
+=item *
+
+You fork elsewhere (in a signal handler, or in another watcher of the same loop), and the child goes back into the loop. It may stay there
+until the next event.
+
+=item *
+
+Your program runs the loop itself. Then the loop continues in the child, without our watchers.
+
+=back
+
+All descriptors are close-on-exec, so C<system> and C<exec> are safe. End other children with C<POSIX::_exit>, or let them call C<exec>. If a
+child is to live long, fork it before you make the first driver.
 
 =head1 SIGNALS
 
-Perl's usual handlers in C<%SIG> run between two operations: they may call everything. Handlers that interrupt the middle of an
-operation (C<PERL_SIGNALS=unsafe>, or C<POSIX::sigaction> without C<safe>, which is its default) must call nothing of this module: what
-was interrupted may hold a lock that the call would wait for, for ever. Let them set a variable, which a timer of the
-loop looks at, or ask C<POSIX::sigaction> for C<< $action->safe(1) >>.
+Perl runs its usual handlers in C<%SIG> between two operations. They may call everything in this module.
+
+With C<PERL_SIGNALS=unsafe>, or with C<POSIX::sigaction> unless you set C<< $action->safe(1) >>, a handler interrupts the middle of an
+operation. Such a handler must call nothing of this module, because the interrupted operation may hold a lock, and the call would wait for it
+for ever. Let the handler set a variable that a timer of the loop checks.
 
 =cut
