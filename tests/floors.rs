@@ -48,11 +48,6 @@ const CIRCLES: &[Circle] = &[
         modules: &["decode", "gather", "schema", "schema_tables", "wire"],
         why: "decode and gather are one decoder's two ways; the generated tables are made of schema's types",
     },
-    Circle {
-        folder: "native",
-        modules: &["detector", "machine", "protocol"],
-        why: "the session tells what it wants with the machine's Action",
-    },
 ];
 
 struct Circle {

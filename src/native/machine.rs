@@ -1,7 +1,7 @@
 //! What a state machine of this module takes and gives: bytes, commands and the time in, [`Action`]s out. No I/O.
 
 use super::detector::{Detection, Source};
-use super::protocol::endpoint::Endpoint;
+use super::protocol::action::{Link, LinkAction};
 use super::protocol::session::Session;
 use crate::driver::counters::Counters;
 use std::time::Duration;
@@ -15,26 +15,13 @@ pub struct Now {
     pub wall: f64,
 }
 
-/// The two connections of a driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
-    /// SUBSCRIBE and the events.
-    Stream,
-    /// All other calls.
-    Calls,
-}
-
 pub use crate::driver::gate::Emission;
 
 /// What a machine wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Connect; answered by `opened` or `broken`. The link is closed before.
-    Open(Link, Endpoint),
-    /// Bytes for an open link, behind earlier ones.
-    Send(Link, Vec<u8>),
-    /// Close without further inputs from this link.
-    Close(Link),
+    /// Of the session.
+    Link(LinkAction),
     Emit(Emission),
     /// Find the leading master, again and again; answered by `detected`.
     Detect(Source),
@@ -62,7 +49,7 @@ pub trait Machine {
     fn deadline(&self) -> Option<Duration>;
     fn take_actions(&mut self) -> Vec<Action>;
 
-    /// A link that [`Action::Open`] asked for is connected.
+    /// A link that [`LinkAction::Open`] asked for is connected.
     fn opened(&mut self, link: Link, now: Now) {
         self.session().opened(link, now.elapsed);
         self.settle(now);
@@ -75,6 +62,11 @@ pub trait Machine {
     fn received(&mut self, link: Link, data: &[u8], now: Now) {
         self.counters().received(data.len());
         self.session().received(link, data, now.elapsed);
+        self.settle(now);
+    }
+    /// Nobody has looked until now whether the stream has data, because the machine was not to get any.
+    fn resume(&mut self, now: Now) {
+        self.session().resume(now.elapsed);
         self.settle(now);
     }
     /// Whether events may come now. If not, what the machine already has is more than the other side takes off it.
@@ -100,10 +92,10 @@ pub trait Machine {
 pub fn collect(session: &mut Session, actions: &mut Vec<Action>, counters: &Counters, ended: bool, now: Now) {
     session.pump(now.elapsed);
     for action in session.take_actions() {
-        if let Action::Send(_, bytes) = &action {
+        if let LinkAction::Send(_, bytes) = &action {
             counters.sent(bytes.len());
         }
-        actions.push(action);
+        actions.push(Action::Link(action));
     }
     let (waiting, unanswered) = session.calls();
     counters.set_calls(waiting, unanswered);

@@ -8,7 +8,7 @@
 //! | a socket's bytes | [`io::connection`], [`net`], [`tls`] | yes |
 //! | HTTP responses out of bytes, requests into bytes | [`protocol::http`] | no |
 //! | records out of a response's body | [`protocol::recordio`] | no |
-//! | connecting, subscribing, pipelined calls, redirects, timeouts | [`protocol`]: `session`, `pipeline`, `backoff`, `servers`, `endpoint` | no |
+//! | connecting, subscribing, pipelined calls, redirects, timeouts | [`protocol`]: `session`, `action`, `pipeline`, `backoff`, `servers`, `endpoint` | no |
 //! | events and calls out of and into records | [`wire`], [`executor::wire`], `message::fields` | no |
 //! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler`]: `calls`, `events`, `registration` | no |
 //! | which callback, what to remember, what to answer | [`scheduler::machine`], [`executor::machine`], [`machine`] | no |

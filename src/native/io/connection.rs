@@ -5,9 +5,10 @@ use crate::channel::{weight_of, Channel};
 use crate::fork::Private;
 use crate::logging::shown;
 use crate::native::detector::{self, Detection};
-use crate::native::machine::{Action, Emission, Link, Machine, Now};
+use crate::native::machine::{Action, Emission, Machine, Now};
 use crate::native::net::dial::{Begin, Dialer};
 use crate::native::net::transport::Transport;
+use crate::native::protocol::action::{Link, LinkAction};
 use crate::native::protocol::endpoint::Endpoint;
 use bytes::{Buf, BytesMut};
 use std::future::{pending, poll_fn, Future};
@@ -209,7 +210,7 @@ async fn drive<M: Machine>(
         let mut done = false;
         for action in machine.take_actions() {
             match action {
-                Action::Open(link, endpoint) => {
+                Action::Link(LinkAction::Open(link, endpoint)) => {
                     let begin = match link {
                         Link::Stream => Begin::Other,
                         // Only that server knows the subscription.
@@ -218,8 +219,8 @@ async fn drive<M: Machine>(
                     let connecting = connect(endpoint, dialer.clone(), begin);
                     *pick(link, &mut stream, &mut calls) = Socket::Connecting(Box::pin(connecting));
                 }
-                Action::Send(link, data) => pick(link, &mut stream, &mut calls).send(&data),
-                Action::Close(link) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
+                Action::Link(LinkAction::Send(link, data)) => pick(link, &mut stream, &mut calls).send(&data),
+                Action::Link(LinkAction::Close(link)) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
                 Action::Emit(emission) => emissions.push(emission),
                 Action::Detect(source) => detections = detector::start(source),
                 Action::KillProcessGroup => kill(),
@@ -243,7 +244,7 @@ async fn drive<M: Machine>(
         let had_read = std::mem::replace(&mut reads, congestion.is_none() && machine.takes_events());
         if reads && !had_read {
             // The silence until now was ours, not the server's.
-            machine.received(Link::Stream, &[], now());
+            machine.resume(now());
             continue;
         }
         // A time beyond what the clock can tell never comes.
@@ -278,7 +279,7 @@ async fn drive<M: Machine>(
             () = timer => {
                 if !reads {
                     // As above: no bytes, but no timeout either.
-                    machine.received(Link::Stream, &[], now());
+                    machine.resume(now());
                 }
                 machine.tick(now());
             }

@@ -1,5 +1,6 @@
 //! What the drivers and a Mesos API say to each other, without sockets, clocks and threads: bytes and the time go in, actions come out.
 
+pub mod action;
 pub mod backoff;
 pub mod endpoint;
 pub mod http;

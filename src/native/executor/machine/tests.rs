@@ -6,7 +6,7 @@ use super::*;
 use crate::message::field_number::task_info;
 use crate::native::captures;
 use crate::native::executor::environment::tests::variables;
-use crate::native::machine::Link;
+use crate::native::protocol::action::{Link, LinkAction};
 use std::collections::BTreeMap;
 
 fn at(seconds: f64) -> Now {
@@ -33,7 +33,7 @@ fn names(actions: &[Action]) -> Vec<&'static str> {
 /// The Calls that are sent.
 fn sent(actions: &[Action]) -> Vec<wire::Call> {
     let sent = actions.iter().flat_map(|action| match action {
-        Action::Send(_, bytes) => captures::bodies(bytes),
+        Action::Link(LinkAction::Send(_, bytes)) => captures::bodies(bytes),
         _ => Vec::new(),
     });
     sent.map(|body| wire::Call::decode(body).expect("call")).collect()
@@ -430,8 +430,10 @@ fn an_attempt_that_hangs_does_not_prolong_the_recovery_timeout() {
         machine.tick(at(23.0));
         let actions = machine.take_actions();
         assert_eq!(names(&actions), ["shutdown"]);
-        assert!(actions.contains(&Action::Close(Link::Stream)));
-        assert!(!actions.iter().any(|action| matches!(action, Action::Open(..))));
+        assert!(actions.contains(&Action::Link(LinkAction::Close(Link::Stream))));
+        assert!(!actions
+            .iter()
+            .any(|action| matches!(action, Action::Link(LinkAction::Open(..)))));
     }
 }
 
@@ -465,7 +467,7 @@ fn an_agent_that_is_slow_is_not_gone_for_an_executor_that_cannot_come_back() {
         assert!(machine
             .take_actions()
             .iter()
-            .any(|a| matches!(a, Action::Send(Link::Calls, _))));
+            .any(|a| matches!(a, Action::Link(LinkAction::Send(Link::Calls, _)))));
         machine.tick(at(100.0));
         let actions = machine.take_actions();
         match patient {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::driver::master::Master;
-use crate::native::machine::Link;
+use crate::native::protocol::action::{Link, LinkAction};
 use crate::native::protocol::http;
 use crate::native::Endpoint;
 use crate::proto;
@@ -38,7 +38,7 @@ fn machine() -> SchedulerMachine {
 /// The hosts that are connected to and the callbacks.
 fn seen(machine: &mut SchedulerMachine) -> Vec<String> {
     let told = machine.take_actions().into_iter().filter_map(|action| match action {
-        Action::Open(Link::Stream, endpoint) => Some(endpoint.host),
+        Action::Link(LinkAction::Open(Link::Stream, endpoint)) => Some(endpoint.host),
         Action::Emit(emission) => Some(format!("{}!", emission.name)),
         Action::Detect(source) => Some(source.to_string()),
         _ => None,

@@ -6,7 +6,7 @@ mod surface;
 use super::*;
 use crate::message::field_number::framework_info;
 use crate::native::captures;
-use crate::native::machine::Link;
+use crate::native::protocol::action::{Link, LinkAction};
 use crate::native::Endpoint;
 use crate::proto;
 
@@ -48,7 +48,10 @@ fn names(actions: &[Action]) -> Vec<&'static str> {
 }
 
 fn opens(actions: &[Action]) -> usize {
-    actions.iter().filter(|a| matches!(a, Action::Open(Link::Stream, _))).count()
+    actions
+        .iter()
+        .filter(|a| matches!(a, Action::Link(LinkAction::Open(Link::Stream, _))))
+        .count()
 }
 
 /// A response with these records.
@@ -149,7 +152,11 @@ fn captured_sessions_byte_by_byte() {
         machine.start(at(0.0));
         machine.opened(Link::Stream, at(0.1));
         let sent = machine.take_actions();
-        assert_eq!(sent.last(), Some(&Action::Send(Link::Stream, request)), "{folder}");
+        assert_eq!(
+            sent.last(),
+            Some(&Action::Link(LinkAction::Send(Link::Stream, request))),
+            "{folder}"
+        );
 
         let mut emitted = Vec::new();
         for byte in response.chunks(1) {
@@ -228,7 +235,10 @@ fn captured_refusals() {
     machine.take_actions();
     machine.received(Link::Stream, &redirect, at(0.1));
     let leader = Endpoint::master("localhost", 15050);
-    assert_eq!(machine.take_actions().last(), Some(&Action::Open(Link::Stream, leader)));
+    assert_eq!(
+        machine.take_actions().last(),
+        Some(&Action::Link(LinkAction::Open(Link::Stream, leader)))
+    );
 }
 
 #[test]
@@ -260,7 +270,7 @@ fn a_redirect_for_an_attempt_that_is_given_up_is_not_followed() {
     let next = machine.deadline().expect("a next attempt").as_secs_f64();
     machine.tick(at(next));
     machine.received(Link::Stream, late, at(next));
-    let again = Action::Open(Link::Stream, Endpoint::master("127.0.0.1", 15050));
+    let again = Action::Link(LinkAction::Open(Link::Stream, Endpoint::master("127.0.0.1", 15050)));
     assert_eq!(machine.take_actions(), [again]);
 }
 
@@ -379,7 +389,10 @@ fn launches_that_never_left_are_lost_with_the_connection() {
         offers: vec![],
     };
     machine.command(Command::Call(call("a")), at(1.0));
-    assert!(matches!(machine.take_actions()[..], [Action::Open(Link::Calls, _)]));
+    assert!(matches!(
+        machine.take_actions()[..],
+        [Action::Link(LinkAction::Open(Link::Calls, _))]
+    ));
     machine.broken(Link::Calls, "refused".into(), at(2.0));
     let actions = machine.take_actions();
     assert_eq!(names(&actions), ["disconnected", "statusUpdate"]);

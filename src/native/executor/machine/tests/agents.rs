@@ -27,7 +27,7 @@ fn an_agent_of_0_28() {
     machine.opened(Link::Stream, at(0.0));
     let actions = machine.take_actions();
     let request = actions.iter().find_map(|action| match action {
-        Action::Send(Link::Stream, bytes) => Some(bytes),
+        Action::Link(LinkAction::Send(Link::Stream, bytes)) => Some(bytes),
         _ => None,
     });
     assert!(request

@@ -99,7 +99,7 @@ fn an_answer_that_closes_the_connection_is_the_last_that_was_waited_for() {
     machine.take_actions();
     for second in (10..120).step_by(10) {
         let heartbeat = at(f64::from(second));
-        machine.received(Link::Stream, b"", heartbeat);
+        machine.resume(heartbeat);
         machine.tick(heartbeat);
         assert_eq!(names(&machine.take_actions()), [""; 0], "{}", machine.last_reason);
     }
@@ -194,7 +194,7 @@ fn why_a_subscription_is_gone_is_heard_from_its_stream() {
         let mut machine = refused();
         for tenth in 25..60 {
             let now = at(f64::from(tenth) / 10.0);
-            machine.received(Link::Stream, &[], now);
+            machine.resume(now);
             machine.tick(now);
         }
         assert_eq!(names(&machine.take_actions()).len(), 0);

@@ -6,12 +6,15 @@ use crate::proto::task_status::Reason;
 /// The calls that were sent on the calls' link, which is opened if need be.
 pub(super) fn calls_sent(machine: &mut SchedulerMachine, time: f64) -> Vec<wire::Call> {
     let mut actions = machine.take_actions();
-    if actions.iter().any(|a| matches!(a, Action::Open(Link::Calls, _))) {
+    if actions
+        .iter()
+        .any(|a| matches!(a, Action::Link(LinkAction::Open(Link::Calls, _))))
+    {
         machine.opened(Link::Calls, at(time));
         actions.extend(machine.take_actions());
     }
     let sent = actions.iter().flat_map(|action| match action {
-        Action::Send(Link::Calls, requests) => captures::bodies(requests),
+        Action::Link(LinkAction::Send(Link::Calls, requests)) => captures::bodies(requests),
         _ => Vec::new(),
     });
     sent.map(|body| wire::Call::decode(body).expect("call")).collect()
@@ -56,7 +59,7 @@ pub(super) fn resubscribe(
     let time = reopened(machine, time);
     let actions = machine.take_actions();
     let request = actions.iter().find_map(|action| match action {
-        Action::Send(Link::Stream, request) => Some(request),
+        Action::Link(LinkAction::Send(Link::Stream, request)) => Some(request),
         _ => None,
     });
     let request = request.expect("SUBSCRIBE");
@@ -358,7 +361,7 @@ fn calls_without_an_answer_end_the_subscription() {
     assert_eq!(calls_sent(&mut machine, 2.0).len(), 2);
     assert_eq!(machine.deadline(), Some(Duration::from_secs(62)));
     answer(&mut machine, "202 Accepted", "", 50.0);
-    machine.received(Link::Stream, b"", at(60.0));
+    machine.resume(at(60.0));
     machine.tick(at(62.0));
     assert_eq!(names(&machine.take_actions()), [""; 0]);
     assert_eq!(machine.deadline(), Some(Duration::from_secs(110)));
@@ -369,18 +372,24 @@ fn calls_without_an_answer_end_the_subscription() {
     machine.command(Command::Call(kill()), at(1.0));
     calls_sent(&mut machine, 1.0);
     answer(&mut machine, "202 Accepted", "", 2.0);
-    machine.received(Link::Stream, b"", at(61.9));
+    machine.resume(at(61.9));
     machine.command(Command::Call(kill()), at(61.9));
     let actions = machine.take_actions();
-    assert!(matches!(actions[..], [Action::Send(Link::Calls, _)]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Link(LinkAction::Send(Link::Calls, _))]),
+        "{actions:?}"
+    );
     assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(121.9)));
     answer(&mut machine, "202 Accepted", "", 62.0);
     for (call_at, answered) in [(122.0, true), (185.0, false)] {
-        machine.received(Link::Stream, b"", at(call_at));
+        machine.resume(at(call_at));
         machine.command(Command::Call(kill()), at(call_at));
         machine.command(Command::Call(kill()), at(call_at));
         let actions = machine.take_actions();
-        assert!(matches!(actions[..], [Action::Open(Link::Calls, _)]), "{actions:?}");
+        assert!(
+            matches!(actions[..], [Action::Link(LinkAction::Open(Link::Calls, _))]),
+            "{actions:?}"
+        );
         machine.opened(Link::Calls, at(call_at));
         assert_eq!(calls_sent(&mut machine, call_at).len(), 2);
         assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(call_at + 20.0)));
