@@ -1,10 +1,11 @@
 //! The outer messages of the v1 API. Inner messages that Perl wants stay encoded: a message and `bytes` have the same wire type,
 //! and v0 and v1 encode those messages alike. Fields that nobody reads are left out; decoding skips them.
 //!
-//! Field numbers are those of mesos.v1.scheduler and mesos.v1.executor; where v0 differs (Subscribe), v1 counts. Enums are plain
-//! integers so that types of later versions decode, and are ignored.
+//! Field numbers are those of mesos.v1.scheduler and mesos.v1.executor; where v0 differs (Subscribe), v1 counts. Types
+//! that later versions add decode as Unknown, and are ignored.
 
 pub use crate::driver::framework::{FrameworkInfo, Id};
+pub use crate::proto::offer::operation::Type as OperationType;
 use bytes::Bytes;
 
 /// What the drivers read of a TaskStatus.
@@ -59,7 +60,7 @@ pub struct Offer {
 /// Offer.Operation, as far as LAUNCH and LAUNCH_GROUP.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Operation {
-    #[prost(int32, optional, tag = "1")]
+    #[prost(enumeration = "OperationType", optional, tag = "1")]
     pub kind: Option<i32>,
     #[prost(message, optional, tag = "2")]
     pub launch: Option<Launch>,
@@ -83,10 +84,6 @@ pub struct Launch {
     pub task_infos: Vec<Vec<u8>>,
 }
 
-/// Offer.Operation.Type LAUNCH and LAUNCH_GROUP.
-pub const OPERATION_LAUNCH: i32 = 1;
-pub const OPERATION_LAUNCH_GROUP: i32 = 6;
-
 /// Credential. Its strings as bytes: an error about them must name the field, and must not quote.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Credential {
@@ -99,41 +96,13 @@ pub struct Credential {
 /// mesos.v1.scheduler
 pub mod scheduler {
     use crate::message::text;
+    pub use crate::proto::scheduler::call::Type as CallType;
+    pub use crate::proto::scheduler::event::Type as EventType;
     use bytes::Bytes;
-
-    pub const SUBSCRIBED: i32 = 1;
-    pub const OFFERS: i32 = 2;
-    pub const RESCIND: i32 = 3;
-    pub const UPDATE: i32 = 4;
-    pub const MESSAGE: i32 = 5;
-    pub const FAILURE: i32 = 6;
-    pub const ERROR: i32 = 7;
-    pub const HEARTBEAT: i32 = 8;
-    pub const INVERSE_OFFERS: i32 = 9;
-    pub const RESCIND_INVERSE_OFFER: i32 = 10;
-    pub const UPDATE_OPERATION_STATUS: i32 = 11;
-
-    /// The name of an event's type; UNKNOWN for those of later versions.
-    pub fn event_name(kind: Option<i32>) -> &'static str {
-        match kind {
-            Some(SUBSCRIBED) => "SUBSCRIBED",
-            Some(OFFERS) => "OFFERS",
-            Some(RESCIND) => "RESCIND",
-            Some(UPDATE) => "UPDATE",
-            Some(MESSAGE) => "MESSAGE",
-            Some(FAILURE) => "FAILURE",
-            Some(ERROR) => "ERROR",
-            Some(HEARTBEAT) => "HEARTBEAT",
-            Some(INVERSE_OFFERS) => "INVERSE_OFFERS",
-            Some(RESCIND_INVERSE_OFFER) => "RESCIND_INVERSE_OFFER",
-            Some(UPDATE_OPERATION_STATUS) => "UPDATE_OPERATION_STATUS",
-            _ => "UNKNOWN",
-        }
-    }
 
     #[derive(Clone, PartialEq, prost::Message)]
     pub struct Event {
-        #[prost(int32, optional, tag = "1")]
+        #[prost(enumeration = "EventType", optional, tag = "1")]
         pub kind: Option<i32>,
         #[prost(message, optional, tag = "2")]
         pub subscribed: Option<Subscribed>,
@@ -225,7 +194,7 @@ pub mod scheduler {
     pub struct Call {
         #[prost(bytes = "vec", optional, tag = "1")]
         pub framework_id: Option<Vec<u8>>,
-        #[prost(int32, optional, tag = "2")]
+        #[prost(enumeration = "CallType", optional, tag = "2")]
         pub kind: Option<i32>,
         #[prost(message, optional, tag = "3")]
         pub subscribe: Option<Subscribe>,
@@ -260,25 +229,6 @@ pub mod scheduler {
         #[prost(message, optional, tag = "19")]
         pub update_framework: Option<Subscribe>,
     }
-
-    /// Number of a call's type, and its name for logs.
-    pub const SUBSCRIBE: (i32, &str) = (1, "SUBSCRIBE");
-    pub const TEARDOWN: (i32, &str) = (2, "TEARDOWN");
-    pub const ACCEPT: (i32, &str) = (3, "ACCEPT");
-    pub const DECLINE: (i32, &str) = (4, "DECLINE");
-    pub const REVIVE: (i32, &str) = (5, "REVIVE");
-    pub const KILL: (i32, &str) = (6, "KILL");
-    pub const ACKNOWLEDGE: (i32, &str) = (8, "ACKNOWLEDGE");
-    pub const RECONCILE: (i32, &str) = (9, "RECONCILE");
-    pub const SEND_MESSAGE: (i32, &str) = (10, "MESSAGE");
-    pub const REQUEST: (i32, &str) = (11, "REQUEST");
-    pub const SHUTDOWN: (i32, &str) = (7, "SHUTDOWN");
-    pub const SUPPRESS: (i32, &str) = (12, "SUPPRESS");
-    pub const ACCEPT_INVERSE_OFFERS: (i32, &str) = (13, "ACCEPT_INVERSE_OFFERS");
-    pub const DECLINE_INVERSE_OFFERS: (i32, &str) = (14, "DECLINE_INVERSE_OFFERS");
-    pub const ACKNOWLEDGE_OPERATION_STATUS: (i32, &str) = (15, "ACKNOWLEDGE_OPERATION_STATUS");
-    pub const RECONCILE_OPERATIONS: (i32, &str) = (16, "RECONCILE_OPERATIONS");
-    pub const UPDATE_FRAMEWORK: (i32, &str) = (17, "UPDATE_FRAMEWORK");
 
     /// Of SUBSCRIBE and UPDATE_FRAMEWORK.
     #[derive(Clone, PartialEq, prost::Message)]

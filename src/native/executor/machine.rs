@@ -2,7 +2,7 @@
 //! means.
 
 use super::environment::Environment;
-use super::wire::{self as wire, Event};
+use super::wire::{self as wire, CallType, Event, EventType};
 use crate::driver::counters::{Counters, Load};
 use crate::driver::framework::value;
 use crate::driver::DriverError;
@@ -187,18 +187,18 @@ impl ExecutorMachine {
         self.end();
     }
 
-    fn encode(&self, (kind, name): (i32, &'static str), call: wire::Call) -> Outgoing {
+    fn encode(&self, kind: CallType, call: wire::Call) -> Outgoing {
         let call = wire::Call {
             executor_id: Some(fields::id(&self.environment.executor_id)),
             framework_id: Some(fields::id(&self.environment.framework_id)),
-            kind: Some(kind),
+            kind: Some(kind as i32),
             ..call
         };
-        Outgoing::new(name, call.encode_to_vec())
+        Outgoing::new(kind.as_str_name(), call.encode_to_vec())
     }
 
     fn subscribe(&mut self, now: Now) {
-        self.counters.call(wire::SUBSCRIBE.1);
+        self.counters.call(CallType::Subscribe.as_str_name());
         let unacknowledged_updates = self.updates.iter_mut().map(|update| {
             update.sent = true;
             wire::Update {
@@ -213,7 +213,7 @@ impl ExecutorMachine {
             subscribe: Some(subscribe),
             ..Default::default()
         };
-        let call = self.encode(wire::SUBSCRIBE, call);
+        let call = self.encode(CallType::Subscribe, call);
         self.session.subscribe(&call.body, now.elapsed);
     }
 
@@ -222,42 +222,42 @@ impl ExecutorMachine {
             Ok(event) => event,
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
         };
-        self.counters.event(wire::event_name(event.kind));
+        self.counters.event(event.kind().as_str_name());
         log::debug!(
             "executor {}, agent {}: event {:?}",
             self.environment.executor_id,
             self.session.target(),
             event.kind
         );
-        match event.kind {
-            Some(wire::SUBSCRIBED) => self.subscribed(event.subscribed.unwrap_or_default(), now),
-            Some(wire::LAUNCH) => {
+        match event.kind() {
+            EventType::Subscribed => self.subscribed(event.subscribed.unwrap_or_default(), now),
+            EventType::Launch => {
                 if let Some(task) = event.launch.and_then(|l| l.task) {
                     self.launch(task);
                 }
             }
             // v0 has no callback for groups: its tasks are launched one by one.
-            Some(wire::LAUNCH_GROUP) => {
+            EventType::LaunchGroup => {
                 let group = event.launch_group.and_then(|l| l.task_group).unwrap_or_default();
                 group.tasks.into_iter().for_each(|task| self.launch(task));
             }
-            Some(wire::KILL) => {
+            EventType::Kill => {
                 if let Some(task_id) = event.kill.and_then(|k| k.task_id) {
                     self.emit(Emission::new("killTask", vec![Arg::message(class::TASK_ID, task_id)]));
                 }
             }
-            Some(wire::ACKNOWLEDGED) => {
+            EventType::Acknowledged => {
                 self.counters.count("updates_acknowledged");
                 let acknowledged = event.acknowledged.unwrap_or_default();
                 self.updates.retain(|u| Some(&u.uuid) != acknowledged.uuid.as_ref());
                 self.tasks.retain(|(id, _)| Some(id) != acknowledged.task_id.as_ref());
             }
-            Some(wire::MESSAGE) => {
+            EventType::Message => {
                 let data = event.message.and_then(|m| m.data).unwrap_or_default();
                 self.emit(Emission::new("frameworkMessage", vec![Arg::string(data)]));
             }
-            Some(wire::SHUTDOWN) => self.shutdown(now),
-            Some(wire::ERROR) => {
+            EventType::Shutdown => self.shutdown(now),
+            EventType::Error => {
                 let message = event.error.and_then(|e| e.message).unwrap_or_default();
                 self.fail(&String::from_utf8_lossy(&message));
             }
@@ -328,7 +328,7 @@ impl ExecutorMachine {
                 update: Some(wire::Update { status }),
                 ..Default::default()
             };
-            let mut outgoing = self.encode(wire::UPDATE, call);
+            let mut outgoing = self.encode(CallType::Update, call);
             outgoing.uuid = Some(uuid);
             self.counters.call(outgoing.name);
             self.counters.count("updates_sent");
@@ -344,7 +344,7 @@ impl ExecutorMachine {
     fn heartbeat(&mut self, now: Now) {
         if self.heartbeat_due().is_some_and(|due| due <= now.elapsed) {
             self.heartbeat_at = Some(now.elapsed + HEARTBEAT_INTERVAL);
-            let call = self.encode(wire::SEND_HEARTBEAT, wire::Call::default());
+            let call = self.encode(CallType::Heartbeat, wire::Call::default());
             self.counters.call(call.name);
             self.session.call(call);
         }
@@ -353,7 +353,7 @@ impl ExecutorMachine {
     fn answered(&mut self, answer: &Answer) {
         let status = answer.head.status;
         self.counters.answer(status);
-        if answer.call.name == wire::SEND_HEARTBEAT.1 && matches!(status, 400 | 501) {
+        if answer.call.name == CallType::Heartbeat.as_str_name() && matches!(status, 400 | 501) {
             // An agent before 1.8 does not know it.
             self.heartbeat_at = None;
             return;
@@ -529,7 +529,7 @@ impl Machine for ExecutorMachine {
                     message,
                     ..Default::default()
                 };
-                let mut outgoing = self.encode(wire::SEND_MESSAGE, call);
+                let mut outgoing = self.encode(CallType::Message, call);
                 outgoing.load = load;
                 self.counters.call(outgoing.name);
                 self.session.call(outgoing);

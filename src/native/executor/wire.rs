@@ -1,34 +1,11 @@
 //! mesos.v1.executor: see the module above.
 
-pub const SUBSCRIBED: i32 = 1;
-pub const LAUNCH: i32 = 2;
-pub const KILL: i32 = 3;
-pub const ACKNOWLEDGED: i32 = 4;
-pub const MESSAGE: i32 = 5;
-pub const ERROR: i32 = 6;
-pub const SHUTDOWN: i32 = 7;
-pub const LAUNCH_GROUP: i32 = 8;
-pub const HEARTBEAT: i32 = 9;
-
-/// The name of an event's type; UNKNOWN for those of later versions.
-pub fn event_name(kind: Option<i32>) -> &'static str {
-    match kind {
-        Some(SUBSCRIBED) => "SUBSCRIBED",
-        Some(LAUNCH) => "LAUNCH",
-        Some(KILL) => "KILL",
-        Some(ACKNOWLEDGED) => "ACKNOWLEDGED",
-        Some(MESSAGE) => "MESSAGE",
-        Some(ERROR) => "ERROR",
-        Some(SHUTDOWN) => "SHUTDOWN",
-        Some(LAUNCH_GROUP) => "LAUNCH_GROUP",
-        Some(HEARTBEAT) => "HEARTBEAT",
-        _ => "UNKNOWN",
-    }
-}
+pub use crate::proto::executor::call::Type as CallType;
+pub use crate::proto::executor::event::Type as EventType;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Event {
-    #[prost(int32, optional, tag = "1")]
+    #[prost(enumeration = "EventType", optional, tag = "1")]
     pub kind: Option<i32>,
     #[prost(message, optional, tag = "2")]
     pub subscribed: Option<Subscribed>,
@@ -106,7 +83,7 @@ pub struct Call {
     pub executor_id: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "2")]
     pub framework_id: Option<Vec<u8>>,
-    #[prost(int32, optional, tag = "3")]
+    #[prost(enumeration = "CallType", optional, tag = "3")]
     pub kind: Option<i32>,
     #[prost(message, optional, tag = "4")]
     pub subscribe: Option<Subscribe>,
@@ -115,11 +92,6 @@ pub struct Call {
     #[prost(message, optional, tag = "6")]
     pub message: Option<CallMessage>,
 }
-
-pub const SUBSCRIBE: (i32, &str) = (1, "SUBSCRIBE");
-pub const UPDATE: (i32, &str) = (2, "UPDATE");
-pub const SEND_HEARTBEAT: (i32, &str) = (4, "HEARTBEAT");
-pub const SEND_MESSAGE: (i32, &str) = (3, "MESSAGE");
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Subscribe {

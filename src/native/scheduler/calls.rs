@@ -4,10 +4,8 @@ use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
 use crate::message::field_number::{acknowledge as acknowledge_field, scheduler_call};
 use crate::message::fields;
-use crate::native::wire::scheduler::{self as wire, Call};
-use crate::native::wire::{
-    Id, Launch, Operation, OperationStatus, TaskInfo, TaskStatus, OPERATION_LAUNCH, OPERATION_LAUNCH_GROUP,
-};
+use crate::native::wire::scheduler::{self as wire, Call, CallType};
+use crate::native::wire::{Id, Launch, Operation, OperationStatus, OperationType, TaskInfo, TaskStatus};
 use bytes::Bytes;
 use prost::Message;
 
@@ -32,16 +30,29 @@ pub enum Prepared {
 }
 
 impl Prepared {
-    fn send((kind, name): (i32, &'static str), call: Call) -> Self {
+    fn send(kind: CallType, call: Call) -> Self {
         Prepared::Send {
-            name,
+            name: kind.as_str_name(),
             call: Call {
-                kind: Some(kind),
+                kind: Some(kind as i32),
                 ..call
             }
             .encode_to_vec(),
             tasks: Vec::new(),
             offers: Vec::new(),
+        }
+    }
+
+    /// The same call, which uses these offers up and launches these tasks.
+    fn using(self, offers: Vec<Vec<u8>>, tasks: Vec<Vec<u8>>) -> Self {
+        match self {
+            Prepared::Send { name, call, .. } => Prepared::Send {
+                name,
+                call,
+                tasks,
+                offers,
+            },
+            other => other,
         }
     }
 }
@@ -96,7 +107,7 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
         AcceptInverseOffers { offer_ids, filters } => {
             let accept_inverse_offers = Some(inverse_offers(offer_ids, filters)?);
             Ok(Prepared::send(
-                wire::ACCEPT_INVERSE_OFFERS,
+                CallType::AcceptInverseOffers,
                 Call {
                     accept_inverse_offers,
                     ..Default::default()
@@ -106,7 +117,7 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
         DeclineInverseOffers { offer_ids, filters } => {
             let decline_inverse_offers = Some(inverse_offers(offer_ids, filters)?);
             Ok(Prepared::send(
-                wire::DECLINE_INVERSE_OFFERS,
+                CallType::DeclineInverseOffers,
                 Call {
                     decline_inverse_offers,
                     ..Default::default()
@@ -127,7 +138,7 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
 fn request(requests: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
     let requests = each("requests", "Request", requests)?;
     Ok(Prepared::send(
-        wire::REQUEST,
+        CallType::Request,
         Call {
             request: Some(wire::Request { requests }),
             ..Default::default()
@@ -138,7 +149,7 @@ fn request(requests: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
 fn launch(offer_ids: Vec<Vec<u8>>, tasks: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Result<Prepared, DriverError> {
     let task_ids = task_ids("tasks", &tasks)?;
     let operation = Operation {
-        kind: Some(OPERATION_LAUNCH),
+        kind: Some(OperationType::Launch as i32),
         launch: Some(Launch { task_infos: tasks }),
         launch_group: None,
     };
@@ -153,9 +164,9 @@ fn accept_operations(
     let mut launched = Vec::new();
     for operation in &operations {
         let decoded = Operation::decode(&operation[..]).map_err(|e| problem("operations", "Offer.Operation", &e))?;
-        let launch = match decoded.kind {
-            Some(OPERATION_LAUNCH) => decoded.launch,
-            Some(OPERATION_LAUNCH_GROUP) => decoded.launch_group.and_then(|group| group.task_group),
+        let launch = match decoded.kind() {
+            OperationType::Launch => decoded.launch,
+            OperationType::LaunchGroup => decoded.launch_group.and_then(|group| group.task_group),
             _ => None,
         };
         launched.extend(task_ids("operations", &launch.unwrap_or_default().task_infos)?);
@@ -166,7 +177,7 @@ fn accept_operations(
 fn kill(task_id: Vec<u8>) -> Result<Prepared, DriverError> {
     let task_id = Some(id("taskId", "TaskID", task_id)?);
     Ok(Prepared::send(
-        wire::KILL,
+        CallType::Kill,
         Call {
             kill: Some(wire::Kill { task_id }),
             ..Default::default()
@@ -177,7 +188,7 @@ fn kill(task_id: Vec<u8>) -> Result<Prepared, DriverError> {
 fn reconcile_operations(operations: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
     let operations = each("operations", "Call.ReconcileOperations.Operation", operations)?;
     Ok(Prepared::send(
-        wire::RECONCILE_OPERATIONS,
+        CallType::ReconcileOperations,
         Call {
             reconcile_operations: Some(wire::ReconcileOperations { operations }),
             ..Default::default()
@@ -191,7 +202,7 @@ fn shutdown(executor_id: Vec<u8>, slave_id: Vec<u8>) -> Result<Prepared, DriverE
         agent_id: Some(id("slaveId", "SlaveID", slave_id)?),
     };
     Ok(Prepared::send(
-        wire::SHUTDOWN,
+        CallType::Shutdown,
         Call {
             shutdown: Some(shutdown),
             ..Default::default()
@@ -206,7 +217,7 @@ fn message(executor_id: Vec<u8>, slave_id: Vec<u8>, data: Vec<u8>) -> Result<Pre
         data: Some(data.into()),
     };
     Ok(Prepared::send(
-        wire::SEND_MESSAGE,
+        CallType::Message,
         Call {
             message: Some(message),
             ..Default::default()
@@ -224,7 +235,7 @@ fn reconcile_tasks(statuses: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
         });
     }
     Ok(Prepared::send(
-        wire::RECONCILE,
+        CallType::Reconcile,
         Call {
             reconcile: Some(wire::Reconcile { tasks }),
             ..Default::default()
@@ -278,12 +289,11 @@ pub fn acknowledge(update: Acknowledgement) -> Prepared {
             ] {
                 fields::append(&mut acknowledge, number, &value);
             }
-            let (kind, name) = wire::ACKNOWLEDGE;
             let mut call = Vec::with_capacity(acknowledge.len() + 8);
-            fields::append_varint(&mut call, scheduler_call::TYPE, kind as u64);
+            fields::append_varint(&mut call, scheduler_call::TYPE, CallType::Acknowledge as u64);
             fields::append(&mut call, scheduler_call::ACKNOWLEDGE, &acknowledge);
             Prepared::Send {
-                name,
+                name: CallType::Acknowledge.as_str_name(),
                 call,
                 tasks: Vec::new(),
                 offers: Vec::new(),
@@ -295,7 +305,7 @@ pub fn acknowledge(update: Acknowledgement) -> Prepared {
             operation_id,
             uuid,
         } => Prepared::send(
-            wire::ACKNOWLEDGE_OPERATION_STATUS,
+            CallType::AcknowledgeOperationStatus,
             Call {
                 acknowledge_operation_status: Some(wire::AcknowledgeOperationStatus {
                     agent_id: agent_id.map(Vec::from),
@@ -312,7 +322,7 @@ pub fn acknowledge(update: Acknowledgement) -> Prepared {
 /// Asks for the states of all tasks.
 pub fn reconcile() -> Prepared {
     Prepared::send(
-        wire::RECONCILE,
+        CallType::Reconcile,
         Call {
             reconcile: Some(wire::Reconcile::default()),
             ..Default::default()
@@ -323,7 +333,7 @@ pub fn reconcile() -> Prepared {
 /// UPDATE_FRAMEWORK with a FrameworkInfo that holds the framework's id.
 pub fn update_framework(framework_info: Vec<u8>, suppressed_roles: Vec<String>) -> Prepared {
     Prepared::send(
-        wire::UPDATE_FRAMEWORK,
+        CallType::UpdateFramework,
         Call {
             update_framework: Some(wire::Subscribe {
                 framework_info,
@@ -335,21 +345,14 @@ pub fn update_framework(framework_info: Vec<u8>, suppressed_roles: Vec<String>) 
 }
 
 pub fn decline(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Prepared {
-    let (kind, name) = wire::DECLINE;
-    Prepared::Send {
-        name,
-        call: Call {
-            kind: Some(kind),
-            decline: Some(wire::Decline {
-                offer_ids: offer_ids.clone(),
-                filters,
-            }),
-            ..Default::default()
-        }
-        .encode_to_vec(),
-        tasks: Vec::new(),
-        offers: offer_ids,
-    }
+    let call = Call {
+        decline: Some(wire::Decline {
+            offer_ids: offer_ids.clone(),
+            filters,
+        }),
+        ..Default::default()
+    };
+    Prepared::send(CallType::Decline, call).using(offer_ids, Vec::new())
 }
 
 /// REVIVE or SUPPRESS; no roles: all of them.
@@ -359,14 +362,14 @@ pub fn roles(revive: bool, roles: Vec<String>) -> Prepared {
     });
     match revive {
         true => Prepared::send(
-            wire::REVIVE,
+            CallType::Revive,
             Call {
                 revive: member,
                 ..Default::default()
             },
         ),
         false => Prepared::send(
-            wire::SUPPRESS,
+            CallType::Suppress,
             Call {
                 suppress: member,
                 ..Default::default()
@@ -376,7 +379,7 @@ pub fn roles(revive: bool, roles: Vec<String>) -> Prepared {
 }
 
 pub fn teardown() -> Prepared {
-    Prepared::send(wire::TEARDOWN, Call::default())
+    Prepared::send(CallType::Teardown, Call::default())
 }
 
 fn roles_call(revive: bool, roles: Option<Vec<String>>) -> Prepared {
@@ -398,22 +401,15 @@ fn accept(
     tasks: Vec<Vec<u8>>,
 ) -> Result<Prepared, DriverError> {
     let offer_ids = ids(name, "OfferID", offer_ids)?;
-    let (kind, call_name) = wire::ACCEPT;
-    Ok(Prepared::Send {
-        name: call_name,
-        call: Call {
-            kind: Some(kind),
-            accept: Some(wire::Accept {
-                offer_ids: offer_ids.clone(),
-                operations,
-                filters: optional("filters", "Filters", filters)?,
-            }),
-            ..Default::default()
-        }
-        .encode_to_vec(),
-        tasks,
-        offers: offer_ids,
-    })
+    let call = Call {
+        accept: Some(wire::Accept {
+            offer_ids: offer_ids.clone(),
+            operations,
+            filters: optional("filters", "Filters", filters)?,
+        }),
+        ..Default::default()
+    };
+    Ok(Prepared::send(CallType::Accept, call).using(offer_ids, tasks))
 }
 
 /// The body of both calls about inverse offers.

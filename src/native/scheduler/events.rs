@@ -8,19 +8,19 @@ use crate::message::field_number::task_status;
 use crate::message::fields;
 use crate::native::machine::Emission;
 use crate::native::protocol::endpoint::Endpoint;
-use crate::native::wire::scheduler::{self as wire, Event};
+use crate::native::wire::scheduler::{self as wire, Event, EventType};
 use crate::proto;
 use prost::Message;
 
 /// The callback of an event, if it has one. SUBSCRIBED, OFFERS and ERROR are the machine's own business. With `implicit`, updates
 /// that ask for it carry their acknowledgement.
 pub fn callback(event: Event, implicit: bool) -> Result<Option<Emission>, DriverError> {
-    Ok(match event.kind {
-        Some(wire::RESCIND) => event
+    Ok(match event.kind() {
+        EventType::Rescind => event
             .rescind
             .and_then(|rescind| rescind.offer_id)
             .map(|id| Emission::new("offerRescinded", vec![Arg::message(class::OFFER_ID, id)])),
-        Some(wire::UPDATE) => match event.update.and_then(|update| update.status) {
+        EventType::Update => match event.update.and_then(|update| update.status) {
             Some(status) => {
                 let acknowledgement = calls::acknowledgement("status", &status)?.filter(|_| implicit);
                 let emission = Emission::new("statusUpdate", vec![Arg::message(class::TASK_STATUS, status)]);
@@ -31,7 +31,7 @@ pub fn callback(event: Event, implicit: bool) -> Result<Option<Emission>, Driver
             }
             None => None,
         },
-        Some(wire::UPDATE_OPERATION_STATUS) => match event.update_operation_status.and_then(|update| update.status) {
+        EventType::UpdateOperationStatus => match event.update_operation_status.and_then(|update| update.status) {
             Some(status) => {
                 let acknowledgement = calls::operation_acknowledgement("status", &status)?.filter(|_| implicit);
                 let emission = Emission::new("operationStatusUpdate", vec![Arg::message(class::OPERATION_STATUS, status)]);
@@ -42,7 +42,7 @@ pub fn callback(event: Event, implicit: bool) -> Result<Option<Emission>, Driver
             }
             None => None,
         },
-        Some(wire::MESSAGE) => {
+        EventType::Message => {
             let message = event.message.unwrap_or_default();
             message.executor_id.zip(message.agent_id).map(|(executor, agent)| {
                 let data = Arg::string(message.data.unwrap_or_default());
@@ -54,13 +54,13 @@ pub fn callback(event: Event, implicit: bool) -> Result<Option<Emission>, Driver
                 Emission::new("frameworkMessage", args)
             })
         }
-        Some(wire::FAILURE) => failure(event.failure.unwrap_or_default()),
-        Some(wire::INVERSE_OFFERS) => {
+        EventType::Failure => failure(event.failure.unwrap_or_default()),
+        EventType::InverseOffers => {
             let offers = event.inverse_offers.unwrap_or_default().inverse_offers;
             let list = Arg::List(ArgType::Message(class::INVERSE_OFFER), offers);
             Some(Emission::new("inverseOffers", vec![list]))
         }
-        Some(wire::RESCIND_INVERSE_OFFER) => event
+        EventType::RescindInverseOffer => event
             .rescind_inverse_offer
             .and_then(|rescind| rescind.offer_id)
             .map(|id| Emission::new("inverseOfferRescinded", vec![Arg::message(class::OFFER_ID, id)])),

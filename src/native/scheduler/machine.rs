@@ -17,7 +17,7 @@ use crate::native::machine::{self, Action, Emission, Machine, Now};
 use crate::native::protocol::backoff::Backoff;
 use crate::native::protocol::pipeline::Outgoing;
 use crate::native::protocol::session::{Session, SessionEvent};
-use crate::native::wire::scheduler::{self as wire, Event};
+use crate::native::wire::scheduler::{self as wire, CallType, Event, EventType};
 use crate::native::wire::Offer;
 use bytes::Bytes;
 use prost::Message;
@@ -161,10 +161,10 @@ impl SchedulerMachine {
             Ok(event) => event,
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
         };
-        self.config.counters.event(wire::event_name(event.kind));
+        self.config.counters.event(event.kind().as_str_name());
         // The session itself may have ended with what came behind this record.
-        match (event.kind, self.subscribed_since.is_some()) {
-            (Some(wire::ERROR), _) => {
+        match (event.kind(), self.subscribed_since.is_some()) {
+            (EventType::Error, _) => {
                 let message = event.error.and_then(|e| e.message).unwrap_or_default();
                 let message = String::from_utf8_lossy(&message);
                 if message == REMOVED {
@@ -173,14 +173,14 @@ impl SchedulerMachine {
                 }
                 self.fail(&message);
             }
-            (Some(wire::SUBSCRIBED), false) => match event.subscribed {
+            (EventType::Subscribed, false) => match event.subscribed {
                 Some(subscribed) => self.subscribed(subscribed, now),
                 None => self.session.lose("SUBSCRIBED without its content".to_string()),
             },
             (_, true) => self.event(event, now),
             // The stream may end while calls are drained: what came before its end is of no use then.
             (_, false) if self.state != State::Running => (),
-            (kind, false) => log::warn!("event {} before SUBSCRIBED is ignored", wire::event_name(kind)),
+            (kind, false) => log::warn!("event {} before SUBSCRIBED is ignored", kind.as_str_name()),
         }
     }
 
@@ -236,11 +236,11 @@ impl SchedulerMachine {
             self.session.target(),
             event.kind
         );
-        match event.kind {
-            Some(wire::OFFERS) => self.offered(event.offers.unwrap_or_default().offers, now),
-            Some(wire::INVERSE_OFFERS) if event.inverse_offers.is_none() => (),
+        match event.kind() {
+            EventType::Offers => self.offered(event.offers.unwrap_or_default().offers, now),
+            EventType::InverseOffers if event.inverse_offers.is_none() => (),
             kind => {
-                if kind == Some(wire::UPDATE) {
+                if kind == EventType::Update {
                     self.config.counters.count("updates_received");
                 }
                 if let Some(id) = event.rescind.as_ref().and_then(|r| r.offer_id.as_ref()) {
@@ -321,7 +321,7 @@ impl SchedulerMachine {
                     self.offers.remove(id);
                 }
                 self.config.counters.call(name);
-                self.acknowledgements += usize::from(name == wire::ACKNOWLEDGE.1);
+                self.acknowledgements += usize::from(name == CallType::Acknowledge.as_str_name());
                 let mut outgoing = Outgoing::new(name, calls::with_framework_id(self.registration.id(), &call));
                 outgoing.tasks = tasks;
                 self.session.call(outgoing);

@@ -94,11 +94,10 @@ impl Registration {
     /// An encoded SUBSCRIBE.
     pub fn subscribe(&mut self) -> Vec<u8> {
         let (framework_info, suppressed_roles) = self.content();
-        let (kind, _) = wire::SUBSCRIBE;
         self.unanswered = VecDeque::from([self.told()]);
         let call = wire::Call {
             framework_id: self.id.clone(),
-            kind: Some(kind),
+            kind: Some(wire::CallType::Subscribe as i32),
             subscribe: Some(wire::Subscribe {
                 framework_info,
                 suppressed_roles: wire::roles(&suppressed_roles),

@@ -45,9 +45,9 @@ fn chunk(event: &Event) -> Vec<u8> {
     [format!("{:x}\r\n", record.len()).as_bytes(), &record, b"\r\n"].concat()
 }
 
-fn event(kind: i32) -> Event {
+fn event(kind: EventType) -> Event {
     Event {
-        kind: Some(kind),
+        kind: Some(kind as i32),
         ..Default::default()
     }
 }
@@ -58,7 +58,7 @@ fn subscribe(machine: &mut ExecutorMachine, second: f64) -> Vec<Action> {
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-protobuf\r\n\r\n";
     let subscribed = Event {
         subscribed: Some(wire::Subscribed::default()),
-        ..event(wire::SUBSCRIBED)
+        ..event(EventType::Subscribed)
     };
     machine.received(Link::Stream, &[&head[..], &chunk(&subscribed)].concat(), at(second));
     machine.take_actions()
@@ -77,7 +77,7 @@ fn launch(machine: &mut ExecutorMachine, task: &str) {
     let launch = Some(wire::Launch { task: Some(info) });
     let event = Event {
         launch,
-        ..event(wire::LAUNCH)
+        ..event(EventType::Launch)
     };
     machine.received(Link::Stream, &chunk(&event), at(1.0));
 }
@@ -96,7 +96,7 @@ fn acknowledge(machine: &mut ExecutorMachine, task: &str, uuid: &[u8]) {
     };
     let event = Event {
         acknowledged: Some(acknowledged),
-        ..event(wire::ACKNOWLEDGED)
+        ..event(EventType::Acknowledged)
     };
     machine.received(Link::Stream, &chunk(&event), at(2.0));
 }
@@ -233,7 +233,7 @@ fn with_checkpointing_everything_unacknowledged_is_sent_again() {
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-protobuf\r\n\r\n";
     let subscribed = Event {
         subscribed: Some(wire::Subscribed::default()),
-        ..event(wire::SUBSCRIBED)
+        ..event(EventType::Subscribed)
     };
     machine.received(Link::Stream, &[&head[..], &chunk(&subscribed)].concat(), at(5.7));
     machine.opened(Link::Calls, at(5.7));
@@ -302,7 +302,7 @@ fn an_agent_that_recovers_is_waited_for_and_one_that_knows_nothing_ends_it() {
 #[test]
 fn the_grace_period_ends_with_sigkill_unless_local() {
     let mut machine = registered(&[("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "2secs")]);
-    machine.received(Link::Stream, &chunk(&event(wire::SHUTDOWN)), at(1.0));
+    machine.received(Link::Stream, &chunk(&event(EventType::Shutdown)), at(1.0));
     assert_eq!(names(&machine.take_actions()), ["shutdown"]);
     // No callbacks any more, but updates still go out.
     launch(&mut machine, "late");
@@ -322,7 +322,7 @@ fn the_grace_period_ends_with_sigkill_unless_local() {
     assert!(machine.take_actions().contains(&Action::KillProcessGroup));
 
     let mut local = registered(&[("MESOS_LOCAL", "1")]);
-    local.received(Link::Stream, &chunk(&event(wire::SHUTDOWN)), at(1.0));
+    local.received(Link::Stream, &chunk(&event(EventType::Shutdown)), at(1.0));
     assert_eq!(local.deadline(), None);
 }
 

@@ -1,6 +1,6 @@
 //! What the answer to a call means, and what becomes of calls without one.
 
-use super::{wire, SchedulerMachine, State, BACKOFF_CAP};
+use super::{CallType, SchedulerMachine, State, BACKOFF_CAP};
 use crate::native::machine::Now;
 use crate::native::protocol::http::Head;
 use crate::native::protocol::pipeline::Answer;
@@ -13,7 +13,7 @@ impl SchedulerMachine {
         let name = answer.call.name;
         let accepted = (200..=299).contains(&status);
         self.config.counters.answer(status);
-        if name == wire::ACKNOWLEDGE.1 {
+        if name == CallType::Acknowledge.as_str_name() {
             self.acknowledgements = self.acknowledgements.saturating_sub(1);
         }
         match (name, accepted) {
@@ -22,7 +22,7 @@ impl SchedulerMachine {
             ("TEARDOWN", true) => self.forget_id(),
             _ => (),
         }
-        if name == wire::UPDATE_FRAMEWORK.1 {
+        if name == CallType::UpdateFramework.as_str_name() {
             self.registration.answered(accepted);
         }
         if accepted {
@@ -38,7 +38,7 @@ impl SchedulerMachine {
         let says = |text: &str| answer.body.contains(text);
         let gone = match status {
             // Not allowed to change the framework: the only 403 that is about the call itself.
-            403 if name == wire::UPDATE_FRAMEWORK.1 => says("Framework is not"),
+            403 if name == CallType::UpdateFramework.as_str_name() => says("Framework is not"),
             300..=399 | 403 | 404 | 429 | 500..=599 => true,
             400 => says("stream ID") || says("cannot be found"),
             _ => false,

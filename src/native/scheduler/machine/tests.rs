@@ -66,7 +66,7 @@ fn stream(records: &[Vec<u8>]) -> Vec<u8> {
 
 fn subscribed_record(heartbeat: f64) -> Vec<u8> {
     Event {
-        kind: Some(wire::SUBSCRIBED),
+        kind: Some(EventType::Subscribed as i32),
         subscribed: Some(wire::Subscribed {
             framework_id: Some(fields::id("F").into()),
             heartbeat_interval_seconds: Some(heartbeat),

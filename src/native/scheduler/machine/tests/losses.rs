@@ -11,7 +11,7 @@ fn update_record() -> Vec<u8> {
     };
     let status = Some(status.encode_to_vec().into());
     let event = Event {
-        kind: Some(wire::UPDATE),
+        kind: Some(EventType::Update as i32),
         update: Some(wire::Update { status }),
         ..Default::default()
     };
@@ -22,7 +22,7 @@ fn update_record() -> Vec<u8> {
 fn error_record(message: &str) -> Vec<u8> {
     let message = Some(message.as_bytes().to_vec().into());
     let event = Event {
-        kind: Some(wire::ERROR),
+        kind: Some(EventType::Error as i32),
         error: Some(wire::Error { message }),
         ..Default::default()
     };
@@ -117,8 +117,7 @@ fn the_end_of_a_framework_does_not_wait_behind_a_backlog() {
     for _ in 0..WINDOW {
         answer(&mut machine, "202 Accepted", "", 1.1);
     }
-    let (teardown, _) = wire::TEARDOWN;
-    assert_eq!(kinds(&calls_sent(&mut machine, 1.1)), [teardown]);
+    assert_eq!(kinds(&calls_sent(&mut machine, 1.1)), [CallType::Teardown as i32]);
     answer(&mut machine, "202 Accepted", "", 1.2);
     assert_eq!(machine.take_actions().last(), Some(&Action::Done));
 }

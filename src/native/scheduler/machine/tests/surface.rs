@@ -219,7 +219,7 @@ impl FrameworkIdStore for Store {
 #[test]
 fn the_id_is_stored_and_forgotten_with_the_framework() {
     let error = Event {
-        kind: Some(wire::ERROR),
+        kind: Some(EventType::Error as i32),
         error: Some(wire::Error {
             message: Some(REMOVED.into()),
         }),
@@ -279,21 +279,21 @@ fn v1_events_have_callbacks_of_their_own() {
     };
     let events = [
         Event {
-            kind: Some(wire::INVERSE_OFFERS),
+            kind: Some(EventType::InverseOffers as i32),
             inverse_offers: Some(wire::InverseOffers {
                 inverse_offers: vec![fields::id("i").into()],
             }),
             ..Default::default()
         },
         Event {
-            kind: Some(wire::RESCIND_INVERSE_OFFER),
+            kind: Some(EventType::RescindInverseOffer as i32),
             rescind_inverse_offer: Some(wire::Rescind {
                 offer_id: Some(fields::id("i").into()),
             }),
             ..Default::default()
         },
         Event {
-            kind: Some(wire::UPDATE_OPERATION_STATUS),
+            kind: Some(EventType::UpdateOperationStatus as i32),
             update_operation_status: Some(wire::Update {
                 status: Some(status.encode_to_vec().into()),
             }),
