@@ -201,7 +201,7 @@ fn launches_without_a_master_are_lost() {
         refused.request();
         refused.answer("503 Service Unavailable", "", "No leader elected");
         let (_stream, request) = subscribe(&server);
-        let subscribe = mesos_perl::native::wire::scheduler::Call::decode(&request.body[..]).expect("call");
+        let subscribe = mesos_perl::native::scheduler::wire::Call::decode(&request.body[..]).expect("call");
         assert_eq!(subscribe.subscribe.expect("subscribe").suppressed_roles, [b"*"]);
         expect(&channel, "registered");
         let call: api::Call = server.accept().request().decode();

@@ -9,7 +9,7 @@
 //! | HTTP responses out of bytes, requests into bytes | [`protocol::http`] | no |
 //! | records out of a response's body | [`protocol::recordio`] | no |
 //! | connecting, subscribing, pipelined calls, redirects, timeouts | [`protocol`]: `session`, `action`, `pipeline`, `backoff`, `servers`, `endpoint` | no |
-//! | events and calls out of and into records | [`wire`], [`executor::wire`], `message::fields` | no |
+//! | events and calls out of and into records | [`wire`], [`scheduler::wire`], [`executor::wire`], `message::fields` | no |
 //! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler`]: `calls`, `events`, `registration` | no |
 //! | which callback, what to remember, what to answer | [`scheduler::machine`], [`executor::machine`], [`machine`] | no |
 //! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`io::handle`] | yes |

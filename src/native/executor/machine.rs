@@ -2,7 +2,7 @@
 //! means.
 
 use super::environment::Environment;
-use super::wire::{self as wire, CallType, Event, EventType};
+use super::wire::{self, CallType, Event, EventType};
 use crate::driver::counters::{Counters, Load};
 use crate::driver::framework::value;
 use crate::driver::DriverError;

@@ -1,5 +1,6 @@
-//! mesos.v1.executor: see the module above.
+//! mesos.v1.executor, as far as the driver needs it; see [`native::wire`](crate::native::wire).
 
+pub use crate::native::wire::{Error, Kill};
 pub use crate::proto::executor::call::Type as CallType;
 pub use crate::proto::executor::event::Type as EventType;
 
@@ -60,21 +61,9 @@ pub struct TaskGroup {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub struct Kill {
-    #[prost(bytes = "vec", optional, tag = "1")]
-    pub task_id: Option<Vec<u8>>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
 pub struct EventMessage {
     #[prost(bytes = "vec", optional, tag = "1")]
     pub data: Option<Vec<u8>>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Error {
-    #[prost(bytes = "vec", optional, tag = "1")]
-    pub message: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

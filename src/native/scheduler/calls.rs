@@ -4,7 +4,7 @@ use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
 use crate::message::field_number::{acknowledge as acknowledge_field, scheduler_call};
 use crate::message::fields;
-use crate::native::wire::scheduler::{self as wire, Call, CallType};
+use crate::native::scheduler::wire::{self, Call, CallType};
 use crate::native::wire::{Id, Launch, Operation, OperationStatus, OperationType, TaskInfo, TaskStatus};
 use bytes::Bytes;
 use prost::Message;

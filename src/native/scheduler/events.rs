@@ -8,7 +8,7 @@ use crate::message::field_number::task_status;
 use crate::message::fields;
 use crate::native::machine::Emission;
 use crate::native::protocol::endpoint::Endpoint;
-use crate::native::wire::scheduler::{self as wire, Event, EventType};
+use crate::native::scheduler::wire::{self, Event, EventType};
 use crate::proto;
 use prost::Message;
 

@@ -17,7 +17,7 @@ use crate::native::machine::{self, Action, Emission, Machine, Now};
 use crate::native::protocol::backoff::Backoff;
 use crate::native::protocol::pipeline::Outgoing;
 use crate::native::protocol::session::{Session, SessionEvent};
-use crate::native::wire::scheduler::{self as wire, CallType, Event, EventType};
+use crate::native::scheduler::wire::{self, CallType, Event, EventType};
 use crate::native::wire::Offer;
 use bytes::Bytes;
 use prost::Message;

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod events;
 pub mod machine;
 pub mod registration;
+pub mod wire;
 
 use super::detector::Source;
 use super::io::handle::Handle;

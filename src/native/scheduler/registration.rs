@@ -7,7 +7,7 @@ pub use crate::driver::framework::value;
 use crate::driver::framework::{FrameworkInfo, SuppressedRoles};
 use crate::message::field_number::framework_info;
 use crate::message::fields;
-use crate::native::wire::scheduler as wire;
+use crate::native::scheduler::wire;
 use prost::Message;
 use std::collections::VecDeque;
 
