@@ -252,15 +252,15 @@ Mesos::Message - what the classes of Mesos messages have in common
 
 =head1 DESCRIPTION
 
-A message is a blessed hash: its keys are the fields that are set, and nothing else. Nested messages are hashes in it, repeated fields
-array references, enums and booleans integers, strings byte strings. Reading and writing the hash directly is the usual style, and the
-fastest.
+A message is a blessed hash. Its keys are the fields that are set, and nothing else. In it, nested messages are hashes, repeated fields are
+array references, enums and booleans are integers, and strings are byte strings. Programs usually read and write the hash directly, which is
+also the fastest way.
 
-All message classes, which L<Mesos::Messages> makes, have the methods below. They are those of L<Google::ProtocolBuffers> 0.12 with
-C<create_accessors>; a message's C<isa> says that it is a C<Google::ProtocolBuffers::Message> and a C<Class::Accessor>, though
-neither module is needed. Encoding and decoding is done in native code.
+L<Mesos::Messages> makes all message classes, and they all have the methods below. These include the methods of L<Google::ProtocolBuffers>
+0.12 with C<create_accessors>. The C<isa> of a message says that it is a C<Google::ProtocolBuffers::Message> and a C<Class::Accessor>, but you
+need neither module. Encoding and decoding run in native code.
 
-Errors are exceptions: strings that end with the file and line of the calling code.
+Errors are exceptions: strings that end with the file and the line of your code.
 
 =head1 METHODS
 
@@ -269,8 +269,8 @@ Errors are exceptions: strings that end with the file and line of the calling co
     my $message = Mesos::TaskID->new;
     my $message = Mesos::TaskID->new(\%fields);
 
-A new object with a shallow copy of the hash. Nothing is checked: unknown keys are kept, and nested hashes stay plain hashes (which
-C<encode> takes as well). In a class with a C<oneof>, the fields are set by C<set>, so that one of its members remains. Dies if the
+Returns a new object with a shallow copy of the hash. It checks nothing: unknown keys stay, and nested hashes stay plain hashes (C<encode>
+accepts them, too). In a class with a C<oneof>, it sets the fields with C<set>, so that only one member of the C<oneof> remains. Dies if the
 argument is neither undef nor a hash reference (C<< Mesos::TaskID->new: expected a reference to a hash, got "value" at ... >>).
 
 =head2 decode
@@ -278,9 +278,9 @@ argument is neither undef nor a hash reference (C<< Mesos::TaskID->new: expected
     my $message = Mesos::TaskStatus->decode($bytes);
     my $message = Mesos::TaskStatus->decode($bytes, %options);
 
-The object that a byte string encodes; sub-messages are objects of their classes. Strings are bytes, without Perl's utf8 flag: use
-L<Encode/decode> where they are text. Unknown fields are dropped, unknown numbers of enums kept. If a field that is not repeated occurs
-several times, the last one counts. Required fields may be missing.
+Returns the object that a byte string encodes. Nested messages are objects of their classes. Strings are bytes, without Perl's utf8 flag:
+call L<Encode/decode> if they are text. C<decode> drops unknown fields, and keeps unknown numbers of enums. If a field that is not repeated
+occurs several times, the last one counts. Required fields may be missing.
 
 Options, all off by default:
 
@@ -288,16 +288,16 @@ Options, all off by default:
 
 =item maps => 'hash'
 
-Map fields, such as C<limits> of C<Mesos::TaskInfo>, as hashes (C<< { cpus => { value => 1 } } >>). The default is C<'list'>: a list of
+Returns map fields, such as C<limits> of C<Mesos::TaskInfo>, as hashes (C<< { cpus => { value => 1 } } >>). The default is C<'list'>: a list of
 entries (C<< [ { key => 'cpus', value => { value => 1 } } ] >>), objects of an C<...Entry> class.
 
 =item unblessed => 1
 
-Plain hashes, without classes. They have no methods; C<< Mesos::TaskStatus->encode($hash) >> takes them.
+Returns plain hashes, without classes. They have no methods, but C<< Mesos::TaskStatus->encode($hash) >> accepts them.
 
 =item enum_names => 1
 
-Enums as the names of their values (C<'TASK_RUNNING'>) instead of numbers. Numbers that the enum does not know stay numbers.
+Returns the names of enum values (C<'TASK_RUNNING'>) instead of numbers. Numbers that the enum does not know stay numbers.
 
 =item reject_unknown => 1
 
@@ -306,7 +306,7 @@ Dies at a field that the class does not have, or that is of another type
 
 =back
 
-Dies if the string is undefined or utf8-flagged (C<... wide-character string ...>), or if it is truncated or otherwise no message
+Dies if the string is undefined or utf8-flagged (C<... wide-character string ...>), and if it is truncated or otherwise not a message
 (C<Mesos::TaskInfo.task_id: message is incomplete or invalid: it is truncated (at byte 2) at ...>).
 
 =head2 encode
@@ -316,23 +316,23 @@ Dies if the string is undefined or utf8-flagged (C<... wide-character string ...
     my $bytes = $message->encode(%options);
     my $bytes = Mesos::TaskStatus->encode(\%fields, %options);
 
-The encoding as a byte string: fields in the order of their numbers, unknown keys ignored, C<undef> as if it was not there. What a field
-takes:
+Returns the encoding as a byte string, with the fields in the order of their numbers. C<encode> ignores unknown keys, and keys whose value is
+undef. These are the values that a field accepts:
 
 =over 4
 
 =item messages
 
-A hash reference, or an object of any class: it is encoded as the field's declared type.
+A hash reference, or an object of any class. It is encoded as the declared type of the field.
 
 =item strings and bytes
 
-Any scalar. A utf8-flagged string is encoded as UTF-8, any other as the bytes that it is. Objects must overload C<"">.
+Any scalar. A utf8-flagged string is encoded as UTF-8, and every other string byte for byte. Objects must overload C<"">.
 
 =item integers and enums
 
-A number, or a string that looks like one; fractions are cut off. Names of enum values are understood with the option
-C<enum_names> only: use the constants (L<Mesos::Enum>). Out of the type's range is an error. Objects must overload C<0+> or C<"">.
+A number, or a string that looks like one. Fractions are cut off. A number outside the type's range is an error. For enums, use the constants
+(L<Mesos::Enum>); names of their values are accepted only with the option C<enum_names>. Objects must overload C<0+> or C<"">.
 
 =item doubles
 
@@ -340,25 +340,26 @@ A number, or a string that looks like one.
 
 =item booleans
 
-Perl's truth.
+Any value; Perl's rules decide whether it is true.
 
 =item repeated fields
 
-An array reference, or a single value for a list of one. An undefined element is a warning, and encoded as the empty string or 0; among
-messages it is an error.
+An array reference, or a single value for a list of one. An undefined element gives a warning and is encoded as the empty string or 0. Among
+messages, it is an error.
 
 =item map fields
 
-A hash from keys to values, which is encoded sorted by its keys, or a list of entries with C<key> and C<value>. A single object of the
-C<...Entry> class is a list of one; every other hash is the map itself. An undefined value is what an undefined element is.
+A hash from keys to values, or a list of entries with C<key> and C<value>. A hash is encoded in the order of its keys. A single object of the
+C<...Entry> class is a list of one; every other hash is the map itself. An undefined value is treated as an undefined element of a repeated
+field.
 
 =item fields that are not repeated
 
-Given an array reference, its last element.
+A single value. If you give an array reference, its last element counts.
 
 =back
 
-A required field that is not set is encoded as its default, if it has one; other defaults are not written.
+If a required field is not set, C<encode> writes its default, if it has one. It writes no other defaults.
 
 Options, all off by default:
 
@@ -366,7 +367,7 @@ Options, all off by default:
 
 =item enum_names => 1
 
-Enums may be given as the names of their values.
+Accepts the names of enum values.
 
 =item reject_unknown => 1
 
@@ -374,12 +375,13 @@ Dies if a hash has a key that is no field: C<Mesos::TaskInfo.resources[0]: there
 
 =back
 
-A message that has more than 512 MiB of strings, or more than 4,194,304 values, is too large. So is a tied hash of more than 1,048,576
-keys. Data without end is thus an error, and takes no more memory than that. C<copy>, C<dump> and C<encode_json> count values, too.
+C<encode> dies if a message has more than 512 MiB of strings or more than 4,194,304 values, or if a tied hash has more than 1,048,576 keys. So
+tied data without end is an error, and does not take more memory than that. C<copy>, C<dump> and C<encode_json> count values, too.
 
-Tied and overloaded values may do anything, including encoding and decoding other messages; when they die, C<encode> does.
+The methods of tied and overloaded values may do anything, and may even encode and decode other messages. If such a method dies, so does
+C<encode>.
 
-Dies with the path of the value that is wrong:
+If a value is wrong, the error begins with its path:
 
     Mesos::TaskID.value: required field is missing at ...
     Mesos::TaskInfo.resources[2].scalar.value: expected a number, got "abc" at ...
@@ -394,32 +396,33 @@ Dies with the path of the value that is wrong:
     $message->name(undef);         # delete
     $message->name(@values);       # two or more: set to a reference to an array of them
 
-An accessor for each field. It returns a copy of the field's value; if that is not defined, the declared default, or undef. Setting a
-member of a C<oneof> deletes the others. A setter returns a copy of the value it has set (the reference to the array, if there are
-several), or, given undef, the value it has deleted. Dies if it is not called on an object.
+Each field has an accessor. As a getter, it returns a copy of the field's value. If the value is not defined, it returns the declared default, or
+undef. As a setter, it returns a copy of the value that it has set (of several values: the reference to the array). If you set undef, it
+returns the value that it has deleted. If you set a member of a C<oneof>, it deletes the other members. Dies if you do not call it on an
+object.
 
 The field C<set> of C<Mesos::Attribute>, C<Mesos::Resource> and C<Mesos::Value> has no such accessor: use C<< $message->{set} >>.
-Every accessor is also there as C<_NAME_accessor>.
+Every accessor also exists as C<_NAME_accessor>.
 
 =head2 get
 
     my $value  = $message->get($name);
     my @values = $message->get(@names);
 
-Values of fields, with their defaults, as by the accessors. Dies (with a backtrace) without a name.
+Returns the values of these fields, or their defaults, as the accessors do. Dies (with a backtrace) without a name.
 
 =head2 set
 
     $message->set($name, $value);
     $message->set($name, @values);
 
-As the accessors. Dies (with a backtrace) without a value.
+Sets a field as its accessor does. Dies (with a backtrace) without a value.
 
 =head2 which_oneof
 
     my $name = $message->which_oneof('selector');
 
-The name of the member of this C<oneof> that is set; undef if none is, or if the class has no such C<oneof>.
+Returns the name of the member of this C<oneof> that is set. Returns undef if none is set, or if the class has no such C<oneof>.
 
 =head2 encode_json
 
@@ -427,18 +430,18 @@ The name of the member of this C<oneof> that is set; undef if none is, or if the
     my $json = Mesos::TaskInfo->encode_json(\%fields);
     my $json = $message->encode_json(v0 => 1);
 
-The message as JSON (bytes, keys sorted) that a Mesos master or agent reads, in the mapping of their HTTP APIs: C<agent_id> for
-C<slave_id>, objects for maps, names for enums; see L<Mesos::Message::JSON>. With C<v0>, the names are those that the fields have here
-(C<slave_id>). Enums may be given as names. Required fields are not checked. Dies with the path of the value that is wrong, as
-C<encode> does.
+Returns the message as JSON (bytes, with sorted keys) that a Mesos master or agent reads. The mapping is that of their HTTP APIs: C<agent_id>
+for C<slave_id>, objects for maps, and names for enums (see L<Mesos::Message::JSON>). With C<v0>, it writes the names that the fields have in
+Perl (C<slave_id>). In the message, enums may be numbers or names. C<encode_json> does not check required fields. If a value is wrong, it
+dies with the path of the value, as C<encode> does.
 
 =head2 decode_json
 
     my $message = Mesos::TaskInfo->decode_json($json);
     my $message = Mesos::TaskInfo->decode_json($json, %options);
 
-The object that such JSON describes, with the names of either API. Dies if it is not JSON, or if a value is not what its field holds;
-the text starts with the path of the value. Options, all off by default:
+Returns the object that such JSON describes. It accepts the names of both APIs. Dies if the text is not JSON, or if a value does not fit its
+field; the error begins with the path of the value. Options, all off by default:
 
 =over 4
 
@@ -450,65 +453,65 @@ the text starts with the path of the value. Options, all off by default:
 
 =item reject_unknown => 1
 
-As for C<decode>. Without the last one, unknown names are ignored, as Mesos does.
+The same as for C<decode>. Without C<reject_unknown>, unknown names are ignored, as Mesos ignores them.
 
 =back
 
 =head2 TO_JSON
 
-What L<JSON::PP>, L<JSON::XS> and others call with C<convert_blessed>: the plain structure of what C<encode_json> writes. Those
-modules write doubles with 15 digits; C<encode_json> is exact.
+Returns what C<encode_json> writes, as a plain structure. L<JSON::PP>, L<JSON::XS> and others call this method if you set C<convert_blessed>.
+They write doubles with 15 digits, while C<encode_json> is exact.
 
 =head2 dump
 
     print $message->dump;
 
-The message as text for people, in protobuf's text format: see L<Mesos::Message::Text>. It shows what cannot be encoded as well, and dies
-only of messages that are nested more than 100 deep, or in a circle.
+Returns the message as text for people, in protobuf's text format: see L<Mesos::Message::Text>. It also shows what C<encode> would refuse. It
+dies only if messages are nested more than 100 deep, if a message contains itself, or if there are too many values.
 
 =head2 copy
 
     my $copy = $message->copy;
 
-A deep copy, with unknown keys. References other than to hashes and arrays are shared. Two references to one hash or array become
-two references to one copy. Dies if it is nested deeper than messages can be, or in a circle.
+Returns a deep copy, which includes unknown keys. The copy shares references to anything other than hashes and arrays. Two references to one
+hash or array become two references to one copy. Dies if the message is nested more than 100 deep, or contains itself.
 
 =head2 equals
 
     if ($message->equals($other)) { ... }
 
-Whether both have the same encoding as a message of C<$message>'s class. C<$other> may be a plain hash reference. Dies if one of
-them cannot be encoded.
+Returns true if both have the same encoding as a message of C<$message>'s class. C<$other> may be a plain hash reference. Dies if C<encode>
+refuses one of them.
 
 =head2 getExtension, setExtension
 
     my $value = $message->getExtension($name);
     $message->setExtension($name, $value);
 
-Mesos declares no extensions: these die with C<There is no extension 'NAME' in 'CLASS'>. C<getExtension> without a name returns
-what C<_pb_fields_by_name> does.
+Mesos declares no extensions, so both die with C<There is no extension 'NAME' in 'CLASS'>. Without a name, C<getExtension> returns the same as
+C<_pb_fields_by_name>.
 
 =head2 _pb_fields_list, _pb_fields_by_name, _pb_fields_by_number
 
     my $fields = Mesos::TaskStatus->_pb_fields_list;
 
-The fields, as a reference to an array in the order of their numbers, or to a hash by name or number. Each is
-C<[ $label, $type, $name, $number, $default ]>: the label 1 for optional, 2 for required, 3 for repeated; the type a class name for
-messages and enums, else the number that descriptor.proto has for it.
+Return the fields: as a reference to an array in the order of their numbers, or to a hash by name or by number. Each field is
+C<[ $label, $type, $name, $number, $default ]>. The label is 1 for optional, 2 for required, 3 for repeated. The type is a class name for
+messages and enums, else the number that descriptor.proto gives it.
 
 =head2 _pb_oneofs, _pb_oneofs_rev
 
-In classes with a C<oneof> only: its members by its name, and its name by those of its members.
+Only classes with a C<oneof> have these. The first returns the members of each C<oneof>, the second the C<oneof> of each member.
 
 =head2 _pb_complex_type_kind
 
-1: what Google::ProtocolBuffers calls a message.
+Returns 1, which is Google::ProtocolBuffers' number for a message.
 
 =head2 getPerlCode
 
     my $code = Mesos::TaskStatus->getPerlCode({ create_accessors => 1 });
 
-Perl code (a string) that makes the same class with C<Google::ProtocolBuffers-E<gt>create_message>, unless it exists.
+Returns Perl code (a string) that makes the same class with C<< Google::ProtocolBuffers->create_message >>, unless it exists.
 
 =head1 SEE ALSO
 

@@ -466,59 +466,59 @@ Mesos::Message::JSON - Mesos messages as JSON
 
 =head1 DESCRIPTION
 
-The mapping between messages and JSON of Mesos' HTTP APIs (v1): what a master or an agent writes can be read, and they read what is
-written. Programs call the methods of L<Mesos::Message>.
+This module maps messages to the JSON of Mesos' HTTP APIs (v1) and back. It reads what a master or an agent writes, and they read what it
+writes. Your program calls the methods of L<Mesos::Message>.
 
 =over 4
 
 =item messages
 
-Objects, whose names are those of the v1 API: C<agent_id> for the field C<slave_id>, C<agent_info> for C<slave_info>. With the option
-C<v0> they are written as the fields are called. Both are read; where an object has both, C<agent_id> counts.
+Objects with the names of the v1 API: C<agent_id> for the field C<slave_id>, C<agent_info> for C<slave_info>. With the option C<v0>, the names
+are those of the fields. Both kinds of names are read. If an object has both, C<agent_id> counts.
 
 =item map fields
 
-Objects, as C<< {"limits":{"cpus":{"value":1.0}}} >>. In the message they are a list of entries or a hash; see C<maps> in
-L<Mesos::Message/decode_json>.
+Objects, as C<< {"limits":{"cpus":{"value":1.0}}} >>. In the message they are a list of entries or a hash: see C<maps> in
+L<Mesos::Message/decode>.
 
 =item enums
 
-Names of values, also by the v1 API's names: C<SOURCE_AGENT> for C<SOURCE_SLAVE>, C<REASON_AGENT_REMOVED> for
-C<REASON_SLAVE_REMOVED>. Messages may have numbers or names. A number that the enum does not know is written as that number, which
-Mesos refuses. Numbers are read, too.
+Names of values. These are the v1 API's names, too: C<SOURCE_AGENT> for C<SOURCE_SLAVE>, C<REASON_AGENT_REMOVED> for C<REASON_SLAVE_REMOVED>.
+The message may have numbers or names. A number that the enum does not know is written as that number, which Mesos refuses. Numbers are
+also read.
 
 =item strings
 
-The bytes of the message, with what JSON demands escaped. Bytes that are no UTF-8 are written as they are, as Mesos does: then the
-JSON is not UTF-8 either. Such JSON is read.
+The bytes of the message, with the escapes that JSON demands. Bytes that are not UTF-8 are written unchanged, as Mesos does; then the JSON is
+not UTF-8 either. Such JSON can also be read.
 
 =item bytes
 
-Base64. Reading takes space in it, and no padding.
+Base64. On reading, white space in it and missing padding do no harm.
 
 =item integers
 
-Numbers, all of their digits. Fractions are cut off, as C<encode> does. Strings that are JSON numbers are read.
+Numbers with all of their digits. Fractions are cut off, as C<encode> does. Strings that hold a JSON number are also read.
 
 =item doubles
 
-Numbers with as few digits as tell them from all others, and always a fraction or an exponent: C<2.0>. What JSON does not have are the
-strings C<"Infinity">, C<"-Infinity"> and C<"NaN">; Mesos does not read the last one.
+Numbers with as few digits as are exact, and always with a fraction or an exponent: C<2.0>. JSON has no infinity and no NaN. They are written
+as the strings C<"Infinity">, C<"-Infinity"> and C<"NaN">. Mesos does not read the last one.
 
 =item booleans
 
-C<true> and C<false>. Reading takes 1 and 0 and strings of all these, too.
+C<true> and C<false>. 1 and 0, and strings of all of these, are also read.
 
 =item lists
 
-Arrays; empty ones are not written. A single value is read as a list of one.
+Arrays. Empty ones are not written. A single value is read as a list of one.
 
 =back
 
-C<null> is as if it was not there, and unknown names are ignored, unless the option C<reject_unknown> is given. Defaults of fields that
-are not set are not written; Mesos writes those that are declared.
+A field that is C<null> counts as absent. Unknown names are ignored, unless you set the option C<reject_unknown>. Defaults of fields that are
+not set are not written. (Mesos writes the declared ones.)
 
-Numbers, booleans, strings and lists in a message are taken as C<encode> takes them, with the same errors.
+Numbers, booleans, strings and lists in a message are treated as C<encode> treats them, with the same errors.
 
 =head1 FUNCTIONS
 
@@ -526,21 +526,21 @@ Numbers, booleans, strings and lists in a message are taken as C<encode> takes t
 
     my $plain = Mesos::Message::JSON::from_message($class, $message, $path, %options);
 
-A structure of hashes, arrays, strings (of characters), numbers, and references to 1 and 0 for booleans, for another JSON module.
-Strings that are no UTF-8 are taken for Latin-1. C<$path> stands at the beginning of error texts. The option is C<v0>.
+Returns a structure for another JSON module: hashes, arrays, strings (of characters), numbers, and references to 1 and 0 for booleans. Strings
+that are not UTF-8 are taken for Latin-1. Error texts begin with C<$path>. The option is C<v0>.
 
 =head2 text_of
 
     my $json = Mesos::Message::JSON::text_of($class, $message, $path, %options);
 
-The JSON, as bytes, with sorted names.
+Returns the JSON as bytes, with sorted names.
 
 =head2 to_message
 
     my $message = Mesos::Message::JSON::to_message($class, $plain, $path, %options);
 
-The reverse of C<from_message>: an object of C<$class>, its strings as UTF-8 bytes. Dies if a value is not what its field holds; the
-text starts with the path of the value. Options are those of L<Mesos::Message/decode_json>.
+The reverse of C<from_message>. Returns an object of C<$class> with strings as UTF-8 bytes. Dies if a value does not fit its field; the error
+begins with the path of the value. It has the options of L<Mesos::Message/decode_json>.
 
 =head2 of_text
 
@@ -552,7 +552,7 @@ The reverse of C<text_of>.
 
     my $is_array = Mesos::Message::JSON::is_array($value, $scalar);
 
-Whether the value of a field (of scalars, or of messages) is taken as a list.
+Returns true if the value of a field (of scalars, or of messages) counts as a list.
 
 =head2 too_deep
 

@@ -96,8 +96,8 @@ Mesos::Message::Text - Mesos messages as text for people
 
 =head1 DESCRIPTION
 
-What C<dump> of L<Mesos::Message> writes: a line for each value, in the order of the fields' numbers, in protobuf's text format
-(C<protoc --decode> prints the same, and C<protoc --encode> reads it).
+The method C<dump> of L<Mesos::Message> writes this format. It is protobuf's text format, with a line for each value, in the order of the
+fields' numbers. (C<protoc --decode> prints the same, and C<protoc --encode> reads it.)
 
     name: "sleeper"
     task_id {
@@ -111,9 +111,9 @@ What C<dump> of L<Mesos::Message> writes: a line for each value, in the order of
       }
     }
 
-Strings and bytes are in double quotes, with all that is not printable ASCII in octal: C<"t\303\251">. Enums are names, or numbers
-where none is known; booleans C<true> and C<false>. What is no part of the message stands in comments, which begin with C<#>: keys that
-are no fields, undefined elements, values that are no messages.
+Strings and bytes are in double quotes. Everything in them that is not printable ASCII is in octal: C<"t\303\251">. Enums are names, or
+numbers if they have no name. Booleans are C<true> and C<false>. Comments, which begin with C<#>, show what is not part of the message: keys
+that are no fields, undefined elements, and values that are no messages.
 
 =head1 FUNCTIONS
 
@@ -121,7 +121,7 @@ are no fields, undefined elements, values that are no messages.
 
     my $text = Mesos::Message::Text::from_message($class, $message);
 
-The lines for a hash as a message of the class. Does not check that it could be encoded, but dies of messages that are nested more than
-100 deep, or in a circle.
+Returns the lines for a hash as a message of the class. It does not check that C<encode> would accept the message. It dies if messages are
+nested more than 100 deep, or if a message contains itself.
 
 =cut
