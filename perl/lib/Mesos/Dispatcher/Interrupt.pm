@@ -2,6 +2,7 @@ package Mesos::Dispatcher::Interrupt;
 use 5.10.1;
 use AnyEvent;
 use Async::Interrupt;
+use Carp qw(croak);
 use Mesos::Dispatcher::AnyEvent;
 use Mesos::Dispatcher::Pipe;
 use Scalar::Util qw(refaddr weaken);
@@ -15,16 +16,20 @@ has interrupt => (is => 'ro', init_arg => undef, builder => '_build_interrupt');
 my %live;
 END { $_ && $_->_xs_free for values %live }
 
-# In a new thread Async::Interrupt takes its copies for its own, and perl crashes when they go.
-sub CLONE {
-    return unless grep { defined } values %live;
-    warn "Mesos::Dispatcher::Interrupt: a thread was created while one exists; Async::Interrupt does not work with threads, "
-        . "and perl may crash: take another dispatcher\n";
-    return;
+# In a new thread, Async::Interrupt takes the copies of its objects for its own, and perl crashes when they go. Perl makes none of
+# objects whose class says so.
+for my $class (qw(Async::Interrupt Async::Interrupt::EventPipe)) {
+    no strict 'refs';
+    *{"$class\::CLONE_SKIP"} = sub {1} unless $class->can('CLONE_SKIP');
 }
+
+# Async::Interrupt interrupts the interpreter that has loaded it, whoever asks.
+my $is_copy;
+sub CLONE { $is_copy = 1; %live = () }
 
 sub _build_interrupt {
     my ($self) = @_;
+    croak 'Mesos::Dispatcher::Interrupt works only in the thread that has loaded it: take another dispatcher here' if $is_copy;
     weaken $self;
     return Async::Interrupt->new(cb => sub { $self->_interrupted if $self });
 }
@@ -109,8 +114,9 @@ loop written in C, it executes no operations, so events wait too. L</ticker> hel
 An exception in a callback goes to C<$Async::Interrupt::DIED>, which prints a warning by default. If the callback runs within C<wait>,
 the exception leaves C<wait>. C<wait> uses L<AnyEvent>.
 
-You cannot use Perl's threads beside this dispatcher. Async::Interrupt crashes when a thread ends that was created while an object of it
-existed, even without this module. The dispatcher prints a warning for each such thread. Use another dispatcher in programs with threads.
+Beside Perl's threads, this dispatcher works in the thread that has loaded it. A new thread gets no copy of it, so methods of the driver
+die there. You cannot make one in another thread: use another dispatcher there. Async::Interrupt alone crashes when a thread ends that was
+created while an object of it existed. This module keeps Perl from copying such objects.
 
 =head1 ATTRIBUTES
 
