@@ -128,6 +128,10 @@ enum MesosCode
    As many calls wait as may: nothing was sent, and the same call may be made again later.
    */
   MESOS_FULL = 8,
+  /*
+   A signal's handler called this in the middle of another call of the same thread: nothing was done.
+   */
+  MESOS_INSIDE = 9,
 };
 #ifndef __cplusplus
 typedef int32_t MesosCode;
@@ -616,7 +620,7 @@ MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEve
 MesosCode mesos_channel_take(const struct MesosChannel *channel, struct MesosEvent **result);
 
 /*
- How many events are queued.
+ How many events are queued. Takes no lock, and works wherever it is called.
  */
 size_t mesos_channel_size(const struct MesosChannel *channel);
 
@@ -663,6 +667,12 @@ MesosCode mesos_dispatcher_notify(const struct MesosDispatcher *dispatcher);
  Borrowed: valid until the next call of any function of this library in this thread.
  */
 struct MesosBytes mesos_error_message(void);
+
+/*
+ Whether a signal's handler runs in the middle of a call of this thread: all that needs a handle but `mesos_channel_size` would be
+ `MESOS_INSIDE`, and functions that return no code would return nothing.
+ */
+bool mesos_is_inside(void);
 
 /*
  An event called `name`, without arguments. Owned by the caller.

@@ -58,7 +58,7 @@ _xs_free(SV *self)
 UV
 size(SV *self)
   CODE:
-    RETVAL = mesos_channel_size(mesos_handle(aTHX_ self, &mesos_channel_type));
+    RETVAL = mesos_channel_size(mesos_handle_anywhere(aTHX_ self, &mesos_channel_type));
   OUTPUT:
     RETVAL
 

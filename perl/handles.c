@@ -98,8 +98,23 @@ mesos_attach(pTHX_ SV *self, mesos_type *type, void *handle)
     mg->mg_ptr = (char *)handle;
 }
 
+void
+mesos_not_inside(pTHX)
+{
+    if (mesos_is_inside())
+        mesos_message_croak(
+            aTHX_ sv_2mortal(newSVpvs("called from a signal handler that interrupted another call of this module")));
+}
+
 void *
 mesos_handle(pTHX_ SV *self, mesos_type *type)
+{
+    mesos_not_inside(aTHX);
+    return mesos_handle_anywhere(aTHX_ self, type);
+}
+
+void *
+mesos_handle_anywhere(pTHX_ SV *self, mesos_type *type)
 {
     MAGIC *mg = find(aTHX_ self, type);
     if (!mg)

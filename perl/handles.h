@@ -20,8 +20,12 @@ void mesos_check(pTHX_ MesosCode code);
 
 /* Ties a handle to an object, which owns it from now on; also when this throws. An older handle of that type is freed. */
 void mesos_attach(pTHX_ SV *self, mesos_type *type, void *handle);
-/* The handle of an object; throws if it has none of that type. */
+/* The handle of an object; throws if it has none of that type, and in a signal's handler that has interrupted another call. */
 void *mesos_handle(pTHX_ SV *self, mesos_type *type);
+/* The same for a function that takes no lock: in such a handler, too. */
+void *mesos_handle_anywhere(pTHX_ SV *self, mesos_type *type);
+/* Throws in a signal's handler that has interrupted another call. */
+void mesos_not_inside(pTHX);
 /* Whether an object has a handle. */
 bool mesos_is_open(pTHX_ SV *self, mesos_type *type);
 /* As mesos_handle, and the caller owns the handle. */

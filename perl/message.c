@@ -404,6 +404,12 @@ mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes,
     const MesosToken *tape;
     size_t tokens;
     MesosCode code;
+    SV *object;
+    const char here = 0;
+    /* A replay that a `die` has left stood deeper on the stack. */
+    if (state->replaying && &here <= state->replaying)
+        mesos_message_croak(
+            aTHX_ sv_2mortal(newSVpvs("called from a signal handler that interrupted another call of this module")));
     input.data = (const uint8_t *)bytes;
     input.len = length;
     if (options)
@@ -418,8 +424,12 @@ mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes,
     }
     if (code != MESOS_OK)
         mesos_message_croak_last(aTHX);
-    return replay(aTHX_ state, stash ? stash : mesos_message_stash(aTHX_ state, class_id), tape, bytes,
-                  !(options & MESSAGE_UNBLESSED));
+    if (!stash)
+        stash = mesos_message_stash(aTHX_ state, class_id);
+    state->replaying = &here;
+    object = replay(aTHX_ state, stash, tape, bytes, !(options & MESSAGE_UNBLESSED));
+    state->replaying = NULL;
+    return object;
 }
 
 SV *

@@ -85,6 +85,8 @@ typedef struct {
     IV tape_top, tape_size;
     char *arena;
     IV arena_top, arena_size;
+    /* Where on the C stack a replay is under way, whose tape a handler of a signal must not overwrite; NULL if none is. */
+    const char *replaying;
     IV nested; /* how many encodings are within one another */
 } MessageState;
 

@@ -7,6 +7,8 @@ use crate::notify::Notify;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::mem::size_of;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
@@ -19,7 +21,39 @@ const EVENT_OVERHEAD: usize = 300;
 /// A handle on a queue; clones share it.
 #[derive(Clone, Default)]
 pub struct Channel {
-    shared: Arc<Mutex<Queue>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    /// How many events the queue holds: whoever only asks for that takes no lock.
+    len: AtomicUsize,
+}
+
+/// The queue while it is locked. What changed in it is told when it is given back.
+struct Locked<'a> {
+    queue: MutexGuard<'a, Queue>,
+    len: &'a AtomicUsize,
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.len.store(self.queue.events.len(), Ordering::Release);
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Queue;
+    fn deref(&self) -> &Queue {
+        &self.queue
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
 }
 
 #[derive(Default)]
@@ -52,9 +86,12 @@ impl Channel {
         Channel::default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // A panic elsewhere must not lose events: the queue is consistent after every statement below.
-        crate::thread::lock(&self.shared)
+    fn lock(&self) -> Locked<'_> {
+        Locked {
+            // A panic elsewhere must not lose events: the queue is consistent after every statement below.
+            queue: crate::thread::lock(&self.shared.queue),
+            len: &self.shared.len,
+        }
     }
 
     /// Queues an event and wakes Perl.
@@ -71,6 +108,8 @@ impl Channel {
             queue.events.push_back(event);
         }
         queue.high_water = queue.high_water.max(queue.events.len());
+        // Who is woken may ask at once.
+        self.shared.len.store(queue.events.len(), Ordering::Release);
         if queue.events.len() > before {
             for notifier in &queue.notifiers {
                 notifier.raise(before == 0);
@@ -102,11 +141,11 @@ impl Channel {
     }
 
     pub fn len(&self) -> usize {
-        self.lock().events.len()
+        self.shared.len.load(Ordering::Acquire)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.lock().events.is_empty()
+        self.len() == 0
     }
 
     /// How many events were ever taken: tells a dispatch loop whether a callback took one.

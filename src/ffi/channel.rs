@@ -2,7 +2,7 @@
 
 use super::error::MesosCode;
 use super::event::MesosEvent;
-use super::guard::{guard, guard_value};
+use super::guard::{guard, guard_anywhere, guard_value};
 use super::handle::{self, Creator, Handle};
 use crate::channel::Channel;
 use crate::event::Event;
@@ -91,13 +91,16 @@ pub extern "C" fn mesos_channel_take(channel: *const MesosChannel, result: *mut 
     })
 }
 
-/// How many events are queued.
+/// How many events are queued. Takes no lock, and works wherever it is called.
 #[no_mangle]
 pub extern "C" fn mesos_channel_size(channel: *const MesosChannel) -> usize {
-    guard_value(0, || {
+    let mut size = 0;
+    guard_anywhere(|| {
         // SAFETY: a live handle of the caller's.
-        Ok(unsafe { handle::get(channel) }?.channel.len())
-    })
+        size = unsafe { handle::get(channel) }?.channel.len();
+        Ok(())
+    });
+    size
 }
 
 /// Whether events are queued; if so, `taken` is how many were ever taken.

@@ -25,6 +25,8 @@ pub enum MesosCode {
     MesosEncode = 7,
     /// As many calls wait as may: nothing was sent, and the same call may be made again later.
     MesosFull = 8,
+    /// A signal's handler called this in the middle of another call of the same thread: nothing was done.
+    MesosInside = 9,
 }
 
 /// A code with its text, as the safe side of this folder passes it around.
@@ -60,8 +62,8 @@ thread_local! {
 
 /// Remembers the text of a failure for `mesos_error_message`.
 pub(super) fn remember(message: String) {
-    // During thread exit the text has nobody left to read it.
-    let _ = LAST.try_with(|last| *last.borrow_mut() = message);
+    // During thread exit the text has nobody left to read it; in a handler that interrupts this very function it stays as it is.
+    let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| *last = message));
 }
 
 /// The text (UTF-8) of the last failure in this thread, empty if there was none.
@@ -69,6 +71,17 @@ pub(super) fn remember(message: String) {
 /// Borrowed: valid until the next call of any function of this library in this thread.
 #[no_mangle]
 pub extern "C" fn mesos_error_message() -> MesosBytes {
-    LAST.try_with(|last| MesosBytes::borrowed(last.borrow().as_bytes()))
-        .unwrap_or_default()
+    LAST.try_with(|last| {
+        last.try_borrow()
+            .map(|last| MesosBytes::borrowed(last.as_bytes()))
+            .unwrap_or_default()
+    })
+    .unwrap_or_default()
+}
+
+/// Whether a signal's handler runs in the middle of a call of this thread: all that needs a handle but `mesos_channel_size` would be
+/// `MESOS_INSIDE`, and functions that return no code would return nothing.
+#[no_mangle]
+pub extern "C" fn mesos_is_inside() -> bool {
+    super::guard::is_inside()
 }

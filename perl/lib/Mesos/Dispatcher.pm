@@ -336,7 +336,14 @@ child is to live long, fork it before you make the first driver.
 Perl runs its usual handlers in C<%SIG> between two operations. They may call everything in this module.
 
 With C<PERL_SIGNALS=unsafe>, or with C<POSIX::sigaction> unless you set C<< $action->safe(1) >>, a handler interrupts the middle of an
-operation. Such a handler must call nothing of this module, because the interrupted operation may hold a lock, and the call would wait for it
-for ever. Let the handler set a variable that a timer of the loop checks.
+operation. If that is a call of this module, the call may hold a lock. In such a handler C<size> of a L<Mesos::Channel> works, and every
+other call dies without having done anything:
+
+    called from a signal handler that interrupted another call of this module at ...
+
+If the handler interrupts anything else, it may call everything in this module. But Perl itself may be in the middle of allocating memory, as
+with all Perl code in such handlers. An object of ours that loses its last reference in such a handler is leaked. And a handler must
+not leave an interrupted call with C<die>, because the locks stay behind. It is better to let the handler set a variable that a timer of
+the loop checks.
 
 =cut
