@@ -335,7 +335,7 @@ subtest 'run of a dispatcher' => sub {
 subtest 'the base class' => sub {
     require Mesos::Dispatcher;
     ok !eval { Mesos::Dispatcher->new; 1 };
-    like $@, qr/cannot be used itself.* at \Q${\__FILE__}\E line/;
+    like $@, qr/you cannot make a Mesos::Dispatcher.* at \Q${\__FILE__}\E line/;
 };
 
 done_testing;

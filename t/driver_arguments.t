@@ -52,7 +52,7 @@ subtest 'constructor' => sub {
         [[%good, max_unanswered_calls => 1001], qr/max_unanswered_calls: expected 1 to 1000, got 1001/],
         [[%good, max_unanswered_calls => 'many'], qr/max_unanswered_calls/, qr/"many"/],
         [[%good, max_queued_calls => -1], qr/max_queued_calls: expected 1 to \d+, got -1/],
-        [[%good, framework_id_file => '/nonexistent/x'], qr{framework_id_file: /nonexistent/x: no file can be made in its directory}],
+        [[%good, framework_id_file => '/nonexistent/x'], qr{framework_id_file: /nonexistent/x: the driver cannot make a file in its directory}],
         [[%good, framework_id_file => '/'], qr{framework_id_file: /: cannot be read}],
     ) {
         my ($args, @patterns) = @$case;

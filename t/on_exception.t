@@ -163,7 +163,7 @@ subtest 'offers' => sub {
         is $scheduler->offered, 2, 'the offer comes again';
         is scalar @warnings, 1;
         like $warnings[0], qr/\AMesos: the callback resourceOffers died: not now\.\n/;
-        like $warnings[0], $uses ? qr/Its offers were all used before\./ : qr/1 were not used: they are declined, and come again/;
+        like $warnings[0], $uses ? qr/It had used all of its offers\./ : qr/Unused offers: 1\. The driver declines them, and Mesos offers/;
         is $driver->stats->{calls}{decline} || $driver->stats->{calls}{DECLINE}, $uses ? undef : 1 or diag explain $driver->stats;
     }
 };
@@ -206,7 +206,7 @@ subtest 'executors' => sub {
         my @files;
         File::Find::find(sub { push @files, $File::Find::name if $_ eq 'stderr' }, $dir);
         my $said = join '', map { open my $in, '<', $_ or die $!; readline $in } @files;
-        like $said, qr/^Mesos: the callback launchTask died: cannot do it\nreally\.\n  TASK_FAILED is sent for the task\./m, "stderr, mode '$mode'";
+        like $said, qr/^Mesos: the callback launchTask died: cannot do it\nreally\.\n  The driver sends TASK_FAILED for the task\./m, "stderr, mode '$mode'";
     }
 };
 

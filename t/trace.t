@@ -96,7 +96,7 @@ like traced('loud'), qr/expected QUIET, ERROR, WARNING or INFO, got "loud" at -e
     local $ENV{LIBPROCESS_SSL_VERIFY_SERVER_CERT} = 0;
     my $code = 'Mesos::SchedulerDriver->new(master => "https://127.0.0.1:1", framework => {user => "", name => "traced"},
         scheduler => Mesos::Scheduler->new, driver => "native")';
-    my $warning = qr/LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: whoever answers is trusted/;
+    my $warning = qr/LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: certificates are not verified/;
     like traced(undef, $code), qr/\AMesos: $warning.*\n\z/, 'servers that are not verified: a warning by default';
     is traced('QUIET', $code), '', 'not if silence was asked for';
     like traced('WARNING', $code), qr/\AW\d{4}.*\] $warning.*\n\z/, 'in the log, once';

@@ -48,7 +48,7 @@ impl FrameworkIdFile {
         let unusable = |problem: String| wrong(format!("{}: {problem}", path.display()));
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         rustix::fs::access(folder(&path), access)
-            .map_err(|why| unusable(format!("no file can be made in its directory: {why}")))?;
+            .map_err(|why| unusable(format!("the driver cannot make a file in its directory: {why}")))?;
         if stored.is_none() && fs::symlink_metadata(&path).is_ok() {
             return Err(unusable("it is a link to a file that is not there".to_string()));
         }
@@ -256,7 +256,7 @@ mod tests {
         }
         let nowhere = scratch.0.join("missing/id");
         let error = FrameworkIdFile::open(nowhere).expect_err("refused").to_string();
-        assert!(error.contains("no file can be made in its directory"), "{error}");
+        assert!(error.contains("the driver cannot make a file in its directory"), "{error}");
         let error = FrameworkIdFile::open(scratch.0.clone()).expect_err("refused").to_string();
         assert!(error.contains("cannot be read"), "{error}");
         let mut store = FrameworkIdFile::open(scratch.0.join("id2")).expect("a store");

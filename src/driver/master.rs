@@ -31,7 +31,7 @@ pub struct Address {
     pub port: u16,
 }
 
-/// How a master is spoken to.
+/// How to speak to a master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// The string does not say: as LIBPROCESS_SSL_ENABLED says.
@@ -96,7 +96,7 @@ fn address(text: &str) -> Result<Address, &'static str> {
     }
     let rest = rest.strip_prefix("master@").unwrap_or(rest);
     if rest.contains('@') {
-        return Err("user and password belong into the driver's credential");
+        return Err("put user and password into the driver's attribute credential");
     }
     let (host, port) = host_and_port(rest, None)?;
     Ok(Address { scheme, host, port })

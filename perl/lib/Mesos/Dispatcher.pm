@@ -41,7 +41,7 @@ sub _after_fork {
 sub BUILD {
     my ($self) = @_;
     _after_fork();
-    croak 'Mesos::Dispatcher cannot be used itself: take Mesos::Dispatcher::AnyEvent or another subclass'
+    croak 'you cannot make a Mesos::Dispatcher: use Mesos::Dispatcher::AnyEvent or another subclass'
         unless $self->can('xs_init');
     $self->xs_init;
 }

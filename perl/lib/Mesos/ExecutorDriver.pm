@@ -80,7 +80,7 @@ sub sendStatusUpdate {
 sub _make_up_for {
     my ($self, $event, $error, $task) = @_;
     return '' unless $event eq 'launchTask';
-    return 'The task has had an update before: no other is sent.' if $self->{_handled}{ $task->{task_id}{value} };
+    return 'The executor had sent an update of the task, so the driver sends none.' if $self->{_handled}{ $task->{task_id}{value} };
     my $send = sub {
         my ($message) = "$error" =~ /\A\s*(.*)/;
         my $status = eval {
@@ -88,9 +88,9 @@ sub _make_up_for {
                 task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message,
             });
         };
-        $self->_tell("  TASK_FAILED could not be sent.\n") if !defined $status || $status != Mesos::Status::DRIVER_RUNNING();
+        $self->_tell("  The driver could not send TASK_FAILED.\n") if !defined $status || $status != Mesos::Status::DRIVER_RUNNING();
     };
-    return ('TASK_FAILED is sent for the task.', $send);
+    return ('The driver sends TASK_FAILED for the task.', $send);
 }
 
 # To the sandbox, where whoever looks for the reason looks first.

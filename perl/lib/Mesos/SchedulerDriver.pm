@@ -95,12 +95,12 @@ sub _make_up_for {
         my @unused = grep { !$self->{_handled}{$_} } map { $_->{id}{value} } @$first;
         # More calls than the driver takes: the offers come again when their time is over.
         my $declined = grep { my $id = $_; eval { $self->_xs_decline_offer({value => $id}, undef); 1 } } @unused;
-        return "Of its offers $declined were not used: they are declined, and come again." if @unused;
-        return 'Its offers were all used before.';
+        return "Unused offers: $declined. The driver declines them, and Mesos offers these resources again." if @unused;
+        return 'It had used all of its offers.';
     }
     return '' unless $event eq 'statusUpdate' || $event eq 'operationStatusUpdate';
-    return 'The update is not acknowledged unless the program does: Mesos sends it again.' unless $self->implicit_acknowledgements;
-    return 'The update is not acknowledged: Mesos sends it again.';
+    return 'Unless your program acknowledges the update, Mesos sends it again.' unless $self->implicit_acknowledgements;
+    return 'The driver does not acknowledge the update, so Mesos sends it again.';
 }
 
 sub requestResources {

@@ -19,7 +19,7 @@ pub struct Endpoint {
     pub authorization: Option<Secret>,
     /// A Unix domain socket to connect to instead of host and port. TLS is not for it.
     pub socket: Option<PathBuf>,
-    /// With it the API is spoken over https.
+    /// If set, the API is used over https.
     pub tls: Option<Tls>,
 }
 

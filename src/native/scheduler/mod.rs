@@ -142,7 +142,7 @@ fn authorization(credential: &[u8]) -> Result<Secret, DriverError> {
     }
     if principal.contains(':') || secret.contains(':') {
         return Err(wrong(
-            "neither principal nor secret may contain ':', masters cannot take it apart",
+            "neither principal nor secret may contain ':', because masters could not tell them apart",
         ));
     }
     Ok(Endpoint::basic(&principal, &secret))

@@ -90,7 +90,7 @@ impl Settings {
             (Some((_, name)), None) if name == "SSL_CERT_FILE" => None,
             (Some((certificate, name)), Some((key, _))) => {
                 if name == "SSL_CERT_FILE" && ca_file.is_none() && ca_dir.is_none() {
-                    let why = "SSL_CERT_FILE with SSL_KEY_FILE hides the system's roots: name it LIBPROCESS_SSL_CERT_FILE";
+                    let why = "SSL_CERT_FILE hides the system's authorities if SSL_KEY_FILE is set: use LIBPROCESS_SSL_CERT_FILE";
                     return Err(problem(why.to_string()));
                 }
                 Some((text::to_os(&certificate).into(), text::to_os(&key).into()))
@@ -122,12 +122,13 @@ impl Settings {
         }
         for name in OLD_VERSIONS {
             if flag(name)? == Some(true) {
-                let warning = format!("LIBPROCESS_SSL_{name} has no effect: only TLS 1.2 and 1.3 are spoken");
+                let warning = format!("LIBPROCESS_SSL_{name} has no effect: this module uses only TLS 1.2 and 1.3");
                 settings.warnings.push(warning);
             }
         }
         if !settings.verify {
-            let warning = "LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: whoever answers is trusted with the credentials";
+            let warning =
+                "LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: certificates are not verified, so anybody who answers gets the credentials";
             settings.warnings.push(warning.to_string());
         }
         Ok(settings)
@@ -188,7 +189,7 @@ mod tests {
             "SSL_VERIFY_IPADD ",
             "LIBPROCESS_SSL_REQUIRE_CERT ",
             "LIBPROCESS_SSL_ENABLE_SSL_V3 ",
-            "whoever answers",
+            "anybody who answers",
         ];
         assert_eq!(warnings.len(), named.len(), "{warnings:?}");
         assert!(warnings.iter().zip(named).all(|(w, name)| w.contains(name)), "{warnings:?}");
