@@ -5,7 +5,7 @@
 #   curl -d 'command=echo hello' http://127.0.0.1:3000/tasks
 #   curl http://127.0.0.1:3000/tasks
 #
-# Not for prefork or hypnotoad: the driver belongs to the process that made it.
+# Do not run it with prefork or hypnotoad: a driver works only in the process that made it.
 use strict;
 use warnings;
 use Mojolicious::Lite;

@@ -1,5 +1,6 @@
 #!/usr/bin/env perl
-# Runs one shell command as a Mesos task: states and errors go to standard error, the command's output to where it belongs.
+# Runs one shell command as a Mesos task. States and errors go to standard error. The command's own output goes to standard output and
+# standard error, as if you had run it here.
 use strict;
 use warnings;
 use AnyEvent;
@@ -9,15 +10,16 @@ use Mesos::SchedulerDriver;
 
 my $USAGE = <<'END';
 usage: run_command.pl [--master local|HOST:PORT] [options] -- 'COMMAND'
-  --cpus N  --mem MB      what the task needs (0.1 and 32)
-  --env NAME=VALUE        its environment; may be repeated
-  --timeout SECONDS       kill it after that time
-  --master-timeout S      give up when there is no master for that time (10)
-  --quiet                 do not tell of states
+  --cpus N  --mem MB      the resources of the task (default: 0.1 and 32)
+  --env NAME=VALUE        set a variable for the command; may be repeated
+  --timeout SECONDS       kill the command after this time
+  --master-timeout S      give up after this time without a master (default: 10)
+  --quiet                 do not print states
 Exit status: the command's, 128+N if signal N ended it, 124 after --timeout, 130 after Ctrl-C, 2 if it could not be run.
 
-The command's output goes to the files command.out and command.err of its sandbox, and is read from there: with --master local
-as files, else through the agent's /files/read. Where that needs a password or cannot be reached, the output stays there.
+The command writes its output to the files command.out and command.err of its sandbox. This program reads them from there: with
+--master local as files, otherwise through the agent's /files/read. If the agent asks for a password or cannot be reached, the output
+stays in the sandbox.
 END
 
 my %option = (master => 'local', cpus => 0.1, mem => 32, timeout => 0, 'master-timeout' => 10, env => {});

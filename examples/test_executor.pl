@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
-# The executor of test_framework.pl: runs nothing, but reports each task as running, echoes each message of the framework,
-# and reports the task as finished when the message for it has been echoed.
+# The executor of test_framework.pl. It runs no programs: it reports each task as running, sends each message of the framework
+# back, and then reports the message's task as finished.
 use strict;
 use warnings;
 use Mesos::ExecutorDriver;

@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # usage: test_framework.pl MASTER          ('local' or 'host:port')
-# Launches five tasks in an executor of its own, test_executor.pl, and exchanges a message with each. Exits with 0 if all
-# of that worked. The agent must have this perl and Mesos too; if Mesos is not installed there, the agent's PERL5LIB has to
-# lead to it ('local' sees to that).
+# Launches five tasks in an executor of its own, test_executor.pl, and exchanges a message with each of them. Exits with 0 if
+# everything worked. The agent needs the same perl, and Mesos. If Mesos is not installed there, set PERL5LIB for the agent's
+# executors ('local' does that for you).
 use strict;
 use warnings;
 use Cwd qw(abs_path);

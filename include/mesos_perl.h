@@ -28,7 +28,7 @@
 #define MESOS_MAX_NESTED 100
 
 /*
- An option of `mesos_decoder_options`: fields that the class does not have are `MESOS_DECODE`.
+ An option of `mesos_decoder_options`: a field that the class does not have is an error (`MESOS_DECODE`).
  */
 #define MESOS_DECODE_REJECT_UNKNOWN 1
 
@@ -88,7 +88,7 @@ typedef int32_t MesosArgKind;
 #endif // __cplusplus
 
 /*
- What a function of this ABI answers. Numbers are never used again for something else.
+ What a function of this ABI returns. A number keeps its meaning for ever.
  */
 enum MesosCode
 #ifdef __cplusplus
@@ -97,7 +97,7 @@ enum MesosCode
  {
   MESOS_OK = 0,
   /*
-   A pointer that must not be NULL was.
+   A pointer was NULL that must not be.
    */
   MESOS_NULL_POINTER = 1,
   /*
@@ -113,7 +113,7 @@ enum MesosCode
    */
   MESOS_BAD_ARGUMENT = 4,
   /*
-   The system refused something (descriptors, threads, processes, files).
+   The system refused a descriptor, a thread, a process or a file.
    */
   MESOS_SYSTEM = 5,
   /*
@@ -125,11 +125,11 @@ enum MesosCode
    */
   MESOS_ENCODE = 7,
   /*
-   As many calls wait as may: nothing was sent, and the same call may be made again later.
+   Too many calls wait. Nothing was sent, and you may make the same call again later.
    */
   MESOS_FULL = 8,
   /*
-   A signal's handler called this in the middle of another call of the same thread: nothing was done.
+   A signal handler called this function in the middle of another call of the same thread. Nothing was done.
    */
   MESOS_INSIDE = 9,
 };
@@ -340,7 +340,7 @@ typedef struct MesosBytes {
 } MesosBytes;
 
 /*
- A backend of the drivers. Strings are lent for ever.
+ A backend of the drivers. Its strings stay valid for ever.
  */
 typedef struct MesosBackend {
   /*
@@ -357,7 +357,7 @@ typedef struct MesosBackend {
   bool scheduler;
   bool executor;
   /*
-   Used where nothing else is asked for.
+   Used if nothing else is asked for.
    */
   bool is_default;
 } MesosBackend;
@@ -459,7 +459,7 @@ typedef struct MesosSchemaEnum {
 } MesosSchemaEnum;
 
 /*
- All that is known of messages. Everything in it lives as long as the library is loaded.
+ The schema of all messages. Everything in it lives as long as the library is loaded.
  */
 typedef struct MesosSchema {
   /*
@@ -524,7 +524,7 @@ typedef struct MesosSchedulerOptions {
    */
   struct MesosBytes driver;
   /*
-   `host:port`, `http://host:port`, `local`.
+   A master string, such as `local`, `host:port` or `zk://host:port/path`.
    */
   struct MesosBytes master;
   /*
@@ -536,11 +536,11 @@ typedef struct MesosSchedulerOptions {
    */
   struct MesosBytes credential;
   /*
-   Acknowledge a status update when its receipt says so; else only by `mesos_scheduler_driver_acknowledge`.
+   Acknowledge a status update on `mesos_event_acknowledge`; else only on `mesos_scheduler_driver_acknowledge`.
    */
   bool implicit_acknowledgements;
   /*
-   Seconds without a master after which the driver fails; 0: never. Less is an error.
+   The driver fails after this many seconds without a master; 0: never. A negative number is an error.
    */
   double master_timeout;
   /*
@@ -556,7 +556,7 @@ typedef struct MesosSchedulerOptions {
    */
   int64_t max_unanswered_calls;
   /*
-   How many calls may wait behind those; one more is MESOS_FULL.
+   How many more calls may wait; the next one fails with MESOS_FULL.
    */
   int64_t max_queued_calls;
   /*
@@ -593,27 +593,27 @@ extern "C" {
 #endif // __cplusplus
 
 /*
- Describes backend `index` (from 0). MESOS_BAD_ARGUMENT where there are not as many.
+ Describes backend `index` (from 0). MESOS_BAD_ARGUMENT if there is no such backend.
  */
 MesosCode mesos_backend(size_t index, struct MesosBackend *result);
 
 /*
- An empty channel. Owned by the caller: `mesos_channel_free`.
+ Makes an empty channel. The caller owns it and frees it with `mesos_channel_free`.
  */
 MesosCode mesos_channel_new(struct MesosChannel **result);
 
 /*
- Gives the handle back.
+ Frees the handle.
  */
 void mesos_channel_free(struct MesosChannel *channel);
 
 /*
- Queues an event and wakes the dispatchers of this channel. Consumes the event, also if it fails.
+ Queues an event and wakes the dispatchers of this channel. It consumes the event, even if it fails.
  */
 MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEvent *event);
 
 /*
- Takes the oldest event, or NULL if there is none. Owned by the caller: `mesos_event_free`.
+ Takes the oldest event; NULL if there is none. The caller owns it and frees it with `mesos_event_free`.
 
  If it is the event with which its driver ends, the driver's status is DRIVER_ABORTED from here on.
  */
@@ -625,7 +625,7 @@ MesosCode mesos_channel_take(const struct MesosChannel *channel, struct MesosEve
 size_t mesos_channel_size(const struct MesosChannel *channel);
 
 /*
- Whether events are queued; if so, `taken` is how many were ever taken.
+ Whether events are queued. If so, `taken` gets the number of events that were ever taken.
  */
 bool mesos_channel_waiting(const struct MesosChannel *channel, uint64_t *taken);
 
@@ -657,7 +657,7 @@ void mesos_dispatcher_free(struct MesosDispatcher *dispatcher);
 int mesos_dispatcher_fd(const struct MesosDispatcher *dispatcher);
 
 /*
- Wakes Perl again if the channel holds events; does nothing otherwise.
+ Wakes Perl again if the channel holds events. Otherwise it does nothing.
  */
 MesosCode mesos_dispatcher_notify(const struct MesosDispatcher *dispatcher);
 
@@ -675,7 +675,7 @@ struct MesosBytes mesos_error_message(void);
 bool mesos_is_inside(void);
 
 /*
- An event called `name`, without arguments. Owned by the caller.
+ Makes an event called `name`, without arguments. The caller owns it.
  */
 MesosCode mesos_event_new(struct MesosBytes name, struct MesosEvent **result);
 
@@ -688,7 +688,7 @@ MesosCode mesos_event_push(struct MesosEvent *event,
                            struct MesosBytes data);
 
 /*
- Appends an item to the list that was pushed last.
+ Appends an item to the last list that was pushed.
  */
 MesosCode mesos_event_push_item(struct MesosEvent *event, struct MesosBytes data);
 
@@ -703,7 +703,7 @@ void mesos_event_free(struct MesosEvent *event);
 struct MesosBytes mesos_event_name(const struct MesosEvent *event);
 
 /*
- The driver that queued the event, 0 for an event that the program sent itself.
+ The id of the driver that queued the event; 0 for an event that the program sent itself.
  */
 uint64_t mesos_event_driver(const struct MesosEvent *event);
 
@@ -743,7 +743,7 @@ MesosCode mesos_executor_driver_new(const struct MesosChannel *channel,
                                     struct MesosExecutorDriver **result);
 
 /*
- What the driver runs on, `native` or `libmesos`. Lent for ever.
+ What the driver runs on, `native` or `libmesos`. The bytes stay valid for ever.
  */
 struct MesosBytes mesos_executor_driver_backend(const struct MesosExecutorDriver *driver);
 
@@ -763,18 +763,18 @@ uint64_t mesos_executor_driver_id(const struct MesosExecutorDriver *driver);
 MesosCode mesos_executor_driver_status(const struct MesosExecutorDriver *driver, int *status);
 
 /*
- Connects to the agent that the environment names. A missing variable is MESOS_BAD_ARGUMENT and named.
+ Connects to the agent that the environment names. If a variable is missing, MESOS_BAD_ARGUMENT names it.
  */
 MesosCode mesos_executor_driver_start(const struct MesosExecutorDriver *driver,
                                       int *status);
 
 /*
- Ends the driver after what is queued was sent. The agent notices when the process ends.
+ Ends the driver after it has sent what is queued. The agent notices only the end of the process.
  */
 MesosCode mesos_executor_driver_stop(const struct MesosExecutorDriver *driver, int *status);
 
 /*
- Makes no callback any more.
+ Ends the driver's callbacks.
  */
 MesosCode mesos_executor_driver_abort(const struct MesosExecutorDriver *driver, int *status);
 
@@ -793,7 +793,7 @@ MesosCode mesos_executor_driver_send_framework_message(const struct MesosExecuto
                                                        int *status);
 
 /*
- What the driver has counted; the caller frees it.
+ What the driver has counted. The caller frees it with `mesos_stats_free`.
  */
 MesosCode mesos_executor_driver_stats(const struct MesosExecutorDriver *driver,
                                       struct MesosStats **result);
@@ -823,7 +823,7 @@ MesosCode mesos_class_by_perl_name(struct MesosBytes name, uint32_t *out_class);
 struct MesosDecoder *mesos_decoder_new(void);
 
 /*
- Ends a decoder and its tape. NULL is nothing to do.
+ Frees a decoder and its tape. Does nothing for NULL.
 
  # Safety
  `decoder` is NULL or came from `mesos_decoder_new`, and is not used after this.
@@ -831,7 +831,7 @@ struct MesosDecoder *mesos_decoder_new(void);
 void mesos_decoder_free(struct MesosDecoder *decoder);
 
 /*
- What decodings do from now on: a sum of the options; 0, as at first, is none.
+ Sets the options of all later decodings: a sum of `MESOS_DECODE_*`. A new decoder has none (0).
 
  # Safety
  `decoder` came from `mesos_decoder_new`.
@@ -888,7 +888,7 @@ MesosCode mesos_scheduler_driver_new(const struct MesosChannel *channel,
                                      struct MesosSchedulerDriver **result);
 
 /*
- What the driver runs on, `native` or `libmesos`. Lent for ever.
+ What the driver runs on, `native` or `libmesos`. The bytes stay valid for ever.
  */
 struct MesosBytes mesos_scheduler_driver_backend(const struct MesosSchedulerDriver *driver);
 
@@ -921,7 +921,7 @@ MesosCode mesos_scheduler_driver_stop(const struct MesosSchedulerDriver *driver,
                                       int *status);
 
 /*
- Makes no callback any more and takes no offers; the framework and its tasks stay.
+ Ends the driver's callbacks and takes no more offers. The framework and its tasks stay.
  */
 MesosCode mesos_scheduler_driver_abort(const struct MesosSchedulerDriver *driver, int *status);
 
@@ -959,7 +959,7 @@ MesosCode mesos_scheduler_driver_decline_offer(const struct MesosSchedulerDriver
                                                int *status);
 
 /*
- Takes filters and suppression back, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
+ Removes filters and ends suppression, for these roles or, with `all`, for all roles. Without both it does nothing.
  */
 MesosCode mesos_scheduler_driver_revive_offers(const struct MesosSchedulerDriver *driver,
                                                struct MesosBytesList roles,
@@ -967,7 +967,7 @@ MesosCode mesos_scheduler_driver_revive_offers(const struct MesosSchedulerDriver
                                                int *status);
 
 /*
- Asks for no more offers until revived, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
+ Asks for no more offers until they are revived, for these roles or, with `all`, for all roles. Without both it does nothing.
  */
 MesosCode mesos_scheduler_driver_suppress_offers(const struct MesosSchedulerDriver *driver,
                                                  struct MesosBytesList roles,
@@ -975,7 +975,7 @@ MesosCode mesos_scheduler_driver_suppress_offers(const struct MesosSchedulerDriv
                                                  int *status);
 
 /*
- `framework`: encoded mesos.FrameworkInfo with the framework's id. With `keep_suppressed` the roles that are suppressed stay so.
+ `framework`: encoded mesos.FrameworkInfo with the framework's id. With `keep_suppressed`, suppressed roles stay suppressed.
  */
 MesosCode mesos_scheduler_driver_update_framework(const struct MesosSchedulerDriver *driver,
                                                   struct MesosBytes framework,
@@ -1000,7 +1000,7 @@ MesosCode mesos_scheduler_driver_decline_inverse_offers(const struct MesosSchedu
                                                         int *status);
 
 /*
- `update`: the encoded mesos.OperationStatus that is acknowledged explicitly.
+ Acknowledges an update explicitly. `update`: encoded mesos.OperationStatus.
  */
 MesosCode mesos_scheduler_driver_acknowledge_operation(const struct MesosSchedulerDriver *driver,
                                                        struct MesosBytes update,
@@ -1022,7 +1022,7 @@ MesosCode mesos_scheduler_driver_shutdown_executor(const struct MesosSchedulerDr
                                                    int *status);
 
 /*
- What the driver has counted; the caller frees it.
+ What the driver has counted. The caller frees it with `mesos_stats_free`.
  */
 MesosCode mesos_scheduler_driver_stats(const struct MesosSchedulerDriver *driver,
                                        struct MesosStats **result);
@@ -1035,7 +1035,7 @@ MesosCode mesos_scheduler_driver_kill_task(const struct MesosSchedulerDriver *dr
                                            int *status);
 
 /*
- `update`: the encoded mesos.TaskStatus that is acknowledged explicitly.
+ Acknowledges an update explicitly. `update`: encoded mesos.TaskStatus.
  */
 MesosCode mesos_scheduler_driver_acknowledge(const struct MesosSchedulerDriver *driver,
                                              struct MesosBytes update,
@@ -1068,7 +1068,7 @@ size_t mesos_stats_count(const struct MesosStats *stats);
 MesosCode mesos_stats_get(const struct MesosStats *stats, size_t index, struct MesosStat *result);
 
 /*
- Ends the list.
+ Frees the numbers.
  */
 void mesos_stats_free(struct MesosStats *stats);
 

@@ -6,7 +6,7 @@ use super::guard::guard;
 use super::handle;
 use crate::backends::choice::built_in;
 
-/// A backend of the drivers. Strings are lent for ever.
+/// A backend of the drivers. Its strings stay valid for ever.
 #[repr(C)]
 pub struct MesosBackend {
     /// `native` or `libmesos`: what a driver's option `driver` takes.
@@ -16,11 +16,11 @@ pub struct MesosBackend {
     /// Whether it has a scheduler driver, and an executor driver.
     pub scheduler: bool,
     pub executor: bool,
-    /// Used where nothing else is asked for.
+    /// Used if nothing else is asked for.
     pub is_default: bool,
 }
 
-/// Describes backend `index` (from 0). MESOS_BAD_ARGUMENT where there are not as many.
+/// Describes backend `index` (from 0). MESOS_BAD_ARGUMENT if there is no such backend.
 #[no_mangle]
 pub extern "C" fn mesos_backend(index: usize, result: *mut MesosBackend) -> MesosCode {
     guard(|| {

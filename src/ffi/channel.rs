@@ -22,7 +22,7 @@ impl Handle for MesosChannel {
     }
 }
 
-/// An empty channel. Owned by the caller: `mesos_channel_free`.
+/// Makes an empty channel. The caller owns it and frees it with `mesos_channel_free`.
 #[no_mangle]
 pub extern "C" fn mesos_channel_new(result: *mut *mut MesosChannel) -> MesosCode {
     guard(|| {
@@ -36,7 +36,7 @@ pub extern "C" fn mesos_channel_new(result: *mut *mut MesosChannel) -> MesosCode
     })
 }
 
-/// Gives the handle back.
+/// Frees the handle.
 #[no_mangle]
 pub extern "C" fn mesos_channel_free(channel: *mut MesosChannel) {
     guard(|| {
@@ -46,7 +46,7 @@ pub extern "C" fn mesos_channel_free(channel: *mut MesosChannel) {
     });
 }
 
-/// Queues an event and wakes the dispatchers of this channel. Consumes the event, also if it fails.
+/// Queues an event and wakes the dispatchers of this channel. It consumes the event, even if it fails.
 #[no_mangle]
 pub extern "C" fn mesos_channel_send(channel: *const MesosChannel, event: *mut MesosEvent) -> MesosCode {
     guard(|| {
@@ -63,7 +63,7 @@ pub extern "C" fn mesos_channel_send(channel: *const MesosChannel, event: *mut M
     })
 }
 
-/// Takes the oldest event, or NULL if there is none. Owned by the caller: `mesos_event_free`.
+/// Takes the oldest event; NULL if there is none. The caller owns it and frees it with `mesos_event_free`.
 ///
 /// If it is the event with which its driver ends, the driver's status is DRIVER_ABORTED from here on.
 #[no_mangle]
@@ -103,7 +103,7 @@ pub extern "C" fn mesos_channel_size(channel: *const MesosChannel) -> usize {
     size
 }
 
-/// Whether events are queued; if so, `taken` is how many were ever taken.
+/// Whether events are queued. If so, `taken` gets the number of events that were ever taken.
 #[no_mangle]
 pub extern "C" fn mesos_channel_waiting(channel: *const MesosChannel, taken: *mut u64) -> bool {
     guard_value(false, || {

@@ -116,7 +116,7 @@ pub extern "C" fn mesos_dispatcher_fd(dispatcher: *const MesosDispatcher) -> c_i
     })
 }
 
-/// Wakes Perl again if the channel holds events; does nothing otherwise.
+/// Wakes Perl again if the channel holds events. Otherwise it does nothing.
 #[no_mangle]
 pub extern "C" fn mesos_dispatcher_notify(dispatcher: *const MesosDispatcher) -> MesosCode {
     guard(|| {

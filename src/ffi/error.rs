@@ -4,12 +4,12 @@ use super::bytes::MesosBytes;
 use crate::driver::DriverError;
 use std::cell::RefCell;
 
-/// What a function of this ABI answers. Numbers are never used again for something else.
+/// What a function of this ABI returns. A number keeps its meaning for ever.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MesosCode {
     MesosOk = 0,
-    /// A pointer that must not be NULL was.
+    /// A pointer was NULL that must not be.
     MesosNullPointer = 1,
     /// A bug in this library: a panic was caught.
     MesosPanic = 2,
@@ -17,15 +17,15 @@ pub enum MesosCode {
     MesosForked = 3,
     /// An argument is wrong; the text names it.
     MesosBadArgument = 4,
-    /// The system refused something (descriptors, threads, processes, files).
+    /// The system refused a descriptor, a thread, a process or a file.
     MesosSystem = 5,
     /// Bytes are not a valid message of the class.
     MesosDecode = 6,
     /// A Perl value cannot be encoded as a message of the class.
     MesosEncode = 7,
-    /// As many calls wait as may: nothing was sent, and the same call may be made again later.
+    /// Too many calls wait. Nothing was sent, and you may make the same call again later.
     MesosFull = 8,
-    /// A signal's handler called this in the middle of another call of the same thread: nothing was done.
+    /// A signal handler called this function in the middle of another call of the same thread. Nothing was done.
     MesosInside = 9,
 }
 

@@ -63,7 +63,7 @@ fn arg(event: &MesosEvent, index: usize) -> Result<&Arg, FfiError> {
         .ok_or_else(|| FfiError::new(MesosCode::MesosBadArgument, format!("argument {index} of {}", args.len())))
 }
 
-/// An event called `name`, without arguments. Owned by the caller.
+/// Makes an event called `name`, without arguments. The caller owns it.
 #[no_mangle]
 pub extern "C" fn mesos_event_new(name: MesosBytes, result: *mut *mut MesosEvent) -> MesosCode {
     guard(|| {
@@ -91,7 +91,7 @@ pub extern "C" fn mesos_event_push(event: *mut MesosEvent, type_name: MesosBytes
     })
 }
 
-/// Appends an item to the list that was pushed last.
+/// Appends an item to the last list that was pushed.
 #[no_mangle]
 pub extern "C" fn mesos_event_push_item(event: *mut MesosEvent, data: MesosBytes) -> MesosCode {
     guard(|| {
@@ -124,7 +124,7 @@ pub extern "C" fn mesos_event_name(event: *const MesosEvent) -> MesosBytes {
     })
 }
 
-/// The driver that queued the event, 0 for an event that the program sent itself.
+/// The id of the driver that queued the event; 0 for an event that the program sent itself.
 #[no_mangle]
 pub extern "C" fn mesos_event_driver(event: *const MesosEvent) -> u64 {
     guard_value(0, || {

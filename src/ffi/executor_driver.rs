@@ -66,7 +66,7 @@ pub extern "C" fn mesos_executor_driver_new(
     })
 }
 
-/// What the driver runs on, `native` or `libmesos`. Lent for ever.
+/// What the driver runs on, `native` or `libmesos`. The bytes stay valid for ever.
 #[no_mangle]
 pub extern "C" fn mesos_executor_driver_backend(driver: *const MesosExecutorDriver) -> MesosBytes {
     guard_value(MesosBytes::default(), || {
@@ -101,19 +101,19 @@ pub extern "C" fn mesos_executor_driver_status(driver: *const MesosExecutorDrive
     act(driver, status, |d| Ok(d.status()))
 }
 
-/// Connects to the agent that the environment names. A missing variable is MESOS_BAD_ARGUMENT and named.
+/// Connects to the agent that the environment names. If a variable is missing, MESOS_BAD_ARGUMENT names it.
 #[no_mangle]
 pub extern "C" fn mesos_executor_driver_start(driver: *const MesosExecutorDriver, status: *mut c_int) -> MesosCode {
     act(driver, status, |d| d.start())
 }
 
-/// Ends the driver after what is queued was sent. The agent notices when the process ends.
+/// Ends the driver after it has sent what is queued. The agent notices only the end of the process.
 #[no_mangle]
 pub extern "C" fn mesos_executor_driver_stop(driver: *const MesosExecutorDriver, status: *mut c_int) -> MesosCode {
     act(driver, status, |d| Ok(d.stop()))
 }
 
-/// Makes no callback any more.
+/// Ends the driver's callbacks.
 #[no_mangle]
 pub extern "C" fn mesos_executor_driver_abort(driver: *const MesosExecutorDriver, status: *mut c_int) -> MesosCode {
     act(driver, status, |d| Ok(d.abort()))
@@ -147,7 +147,7 @@ pub extern "C" fn mesos_executor_driver_send_framework_message(
     })
 }
 
-/// What the driver has counted; the caller frees it.
+/// What the driver has counted. The caller frees it with `mesos_stats_free`.
 #[no_mangle]
 pub extern "C" fn mesos_executor_driver_stats(driver: *const MesosExecutorDriver, result: *mut *mut MesosStats) -> MesosCode {
     guard(|| {

@@ -86,7 +86,7 @@ pub struct MesosSchemaEnum {
     pub value_count: usize,
 }
 
-/// All that is known of messages. Everything in it lives as long as the library is loaded.
+/// The schema of all messages. Everything in it lives as long as the library is loaded.
 #[repr(C)]
 pub struct MesosSchema {
     /// Names of fields; the one at 0 is empty and no field's.
@@ -224,7 +224,7 @@ pub extern "C" fn mesos_decoder_new() -> *mut MesosDecoder {
     guard_value(std::ptr::null_mut(), || Ok(give(MesosDecoder(Decoder::default()))))
 }
 
-/// Ends a decoder and its tape. NULL is nothing to do.
+/// Frees a decoder and its tape. Does nothing for NULL.
 ///
 /// # Safety
 /// `decoder` is NULL or came from `mesos_decoder_new`, and is not used after this.
@@ -239,7 +239,7 @@ pub unsafe extern "C" fn mesos_decoder_free(decoder: *mut MesosDecoder) {
     });
 }
 
-/// An option of `mesos_decoder_options`: fields that the class does not have are `MESOS_DECODE`.
+/// An option of `mesos_decoder_options`: a field that the class does not have is an error (`MESOS_DECODE`).
 pub const MESOS_DECODE_REJECT_UNKNOWN: u32 = 1;
 
 /// An option of `mesos_decoder_options`: values of enums are `MesosTokenEnum`.
@@ -248,7 +248,7 @@ pub const MESOS_DECODE_ENUM_NAMES: u32 = 2;
 /// An option of `mesos_decoder_options`: map fields are `MesosTokenMap`.
 pub const MESOS_DECODE_MAPS: u32 = 8;
 
-/// What decodings do from now on: a sum of the options; 0, as at first, is none.
+/// Sets the options of all later decodings: a sum of `MESOS_DECODE_*`. A new decoder has none (0).
 ///
 /// # Safety
 /// `decoder` came from `mesos_decoder_new`.

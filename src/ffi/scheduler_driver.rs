@@ -39,15 +39,15 @@ impl Drop for MesosSchedulerDriver {
 pub struct MesosSchedulerOptions {
     /// `native`, `libmesos`, or empty for the default.
     pub driver: MesosBytes,
-    /// `host:port`, `http://host:port`, `local`.
+    /// A master string, such as `local`, `host:port` or `zk://host:port/path`.
     pub master: MesosBytes,
     /// Encoded mesos.FrameworkInfo.
     pub framework: MesosBytes,
     /// Encoded mesos.Credential; empty for none.
     pub credential: MesosBytes,
-    /// Acknowledge a status update when its receipt says so; else only by `mesos_scheduler_driver_acknowledge`.
+    /// Acknowledge a status update on `mesos_event_acknowledge`; else only on `mesos_scheduler_driver_acknowledge`.
     pub implicit_acknowledgements: bool,
-    /// Seconds without a master after which the driver fails; 0: never. Less is an error.
+    /// The driver fails after this many seconds without a master; 0: never. A negative number is an error.
     pub master_timeout: f64,
     /// Path of the file that keeps the framework's id between runs; empty for none.
     pub framework_id_file: MesosBytes,
@@ -55,7 +55,7 @@ pub struct MesosSchedulerOptions {
     pub reconcile_on_registration: bool,
     /// How many calls may be unanswered: 1 to 1000.
     pub max_unanswered_calls: i64,
-    /// How many calls may wait behind those; one more is MESOS_FULL.
+    /// How many more calls may wait; the next one fails with MESOS_FULL.
     pub max_queued_calls: i64,
     /// For `local`: path of the helper executable.
     pub helper: MesosBytes,
@@ -118,7 +118,7 @@ pub extern "C" fn mesos_scheduler_driver_new(
     })
 }
 
-/// What the driver runs on, `native` or `libmesos`. Lent for ever.
+/// What the driver runs on, `native` or `libmesos`. The bytes stay valid for ever.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_backend(driver: *const MesosSchedulerDriver) -> MesosBytes {
     guard_value(MesosBytes::default(), || {
@@ -170,7 +170,7 @@ pub extern "C" fn mesos_scheduler_driver_stop(
     act(driver, status, |d| Ok(d.stop(failover)))
 }
 
-/// Makes no callback any more and takes no offers; the framework and its tasks stay.
+/// Ends the driver's callbacks and takes no more offers. The framework and its tasks stay.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_abort(driver: *const MesosSchedulerDriver, status: *mut c_int) -> MesosCode {
     act(driver, status, |d| Ok(d.abort()))
@@ -257,7 +257,7 @@ pub extern "C" fn mesos_scheduler_driver_decline_offer(
     })
 }
 
-/// Takes filters and suppression back, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
+/// Removes filters and ends suppression, for these roles or, with `all`, for all roles. Without both it does nothing.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_revive_offers(
     driver: *const MesosSchedulerDriver,
@@ -271,7 +271,7 @@ pub extern "C" fn mesos_scheduler_driver_revive_offers(
     })
 }
 
-/// Asks for no more offers until revived, for these roles or, with `all`, for all of them. No roles and not `all`: nothing.
+/// Asks for no more offers until they are revived, for these roles or, with `all`, for all roles. Without both it does nothing.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_suppress_offers(
     driver: *const MesosSchedulerDriver,
@@ -285,7 +285,7 @@ pub extern "C" fn mesos_scheduler_driver_suppress_offers(
     })
 }
 
-/// `framework`: encoded mesos.FrameworkInfo with the framework's id. With `keep_suppressed` the roles that are suppressed stay so.
+/// `framework`: encoded mesos.FrameworkInfo with the framework's id. With `keep_suppressed`, suppressed roles stay suppressed.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_update_framework(
     driver: *const MesosSchedulerDriver,
@@ -337,7 +337,7 @@ pub extern "C" fn mesos_scheduler_driver_decline_inverse_offers(
     })
 }
 
-/// `update`: the encoded mesos.OperationStatus that is acknowledged explicitly.
+/// Acknowledges an update explicitly. `update`: encoded mesos.OperationStatus.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_acknowledge_operation(
     driver: *const MesosSchedulerDriver,
@@ -380,7 +380,7 @@ pub extern "C" fn mesos_scheduler_driver_shutdown_executor(
     })
 }
 
-/// What the driver has counted; the caller frees it.
+/// What the driver has counted. The caller frees it with `mesos_stats_free`.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_stats(driver: *const MesosSchedulerDriver, result: *mut *mut MesosStats) -> MesosCode {
     guard(|| {
@@ -404,7 +404,7 @@ pub extern "C" fn mesos_scheduler_driver_kill_task(
     })
 }
 
-/// `update`: the encoded mesos.TaskStatus that is acknowledged explicitly.
+/// Acknowledges an update explicitly. `update`: encoded mesos.TaskStatus.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_acknowledge(
     driver: *const MesosSchedulerDriver,

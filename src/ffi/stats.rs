@@ -69,7 +69,7 @@ pub extern "C" fn mesos_stats_get(stats: *const MesosStats, index: usize, result
     })
 }
 
-/// Ends the list.
+/// Frees the numbers.
 #[no_mangle]
 pub extern "C" fn mesos_stats_free(stats: *mut MesosStats) {
     guard(|| {
