@@ -103,7 +103,8 @@ Mesos::Dispatcher::POE - brings events through POE
 
 Extends L<Mesos::Dispatcher::Pipe>. Needs L<POE>.
 
-The dispatcher has a session of its own, which lives as long as the dispatcher. Until then, C<< POE::Kernel->run >> does not return.
+The dispatcher has a session of its own, which lives as long as the dispatcher. So C<< POE::Kernel->run >> does not return while there is a
+dispatcher.
 
 An exception in a callback does not end this session. C<wait> and C<run>, and so C<run> and C<run_once> of a driver, throw the exception
 again. If your program runs POE's kernel itself, the exception becomes a warning.
