@@ -66,4 +66,28 @@ for my $document ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', sort glob 'docs
 }
 cmp_ok $blocks, '>', 2, 'found blocks';
 
+my $readme = slurp('README.md');
+like $readme, qr/\(\Q$_\E\)/, "README.md links to $_" for sort glob 'docs/*.md';
+# Links between documents, and to headings in them.
+for my $document ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', sort glob 'docs/*.md') {
+    my ($folder) = $document =~ m{\A(.*/)?};
+    $folder = '' unless defined $folder;
+    for my $link (slurp($document) =~ /\]\((?!https?:)([^)\s]+)\)/g) {
+        my ($path, $heading) = split /#/, $link, 2;
+        my $file = length $path ? "$folder$path" : $document;
+        ok -e $file, "$document: $link is there" or next;
+        next unless defined $heading;
+        my %headings = map { (anchor($_) => 1) } slurp($file) =~ /^#+ (.*)$/mg;
+        ok $headings{$heading}, "$document: $link is a heading";
+    }
+}
+
+# As GitHub and others make it of a heading.
+sub anchor {
+    my ($anchor) = lc $_[0];
+    $anchor =~ s/[^\w -]//g;
+    $anchor =~ tr/ /-/;
+    return $anchor;
+}
+
 done_testing;

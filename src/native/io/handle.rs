@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 /// Shared by a driver and its thread. `C` are the machine's commands.
 pub struct Handle<C> {
     pub gate: Gate,
-    /// There before the thread: what a stop during the start says lies here for it.
+    /// Made before the thread. If `stop` is called during `start`, its command waits here for the thread.
     commands: Mutex<Option<Sender<C>>>,
     receiver: Mutex<Option<Receiver<C>>>,
     thread: Mutex<Option<JoinHandle<()>>>,

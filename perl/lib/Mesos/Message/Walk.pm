@@ -64,12 +64,12 @@ JSON) count its values, and die if there are more than C<encode> accepts. Each w
 
     count($path, $more);
 
-Counts values, before they are looked at. Dies if these are too many, with the path at the beginning of the text.
+Counts values before the walk looks at them. If they are too many, it dies; the error begins with the path.
 
 =head2 keys_of
 
     my @keys = keys_of($hash, $path);
 
-The keys of a hash, in any order. Dies if a tied one has too many.
+Returns the keys of a hash, in any order. Dies if a tied hash has too many.
 
 =cut
