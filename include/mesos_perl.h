@@ -617,7 +617,8 @@ MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEve
 
  If it is the event with which its driver ends, the driver's status is DRIVER_ABORTED from here on.
  */
-MesosCode mesos_channel_take(const struct MesosChannel *channel, struct MesosEvent **result);
+MesosCode mesos_channel_take(const struct MesosChannel *channel,
+                             struct MesosEvent **result);
 
 /*
  How many events are queued. Takes no lock, and works wherever it is called.
