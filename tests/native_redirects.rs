@@ -201,16 +201,20 @@ fn redirects_that_come_when_their_connection_is_given_up() {
             framework.driver.call(kill(&format!("{round}-{task}"))).expect("kill");
         }
         agents.update(round * 100 + 50..round * 100 + 100);
-        framework.until("the watchdog", |f| f.connection.len() as u64 == 2 * round * 2 + 2);
+        let connections = framework.connection.len();
+        framework.until("the watchdog", |f| f.connection.len() > connections);
         framework.until("redirects", |_| a.redirected() > before + 20);
+        let registrations = framework.registrations();
         proxy.freeze(Way::ToDriver, false);
-        framework.until("the other one", |f| f.registrations() as u64 == 2 * round + 2);
-        // Back to the first one, for the next round or the end.
+        framework.until("the other one", |f| f.registrations() > registrations);
+        // Back to the first one, for the next round or the end. It sends again what was not acknowledged, but only once: callbacks must
+        // not die any more. Which master an update comes from first is a matter of time.
+        framework.dies = 0;
+        let registrations = framework.registrations();
         a.follow(None);
         b.follow(address(&a));
-        framework.until("the first one", |f| f.registrations() as u64 == 2 * round + 3);
+        framework.until("the first one", |f| f.registrations() > registrations);
         b.follow(None);
-        framework.dies = 0;
     }
     framework.until("every update once", |f| f.delivered.len() == 200);
     a.follow(None);
