@@ -93,6 +93,17 @@ impl<S: AsRawFd> Private<S> {
             stream,
         }
     }
+
+    /// Another form of the same descriptor.
+    pub fn try_map<T>(self, change: impl FnOnce(S) -> io::Result<T>) -> io::Result<Private<T>> {
+        let Private { _mark, stream } = self;
+        let stream = change(stream)?;
+        Ok(Private { _mark, stream })
+    }
+
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Private<S> {

@@ -172,4 +172,41 @@ subtest 'a child does not keep its parent alive for a master' => sub {
     kill KILL => grep {$_} $child, $pid;
 };
 
+subtest 'a socket that is still connecting is closed in a child' => sub {
+    plan skip_all => 'needs /proc' if !-e '/proc/net/tcp';
+    require IO::Select;
+    require IO::Socket::INET;
+    # Nobody accepts. When there is no more room, the next connection stays on its way.
+    my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die $!;
+    my ($port, @full) = $listener->sockport;
+    while (@full < 64) {
+        my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Blocking => 0) or die $@;
+        last if !IO::Select->new($socket)->can_write(0.3);
+        push @full, $socket;
+    }
+    # Inodes of sockets that have sent SYN to that port.
+    my $connecting = sub {
+        open my $in, '<', '/proc/net/tcp' or die $!;
+        return map { (split ' ')[9] } grep { (split ' ')[2] eq sprintf '0100007F:%04X', $port and (split ' ')[3] eq '02' } readline $in;
+    };
+    my $own = sub {
+        my ($inode) = @_;
+        return scalar grep { (readlink || '') eq "socket:[$inode]" } glob '/proc/self/fd/*';
+    };
+    my $driver = Test::Mesos::driver_for("127.0.0.1:$port", Test::Framework->new, driver => 'native');
+    $driver->start;
+    my ($inode, $end) = (undef, time + 60);
+    until (defined $inode || time > $end) {
+        ($inode) = grep { $own->($_) } $connecting->();
+        select undef, undef, undef, 0.01;
+    }
+    ok defined $inode, 'the driver connects' or return;
+    my $pid = fork // die $!;
+    POSIX::_exit($own->($inode)) if !$pid;
+    waitpid $pid, 0;
+    is $?, 0, 'the child does not have its socket';
+    ok $own->($inode), 'the parent has';
+    $driver->stop;
+};
+
 done_testing;

@@ -126,7 +126,7 @@ async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
     let _mark = Mark::new(&listener);
     loop {
         let connection = match listener.accept().await {
-            Ok((connection, _)) => connection,
+            Ok((connection, _)) => Private::new(connection),
             Err(e) => {
                 // Out of descriptors, say: others may give some back.
                 log::warn!("cannot accept a connection: {e}");
@@ -136,14 +136,14 @@ async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
         };
         guests.room().await;
         // Events are small, and wait for nobody.
-        let _ = connection.set_nodelay(true);
+        let _ = connection.get_ref().set_nodelay(true);
         let core = core.clone();
         let (guest, sent_away) = guests.arrive();
         tokio::task::spawn_local(async move {
             let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
             let served = hyper::server::conn::http1::Builder::new()
                 .max_buf_size(MAX_BUFFER)
-                .serve_connection(TokioIo::new(Private::new(connection)), service);
+                .serve_connection(TokioIo::new(connection), service);
             tokio::select! {
                 served = served => {
                     if let Err(e) = served {

@@ -48,7 +48,7 @@ async fn connect(endpoint: Endpoint, dialer: Dialer, begin: Begin) -> io::Result
     if let Some(path) = &endpoint.socket {
         return Ok(Box::new(Private::new(connect_unix(path).await?)));
     }
-    let stream = Private::new(dialer.connect(&endpoint.host, endpoint.port, begin).await?);
+    let stream = dialer.connect(&endpoint.host, endpoint.port, begin).await?;
     match &endpoint.tls {
         Some(tls) => tls.connect(&endpoint.host, stream).await,
         None => Ok(Box::new(stream)),

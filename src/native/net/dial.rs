@@ -4,7 +4,10 @@
 //! short while after the one before it, or as soon as that one has failed (RFC 8305). What answers the connection may still be of no
 //! use, so the next attempt begins with another address.
 
+use crate::fork::Private;
+use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
+use rustix::net::{connect, socket_with, AddressFamily, SocketFlags, SocketType};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -44,14 +47,14 @@ type Name = (String, u16);
 
 impl Dialer {
     /// Dropping the future gives up; a thread may still resolve the name then, and ends by itself.
-    pub async fn connect(&self, host: &str, port: u16, begin: Begin) -> io::Result<TcpStream> {
+    pub async fn connect(&self, host: &str, port: u16, begin: Begin) -> io::Result<Private<TcpStream>> {
         let addresses = resolve(host, port).await?;
         let name = (host.to_string(), port);
         let ordered = order(addresses, &self.tried(&name), begin);
         let (stream, tried) = race(ordered).await?;
         self.remember(name, tried);
-        stream.set_nodelay(true)?;
-        if let Err(why) = keep_alive(&stream) {
+        stream.get_ref().set_nodelay(true)?;
+        if let Err(why) = keep_alive(stream.get_ref()) {
             log::debug!("no keepalive on a connection to {host}: {why}");
         }
         Ok(stream)
@@ -128,8 +131,28 @@ fn order(addresses: Vec<SocketAddr>, tried: &[SocketAddr], begin: Begin) -> Vec<
     ordered
 }
 
+/// Connects to one address. A fork at any moment finds the socket marked, and the mark goes before the socket, however this ends.
+async fn attempt(address: SocketAddr) -> io::Result<Private<TcpStream>> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = Private::new(socket_with(family, SocketType::STREAM, flags, None)?);
+    match connect(socket.get_ref(), &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => (),
+        Err(why) => return Err(why.into()),
+    }
+    let stream = socket.try_map(|socket| TcpStream::from_std(socket.into()))?;
+    stream.get_ref().writable().await?;
+    match stream.get_ref().take_error()? {
+        Some(why) => Err(why),
+        None => Ok(stream),
+    }
+}
+
 /// The first connection that stands, and the addresses that were tried, that of the connection last.
-async fn race(addresses: Vec<SocketAddr>) -> io::Result<(TcpStream, Vec<SocketAddr>)> {
+async fn race(addresses: Vec<SocketAddr>) -> io::Result<(Private<TcpStream>, Vec<SocketAddr>)> {
     let several = addresses.len() > 1;
     let head_start = HEAD_START.min(ALL_TRIED / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX));
     let mut waiting = addresses.into_iter();
@@ -140,7 +163,7 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<(TcpStream, Vec<SocketAd
     loop {
         if let Some(address) = waiting.next() {
             tried.push(address);
-            attempts.spawn(async move { (address, TcpStream::connect(address).await) });
+            attempts.spawn(async move { (address, attempt(address).await) });
         }
         let finished = match waiting.len() {
             0 => attempts.join_next().await,
@@ -212,7 +235,7 @@ mod tests {
             let (_listener, good) = listener("127.0.0.1").await;
             let since = Instant::now();
             let (stream, tried) = race(vec![holes[0].2, holes[1].2, good]).await.expect("connected");
-            assert_eq!(stream.peer_addr().expect("peer"), good);
+            assert_eq!(stream.get_ref().peer_addr().expect("peer"), good);
             assert_eq!(tried, [holes[0].2, holes[1].2, good]);
             assert!(since.elapsed() >= 2 * HEAD_START);
             assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
@@ -227,7 +250,7 @@ mod tests {
             let (_listener, good) = listener("127.0.0.1").await;
             let since = Instant::now();
             let (stream, _) = race(vec![refusing, good]).await.expect("connected");
-            assert_eq!(stream.peer_addr().expect("peer"), good);
+            assert_eq!(stream.get_ref().peer_addr().expect("peer"), good);
             assert!(since.elapsed() < HEAD_START, "{:?}", since.elapsed());
             let other = SocketAddr::new(address("127.0.0.2:0").ip(), refusing.port());
             let why = race(vec![refusing, other]).await.expect_err("refused");
@@ -284,9 +307,9 @@ mod tests {
             let dialer = Dialer::default();
             for host in ["127.0.0.1", "localhost"] {
                 let stream = dialer.connect(host, good.port(), Begin::Other).await.expect(host);
-                assert!(stream.nodelay().expect("nodelay"));
-                assert!(get_socket_keepalive(&stream).expect("keepalive"));
-                assert_eq!(get_tcp_keepidle(&stream).expect("idle"), KEEPALIVE_IDLE);
+                assert!(stream.get_ref().nodelay().expect("nodelay"));
+                assert!(get_socket_keepalive(stream.get_ref()).expect("keepalive"));
+                assert_eq!(get_tcp_keepidle(stream.get_ref()).expect("idle"), KEEPALIVE_IDLE);
                 assert_eq!(dialer.tried(&(host.to_string(), good.port())).last(), Some(&good));
             }
             assert!(dialer.connect("no-such-name.invalid", 1, Begin::Other).await.is_err());

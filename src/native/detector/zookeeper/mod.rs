@@ -67,7 +67,7 @@ impl Session {
     async fn open(dialer: &Dialer, server: &(String, u16), url: &ZooKeeperUrl, last_zxid: i64) -> Result<Self, Failure> {
         let stream = dialer.connect(&server.0, server.1, Begin::Other).await?;
         let mut session = Session {
-            stream: Private::new(stream),
+            stream,
             received: BytesMut::new(),
             timeout: SESSION_TIMEOUT,
             next_xid: 1,
