@@ -12,8 +12,9 @@
 //! | the C ABI that `perl/Mesos.xs` calls | [`ffi`] |
 //! | Mesos messages from and to Perl's hashes | [`message`] |
 //!
-//! [`local`] is a server: the embedded master and agent. It shares nothing with [`native`] but the messages in [`proto`];
-//! the two meet on a socket. Dependencies point one way: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event, channel, notify}`.
+//! [`local`] is a server: the embedded master and agent. It imports nothing of [`native`], nor the other way round: the two meet on a socket.
+//! Imports point one way, which `tests/floors.rs` checks: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event,
+//! channel, notify, proto, logging, thread, fork}`.
 
 pub mod backends;
 pub mod channel;

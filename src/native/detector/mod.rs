@@ -1,4 +1,5 @@
-//! Which master leads: from a fixed list ([`standalone`]), from ZooKeeper ([`zookeeper`]), or from what a file names ([`file`]).
+//! Which master leads: ZooKeeper says ([`zookeeper`]), or a file names it ([`file`]). A fixed list needs no detection: the session tries its
+//! masters in turn (`protocol::servers`).
 
 mod detection;
 pub mod file;
