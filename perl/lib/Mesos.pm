@@ -174,10 +174,31 @@ C<LEVEL> or C<LEVEL=DIR>: see L</trace>.
 
 =item MESOS_RESOURCES, MESOS_ATTRIBUTES, MESOS_HOSTNAME, MESOS_WORK_DIR, MESOS_EXECUTOR_ENVIRONMENT_VARIABLES
 
-The embedded cluster (C<< master => 'local' >>) reads these as a Mesos agent does. They are: the resources that it offers
-(C<cpus:4;mem:2048>; those that you do not name are the machine's); its attributes (C<rack:r1;level:3>); its host name; the directory for
-sandboxes (by default a private directory that is removed at the end); and a JSON object with additional environment variables for tasks and
-executors.
+The embedded cluster (C<< master => 'local' >>) reads these as a Mesos agent does. In this order, they are:
+
+=over
+
+=item *
+
+the resources that it offers, such as C<cpus:4;mem:2048>; those that you do not name are the machine's;
+
+=item *
+
+its attributes, such as C<rack:r1;level:3>;
+
+=item *
+
+its host name;
+
+=item *
+
+the directory for sandboxes, by default a private directory that is removed at the end;
+
+=item *
+
+a JSON object with additional environment variables for tasks and executors.
+
+=back
 
 =item LIBPROCESS_SSL_ENABLED, LIBPROCESS_SSL_CA_FILE, LIBPROCESS_SSL_CA_DIR, LIBPROCESS_SSL_CERT_FILE, LIBPROCESS_SSL_KEY_FILE
 

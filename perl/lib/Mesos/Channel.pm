@@ -94,9 +94,9 @@ channel, and passes its events to the handler.
 
 Queues an event and wakes the dispatchers of this channel. Returns nothing.
 
-C<$name> is a string. Each argument is one of these: a string or number; an object with a method C<encode> whose class has C<decode> (all
-messages have both); or an array reference of strings, or of objects of one class. If an argument is undef, another reference, or an array
-of mixed types, C<send> dies and queues nothing.
+C<$name> is a string. Each argument is a string, a number, a message, or an array reference. An array holds strings and numbers, or messages of
+one class. (Any object counts as a message if it has a method C<encode> and its class has C<decode>.) If an argument is something else, C<send>
+dies and queues nothing.
 
 =head2 recv
 
