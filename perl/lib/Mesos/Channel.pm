@@ -95,7 +95,8 @@ channel, and passes its events to the handler.
 Queues an event and wakes the dispatchers of this channel. Returns nothing.
 
 C<$name> is a string. Each argument is a string, a number, a message, or an array reference. An array holds strings and numbers, or messages of
-one class. (Any object counts as a message if it has a method C<encode> and its class has C<decode>.) If an argument is something else, C<send>
+one class. (An object counts as a message if it has a method
+C<encode> and its class has C<decode>, and as a string if it overloads C<"">.) If an argument is something else, C<send>
 dies and queues nothing.
 
 =head2 recv
