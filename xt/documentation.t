@@ -48,8 +48,9 @@ for my $module (sort @modules) {
     compiles("SYNOPSIS of $module", $code);
 }
 
+my @documents = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'fuzz/README.md', sort glob 'docs/*.md');
 my $blocks = 0;
-for my $document ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', sort glob 'docs/*.md') {
+for my $document (@documents) {
     my $text = slurp($document);
     while ($text =~ /^```(\w*)\n(.*?)^```$/msg) {
         my ($language, $code) = ($1, $2);
@@ -69,7 +70,7 @@ cmp_ok $blocks, '>', 2, 'found blocks';
 my $readme = slurp('README.md');
 like $readme, qr/\(\Q$_\E\)/, "README.md links to $_" for sort glob 'docs/*.md';
 # Links between documents, and to headings in them.
-for my $document ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', sort glob 'docs/*.md') {
+for my $document (@documents) {
     my ($folder) = $document =~ m{\A(.*/)?};
     $folder = '' unless defined $folder;
     for my $link (slurp($document) =~ /\]\((?!https?:)([^)\s]+)\)/g) {
