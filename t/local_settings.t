@@ -46,10 +46,43 @@ subtest 'settings' => sub {
     is "$sandbox/stdout", $stdout[0], 'the task ran in it';
 };
 
+subtest 'values in files, ranges that overlap' => sub {
+    my %file = (MESOS_RESOURCES => 'cpus:1;ports:[31000-31010,31005-31020]', MESOS_HOSTNAME => 'a.file', MESOS_ATTRIBUTES => 'rack:r 1');
+    local @ENV{keys %file};
+    for my $name (sort keys %file) {
+        open my $out, '>', "$scratch/$name" or die $!;
+        print {$out} "$file{$name}\n";
+        close $out or die $!;
+        $ENV{$name} = "file://$scratch/$name";
+    }
+    my ($scheduler) = run_tasks('local', [command('t', 'true')]);
+    my $offer = first_offer($scheduler);
+    is $offer->{hostname}, 'a.file', 'MESOS_HOSTNAME';
+    is $offer->{attributes}[0]{text}{value}, 'r1', 'MESOS_ATTRIBUTES, without blanks, as an agent has it';
+    my ($ports) = grep { $_->{name} eq 'ports' } @{ $offer->{resources} };
+    is_deeply [map { [@$_{qw(begin end)}] } @{ $ports->{ranges}{range} }], [[31000, 31020]], 'MESOS_RESOURCES';
+};
+
+subtest 'settings without effect are named' => sub {
+    my $code = q{Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new)};
+    my $said = sub {
+        delete local $ENV{PERL_MESOS_TRACE};
+        open my $saved, '>&', \*STDERR or die $!;
+        open STDERR, '>', "$scratch/stderr" or die $!;
+        system $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::SchedulerDriver', '-e', $code;
+        open STDERR, '>&', $saved or die $!;
+        return slurp("$scratch/stderr");
+    };
+    local @ENV{qw(MESOS_RESOURCES MESOS_SANDBOX)} = ('cpus:1', '/sandbox');
+    is $said->(), '', 'none of a task that is a scheduler';
+    local @ENV{qw(MESOS_RESOURCE MESOS_ALLOCATION_INTERVAL)} = ('cpus:1', '2secs');
+    like $said->(), qr/MESOS_ALLOCATION_INTERVAL, MESOS_RESOURCE without effect/, 'those that nobody reads';
+};
+
 subtest 'settings that are wrong name themselves, at the line that makes the driver' => sub {
     for my $case (
         [MESOS_RESOURCES => 'cpus:many'], [MESOS_RESOURCES => 'cpus'], [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '{"A":1}'],
-        [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => 'A=1'],
+        [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => 'A=1'], [MESOS_ATTRIBUTES => 'rack:nan'], [MESOS_RESOURCES => 'file:///nonexistent'],
     ) {
         my ($name, $value) = @$case;
         local $ENV{$name} = $value;

@@ -155,6 +155,45 @@ fn an_executor_that_exits_before_it_subscribes() {
     assert!(failed.message().contains("/no/such/executor"), "{}", failed.message());
 }
 
+/// As seen on an agent of 1.11.0: the executor's end comes before the tasks'.
+#[test]
+fn executors_that_cannot_start() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let mut stranger = framework.task_of("t1", "stranger", "true");
+    stranger.executor.as_mut().unwrap().command.as_mut().unwrap().user = Some("no-such-user".into());
+    let mut contained = framework.task_of("t2", "contained", "true");
+    contained.executor.as_mut().unwrap().container = Some(ContainerInfo {
+        r#type: container_info::Type::Docker as i32,
+        ..Default::default()
+    });
+    let mut unfetched = framework.task_of("t3", "unfetched", "true");
+    unfetched.executor.as_mut().unwrap().command.as_mut().unwrap().uris = vec![command_info::Uri {
+        value: "/no/such/file".into(),
+        ..Default::default()
+    }];
+    let mut valueless = framework.task_of("t4", "valueless", "");
+    valueless.executor.as_mut().unwrap().command = Some(CommandInfo::default());
+    framework.launch(vec![stranger, contained, unfetched, valueless]);
+    for (task, executor, status, state, reason) in [
+        ("t1", "stranger", -1, TaskLost, task_status::Reason::ExecutorTerminated),
+        ("t2", "contained", -1, TaskFailed, task_status::Reason::ContainerLaunchFailed),
+        ("t3", "unfetched", -1, TaskFailed, task_status::Reason::ContainerLaunchFailed),
+        ("t4", "valueless", 256, TaskFailed, task_status::Reason::ExecutorTerminated),
+    ] {
+        let first = framework.find(&format!("the end of {task}"), |event| {
+            let failure = event.failure.as_ref().and_then(|failure| failure.executor_id.as_ref());
+            let update = event.update.as_ref().map(|update| &update.status);
+            let ours = failure.is_some_and(|id| id.value == executor) || update.is_some_and(|u| u.task_id.value == task);
+            ours.then(|| event.clone())
+        });
+        assert_eq!(first.failure.map(|failure| failure.status()), Some(status), "{task}");
+        let update = framework.update(task);
+        assert_eq!((update.state(), update.reason()), (state, reason), "{update:?}");
+        assert_eq!(update.executor_id.map(|id| id.value).as_deref(), Some(executor));
+    }
+}
+
 #[test]
 fn a_task_killed_before_it_was_delivered() {
     let cluster = cluster();

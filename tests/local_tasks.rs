@@ -206,8 +206,16 @@ fn tasks_run_as_whom_they_name() {
         as_user("nobody", "nobody"),
     ];
     framework.launch(tasks);
-    let (state, message) = framework.story("stranger").pop().unwrap();
-    assert_eq!(state, TaskFailed);
+    // As an agent has it: without a sandbox the task is dropped.
+    let dropped = framework.update("stranger");
+    let (state, message) = (dropped.state(), dropped.message().to_string());
+    assert_eq!((state, dropped.reason()), (TaskLost, task_status::Reason::ExecutorTerminated));
+    assert_eq!(dropped.executor_id.unwrap().value, "stranger");
+    assert!(message.starts_with("Failed to create executor directory '/"), "{message}");
+    assert!(
+        message.contains("': Failed to chown directory to 'no-such-user': No such user 'no-such-user'"),
+        "{message}"
+    );
     assert!(
         message.contains("'no-such-user'") && message.contains(&format!("'{me}'")),
         "{message}"
@@ -222,10 +230,56 @@ fn tasks_run_as_whom_they_name() {
         assert_ne!(std::fs::metadata(sandbox.join("stdout")).unwrap().uid(), 0);
     } else if me != "nobody" {
         assert!(
-            state == TaskFailed && message.contains("'nobody'") && message.contains(&format!("'{me}'")),
+            state == TaskLost && message.contains("'nobody'") && message.contains(&format!("'{me}'")),
             "{message}"
         );
     }
+}
+
+/// Mesos' command executor ends with it. An empty text is a command, which succeeds.
+#[test]
+fn a_command_without_a_value_fails() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let with = |id: &str, command: CommandInfo| {
+        let mut task = framework.command(id, "");
+        task.command = Some(command);
+        task
+    };
+    let plain = CommandInfo {
+        shell: Some(false),
+        ..Default::default()
+    };
+    let empty = CommandInfo {
+        value: Some(String::new()),
+        ..Default::default()
+    };
+    let arguments = CommandInfo {
+        arguments: vec!["true".into()],
+        ..plain.clone()
+    };
+    let tasks = vec![
+        with("none", CommandInfo::default()),
+        with("plain", plain),
+        with("arguments", arguments),
+        with("empty", empty),
+    ];
+    framework.launch(tasks);
+    for (id, why) in [
+        ("none", "Shell command"),
+        ("plain", "Executable"),
+        ("arguments", "Executable"),
+    ] {
+        let failed = framework.update(id);
+        assert_eq!(
+            (failed.state(), failed.reason()),
+            (TaskFailed, task_status::Reason::ExecutorTerminated)
+        );
+        assert_eq!(failed.source(), task_status::Source::Slave);
+        assert!(failed.message().starts_with("Executor terminated"), "{failed:?}");
+        assert!(failed.message().contains(why), "{failed:?}");
+    }
+    assert_eq!(framework.story("empty").pop().unwrap().0, TaskFinished);
 }
 
 #[test]

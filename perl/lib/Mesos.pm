@@ -200,6 +200,9 @@ a JSON object with additional environment variables for tasks and executors.
 
 =back
 
+A value of C<file:///path> means the text in that file. A value that no agent takes makes C<new> die. Each driver warns of other
+variables that look like settings of a Mesos, because they have no effect here.
+
 =item LIBPROCESS_SSL_ENABLED, LIBPROCESS_SSL_CA_FILE, LIBPROCESS_SSL_CA_DIR, LIBPROCESS_SSL_CERT_FILE, LIBPROCESS_SSL_KEY_FILE
 
 TLS, as in libprocess. C<LIBPROCESS_SSL_ENABLED=1> means https for addresses that do not say otherwise. The others name the authorities to

@@ -39,6 +39,18 @@ impl EmbeddedSchedulerDriver {
     }
 }
 
+/// Says which variables among `names` somebody may expect an effect of in vain.
+pub(super) fn warn_of_settings(names: impl Iterator<Item = String>) {
+    let foreign = crate::local::settings::config::without_effect(names);
+    if !foreign.is_empty() {
+        let text = format!(
+            "master 'local': {} without effect: no settings of the embedded cluster",
+            foreign.join(", ")
+        );
+        crate::logging::warn_aloud(&text);
+    }
+}
+
 fn setting(problem: BadSetting) -> DriverError {
     DriverError::Argument {
         name: problem.name,

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Makes the driver that `options.master` asks for. Its events go into `channel`. Settings come from the process's environment.
 pub fn new(options: SchedulerOptions, channel: Channel) -> Result<Arc<dyn SchedulerDriver>, DriverError> {
     let environment = |name: &str| std::env::var_os(name).map(|v| text::from_bytes(v.as_bytes()).into_owned());
+    if matches!(Master::parse(&options.master), Ok(Master::Local)) {
+        super::embedded::warn_of_settings(std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()));
+    }
     with_environment(options, channel, environment)
 }
 

@@ -27,7 +27,8 @@ fn thousandths(value: f64) -> i64 {
     (value * 1000.0).round() as i64
 }
 
-fn coalesce(mut intervals: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+/// Closed intervals, sorted; what overlaps or is adjacent becomes one.
+pub fn coalesce(mut intervals: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     intervals.retain(|(begin, end)| begin <= end);
     intervals.sort_unstable();
     let mut out: Vec<(u64, u64)> = Vec::with_capacity(intervals.len());

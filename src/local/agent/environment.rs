@@ -16,7 +16,11 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// The file to execute and argv with its zeroth.
 pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let value = text::to_bytes(command.value.as_deref().unwrap_or_default()).into_owned();
+    let Some(value) = command.value.as_deref() else {
+        let script = format!("echo '{}' >&2; exit 1", super::unspecified(command));
+        return (b"/bin/sh".to_vec(), vec![b"sh".to_vec(), b"-c".to_vec(), script.into_bytes()]);
+    };
+    let value = text::to_bytes(value).into_owned();
     if command.shell() {
         return (b"/bin/sh".to_vec(), vec![b"sh".to_vec(), b"-c".to_vec(), value]);
     }

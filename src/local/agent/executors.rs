@@ -83,9 +83,10 @@ impl Core {
                         self.timers.add(REGISTRATION_TIMEOUT, Timer::Registration { process });
                         process
                     }
-                    Err(reason) => {
+                    Err(error) => {
                         self.recover(framework, &held);
-                        return self.launch_failed(framework, &id, 0, &reason);
+                        self.executor_failure(framework, &executor_id, -1);
+                        return self.not_launched(framework, &id, &executor_id, error);
                     }
                 }
             }
@@ -339,15 +340,12 @@ impl Core {
         self.end_after(process, Duration::ZERO);
     }
 
-    /// FAILURE for an executor whose process ended, with the raw wait status.
-    pub fn executor_failure(&self, framework: &str, process: u64, raw: i32) {
-        let Some(container) = self.containers.get(&process) else {
-            return;
-        };
+    /// FAILURE for an executor whose process ended, with the raw wait status, or -1 when there was none.
+    pub fn executor_failure(&self, framework: &str, executor: &str, raw: i32) {
         let failure = scheduler::event::Failure {
             slave_id: Some(self.agent_id()),
             executor_id: Some(ExecutorId {
-                value: container.executor_id.clone(),
+                value: executor.to_string(),
             }),
             status: Some(raw),
         };

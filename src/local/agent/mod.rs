@@ -14,7 +14,7 @@ use super::resources::Resources;
 use super::timers::Timer;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::task_status::{Reason, Source};
-use crate::proto::{container_info, CommandInfo, ContainerInfo, DurationInfo, KillPolicy, TaskInfo, TaskState};
+use crate::proto::{container_info, CommandInfo, ContainerInfo, DurationInfo, ExecutorId, KillPolicy, TaskInfo, TaskState};
 use nix::sys::signal::Signal;
 use sandbox::Place;
 use std::os::unix::ffi::OsStrExt;
@@ -33,6 +33,22 @@ pub struct Start<'a> {
     pub role: &'a str,
     pub kind: Kind,
     pub held: Resources,
+}
+
+/// Why a container was not started, and so what becomes of its tasks.
+pub enum LaunchError {
+    /// No sandbox: an agent drops such tasks.
+    Directory(String),
+    /// Anything else: they fail.
+    Container(String),
+}
+
+/// What is said where a command has no value: Mesos' executors end with it, and a shell without a command would succeed.
+fn unspecified(command: &CommandInfo) -> &'static str {
+    match command.shell() {
+        true => "Shell command is not specified",
+        false => "Executable path is not specified",
+    }
 }
 
 /// Running on the bare machine what was meant for an image would be worse than not running it.
@@ -57,27 +73,35 @@ fn grace(policy: Option<&KillPolicy>) -> Option<Duration> {
 
 impl Core {
     /// Makes the sandbox and has the helper start the command. On an error nothing is left but the sandbox.
-    pub fn start_container(&mut self, start: Start<'_>) -> Result<u64, String> {
+    pub fn start_container(&mut self, start: Start<'_>) -> Result<u64, LaunchError> {
         if self.helper.is_gone() {
-            return Err("the helper process of the embedded cluster has ended".into());
+            let reason = "the helper process of the embedded cluster has ended".to_string();
+            return Err(LaunchError::Container(reason));
         }
-        contained_by_a_process(start.container)?;
-        let fetches = sandbox::fetches(&start.command.uris)?;
-        let token = super::ids::secret().map_err(|e| format!("no randomness for a token: {e}"))?;
-        let process = self.number();
         let container_id = super::ids::uuid();
-        let Some(framework) = self.frameworks.get(start.framework) else {
-            return Err("the framework is gone".into());
-        };
-        let user = sandbox::user(start.command.user.as_deref().unwrap_or(&framework.info.user))?;
         let place = Place {
             agent: &self.identity.agent_id,
             framework: start.framework,
             executor: start.executor,
             container: &container_id,
         };
-        let directory = sandbox::create(&self.identity.work_dir, &place, user.as_ref())
-            .map_err(|e| format!("cannot create the sandbox: {e}"))?;
+        let Some(framework) = self.frameworks.get(start.framework) else {
+            return Err(LaunchError::Container("the framework is gone".into()));
+        };
+        // In Mesos' order: first the sandbox with its owner, then what runs in it.
+        let no_directory = |reason: String| {
+            let directory = sandbox::path(&self.identity.work_dir, &place);
+            let directory = directory.display();
+            LaunchError::Directory(format!("Failed to create executor directory '{directory}': {reason}"))
+        };
+        let wanted = start.command.user.as_deref().unwrap_or(&framework.info.user);
+        let user = sandbox::user(wanted).map_err(no_directory)?;
+        let directory =
+            sandbox::create(&self.identity.work_dir, &place, user.as_ref()).map_err(|e| no_directory(e.to_string()))?;
+        contained_by_a_process(start.container).map_err(LaunchError::Container)?;
+        let fetches = sandbox::fetches(&start.command.uris).map_err(LaunchError::Container)?;
+        let token = super::ids::secret().map_err(|e| LaunchError::Container(format!("no randomness for a token: {e}")))?;
+        let process = self.number();
         let (file, arguments) = environment::command_line(start.command);
         let program = Program {
             directory: directory.as_os_str().as_bytes().to_vec(),
@@ -90,7 +114,7 @@ impl Core {
             fetches,
         };
         if program.is_too_large() {
-            return Err("Argument list too long".into());
+            return Err(LaunchError::Container("Argument list too long".into()));
         }
         let container = Container {
             framework: start.framework.to_string(),
@@ -112,6 +136,10 @@ impl Core {
     pub fn launch_command(&mut self, framework: &str, task: TaskInfo, role: &str) {
         let id = task.task_id.value.clone();
         let command = task.command.clone().unwrap_or_default();
+        if command.value.is_none() {
+            let message = format!("Executor terminated: {}", unspecified(&command));
+            return self.executor_terminated(framework, &id, &id, message);
+        }
         let kind = Kind::Command {
             task: id.clone(),
             killed: false,
@@ -128,8 +156,41 @@ impl Core {
         };
         match self.start_container(start) {
             Ok(process) => self.set_process(framework, &id, process),
-            Err(reason) => self.launch_failed(framework, &id, 0, &reason),
+            Err(error) => self.not_launched(framework, &id, &id, error),
         }
+    }
+
+    /// The update for a task whose container was not even begun.
+    pub fn not_launched(&mut self, framework: &str, task: &str, executor: &str, error: LaunchError) {
+        let (precise, reason, message) = match error {
+            LaunchError::Directory(message) => (TaskState::TaskDropped, Reason::ExecutorTerminated, message),
+            LaunchError::Container(message) => {
+                let message = format!("Failed to launch container: {message}");
+                (TaskState::TaskFailed, Reason::ContainerLaunchFailed, message)
+            }
+        };
+        let state = match (precise, self.frameworks.get(framework)) {
+            (TaskState::TaskDropped, Some(framework)) => framework.lost(precise),
+            _ => precise,
+        };
+        self.agent_update(framework, task, executor, state, reason, message);
+    }
+
+    fn executor_terminated(&mut self, framework: &str, task: &str, executor: &str, message: String) {
+        let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorTerminated);
+        self.agent_update(framework, task, executor, state, reason, message);
+    }
+
+    /// The agent's own word on a task.
+    fn agent_update(&mut self, framework: &str, task: &str, executor: &str, state: TaskState, reason: Reason, message: String) {
+        let mut update = status(task, state, Source::Slave);
+        update.reason = Some(reason as i32);
+        update.message = Some(message);
+        update.executor_id = Some(ExecutorId {
+            value: executor.to_string(),
+        });
+        update.uuid = uuid();
+        self.update(framework, update);
     }
 
     pub fn set_process(&mut self, framework: &str, task: &str, process: u64) {
@@ -147,7 +208,7 @@ impl Core {
         self.update(framework, update);
     }
 
-    pub fn launch_failed(&mut self, framework: &str, task: &str, process: u64, reason: &str) {
+    fn launch_failed(&mut self, framework: &str, task: &str, process: u64, reason: &str) {
         let mut failed = status(task, TaskState::TaskFailed, Source::Slave);
         failed.reason = Some(Reason::ContainerLaunchFailed as i32);
         failed.message = Some(format!("Failed to launch container: {reason}"));
@@ -206,10 +267,10 @@ impl Core {
                 self.launch_failed(&framework, &task, process, reason);
             }
             Kind::Custom(_) => {
+                self.executor_failure(&framework, &container.executor_id, -1);
                 for task in self.tasks_of(&framework, process) {
                     self.launch_failed(&framework, &task, process, reason);
                 }
-                self.executor_failure(&framework, process, -1);
             }
         }
         self.forget_container(process);
@@ -239,16 +300,10 @@ impl Core {
                 self.update(&framework, update);
             }
             Kind::Custom(_) => {
-                self.executor_failure(&framework, process, raw);
+                let executor = container.executor_id.clone();
+                self.executor_failure(&framework, &executor, raw);
                 for task in self.tasks_of(&framework, process) {
-                    let mut ended = status(&task, TaskState::TaskFailed, Source::Slave);
-                    ended.reason = Some(Reason::ExecutorTerminated as i32);
-                    ended.message = Some("Executor terminated".into());
-                    ended.executor_id = self.containers.get(&process).map(|c| crate::proto::ExecutorId {
-                        value: c.executor_id.clone(),
-                    });
-                    ended.uuid = uuid();
-                    self.update(&framework, ended);
+                    self.executor_terminated(&framework, &task, &executor, "Executor terminated".into());
                 }
             }
         }

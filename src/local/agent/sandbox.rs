@@ -18,16 +18,24 @@ pub struct Place<'a> {
     pub container: &'a str,
 }
 
-/// Makes `<work_dir>/slaves/<S>/frameworks/<F>/executors/<E>/runs/<container>`, mode 0750, and points `runs/latest` at it.
-pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::Result<PathBuf> {
-    let runs = work_dir
+/// Where a sandbox is.
+pub fn path(work_dir: &Path, place: &Place<'_>) -> PathBuf {
+    runs(work_dir, place).join(place.container)
+}
+
+fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
+    let executors = work_dir
         .join("slaves")
         .join(text::to_os(place.agent))
         .join("frameworks")
         .join(text::to_os(place.framework))
-        .join("executors")
-        .join(text::to_os(place.executor))
-        .join("runs");
+        .join("executors");
+    executors.join(text::to_os(place.executor)).join("runs")
+}
+
+/// Makes `<work_dir>/slaves/<S>/frameworks/<F>/executors/<E>/runs/<container>`, mode 0750, and points `runs/latest` at it.
+pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::Result<PathBuf> {
+    let runs = runs(work_dir, place);
     fs::create_dir_all(&runs)?;
     let sandbox = runs.join(place.container);
     DirBuilder::new().mode(0o750).create(&sandbox)?;
@@ -100,7 +108,7 @@ pub fn user(wanted: &str) -> Result<Option<User>, String> {
     }
     if !uid.is_root() {
         return Err(format!(
-            "cannot run as user '{wanted}': the cluster runs as '{current}', and only root may switch users"
+            "Failed to chown directory to '{wanted}': the cluster runs as '{current}', and only root may switch users"
         ));
     }
     match nix::unistd::User::from_name(wanted) {
@@ -109,7 +117,9 @@ pub fn user(wanted: &str) -> Result<Option<User>, String> {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
         })),
-        Ok(None) => Err(format!("user '{wanted}' does not exist (the cluster runs as '{current}')")),
+        Ok(None) => Err(format!(
+            "Failed to chown directory to '{wanted}': No such user '{wanted}' (the cluster runs as '{current}')"
+        )),
         Err(e) => Err(format!("cannot look up user '{wanted}': {e}")),
     }
 }

@@ -53,18 +53,23 @@ impl Config {
 
     /// As [`from_environment`](Self::from_environment), on top of what is there: a variable wins.
     pub fn set_from_environment(&mut self, get: impl Fn(&str) -> Option<String>) -> Result<(), BadSetting> {
-        let get = |name: &'static str| get(name).filter(|value| !value.is_empty());
-        if let Some(text) = get(ENVIRONMENT) {
+        let get = |name| {
+            get(name)
+                .filter(|value| !value.is_empty())
+                .map(|value| resolve(name, value))
+                .transpose()
+        };
+        if let Some(text) = get(ENVIRONMENT)? {
             let variables: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|e| BadSetting {
                 name: ENVIRONMENT,
                 reason: format!("no JSON object of strings: {e}"),
             })?;
             self.executor_environment.extend(variables);
         }
-        self.resources = get(RESOURCES).or(self.resources.take());
-        self.attributes = get(ATTRIBUTES).or(self.attributes.take());
-        self.work_dir = get(WORK_DIR).map(|path| text::to_os(&path).into()).or(self.work_dir.take());
-        self.hostname = get(HOSTNAME).or(self.hostname.take());
+        self.resources = get(RESOURCES)?.or(self.resources.take());
+        self.attributes = get(ATTRIBUTES)?.or(self.attributes.take());
+        self.work_dir = get(WORK_DIR)?.map(|path| text::to_os(&path).into()).or(self.work_dir.take());
+        self.hostname = get(HOSTNAME)?.or(self.hostname.take());
         self.check()
     }
 
@@ -95,6 +100,67 @@ impl Config {
     }
 }
 
+/// `file:///path` stands for what is in that file. Agents take a JSON object's absolute path without `file://`, too.
+fn resolve(name: &'static str, value: String) -> Result<String, BadSetting> {
+    let path = match value.strip_prefix("file://") {
+        Some(path) => path,
+        None if name == ENVIRONMENT && value.starts_with('/') => &value,
+        None => return Ok(value),
+    };
+    match std::fs::read(text::to_os(path)) {
+        Ok(bytes) => Ok(text::from_bytes(&bytes).trim_end_matches(['\n', '\r']).to_string()),
+        Err(e) => Err(BadSetting {
+            name,
+            reason: format!("cannot read file '{path}': {e}"),
+        }),
+    }
+}
+
+/// What agents set for executors and tasks, and what other libraries read: a scheduler that is a task itself has them, too.
+const NO_SETTINGS: [&str; 23] = [
+    "MESOS_AGENT_ENDPOINT",
+    "MESOS_ALLOCATION_ROLE",
+    "MESOS_CHECKPOINT",
+    "MESOS_CONTAINER_IP",
+    "MESOS_CONTAINER_NAME",
+    "MESOS_DIRECTORY",
+    "MESOS_DOMAIN_SOCKET",
+    "MESOS_EXECUTOR_AUTHENTICATION_TOKEN",
+    "MESOS_EXECUTOR_ID",
+    "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
+    "MESOS_FRAMEWORK_ID",
+    "MESOS_HTTP_COMMAND_EXECUTOR",
+    "MESOS_LOCAL",
+    "MESOS_MASTER",
+    "MESOS_NATIVE_JAVA_LIBRARY",
+    "MESOS_NATIVE_LIBRARY",
+    "MESOS_RECOVERY_TIMEOUT",
+    "MESOS_SANDBOX",
+    "MESOS_SLAVE_ID",
+    "MESOS_SLAVE_PID",
+    "MESOS_SUBSCRIPTION_BACKOFF_MAX",
+    "MESOS_TASK_ID",
+    "MESOS_VERSION",
+];
+
+/// Which of the environment's `names` look like settings of a Mesos and are none here.
+pub fn without_effect(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let known = [RESOURCES, ATTRIBUTES, WORK_DIR, ENVIRONMENT, HOSTNAME];
+    let foreign = |name: &String| {
+        let name = name.as_str();
+        // Flags are in capitals; what is not is somebody's own.
+        let capitals = !name.contains(|c: char| c.is_ascii_lowercase());
+        capitals
+            && name.starts_with("MESOS_")
+            && !name.starts_with("MESOS_TEST_")
+            && !known.contains(&name)
+            && !NO_SETTINGS.contains(&name)
+    };
+    let mut foreign: Vec<String> = names.into_iter().filter(foreign).collect();
+    foreign.sort();
+    foreign
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,10 +189,48 @@ mod tests {
     }
 
     #[test]
+    fn values_can_be_in_files() {
+        let file = std::env::temp_dir().join(format!("mesos-perl-setting-{}", crate::local::ids::uuid()));
+        let name = format!("file://{}", file.display());
+        std::fs::write(&file, "cpus:2;mem:100\n").unwrap();
+        assert_eq!(
+            from(&[(RESOURCES, &name)]).unwrap().resources.as_deref(),
+            Some("cpus:2;mem:100")
+        );
+        std::fs::write(&file, "here\n").unwrap();
+        assert_eq!(from(&[(HOSTNAME, &name)]).unwrap().hostname.as_deref(), Some("here"));
+        std::fs::write(&file, r#"{"A":"1"}"#).unwrap();
+        for name in [name.as_str(), file.to_str().unwrap()] {
+            assert_eq!(from(&[(ENVIRONMENT, name)]).unwrap().executor_environment["A"], "1");
+        }
+        std::fs::remove_file(&file).unwrap();
+        for setting in [RESOURCES, ATTRIBUTES, HOSTNAME, WORK_DIR, ENVIRONMENT] {
+            let error = from(&[(setting, &name)]).unwrap_err();
+            assert_eq!(error.name, setting);
+            assert!(error.reason.contains(file.to_str().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_that_are_none_are_noticed() {
+        let names = [
+            "PATH",
+            "MESOS_RESOURCES",
+            "MESOS_RESOURCE",
+            "MESOS_SANDBOX",
+            "MESOS_ALLOCATION_INTERVAL",
+        ];
+        let foreign = without_effect(names.map(str::to_string));
+        assert_eq!(foreign, ["MESOS_ALLOCATION_INTERVAL", "MESOS_RESOURCE"]);
+    }
+
+    #[test]
     fn bad_values_name_the_variable() {
         for (name, value) in [
             (RESOURCES, "cpus"),
             (RESOURCES, "ports:[5-1]"),
+            (RESOURCES, "cpus:nan"),
+            (RESOURCES, "disks:{a,a}"),
             (ATTRIBUTES, "rack"),
             (ENVIRONMENT, "A=1"),
             (ENVIRONMENT, r#"{"A":1}"#),
