@@ -64,7 +64,7 @@ sub find {
     }
     push @why, 'no headers: mesos/mesos.hpp is in none of ' . join(', ', @SYSTEM) . ', pkg-config knows no package "mesos", and '
         . 'neither PERL_MESOS_INCLUDE nor PERL_MESOS_LIB is set' unless @why;
-    die join "\n", 'libmesos was asked for (--libmesos) and cannot be used:', @why, '' if $wanted eq 'insist';
+    die join "\n", 'you asked for libmesos (--libmesos), but it cannot be used:', @why, '' if $wanted eq 'insist';
     return { said => 'libmesos: not found, the native drivers only'
             . (_given() ? " (PERL_MESOS_INCLUDE or PERL_MESOS_LIB are set; perl Build.PL --libmesos says why)" : '') };
 }
