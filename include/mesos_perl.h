@@ -202,7 +202,7 @@ enum MesosPerlOp
    */
   MESOS_PERL_MISSING = 9,
   /*
-   Something that the field cannot be: `length` bytes at offset `value` of the arena describe it. The tape ends here.
+   A value that the field cannot hold. `length` bytes at offset `value` of the arena describe it. The tape ends here.
    */
   MESOS_PERL_WRONG = 10,
   /*
@@ -210,7 +210,7 @@ enum MesosPerlOp
    */
   MESOS_PERL_TOO_DEEP = 11,
   /*
-   Made by the check, not by C: the field's declared default.
+   The field's declared default. The check makes this token, not C.
    */
   MESOS_PERL_DEFAULT = 12,
   /*
@@ -240,11 +240,11 @@ enum MesosTokenOp
 #endif // __cplusplus
  {
   /*
-   A message begins: `value` is its class, `count` how many different fields follow.
+   A message begins. `value` is its class, and `count` is the number of different fields that follow.
    */
   MESOS_TOKEN_MESSAGE = 1,
   /*
-   A repeated field begins: `count` items follow, each with key 0.
+   A repeated field begins. `count` items follow, each with key 0.
    */
   MESOS_TOKEN_LIST = 2,
   /*
@@ -287,52 +287,52 @@ typedef uint16_t MesosTokenOp;
 /*
  A queue of events, first in, first out. Functions: `mesos_channel_*`.
 
- Dispatchers and drivers made from it share the queue and may outlive this handle. For any number of threads.
+ Dispatchers and drivers made from it share the queue, and may outlive this handle. Any number of threads may use it.
  */
 typedef struct MesosChannel MesosChannel;
 
 /*
- The buffers of one decoder. May be used by one thread at a time, and after a fork in parent and child.
+ The buffers of one decoder. One thread at a time may use it. After a fork, parent and child may use their copies.
  */
 typedef struct MesosDecoder MesosDecoder;
 
 /*
- Wakes Perl while a channel holds events. Functions: `mesos_dispatcher_*`. For one thread at a time.
+ Wakes Perl while a channel holds events. Functions: `mesos_dispatcher_*`. One thread at a time may use it.
  */
 typedef struct MesosDispatcher MesosDispatcher;
 
 /*
  An event: the name of a callback and its arguments. Functions: `mesos_event_*`.
 
- Made by `mesos_event_new` and consumed by `mesos_channel_send`, or made by `mesos_channel_take`; else given to
- `mesos_event_free`. For one thread at a time.
+ Made by `mesos_event_new` or `mesos_channel_take`. Give it to `mesos_channel_send` or to `mesos_event_free`. One thread at a time may
+ use it.
  */
 typedef struct MesosEvent MesosEvent;
 
 /*
- An executor's connection to its agent. Functions: `mesos_executor_driver_*`. For any number of threads.
+ An executor's connection to its agent. Functions: `mesos_executor_driver_*`. Any number of threads may use it.
 
- Calls never wait for the network, but `mesos_executor_driver_free` does, for a bounded time.
+ Calls never wait for the network. Only `mesos_executor_driver_free` does, for a limited time.
  */
 typedef struct MesosExecutorDriver MesosExecutorDriver;
 
 /*
- A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. For any number of threads.
+ A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. Any number of threads may use it.
 
- Calls never wait for the network, but `mesos_scheduler_driver_free` does, for a bounded time: do not call it from a thread
+ Calls never wait for the network. Only `mesos_scheduler_driver_free` does, for a limited time: do not call it from a thread
  that Mesos' answers need.
  */
 typedef struct MesosSchedulerDriver MesosSchedulerDriver;
 
 /*
- The numbers of one moment. Functions: `mesos_stats_*`. For one thread at a time.
+ What a driver had counted at one moment. Functions: `mesos_stats_*`. One thread at a time may use it.
  */
 typedef struct MesosStats MesosStats;
 
 /*
- Bytes with a length. Where `len` is 0, `data` is not looked at and may be NULL.
+ Bytes with a length. If `len` is 0, `data` is not read and may be NULL.
 
- As an argument: looked at only during the call. As a result: borrowed from the handle that the function's comment names.
+ An argument is read only during the call. A result is borrowed from the handle that the function's comment names.
  */
 typedef struct MesosBytes {
   const uint8_t *data;
@@ -508,7 +508,7 @@ typedef struct MesosPerlToken {
 } MesosPerlToken;
 
 /*
- An array of byte strings. Where `len` is 0, `items` is not looked at and may be NULL.
+ An array of byte strings. If `len` is 0, `items` is not read and may be NULL.
  */
 typedef struct MesosBytesList {
   const struct MesosBytes *items;
@@ -516,7 +516,7 @@ typedef struct MesosBytesList {
 } MesosBytesList;
 
 /*
- What a scheduler driver is made from. All bytes are lent for the call.
+ What a scheduler driver is made from. All bytes are read only during the call.
  */
 typedef struct MesosSchedulerOptions {
   /*
@@ -570,11 +570,11 @@ typedef struct MesosSchedulerOptions {
 } MesosSchedulerOptions;
 
 /*
- One number. Bytes are lent as long as the list lives.
+ One number. Its bytes stay valid until `mesos_stats_free`.
  */
 typedef struct MesosStat {
   /*
-   Empty for a number that stands alone.
+   Empty for a number that belongs to no group.
    */
   struct MesosBytes group;
   struct MesosBytes name;
@@ -615,7 +615,7 @@ MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEve
 /*
  Takes the oldest event; NULL if there is none. The caller owns it and frees it with `mesos_event_free`.
 
- If it is the event with which its driver ends, the driver's status is DRIVER_ABORTED from here on.
+ If the event ends its driver, the driver's status is DRIVER_ABORTED from now on.
  */
 MesosCode mesos_channel_take(const struct MesosChannel *channel,
                              struct MesosEvent **result);
@@ -631,7 +631,7 @@ size_t mesos_channel_size(const struct MesosChannel *channel);
 bool mesos_channel_waiting(const struct MesosChannel *channel, uint64_t *taken);
 
 /*
- A dispatcher with a descriptor that is readable exactly while the channel holds events. Owned by the caller.
+ Makes a dispatcher with a descriptor that is readable exactly while the channel holds events. The caller owns it.
  */
 MesosCode mesos_dispatcher_new_pipe(const struct MesosChannel *channel,
                                     struct MesosDispatcher **result);
@@ -648,12 +648,12 @@ MesosCode mesos_dispatcher_new_interrupt(const struct MesosChannel *channel,
                                          struct MesosDispatcher **result);
 
 /*
- Detaches from the channel and closes the descriptor.
+ Frees the handle: detaches the dispatcher from the channel, and closes the descriptor.
  */
 void mesos_dispatcher_free(struct MesosDispatcher *dispatcher);
 
 /*
- The descriptor to watch for reading, -1 if there is none. It stays the dispatcher's: watch a duplicate.
+ The descriptor to watch for reading; -1 if there is none. It belongs to the dispatcher: watch a duplicate.
  */
 int mesos_dispatcher_fd(const struct MesosDispatcher *dispatcher);
 
@@ -681,7 +681,7 @@ bool mesos_is_inside(void);
 MesosCode mesos_event_new(struct MesosBytes name, struct MesosEvent **result);
 
 /*
- Appends an argument: a list without items if `is_list`, else `data`. `type_name` is "String" or a Perl class.
+ Appends an argument: an empty list if `is_list`, else `data`. `type_name` is "String" or a Perl class.
  */
 MesosCode mesos_event_push(struct MesosEvent *event,
                            struct MesosBytes type_name,
@@ -694,7 +694,7 @@ MesosCode mesos_event_push(struct MesosEvent *event,
 MesosCode mesos_event_push_item(struct MesosEvent *event, struct MesosBytes data);
 
 /*
- Frees an event. If `mesos_event_acknowledge` was not called, its update is not acknowledged: Mesos sends it again.
+ Frees an event. If you have not called `mesos_event_acknowledge`, its update is not acknowledged, and Mesos sends it again.
  */
 void mesos_event_free(struct MesosEvent *event);
 
@@ -726,7 +726,7 @@ struct MesosBytes mesos_event_item(const struct MesosEvent *event,
                                    size_t item);
 
 /*
- Whether this is the event with which its driver ends: its status is DRIVER_ABORTED since the event was taken.
+ Whether this event ends its driver. If so, the driver's status is DRIVER_ABORTED since the event was taken.
  */
 bool mesos_event_ends_driver(const struct MesosEvent *event);
 
@@ -754,7 +754,7 @@ struct MesosBytes mesos_executor_driver_backend(const struct MesosExecutorDriver
 void mesos_executor_driver_free(struct MesosExecutorDriver *driver);
 
 /*
- The number that `mesos_event_driver` gives for this driver's events.
+ The id that `mesos_event_driver` returns for this driver's events.
  */
 uint64_t mesos_executor_driver_id(const struct MesosExecutorDriver *driver);
 
@@ -900,7 +900,7 @@ struct MesosBytes mesos_scheduler_driver_backend(const struct MesosSchedulerDriv
 void mesos_scheduler_driver_free(struct MesosSchedulerDriver *driver);
 
 /*
- The number that `mesos_event_driver` gives for this driver's events.
+ The id that `mesos_event_driver` returns for this driver's events.
  */
 uint64_t mesos_scheduler_driver_id(const struct MesosSchedulerDriver *driver);
 

@@ -2,9 +2,9 @@
 
 use crate::message::text;
 
-/// Bytes with a length. Where `len` is 0, `data` is not looked at and may be NULL.
+/// Bytes with a length. If `len` is 0, `data` is not read and may be NULL.
 ///
-/// As an argument: looked at only during the call. As a result: borrowed from the handle that the function's comment names.
+/// An argument is read only during the call. A result is borrowed from the handle that the function's comment names.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct MesosBytes {
@@ -61,7 +61,7 @@ impl MesosBytes {
     }
 }
 
-/// An array of byte strings. Where `len` is 0, `items` is not looked at and may be NULL.
+/// An array of byte strings. If `len` is 0, `items` is not read and may be NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct MesosBytesList {

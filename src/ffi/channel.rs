@@ -9,7 +9,7 @@ use crate::event::Event;
 
 /// A queue of events, first in, first out. Functions: `mesos_channel_*`.
 ///
-/// Dispatchers and drivers made from it share the queue and may outlive this handle. For any number of threads.
+/// Dispatchers and drivers made from it share the queue, and may outlive this handle. Any number of threads may use it.
 pub struct MesosChannel {
     pub(super) channel: Channel,
     creator: Creator,
@@ -65,7 +65,7 @@ pub extern "C" fn mesos_channel_send(channel: *const MesosChannel, event: *mut M
 
 /// Takes the oldest event; NULL if there is none. The caller owns it and frees it with `mesos_event_free`.
 ///
-/// If it is the event with which its driver ends, the driver's status is DRIVER_ABORTED from here on.
+/// If the event ends its driver, the driver's status is DRIVER_ABORTED from now on.
 #[no_mangle]
 pub extern "C" fn mesos_channel_take(channel: *const MesosChannel, result: *mut *mut MesosEvent) -> MesosCode {
     guard(|| {

@@ -10,7 +10,7 @@ use std::ffi::{c_int, c_void};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-/// Wakes Perl while a channel holds events. Functions: `mesos_dispatcher_*`. For one thread at a time.
+/// Wakes Perl while a channel holds events. Functions: `mesos_dispatcher_*`. One thread at a time may use it.
 pub struct MesosDispatcher {
     channel: Channel,
     notify: Arc<dyn Notify>,
@@ -62,7 +62,7 @@ fn attach(channel: &MesosChannel, notify: Arc<dyn Notify>, pipe: Option<Arc<Pipe
     })
 }
 
-/// A dispatcher with a descriptor that is readable exactly while the channel holds events. Owned by the caller.
+/// Makes a dispatcher with a descriptor that is readable exactly while the channel holds events. The caller owns it.
 #[no_mangle]
 pub extern "C" fn mesos_dispatcher_new_pipe(channel: *const MesosChannel, result: *mut *mut MesosDispatcher) -> MesosCode {
     guard(|| {
@@ -96,7 +96,7 @@ pub extern "C" fn mesos_dispatcher_new_interrupt(
     })
 }
 
-/// Detaches from the channel and closes the descriptor.
+/// Frees the handle: detaches the dispatcher from the channel, and closes the descriptor.
 #[no_mangle]
 pub extern "C" fn mesos_dispatcher_free(dispatcher: *mut MesosDispatcher) {
     guard(|| {
@@ -106,7 +106,7 @@ pub extern "C" fn mesos_dispatcher_free(dispatcher: *mut MesosDispatcher) {
     });
 }
 
-/// The descriptor to watch for reading, -1 if there is none. It stays the dispatcher's: watch a duplicate.
+/// The descriptor to watch for reading; -1 if there is none. It belongs to the dispatcher: watch a duplicate.
 #[no_mangle]
 pub extern "C" fn mesos_dispatcher_fd(dispatcher: *const MesosDispatcher) -> c_int {
     guard_value(-1, || {

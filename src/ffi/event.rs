@@ -9,8 +9,8 @@ use crate::message;
 
 /// An event: the name of a callback and its arguments. Functions: `mesos_event_*`.
 ///
-/// Made by `mesos_event_new` and consumed by `mesos_channel_send`, or made by `mesos_channel_take`; else given to
-/// `mesos_event_free`. For one thread at a time.
+/// Made by `mesos_event_new` or `mesos_channel_take`. Give it to `mesos_channel_send` or to `mesos_event_free`. One thread at a time may
+/// use it.
 pub struct MesosEvent {
     pub(super) event: Event,
     pub(super) creator: Creator,
@@ -77,7 +77,7 @@ pub extern "C" fn mesos_event_new(name: MesosBytes, result: *mut *mut MesosEvent
     })
 }
 
-/// Appends an argument: a list without items if `is_list`, else `data`. `type_name` is "String" or a Perl class.
+/// Appends an argument: an empty list if `is_list`, else `data`. `type_name` is "String" or a Perl class.
 #[no_mangle]
 pub extern "C" fn mesos_event_push(event: *mut MesosEvent, type_name: MesosBytes, is_list: bool, data: MesosBytes) -> MesosCode {
     guard(|| {
@@ -105,7 +105,7 @@ pub extern "C" fn mesos_event_push_item(event: *mut MesosEvent, data: MesosBytes
     })
 }
 
-/// Frees an event. If `mesos_event_acknowledge` was not called, its update is not acknowledged: Mesos sends it again.
+/// Frees an event. If you have not called `mesos_event_acknowledge`, its update is not acknowledged, and Mesos sends it again.
 #[no_mangle]
 pub extern "C" fn mesos_event_free(event: *mut MesosEvent) {
     guard(|| {
@@ -181,7 +181,7 @@ pub extern "C" fn mesos_event_item(event: *const MesosEvent, index: usize, item:
     })
 }
 
-/// Whether this is the event with which its driver ends: its status is DRIVER_ABORTED since the event was taken.
+/// Whether this event ends its driver. If so, the driver's status is DRIVER_ABORTED since the event was taken.
 #[no_mangle]
 pub extern "C" fn mesos_event_ends_driver(event: *const MesosEvent) -> bool {
     guard_value(false, || {

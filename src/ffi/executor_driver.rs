@@ -13,9 +13,9 @@ use std::ffi::c_int;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-/// An executor's connection to its agent. Functions: `mesos_executor_driver_*`. For any number of threads.
+/// An executor's connection to its agent. Functions: `mesos_executor_driver_*`. Any number of threads may use it.
 ///
-/// Calls never wait for the network, but `mesos_executor_driver_free` does, for a bounded time.
+/// Calls never wait for the network. Only `mesos_executor_driver_free` does, for a limited time.
 pub struct MesosExecutorDriver {
     driver: Arc<dyn ExecutorDriver>,
     creator: Creator,
@@ -86,7 +86,7 @@ pub extern "C" fn mesos_executor_driver_free(driver: *mut MesosExecutorDriver) {
     });
 }
 
-/// The number that `mesos_event_driver` gives for this driver's events.
+/// The id that `mesos_event_driver` returns for this driver's events.
 #[no_mangle]
 pub extern "C" fn mesos_executor_driver_id(driver: *const MesosExecutorDriver) -> u64 {
     guard_value(0, || {

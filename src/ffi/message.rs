@@ -203,7 +203,7 @@ pub unsafe extern "C" fn mesos_class_by_perl_name(name: MesosBytes, out_class: *
     })
 }
 
-/// The buffers of one decoder. May be used by one thread at a time, and after a fork in parent and child.
+/// The buffers of one decoder. One thread at a time may use it. After a fork, parent and child may use their copies.
 pub struct MesosDecoder(Decoder);
 
 impl From<DecodeError> for FfiError {

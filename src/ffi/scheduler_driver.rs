@@ -12,9 +12,9 @@ use std::ffi::{c_int, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
-/// A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. For any number of threads.
+/// A framework's connection to Mesos. Functions: `mesos_scheduler_driver_*`. Any number of threads may use it.
 ///
-/// Calls never wait for the network, but `mesos_scheduler_driver_free` does, for a bounded time: do not call it from a thread
+/// Calls never wait for the network. Only `mesos_scheduler_driver_free` does, for a limited time: do not call it from a thread
 /// that Mesos' answers need.
 pub struct MesosSchedulerDriver {
     driver: Arc<dyn SchedulerDriver>,
@@ -34,7 +34,7 @@ impl Drop for MesosSchedulerDriver {
     }
 }
 
-/// What a scheduler driver is made from. All bytes are lent for the call.
+/// What a scheduler driver is made from. All bytes are read only during the call.
 #[repr(C)]
 pub struct MesosSchedulerOptions {
     /// `native`, `libmesos`, or empty for the default.
@@ -139,7 +139,7 @@ pub extern "C" fn mesos_scheduler_driver_free(driver: *mut MesosSchedulerDriver)
     });
 }
 
-/// The number that `mesos_event_driver` gives for this driver's events.
+/// The id that `mesos_event_driver` returns for this driver's events.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_id(driver: *const MesosSchedulerDriver) -> u64 {
     guard_value(0, || {

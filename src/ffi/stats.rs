@@ -6,7 +6,7 @@ use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
 use crate::driver::Stat;
 
-/// The numbers of one moment. Functions: `mesos_stats_*`. For one thread at a time.
+/// What a driver had counted at one moment. Functions: `mesos_stats_*`. One thread at a time may use it.
 pub struct MesosStats {
     stats: Vec<Stat>,
     creator: Creator,
@@ -28,10 +28,10 @@ impl MesosStats {
     }
 }
 
-/// One number. Bytes are lent as long as the list lives.
+/// One number. Its bytes stay valid until `mesos_stats_free`.
 #[repr(C)]
 pub struct MesosStat {
-    /// Empty for a number that stands alone.
+    /// Empty for a number that belongs to no group.
     pub group: MesosBytes,
     pub name: MesosBytes,
     /// A count, or seconds.

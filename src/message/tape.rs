@@ -7,9 +7,9 @@
 #[repr(u16)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MesosTokenOp {
-    /// A message begins: `value` is its class, `count` how many different fields follow.
+    /// A message begins. `value` is its class, and `count` is the number of different fields that follow.
     MesosTokenMessage = 1,
-    /// A repeated field begins: `count` items follow, each with key 0.
+    /// A repeated field begins. `count` items follow, each with key 0.
     MesosTokenList = 2,
     /// Ends the innermost message or list.
     MesosTokenEnd = 3,
@@ -63,11 +63,11 @@ pub enum MesosPerlOp {
     MesosPerlBytes = 8,
     /// A required field is not there.
     MesosPerlMissing = 9,
-    /// Something that the field cannot be: `length` bytes at offset `value` of the arena describe it. The tape ends here.
+    /// A value that the field cannot hold. `length` bytes at offset `value` of the arena describe it. The tape ends here.
     MesosPerlWrong = 10,
     /// Messages are nested too deep, or in a circle. The tape ends here.
     MesosPerlTooDeep = 11,
-    /// Made by the check, not by C: the field's declared default.
+    /// The field's declared default. The check makes this token, not C.
     MesosPerlDefault = 12,
     /// A key that is no field, in the open message: `length` bytes at offset `value` of the arena. Its `field` is `MESOS_NO_FIELD`.
     /// The tape ends here.
