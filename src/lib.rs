@@ -30,4 +30,5 @@ pub mod message;
 pub mod native;
 pub mod notify;
 pub mod proto;
+pub mod random;
 pub mod thread;

@@ -11,7 +11,9 @@ const FLOORS: &[&[&str]] = &[
     &["backends"],
     &["native", "libmesos", "local"],
     &["driver"],
-    &["channel", "event", "fork", "logging", "message", "notify", "proto", "thread"],
+    &[
+        "channel", "event", "fork", "logging", "message", "notify", "proto", "random", "thread",
+    ],
 ];
 
 /// Imports that FLOORS forbids: who, what, and why it is so.

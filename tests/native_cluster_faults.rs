@@ -3,7 +3,7 @@
 
 mod support;
 
-use mesos_perl::driver::{SchedulerCall, SchedulerDriver, Status};
+use mesos_perl::driver::{Driver, SchedulerCall, SchedulerDriver, Status};
 use mesos_perl::event::Event;
 use mesos_perl::local::{Cluster, Config};
 use mesos_perl::native::Endpoint;

@@ -9,7 +9,7 @@ mod tls_support;
 use mesos_perl::channel::Channel;
 use mesos_perl::driver::address::Secret;
 use mesos_perl::driver::master::Master;
-use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{Driver, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::local::{Cluster, Config};
 use mesos_perl::native::{self, Source};
 use mesos_perl::proto::{self, TaskState};

@@ -1,42 +1,29 @@
 //! `master => 'local'`: a native driver together with the cluster that it talks to. Each driver has its own cluster.
 
 use crate::channel::Channel;
-use crate::driver::{DriverError, SchedulerCall, SchedulerDriver, SchedulerOptions, Stat, Status};
-use crate::event::DriverId;
+use crate::driver::{DriverError, SchedulerOptions};
 use crate::local::{BadSetting, Cluster, Config, StartError};
 use crate::native;
-use std::sync::Mutex;
 
-/// A scheduler driver and its cluster, which ends with it.
-pub struct EmbeddedSchedulerDriver {
-    driver: native::SchedulerDriver,
-    cluster: Mutex<Option<Cluster>>,
-}
-
-impl EmbeddedSchedulerDriver {
-    /// Starts the cluster, as libmesos does when a driver is made. `environment` may hold its settings (MESOS_RESOURCES, ...).
-    pub fn new(
-        options: SchedulerOptions,
-        channel: Channel,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, DriverError> {
-        let mut config = Config {
-            helper: options.helper.clone(),
-            executor_environment: options.executor_environment.clone(),
-            ..Config::default()
-        };
-        config.set_from_environment(environment).map_err(setting)?;
-        let cluster = Cluster::start(config).map_err(|error| match error {
-            StartError::Setting(problem) => setting(problem),
-            other => DriverError::System(format!("master: cannot start the embedded cluster: {other}")),
-        })?;
-        let address = cluster.address();
-        let endpoint = native::Endpoint::master(address.ip().to_string(), address.port()).with_bearer(cluster.secret());
-        Ok(EmbeddedSchedulerDriver {
-            driver: native::SchedulerDriver::new(endpoint, options, channel)?,
-            cluster: Mutex::new(Some(cluster)),
-        })
-    }
+/// Starts the cluster, as libmesos does when a driver is made. `environment` may hold its settings (MESOS_RESOURCES, ...).
+pub fn new(
+    options: SchedulerOptions,
+    channel: Channel,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<native::SchedulerDriver, DriverError> {
+    let mut config = Config {
+        helper: options.helper.clone(),
+        executor_environment: options.executor_environment.clone(),
+        ..Config::default()
+    };
+    config.set_from_environment(environment).map_err(setting)?;
+    let cluster = Cluster::start(config).map_err(|error| match error {
+        StartError::Setting(problem) => setting(problem),
+        other => DriverError::System(format!("master: cannot start the embedded cluster: {other}")),
+    })?;
+    let address = cluster.address();
+    let endpoint = native::Endpoint::master(address.ip().to_string(), address.port()).with_bearer(cluster.secret());
+    Ok(native::SchedulerDriver::new(endpoint, options, channel)?.with_companion(cluster))
 }
 
 /// Says which variables among `names` somebody may expect an effect of in vain.
@@ -55,47 +42,5 @@ fn setting(problem: BadSetting) -> DriverError {
     DriverError::Argument {
         name: problem.name,
         problem: problem.reason,
-    }
-}
-
-impl SchedulerDriver for EmbeddedSchedulerDriver {
-    fn id(&self) -> DriverId {
-        self.driver.id()
-    }
-
-    fn status(&self) -> Status {
-        self.driver.status()
-    }
-
-    fn start(&self) -> Result<Status, DriverError> {
-        self.driver.start()
-    }
-
-    fn stop(&self, failover: bool) -> Status {
-        self.driver.stop(failover)
-    }
-
-    fn abort(&self) -> Status {
-        self.driver.abort()
-    }
-
-    fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
-        self.driver.call(call)
-    }
-
-    fn stats(&self) -> Vec<Stat> {
-        self.driver.stats()
-    }
-
-    fn close(&self) {
-        self.driver.close();
-        let cluster = crate::thread::lock(&self.cluster).take();
-        drop(cluster);
-    }
-}
-
-impl Drop for EmbeddedSchedulerDriver {
-    fn drop(&mut self) {
-        self.close();
     }
 }

@@ -1,7 +1,6 @@
 //! Makes scheduler drivers.
 
-use super::choice;
-use super::embedded::EmbeddedSchedulerDriver;
+use super::{choice, embedded};
 use crate::channel::Channel;
 use crate::driver::master::Master;
 use crate::driver::{Backend, DriverError, SchedulerDriver, SchedulerOptions};
@@ -36,7 +35,7 @@ pub fn with_environment(
     }
     debug_assert_eq!(backend, Backend::Native);
     match Master::parse(&options.master)? {
-        Master::Local => Ok(Arc::new(EmbeddedSchedulerDriver::new(options, channel, environment)?)),
+        Master::Local => Ok(Arc::new(embedded::new(options, channel, environment)?)),
         master => {
             let source = native::Source::new(master, environment)?;
             Ok(Arc::new(native::SchedulerDriver::new(source, options, channel)?))

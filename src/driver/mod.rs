@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod backend;
+pub mod common;
 pub mod counters;
 pub mod executor;
 pub mod framework;
@@ -18,6 +19,7 @@ pub mod stats;
 pub mod status;
 
 pub use backend::Backend;
+pub use common::Driver;
 pub use executor::{ExecutorCall, ExecutorDriver};
 pub use scheduler::{SchedulerCall, SchedulerDriver, SchedulerOptions};
 pub use stats::Stat;

@@ -1,7 +1,6 @@
 //! The scheduler driver's trait, options and calls.
 
-use super::{Backend, DriverError, Stat, Status};
-use crate::event::DriverId;
+use super::{Driver, DriverError, Status};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -136,24 +135,10 @@ impl SchedulerCall {
     }
 }
 
-/// A framework's connection to Mesos. All methods may be called from any thread and return at once, except [`close`](Self::close).
-pub trait SchedulerDriver: Send + Sync {
-    /// What it runs on.
-    fn backend(&self) -> Backend {
-        Backend::Native
-    }
-    /// The id in the [`Origin`](crate::event::Origin) of this driver's events.
-    fn id(&self) -> DriverId;
-    fn status(&self) -> Status;
-    fn start(&self) -> Result<Status, DriverError>;
+/// A framework's connection to Mesos.
+pub trait SchedulerDriver: Driver {
     /// With `failover` the framework stays registered, else it is torn down if a master is connected.
     fn stop(&self, failover: bool) -> Status;
-    fn abort(&self) -> Status;
-    /// What the driver has counted since it was made.
-    fn stats(&self) -> Vec<Stat>;
     /// Carries `call` out if the driver runs; returns the status in any case.
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError>;
-    /// Ends the driver: sends what is queued (bounded in time), closes connections and joins threads. No TEARDOWN unless stopped.
-    /// No event is queued afterwards. Idempotent. Dropping a driver closes it.
-    fn close(&self);
 }

@@ -8,7 +8,7 @@ use crate::driver::framework::value;
 use crate::driver::framework::REMOVED;
 use crate::driver::framework_id_file::{wrong, FrameworkIdFile, FrameworkIdStore};
 use crate::driver::gate::{Emission, Gate};
-use crate::driver::{DriverError, SchedulerCall, Stat, Status};
+use crate::driver::{DriverError, SchedulerCall, Status};
 use crate::event::{Acknowledgement, Arg, ArgType, EventOwner};
 use crate::message::{class, ClassId};
 use crate::proto::task_status::Reason;
@@ -71,10 +71,6 @@ impl Core {
             }),
         };
         (Arc::new(core), receiver)
-    }
-
-    pub fn stats(&self) -> Vec<Stat> {
-        self.counters.stats(self.gate.channel())
     }
 
     /// The framework's id, once it is known.

@@ -7,8 +7,8 @@ use super::worker::{Proxy, Worker};
 use crate::channel::Channel;
 use crate::driver::backend::Backend;
 use crate::driver::counters::Counters;
-use crate::driver::{DriverError, ExecutorCall, Stat, Status};
-use crate::event::DriverId;
+use crate::driver::gate::Gate;
+use crate::driver::{Driver, DriverError, ExecutorCall, Status};
 use crate::native::executor::environment::Environment;
 use cxx::UniquePtr;
 use std::sync::Arc;
@@ -57,17 +57,17 @@ impl ExecutorDriver {
     }
 }
 
-impl crate::driver::ExecutorDriver for ExecutorDriver {
+impl Driver for ExecutorDriver {
+    fn gate(&self) -> &Gate {
+        &self.core.gate
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
     fn backend(&self) -> Backend {
         Backend::Libmesos
-    }
-
-    fn id(&self) -> DriverId {
-        self.core.gate.id
-    }
-
-    fn status(&self) -> Status {
-        self.core.gate.lifecycle.status()
     }
 
     fn start(&self) -> Result<Status, DriverError> {
@@ -78,25 +78,23 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
         self.worker.start()
     }
 
-    fn stop(&self) -> Status {
-        self.worker.stop(false)
-    }
-
     fn abort(&self) -> Status {
         self.worker.abort()
+    }
+
+    fn close(&self) {
+        self.worker.close();
+    }
+}
+
+impl crate::driver::ExecutorDriver for ExecutorDriver {
+    fn stop(&self) -> Status {
+        self.worker.stop(false)
     }
 
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
         // Updates are never refused: they are the executor's duty.
         self.worker.work(Work::Executor(call), usize::MAX)
-    }
-
-    fn stats(&self) -> Vec<Stat> {
-        self.core.stats()
-    }
-
-    fn close(&self) {
-        self.worker.close();
     }
 }
 

@@ -9,8 +9,8 @@ use crate::driver::backend::Backend;
 use crate::driver::counters::Counters;
 use crate::driver::framework::{FrameworkInfo, Id, SuppressedRoles};
 use crate::driver::framework_id_file::FrameworkIdFile;
-use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
-use crate::event::DriverId;
+use crate::driver::gate::Gate;
+use crate::driver::{Driver, DriverError, SchedulerCall, SchedulerOptions, Status};
 use crate::message::text;
 use cxx::UniquePtr;
 use prost::Message;
@@ -160,17 +160,17 @@ impl SchedulerDriver {
     }
 }
 
-impl crate::driver::SchedulerDriver for SchedulerDriver {
+impl Driver for SchedulerDriver {
+    fn gate(&self) -> &Gate {
+        &self.core.gate
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
     fn backend(&self) -> Backend {
         Backend::Libmesos
-    }
-
-    fn id(&self) -> DriverId {
-        self.core.gate.id
-    }
-
-    fn status(&self) -> Status {
-        self.core.gate.lifecycle.status()
     }
 
     fn start(&self) -> Result<Status, DriverError> {
@@ -180,12 +180,18 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
         self.worker.start()
     }
 
-    fn stop(&self, failover: bool) -> Status {
-        self.worker.stop(failover)
-    }
-
     fn abort(&self) -> Status {
         self.worker.abort()
+    }
+
+    fn close(&self) {
+        self.worker.close();
+    }
+}
+
+impl crate::driver::SchedulerDriver for SchedulerDriver {
+    fn stop(&self, failover: bool) -> Status {
+        self.worker.stop(failover)
     }
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
@@ -197,14 +203,6 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
             Some(call) => self.worker.work(Work::Scheduler(call), self.max_queued_calls),
             None => Ok(self.status()),
         }
-    }
-
-    fn stats(&self) -> Vec<Stat> {
-        self.core.stats()
-    }
-
-    fn close(&self) {
-        self.worker.close();
     }
 }
 

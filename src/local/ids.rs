@@ -2,29 +2,24 @@
 
 use crate::message::text;
 
+use crate::random;
+
 /// Random bytes of the system. It cannot fail on a system that has booted; when it does, the cluster's start fails with it.
 fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
     // Weak ids would still be unique by the clock; the secret asks for real randomness itself.
-    if getrandom::getrandom(&mut bytes).is_err() {
+    random::bytes().unwrap_or_else(|_| {
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default()
             .as_nanos();
-        bytes
-            .iter_mut()
-            .zip(now.to_le_bytes().iter().cycle())
-            .for_each(|(to, from)| *to = *from);
-    }
-    bytes
+        let now = now.to_le_bytes();
+        std::array::from_fn(|index| now[index % now.len()])
+    })
 }
 
 /// A version 4 UUID (RFC 4122) as bytes: the form in TaskStatus.uuid.
 pub fn uuid_bytes() -> [u8; 16] {
-    let mut bytes = random::<16>();
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    bytes
+    random::uuid_v4(random())
 }
 
 /// A version 4 UUID as text, 36 characters.
@@ -42,9 +37,7 @@ pub fn uuid() -> String {
 
 /// 256 random bits in hexadecimal.
 pub fn secret() -> std::io::Result<String> {
-    let mut bytes = [0; 32];
-    getrandom::getrandom(&mut bytes).map_err(|e| std::io::Error::other(e.to_string()))?;
-    Ok(hex(&bytes))
+    random::bytes::<32>().map(|bytes| hex(&bytes))
 }
 
 /// Whether `given` is `secret`, in a time that says nothing of it but its length.

@@ -3,7 +3,7 @@
 use super::scheduler::acknowledge;
 use super::{list, message};
 use mesos_perl::channel::Channel;
-use mesos_perl::driver::{SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
+use mesos_perl::driver::{Driver, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::native::{self, Source};
 use mesos_perl::proto::task_status::Reason;

@@ -11,11 +11,13 @@ use super::io::handle::Handle;
 use super::protocol::backoff::seed;
 use crate::channel::Channel;
 use crate::driver::counters::Counters;
+use crate::driver::gate::Gate;
 use crate::driver::lifecycle::Lifecycle;
 use crate::driver::limits::{sendable, QUEUED_BYTES};
-use crate::driver::{DriverError, ExecutorCall, Stat, Status};
-use crate::event::{Acknowledgement, DriverId, EventOwner};
-use std::sync::{Arc, Mutex, Weak};
+use crate::driver::{Driver, DriverError, ExecutorCall, Status};
+use crate::event::{Acknowledgement, EventOwner};
+use crate::random;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 /// From so many calls on that wait for the agent, messages are refused.
@@ -25,23 +27,18 @@ type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// An executor's driver over the v1 HTTP API. One thread between `start` and its end.
 pub struct ExecutorDriver {
-    core: Arc<Core>,
+    handle: Arc<Handle<Command>>,
     variables: Variables,
     /// Set by `start`.
     environment: Mutex<Option<Environment>>,
 }
 
-struct Core {
-    handle: Handle<Command>,
-    counters: Arc<Counters>,
-}
-
-impl EventOwner for Core {
+impl EventOwner for Handle<Command> {
     /// Agents want no acknowledgements from executors.
     fn acknowledge(&self, _: Acknowledgement) {}
 
     fn end_delivered(&self) {
-        self.handle.gate.lifecycle.end_delivered();
+        self.gate.lifecycle.end_delivered();
     }
 }
 
@@ -49,17 +46,10 @@ impl ExecutorDriver {
     /// `environment` gives the value of a variable; `start` reads it.
     pub fn new(environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static, channel: Channel) -> Self {
         ExecutorDriver {
-            core: Arc::new(Core {
-                handle: Handle::new(channel),
-                counters: Arc::new(Counters::executor()),
-            }),
+            handle: Arc::new(Handle::new(channel, Counters::executor())),
             variables: Box::new(environment),
             environment: Mutex::new(None),
         }
-    }
-
-    fn handle(&self) -> &Handle<Command> {
-        &self.core.handle
     }
 
     fn environment(&self) -> Option<Environment> {
@@ -75,13 +65,9 @@ impl ExecutorDriver {
     }
 }
 
-/// A random uuid, version 4, as 16 bytes.
 fn uuid() -> Result<Vec<u8>, DriverError> {
-    let mut bytes = [0; 16];
-    getrandom::getrandom(&mut bytes).map_err(|e| DriverError::System(format!("no random numbers: {e}")))?;
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    Ok(bytes.to_vec())
+    let bytes = random::bytes().map_err(|e| DriverError::System(e.to_string()))?;
+    Ok(random::uuid_v4(bytes).to_vec())
 }
 
 /// The end of a grace period: this process and all that it started in its group.
@@ -92,13 +78,13 @@ fn kill_process_group() {
     }
 }
 
-impl crate::driver::ExecutorDriver for ExecutorDriver {
-    fn id(&self) -> DriverId {
-        self.handle().gate.id
+impl Driver for ExecutorDriver {
+    fn gate(&self) -> &Gate {
+        &self.handle.gate
     }
 
-    fn status(&self) -> Status {
-        self.handle().gate.lifecycle.status()
+    fn counters(&self) -> &Counters {
+        &self.handle.counters
     }
 
     fn start(&self) -> Result<Status, DriverError> {
@@ -106,29 +92,31 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
             return Ok(self.status());
         }
         let environment = Environment::read(&self.variables)?;
-        let transition = self.handle().gate.lifecycle.start();
+        let transition = self.handle.gate.lifecycle.start();
         if transition.changed {
             *crate::thread::lock(&self.environment) = Some(environment.clone());
-            let core = Arc::clone(&self.core);
-            let weak: Weak<Core> = Arc::downgrade(&core);
-            let owner: Weak<dyn EventOwner> = weak;
-            let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
-            let machine = ExecutorMachine::new(environment, Arc::clone(&self.core.counters), seed());
-            self.handle().launch("mesos-executor", machine, emit, kill_process_group)?;
+            let machine = ExecutorMachine::new(environment, Arc::clone(&self.handle.counters), seed());
+            self.handle.launch("mesos-executor", machine, kill_process_group)?;
         }
         Ok(transition.status)
     }
 
-    fn stop(&self) -> Status {
-        self.handle().finish(Lifecycle::stop, Command::Stop)
+    fn abort(&self) -> Status {
+        self.handle.finish(Lifecycle::abort, Command::Abort)
     }
 
-    fn abort(&self) -> Status {
-        self.handle().finish(Lifecycle::abort, Command::Abort)
+    fn close(&self) {
+        self.handle.close(Command::Close);
+    }
+}
+
+impl crate::driver::ExecutorDriver for ExecutorDriver {
+    fn stop(&self) -> Status {
+        self.handle.finish(Lifecycle::stop, Command::Stop)
     }
 
     fn call(&self, call: ExecutorCall) -> Result<Status, DriverError> {
-        let environment = self.environment().filter(|_| self.handle().gate.lifecycle.is_running());
+        let environment = self.environment().filter(|_| self.handle.gate.lifecycle.is_running());
         if let Some(environment) = environment {
             // Updates are never refused: they are the executor's duty.
             let (command, bound) = match call {
@@ -138,31 +126,23 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
                 }
                 ExecutorCall::SendFrameworkMessage { data } => {
                     sendable("data", data.len())?;
-                    let load = self.core.counters.load(data.len(), QUEUED_BYTES);
+                    let load = self.handle.counters.load(data.len(), QUEUED_BYTES);
                     let load = Some(load.ok_or(DriverError::AgentFullOfBytes(QUEUED_BYTES))?);
                     (Command::Message { data, load }, QUEUED_CALLS)
                 }
             };
-            if !self.core.counters.hand_over(bound) {
+            if !self.handle.counters.hand_over(bound) {
                 return Err(DriverError::AgentFull(bound));
             }
-            self.handle().send(command);
+            self.handle.send(command);
         }
         Ok(self.status())
-    }
-
-    fn stats(&self) -> Vec<Stat> {
-        self.core.counters.stats(self.handle().gate.channel())
-    }
-
-    fn close(&self) {
-        self.handle().close(Command::Close);
     }
 }
 
 impl Drop for ExecutorDriver {
     fn drop(&mut self) {
-        crate::driver::ExecutorDriver::close(self);
+        self.close();
     }
 }
 

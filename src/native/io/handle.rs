@@ -3,18 +3,21 @@
 use super::connection;
 use super::mailbox::{mailbox, Receiver, Sender, Urgency};
 use crate::channel::Channel;
+use crate::driver::counters::Counters;
 use crate::driver::gate::Gate;
 use crate::driver::lifecycle::{Lifecycle, Transition};
 use crate::driver::{DriverError, Status};
+use crate::event::EventOwner;
 use crate::native::machine::{Emission, Machine};
 use crate::thread::lock;
 use std::panic::AssertUnwindSafe;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 
 /// Shared by a driver and its thread. `C` are the machine's commands.
 pub struct Handle<C> {
     pub gate: Gate,
+    pub counters: Arc<Counters>,
     /// Made before the thread. If `stop` is called during `start`, its command waits here for the thread.
     commands: Mutex<Option<Sender<C>>>,
     receiver: Mutex<Option<Receiver<C>>>,
@@ -22,10 +25,11 @@ pub struct Handle<C> {
 }
 
 impl<C: Send + 'static> Handle<C> {
-    pub fn new(channel: Channel) -> Self {
+    pub fn new(channel: Channel, counters: Counters) -> Self {
         let (sender, receiver) = mailbox();
         Handle {
             gate: Gate::new(channel),
+            counters: Arc::new(counters),
             commands: Mutex::new(Some(sender)),
             receiver: Mutex::new(Some(receiver)),
             thread: Mutex::new(None),
@@ -33,12 +37,16 @@ impl<C: Send + 'static> Handle<C> {
     }
 
     /// Starts the driver's thread; without one the driver is aborted.
-    pub fn launch<M, E, K>(&self, name: &str, machine: M, emit: E, kill: K) -> Result<(), DriverError>
+    pub fn launch<M, K>(self: &Arc<Self>, name: &str, machine: M, kill: K) -> Result<(), DriverError>
     where
+        Self: EventOwner,
         M: Machine<Command = C> + Send + 'static,
-        E: Fn(Vec<Emission>) + Clone + Send + 'static,
         K: FnMut() + Send + 'static,
     {
+        let weak: Weak<Self> = Arc::downgrade(self);
+        let owner: Weak<dyn EventOwner> = weak;
+        let this = Arc::clone(self);
+        let emit = move |emissions: Vec<Emission>| this.gate.pass(emissions, &owner);
         let mut thread = lock(&self.thread);
         let receiver = lock(&self.receiver).take();
         let receiver = receiver.ok_or_else(|| DriverError::System("the driver was started before".to_string()))?;
@@ -104,7 +112,7 @@ impl<C: Send + 'static> Handle<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::counters::Counters;
+    use crate::event::Acknowledgement;
     use crate::native::machine::{Action, Now};
     use crate::native::protocol::endpoint::Endpoint;
     use crate::native::protocol::session::Session;
@@ -140,10 +148,15 @@ mod tests {
         }
     }
 
+    impl EventOwner for Handle<&'static str> {
+        fn acknowledge(&self, _: Acknowledgement) {}
+        fn end_delivered(&self) {}
+    }
+
     /// On another thread, while `start` has not come to its end.
     #[test]
     fn a_stop_before_the_thread_is_there_is_heard_by_it() {
-        let handle = Handle::new(Channel::new());
+        let handle = Arc::new(Handle::new(Channel::new(), Counters::executor()));
         assert!(handle.gate.lifecycle.start().changed);
         assert_eq!(handle.finish(Lifecycle::stop, "stop"), Status::Stopped);
         let machine = Ends {
@@ -151,7 +164,7 @@ mod tests {
             counters: Counters::executor(),
             done: false,
         };
-        assert_eq!(handle.launch("test", machine, |_| (), || ()), Ok(()));
+        assert_eq!(handle.launch("test", machine, || ()), Ok(()));
         let thread = lock(&handle.thread).take().expect("a thread");
         thread.join().expect("its end");
     }

@@ -53,9 +53,8 @@ impl Random {
 
 /// A seed for jitter. It is no secret: without random numbers the clock will do.
 pub fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    match getrandom::getrandom(&mut bytes) {
-        Ok(()) => u64::from_ne_bytes(bytes),
+    match crate::random::bytes() {
+        Ok(bytes) => u64::from_ne_bytes(bytes),
         Err(_) => SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(1, |d| d.as_nanos() as u64),

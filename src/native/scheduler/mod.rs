@@ -17,40 +17,39 @@ use crate::driver::address::Secret;
 use crate::driver::counters::Counters;
 use crate::driver::framework::{id_of, with_id};
 use crate::driver::framework_id_file::{wrong, FrameworkIdFile, FrameworkIdStore};
+use crate::driver::gate::Gate;
 use crate::driver::lifecycle::Lifecycle;
 use crate::driver::limits::sendable;
-use crate::driver::{DriverError, SchedulerCall, SchedulerOptions, Stat, Status};
-use crate::event::{Acknowledgement, DriverId, EventOwner};
+use crate::driver::{Driver, DriverError, SchedulerCall, SchedulerOptions, Status};
+use crate::event::{Acknowledgement, EventOwner};
 use crate::message::field_number::framework_info;
 use crate::message::fields;
 use crate::native::protocol::endpoint::Endpoint;
 use prost::Message;
-use std::sync::{Arc, Mutex, Weak};
+use std::any::Any;
+use std::sync::{Arc, Mutex};
 
 /// A framework's driver over the v1 HTTP API. One thread between `start` and its end.
 pub struct SchedulerDriver {
-    core: Arc<Core>,
+    handle: Arc<Handle<Command>>,
     /// Taken by `start`.
     config: Mutex<Option<Config>>,
     implicit_acknowledgements: bool,
     max_queued_calls: usize,
     known_id: Arc<Mutex<Option<String>>>,
+    /// What ends with the driver, after it.
+    companion: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-struct Core {
-    handle: Handle<Command>,
-    counters: Arc<Counters>,
-}
-
-impl EventOwner for Core {
+impl EventOwner for Handle<Command> {
     fn acknowledge(&self, update: Acknowledgement) {
-        if self.handle.gate.lifecycle.is_running() {
-            self.handle.send(Command::Acknowledge(update));
+        if self.gate.lifecycle.is_running() {
+            self.send(Command::Acknowledge(update));
         }
     }
 
     fn end_delivered(&self) {
-        self.handle.gate.lifecycle.end_delivered();
+        self.gate.lifecycle.end_delivered();
     }
 }
 
@@ -70,7 +69,7 @@ impl SchedulerDriver {
             None => framework.clone(),
         };
         let known_id = Arc::new(Mutex::new(id_of(&completed)));
-        let counters = Arc::new(Counters::scheduler());
+        let handle = Arc::new(Handle::new(channel, Counters::scheduler()));
         let limits = limits?;
         let config = Config {
             source,
@@ -81,19 +80,23 @@ impl SchedulerDriver {
             reconcile_on_registration: options.reconcile_on_registration,
             store: store.map(|store| Box::new(store) as Box<dyn FrameworkIdStore>),
             known_id: Arc::clone(&known_id),
-            counters: Arc::clone(&counters),
+            counters: Arc::clone(&handle.counters),
             seed: seed(),
         };
         Ok(SchedulerDriver {
-            core: Arc::new(Core {
-                handle: Handle::new(channel),
-                counters,
-            }),
+            handle,
             implicit_acknowledgements: config.implicit_acknowledgements,
             max_queued_calls: limits.queued_calls,
             known_id,
             config: Mutex::new(Some(config)),
+            companion: Mutex::new(None),
         })
+    }
+
+    /// Gives the driver something to drop when it has ended: the master that it alone talks to.
+    pub fn with_companion(mut self, companion: impl Any + Send) -> Self {
+        self.companion = Mutex::new(Some(Box::new(companion)));
+        self
     }
 
     /// Checks what libmesos would crash of.
@@ -103,10 +106,6 @@ impl SchedulerDriver {
         let known = crate::thread::lock(&self.known_id);
         decoded.check_update(known.as_deref(), suppressed)?;
         Ok(info)
-    }
-
-    fn handle(&self) -> &Handle<Command> {
-        &self.core.handle
     }
 }
 
@@ -120,7 +119,7 @@ impl Config {
             Some(id) => with_id(self.framework.clone(), &id)?,
             None => self.framework.clone(),
         };
-        *self.known_id.lock().unwrap_or_else(|e| e.into_inner()) = id_of(&framework);
+        *crate::thread::lock(&self.known_id) = id_of(&framework);
         self.framework = framework;
         Ok(())
     }
@@ -178,43 +177,47 @@ fn filled(name: &'static str, framework: &[u8]) -> Result<Vec<u8>, DriverError> 
     Ok(info)
 }
 
-impl crate::driver::SchedulerDriver for SchedulerDriver {
-    fn id(&self) -> DriverId {
-        self.handle().gate.id
+impl Driver for SchedulerDriver {
+    fn gate(&self) -> &Gate {
+        &self.handle.gate
     }
 
-    fn status(&self) -> Status {
-        self.handle().gate.lifecycle.status()
+    fn counters(&self) -> &Counters {
+        &self.handle.counters
     }
 
     fn start(&self) -> Result<Status, DriverError> {
-        let mut config = self.config.lock().unwrap_or_else(|e| e.into_inner());
+        let mut config = crate::thread::lock(&self.config);
         if let (Status::NotStarted, Some(config)) = (self.status(), config.as_mut()) {
             config.read_id_again()?;
         }
-        let transition = self.handle().gate.lifecycle.start();
+        let transition = self.handle.gate.lifecycle.start();
         let config = config.take();
         if let (true, Some(config)) = (transition.changed, config) {
-            let core = Arc::clone(&self.core);
-            let weak: Weak<Core> = Arc::downgrade(&core);
-            let owner: Weak<dyn EventOwner> = weak;
-            let emit = move |emissions: Vec<_>| core.handle.gate.pass(emissions, &owner);
             let machine = SchedulerMachine::new(config);
-            self.handle().launch("mesos-scheduler", machine, emit, || ())?;
+            self.handle.launch("mesos-scheduler", machine, || ())?;
         }
         Ok(transition.status)
     }
 
-    fn stop(&self, failover: bool) -> Status {
-        self.handle().finish(Lifecycle::stop, Command::Stop { failover })
+    fn abort(&self) -> Status {
+        self.handle.finish(Lifecycle::abort, Command::Abort)
     }
 
-    fn abort(&self) -> Status {
-        self.handle().finish(Lifecycle::abort, Command::Abort)
+    fn close(&self) {
+        self.handle.close(Command::Close);
+        let companion = crate::thread::lock(&self.companion).take();
+        drop(companion);
+    }
+}
+
+impl crate::driver::SchedulerDriver for SchedulerDriver {
+    fn stop(&self, failover: bool) -> Status {
+        self.handle.finish(Lifecycle::stop, Command::Stop { failover })
     }
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
-        if self.handle().gate.lifecycle.is_running() {
+        if self.handle.gate.lifecycle.is_running() {
             let call = match call {
                 SchedulerCall::UpdateFramework {
                     framework,
@@ -228,26 +231,18 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
             let (name, length) = call.payload();
             sendable(name, length)?;
             let prepared = prepare(call, self.implicit_acknowledgements)?;
-            if !self.core.counters.hand_over(self.max_queued_calls) {
+            if !self.handle.counters.hand_over(self.max_queued_calls) {
                 return Err(DriverError::Full(self.max_queued_calls));
             }
-            self.handle().send(Command::Call(prepared));
+            self.handle.send(Command::Call(prepared));
         }
         Ok(self.status())
-    }
-
-    fn stats(&self) -> Vec<Stat> {
-        self.core.counters.stats(self.handle().gate.channel())
-    }
-
-    fn close(&self) {
-        self.handle().close(Command::Close);
     }
 }
 
 impl Drop for SchedulerDriver {
     fn drop(&mut self) {
-        crate::driver::SchedulerDriver::close(self);
+        self.close();
     }
 }
 
