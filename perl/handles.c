@@ -257,9 +257,9 @@ mesos_bytes_list(pTHX_ SV *array)
 
 /* The encoding is a mortal that nobody else knows: its bytes need no copy. */
 static MesosBytes
-encoded(pTHX_ const char *class, SV *value)
+encoded(pTHX_ SV *driver, const char *class, SV *value)
 {
-    SV *const encoding = mesos_message_encode_named(aTHX_ class, mesos_hold(aTHX_ value));
+    SV *const encoding = mesos_message_encode_named(aTHX_ class, mesos_hold(aTHX_ value), driver);
     MesosBytes bytes;
     bytes.data = (const uint8_t *)SvPVX(encoding);
     bytes.len = SvCUR(encoding);
@@ -267,24 +267,40 @@ encoded(pTHX_ const char *class, SV *value)
 }
 
 MesosBytes
-mesos_encode(pTHX_ const char *class, SV *value)
+mesos_encode(pTHX_ SV *driver, const char *class, SV *value)
 {
     MesosBytes none = {NULL, 0};
     mesos_hold(aTHX_ value);
     SvGETMAGIC(value);
-    return SvOK(value) ? encoded(aTHX_ class, value) : none;
+    return SvOK(value) ? encoded(aTHX_ driver, class, value) : none;
 }
 
 MesosBytesList
-mesos_encode_list(pTHX_ const char *class, SV *array)
+mesos_encode_list(pTHX_ SV *driver, const char *class, SV *array)
 {
     MesosBytesList list;
     AV *elements;
     MesosBytes *items = room(aTHX_ array, &elements, &list);
     size_t i;
     for (i = 0; i < list.len; i++)
-        items[i] = encoded(aTHX_ class, element(aTHX_ elements, i));
+        items[i] = encoded(aTHX_ driver, class, element(aTHX_ elements, i));
     return list;
+}
+
+void
+mesos_told_status(pTHX_ SV *driver, int status)
+{
+    dSP;
+    if (status != 1 /* DRIVER_NOT_STARTED */)
+        return;
+    ENTER;
+    SAVETMPS;
+    PUSHMARK(SP);
+    XPUSHs(driver);
+    PUTBACK;
+    call_pv("Mesos::Warnings::_not_started", G_VOID | G_DISCARD);
+    FREETMPS;
+    LEAVE;
 }
 
 /* One item, by the kind that its argument has. */

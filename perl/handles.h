@@ -53,9 +53,11 @@ MesosBytes mesos_bytes(pTHX_ SV *sv);
 SV *mesos_sv(pTHX_ MesosBytes bytes);
 /* The bytes of an array's elements. */
 MesosBytesList mesos_bytes_list(pTHX_ SV *array);
-/* A value, or an array of them, encoded as messages of a class; undef: no bytes. */
-MesosBytes mesos_encode(pTHX_ const char *class, SV *value);
-MesosBytesList mesos_encode_list(pTHX_ const char *class, SV *array);
+/* A value, or an array of them, encoded as messages of a class for a driver; undef: no bytes. */
+MesosBytes mesos_encode(pTHX_ SV *driver, const char *class, SV *value);
+MesosBytesList mesos_encode_list(pTHX_ SV *driver, const char *class, SV *array);
+/* After a call: warns that it did nothing if the driver was not started. */
+void mesos_told_status(pTHX_ SV *driver, int status);
 /* An event's argument: a byte string, an object, or an array reference of them. Mortal. */
 SV *mesos_event_arg_sv(pTHX_ MesosEvent *event, size_t index);
 /* A hash of a driver's statistics, with a hash for each group of them; takes the list. */

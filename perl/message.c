@@ -457,7 +457,7 @@ mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRL
 }
 
 SV *
-mesos_message_encode_named(pTHX_ const char *class_name, SV *value)
+mesos_message_encode_named(pTHX_ const char *class_name, SV *value, SV *driver)
 {
-    return mesos_message_encode_sv(aTHX_ class_by_name(aTHX_ class_name), value);
+    return mesos_message_encode_sv(aTHX_ class_by_name(aTHX_ class_name), value, driver);
 }

@@ -24,9 +24,10 @@
 /* A new object of the class (reference count 1) from its encoding. `bytes` is only looked at during the call. */
 SV *mesos_message_decode_sv(pTHX_ uint32_t class_id, const char *bytes, STRLEN length);
 
-/* The encoding of a hash or object as a message of the class, as a mortal byte string. undef is a message without fields.
+/* The encoding of a hash or object as a message of the class, as a mortal byte string. undef is a message without fields. Keys that
+ * are no fields are told to the user, as `driver` (NULL: there is none) wants it.
  * Runs Perl code where the value holds tied or overloaded things. */
-SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value);
+SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value, SV *driver);
 
 /* What an encoding or decoding does besides. All but the last are Rust's own numbers. */
 #define MESSAGE_REJECT_UNKNOWN MESOS_DECODE_REJECT_UNKNOWN /* keys or fields that the class does not have are errors */
@@ -35,11 +36,11 @@ SV *mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value);
 #define MESSAGE_UNBLESSED 4                                /* decode: plain hashes, no objects */
 
 /* mesos_message_encode_sv with options. */
-SV *mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options);
+SV *mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options, SV *driver);
 
 /* The same by the class's Perl name, "Mesos::TaskInfo". Dies if there is no such class. */
 SV *mesos_message_decode_named(pTHX_ const char *class_name, const char *bytes, STRLEN length);
-SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value);
+SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value, SV *driver);
 
 /* Dies with this text (a mortal, or an SV that somebody owns) and the user's file and line. Does not return. */
 void mesos_message_croak(pTHX_ SV *text);

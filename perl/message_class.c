@@ -126,7 +126,7 @@ XS(mesos_xs_encode)
         options = options_of(aTHX_ ax, first, items, "encode", MESSAGE_ENUM_NAMES | MESSAGE_REJECT_UNKNOWN);
     /* The walk may run Perl code, which may move the stack: ST looks it up anew. */
     PUTBACK;
-    bytes = mesos_message_encode_with(aTHX_ class_id, value, options);
+    bytes = mesos_message_encode_with(aTHX_ class_id, value, options, NULL);
     ST(0) = bytes;
     XSRETURN(1);
 }

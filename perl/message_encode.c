@@ -373,14 +373,17 @@ walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
     const MesosSchemaClass *const of = schema->classes + class_id;
     uint32_t index = of->first_field;
     const uint32_t end = index + of->field_count;
+    STRLEN taken = 0;
     enter(walk, (SV *)hash);
     walk->messages++;
     for (; index < end; index++) {
         const MesosSchemaField *const field = schema->fields + index;
         SV *value = value_of(aTHX_ walk, hash, walk->state->keys + field->key);
         AV *array;
-        if (value)
+        if (value) {
+            taken++;
             RESOLVE(value);
+        }
         array = value ? array_of(aTHX_ field, value) : NULL;
         if (array && field->label == MESOS_LABEL_REPEATED) {
             if (!walk_list(aTHX_ walk, index, array))
@@ -403,8 +406,13 @@ walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
             PUSH(MESOS_PERL_MISSING, index, 0, 0);
         }
     }
-    if (walk->options & MESSAGE_REJECT_UNKNOWN && !push_unknown(aTHX_ walk, of, hash))
-        return FALSE;
+    if (walk->options & MESSAGE_REJECT_UNKNOWN) {
+        if (!push_unknown(aTHX_ walk, of, hash))
+            return FALSE;
+    } else if (!SvMAGICAL((SV *)hash) && taken != (STRLEN)HvUSEDKEYS(hash)) {
+        /* Counted, so that it costs nothing where all is well. Tied hashes may not be able to tell their keys. */
+        walk->strange = TRUE;
+    }
     PUSH(MESOS_PERL_END, class_id, 0, 0);
     walk->messages--;
     leave(walk);
@@ -449,14 +457,33 @@ trim(pTHX_ void *pointer)
     }
 }
 
-SV *
-mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value)
+/* Tells the user of keys that are no fields, or dies if `driver` wants that. Runs Perl code. */
+static void
+tell_strange(pTHX_ uint32_t class_id, SV *value, SV *driver)
 {
-    return mesos_message_encode_with(aTHX_ class_id, value, 0);
+    MessageState *const state = mesos_message_state(aTHX);
+    dSP;
+    ENTER;
+    SAVETMPS;
+    PUSHMARK(SP);
+    EXTEND(SP, 3);
+    PUSHs(sv_2mortal(newSVpv(HvNAME(mesos_message_stash(aTHX_ state, class_id)), 0)));
+    PUSHs(value);
+    PUSHs(driver ? driver : &PL_sv_undef);
+    PUTBACK;
+    call_pv("Mesos::Warnings::warn_unknown_fields", G_VOID | G_DISCARD);
+    FREETMPS;
+    LEAVE;
 }
 
 SV *
-mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
+mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value, SV *driver)
+{
+    return mesos_message_encode_with(aTHX_ class_id, value, 0, driver);
+}
+
+SV *
+mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options, SV *driver)
 {
     MessageState *state = mesos_message_state(aTHX);
     Walk walk;
@@ -474,6 +501,7 @@ mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
     walk.state = state;
     walk.options = options;
     walk.class_id = class_id;
+    walk.strange = FALSE;
     walk.depth = walk.kept = walk.messages = 0;
     ENTER;
     /* Below the tops on the savestack: these are restored first, also when the walk dies. */
@@ -500,5 +528,7 @@ mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options)
         sv_2mortal(result);
     if (code != MESOS_OK)
         mesos_message_croak_last(aTHX);
+    if (walk.strange)
+        tell_strange(aTHX_ class_id, value, driver);
     return result;
 }

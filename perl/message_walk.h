@@ -15,6 +15,8 @@ typedef struct {
     uint32_t options;
     uint32_t class_id;
     IV first; /* where its tape begins */
+    /* A message has keys that are not fields of it. */
+    bool strange;
 } Walk;
 
 /* Makes room for more tokens, or dies if there are too many. */

@@ -11,6 +11,7 @@ use Mesos::Executor;
 use Mesos::ExecutorDriver;
 use Mesos::Scheduler;
 use Mesos::SchedulerDriver;
+no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 
 # What the hostile values do, once each.
 our $strike;

@@ -4,6 +4,7 @@ use POSIX ();
 use Test::More;
 use Mesos::Scheduler;
 use Mesos::SchedulerDriver;
+no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 
 # Bad input is an error that names the argument, at the line of the call, and nothing is half done. No master is needed for that.
 

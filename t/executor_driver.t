@@ -4,6 +4,7 @@ use Test::More;
 BEGIN { delete @ENV{grep {/\AMESOS_/} keys %ENV} }
 use Mesos::Executor;
 use Mesos::ExecutorDriver;
+no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 
 # Without an agent: arguments, states, environment. With one: t/local.t.
 

@@ -15,6 +15,7 @@ use Mesos::Executor;
 use Mesos::ExecutorDriver;
 use Mesos::Scheduler;
 use Mesos::SchedulerDriver;
+no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 
 # Whatever is made once and kept (method caches, loops' own tables) is made before anything is counted.
 sub frees_all {

@@ -5,6 +5,7 @@ use lib 't/lib';
 use Test::Dispatchers qw(each_dispatcher);
 use Test::More;
 use Test::Mesos qw(command run_tasks scenarios);
+no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 
 # The embedded cluster: the scenarios that hold for any Mesos, and what only it can do.
 

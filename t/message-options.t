@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use Test::More;
 use Mesos::Messages;
+no warnings 'Mesos';    # unknown fields are in here on purpose
 
 sub dies_like(&$;$) {
     my ($code, $pattern, $name) = @_;

@@ -19,6 +19,8 @@ sub trace {
     }
     if ($level eq 'QUIET') {
         $ENV{MESOS_quiet} = 1;
+        # The core tells silence that was asked for from the default.
+        $ENV{PERL_MESOS_TRACE} = 'QUIET' if @_ && caller ne 'Mesos::XS';
         return;
     }
     $ENV{MESOS_logging_level} = $level;
@@ -30,6 +32,14 @@ sub trace {
         $ENV{MESOS_quiet} = 0;
         delete $ENV{MESOS_log_dir};
     }
+    return;
+}
+
+# What must not be missed: on standard error, unless somebody has asked for silence.
+sub _tell {
+    my ($text) = @_;
+    my $asked = defined $ENV{PERL_MESOS_TRACE} && length $ENV{PERL_MESOS_TRACE};
+    print STDERR "Mesos: $text\n" unless $asked && $ENV{MESOS_quiet} && !$ENV{MESOS_log_dir};
     return;
 }
 
@@ -118,6 +128,9 @@ Chooses what is logged. Returns nothing. Call it before you make the first drive
 C<$level> is C<QUIET> (0), C<ERROR> (1), C<WARNING> (2) or C<INFO> (3). A larger number means INFO, and a missing or empty level means QUIET.
 C<trace> accepts any other word, but the first driver dies when it is made, with an error that names the word. Lines go to standard error, or,
 with C<$dir>, to files in that directory. The module creates the directory if it does not exist.
+
+By default QUIET is not quite silent: if a driver fails, or finds no master, a line on standard error says so. If you ask for QUIET,
+nothing does.
 
 L<Mesos::XS> calls C<trace> once when it is loaded, with the value of the environment variable C<PERL_MESOS_TRACE>, such as C<INFO> or
 C<WARNING=/var/log/mesos>. Default: QUIET.

@@ -2,6 +2,7 @@ package Mesos::Dispatcher;
 use 5.10.1;
 use Carp qw(croak);
 use Mesos::Channel;
+use Mesos::Warnings ();
 use Mesos::XS;
 use Types::Standard qw(InstanceOf);
 use Types::TypeTiny qw(CodeLike);
@@ -39,7 +40,8 @@ sub _after_fork {
 }
 
 sub BUILD {
-    my ($self) = @_;
+    my ($self, $arguments) = @_;
+    Mesos::Warnings::check_constructor($self, $arguments);
     _after_fork();
     croak 'you cannot make a Mesos::Dispatcher: use Mesos::Dispatcher::AnyEvent or another subclass'
         unless $self->can('xs_init');

@@ -1,5 +1,7 @@
 package Mesos::Executor;
 use 5.10.1;
+use Mesos ();
+use Mesos::Warnings ();
 use Moo;
 use namespace::autoclean;
 
@@ -10,7 +12,11 @@ sub launchTask       { }
 sub killTask         { }
 sub frameworkMessage { }
 sub shutdown         { }
-sub error            { }
+
+# A driver that ends must not end without a word.
+sub error { Mesos::_tell("the driver of this executor has failed: $_[2]") }
+
+sub BUILD { Mesos::Warnings::check_constructor(@_) }
 
 1;
 __END__
@@ -37,7 +43,7 @@ Mesos::Executor - base class of executors
 
 =head1 DESCRIPTION
 
-A L<Mesos::ExecutorDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing: override those
+A L<Mesos::ExecutorDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing (C<error> prints): override those
 that you need. The driver ignores what they return.
 
 Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>).
@@ -92,6 +98,7 @@ seconds), the driver kills the executor's process group.
 
     sub error { my ($self, $driver, $message) = @_; ... }
 
-The driver has failed and is now aborted. C<$message> says why.
+The driver has failed and is now aborted. C<$message> says why. In this class the method prints it to standard error, unless
+C<PERL_MESOS_TRACE> is C<QUIET>.
 
 =cut

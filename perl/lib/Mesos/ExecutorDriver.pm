@@ -4,6 +4,7 @@ use IO::Handle ();
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Executor ();
 use Mesos::Types ();
+use Mesos::Warnings ();
 use Mesos::XS;
 use Types::Standard qw(Str);
 use Moo;
@@ -17,7 +18,9 @@ has driver => (is => 'ro', isa => Str, default => sub { defined $ENV{PERL_MESOS_
 has autoflush => (is => 'ro', default => 1);
 
 sub BUILD {
-    my ($self) = @_;
+    my ($self, $arguments) = @_;
+    Mesos::Warnings::check_constructor($self, $arguments);
+    Mesos::Warnings::check_callbacks($self->executor, 'Mesos::Executor');
     Mesos::_log_init('mesos');
     $self->_xs_init($self->dispatcher->channel, $self->driver);
 }
@@ -64,7 +67,7 @@ sub _restore_autoflush {
 }
 
 # After the methods that it modifies and requires.
-with 'Mesos::Role::HasDispatcher';
+with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns';
 
 sub _is_alive { $_[0]->status == Mesos::Status::DRIVER_RUNNING() }
 
@@ -103,7 +106,7 @@ sub sendFrameworkMessage {
     return $self->_xs_send_framework_message(check_arguments('sendFrameworkMessage', \@_, [data => Str]));
 }
 
-sub DEMOLISH { $_[0]->_xs_free }
+sub DEMOLISH { $_[0]->_warn_if_running($_[1]); $_[0]->_xs_free }
 
 1;
 __END__
@@ -145,6 +148,11 @@ you ask for one that is not built in, C<new> dies. L</backend> tells you the out
 =head2 autoflush
 
 If true (the default), C<start> switches off buffering for the selected handle. C<stop> and C<abort> restore it.
+
+=head2 unknown_fields
+
+What happens when an update has a key that is no field of it: see L<Mesos::SchedulerDriver/unknown_fields>. L<Mesos::Warnings> tells what
+else is warned of.
 
 =head1 METHODS
 

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 no warnings 'recursion';
 use Carp ();
+use Mesos::Warnings ();
 use overload ();
 use Scalar::Util ();
 

@@ -1,5 +1,7 @@
 package Mesos::Scheduler;
 use 5.10.1;
+use Mesos ();
+use Mesos::Warnings ();
 use Moo;
 use namespace::autoclean;
 
@@ -12,7 +14,11 @@ sub statusUpdate     { }
 sub frameworkMessage { }
 sub slaveLost        { }
 sub executorLost     { }
-sub error            { }
+
+# A driver that ends must not end without a word.
+sub error { Mesos::_tell("the driver of this framework has failed: $_[2]") }
+
+sub BUILD { Mesos::Warnings::check_constructor(@_) }
 
 1;
 __END__
@@ -34,7 +40,7 @@ Mesos::Scheduler - base class of schedulers
 
 =head1 DESCRIPTION
 
-A L<Mesos::SchedulerDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing: override those
+A L<Mesos::SchedulerDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing (C<error> prints): override those
 that you need. The driver ignores what they return.
 
 Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>), which are hashes of their fields. Strings
@@ -105,6 +111,7 @@ An executor has ended. C<$status> is the wait status as a decimal string (exit c
     sub error { my ($self, $driver, $message) = @_; ... }
 
 The driver has failed, and C<$message> says why. The driver is now aborted: it makes no more callbacks, and C<run> returns.
+In this class the method prints the message to standard error, unless C<PERL_MESOS_TRACE> is C<QUIET>.
 
 =head1 OPTIONAL METHODS
 

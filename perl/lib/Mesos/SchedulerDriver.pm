@@ -5,6 +5,7 @@ use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Scheduler ();
 use Mesos::Types ();
+use Mesos::Warnings ();
 use Mesos::XS;
 use Types::Standard qw(Int Num Str);
 use Moo;
@@ -14,6 +15,8 @@ my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(
     Credential ExecutorID Filters FrameworkInfo OfferID OfferOperation OperationStatus ReconcileOperation Request Scheduler
     SlaveID TaskID TaskInfo TaskStatus
 );
+
+my %is_optional = map { ($_ => 1) } qw(inverseOffers inverseOfferRescinded operationStatusUpdate);
 
 # With a password in it not in the object, where dumps would show it.
 fieldhash my %master;
@@ -33,7 +36,9 @@ has max_unanswered_calls => (is => 'ro', isa => Int, default => 256);
 has max_queued_calls => (is => 'ro', isa => Int, default => 100_000);
 
 sub BUILD {
-    my ($self) = @_;
+    my ($self, $arguments) = @_;
+    Mesos::Warnings::check_constructor($self, $arguments);
+    Mesos::Warnings::check_callbacks($self->scheduler, 'Mesos::Scheduler', keys %is_optional);
     $credential{$self} = delete $self->{credential};
     Mesos::_log_init($self->framework->{name});
     $self->_xs_init($self->dispatcher->channel, {
@@ -46,6 +51,14 @@ sub BUILD {
     });
     my $master = $self->{master};
     $master{$self} = $master if $self->{master} =~ s{^(\w+://)?.*@}{($1 || '') . '***@'}se;
+    $self->_check_failover;
+}
+
+sub _check_failover {
+    my ($self) = @_;
+    return if $self->framework_id_file eq '' || $self->framework->get('failover_timeout');
+    Mesos::Warnings::warn_user('framework_id_file without a failover_timeout in framework: Mesos removes the framework when this program '
+        . 'ends, and every second start fails', 'failover_timeout');
 }
 
 # As the type's own message, without the value.
@@ -68,7 +81,6 @@ sub credential {
 
 sub event_handler { $_[0]->scheduler }
 
-my %is_optional = map { ($_ => 1) } qw(inverseOffers inverseOfferRescinded operationStatusUpdate);
 sub _is_optional { $is_optional{ $_[1] } }
 
 sub start { $_[0]->_xs_start }
@@ -78,7 +90,7 @@ sub stop { $_[0]->_xs_stop($_[1] ? 1 : 0) }
 sub abort { $_[0]->_xs_abort }
 
 # After the methods that it modifies and requires.
-with 'Mesos::Role::HasDispatcher';
+with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns';
 
 sub _is_alive { $_[0]->_xs_is_running }
 
@@ -208,7 +220,7 @@ sub shutdownExecutor {
         [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}]));
 }
 
-sub DEMOLISH { $_[0]->_xs_free }
+sub DEMOLISH { $_[0]->_warn_if_running($_[1]); $_[0]->_xs_free }
 
 1;
 __END__
@@ -310,7 +322,7 @@ ever. A negative number is an error.
 =head2 framework_id_file
 
 The path of a file that keeps the framework's id. With it, a restarted program continues its framework and finds its tasks. Set
-C<failover_timeout> in C<framework> as well, or Mesos removes the framework when its program ends. Default: none.
+C<failover_timeout> in C<framework> as well, or Mesos removes the framework when its program ends, and you get a warning. Default: none.
 
 The driver stores the id before it calls C<registered>. Only the file's owner can read the file (mode 0600). The driver writes it as a
 whole. The next driver with this file registers with that id, and gets C<registered> with the same C<Mesos::FrameworkID>.
@@ -329,6 +341,12 @@ file has changed since C<new>; then make a new driver.
 
 If two programs register at the same time, one of them stores its id. The other gets an C<error>, and the file stays as it is. A driver never
 replaces or removes the id of another framework.
+
+=head2 unknown_fields
+
+What happens when a message that you give to the driver, C<framework> included, has a key that is no field of it: C<'warn'> (default),
+C<'die'> or C<'ignore'>. The text has the path and the field that you probably meant: C<< Mesos::TaskInfo.cmd: Mesos::TaskInfo has no
+field 'cmd': did you mean 'command'? >> Keys that begin with an underscore are your own. The driver does not look through tied hashes.
 
 =head2 reconcile_on_registration
 
@@ -350,8 +368,8 @@ not sent. You can call again later. Implicit acknowledgements and C<stop> are no
 
     my $driver = Mesos::SchedulerDriver->new(%attributes);
 
-Makes a driver, and the embedded cluster for C<local>. It does not connect yet. Dies if an attribute is missing or wrong. Like every class
-of Moo, it ignores arguments with other names: beware of typing errors in the names of optional attributes.
+Makes a driver, and the embedded cluster for C<local>. It does not connect yet. Dies if an attribute is missing or wrong. Warns of
+arguments with other names, and of methods of C<scheduler> whose names are nearly a callback's: see L<Mesos::Warnings>.
 
 =head2 start
 

@@ -9,6 +9,7 @@ use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use Mesos::SchedulerDriver;
+no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 use Test::Framework;
 use Test::Mesos::Surface ();
 use Test::More;

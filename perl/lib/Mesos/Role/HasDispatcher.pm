@@ -2,6 +2,7 @@ package Mesos::Role::HasDispatcher;
 use 5.10.1;
 use Carp qw(carp);
 use Mesos::Types ();
+use Mesos::Warnings ();
 use Mesos::XS;
 use Scalar::Util qw(weaken);
 use Moo::Role;

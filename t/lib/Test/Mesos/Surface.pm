@@ -9,6 +9,7 @@ use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use JSON::PP qw(decode_json encode_json);
 use Mesos::SchedulerDriver;
+no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 use Test::Framework;
 use Test::More;
 

@@ -1,0 +1,334 @@
+package Mesos::Warnings;
+use 5.10.1;
+use strict;
+use warnings;
+use Exporter qw(import);
+use List::Util qw(min);
+use overload ();
+use Scalar::Util qw(blessed reftype);
+use mro ();
+
+our @EXPORT_OK = qw(warn_user die_user nearest check_constructor check_callbacks warn_unknown_fields);
+
+# The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
+# what the code says of all warnings counts.
+{
+    require warnings::register;
+    my $before = 0;
+    while (!$before++ || ($warnings::Offsets{"Mesos::Warnings::$before"} || 0) % 8 != 6) {
+        warnings::register_categories("Mesos::Warnings::" . ($before + 1));
+    }
+    warnings::register_categories('Mesos');
+}
+
+# --- whose line, and whether they want to hear of it -------------------------------------------------------------------------------
+
+my $machinery = qr/\A(?:Moo|Moose|Mouse|Class::MOP|Class::Method::Modifiers|Role::Tiny|Sub::Quote|Sub::Defer|Type|Eval::TypeTiny|
+    Method::Generate|Module::Runtime|Mesos::Types|Mesos::Warnings|Mesos::Scheduler|Mesos::Executor)(?:::|\z)/x;
+
+# What caller says of the innermost frame that is neither ours nor that of the modules below us.
+sub _user_frame {
+    my $level = 1;
+    my @frame;
+    while (my @this = caller $level++) {
+        my ($package, $file) = @frame = @this;
+        next if $Carp::Internal{$package} || $package =~ $machinery;
+        # Constructors and destructors of subclasses are Moo's text in the subclass's package.
+        next if $file =~ /\A\((?:eval |generated )/
+            && ((caller $level)[3] || '') =~ /(?:::new|::BUILDALL|::DEMOLISHALL|::DESTROY|::__ANON__|\A\(eval\))\z/;
+        last;
+    }
+    return @frame;
+}
+
+sub _is_on {
+    my ($bits) = @_;
+    return 1 unless defined $bits;
+    my $offset = $warnings::Offsets{Mesos};
+    $offset = $warnings::Offsets{all} if length $bits <= $offset >> 3;
+    return vec $bits, $offset, 1;
+}
+
+# Only where this very category was made fatal: a program with FATAL => 'all' that has always run goes on running.
+sub _is_fatal {
+    my ($bits) = @_;
+    return 0 unless defined $bits;
+    return vec($bits, $warnings::Offsets{Mesos} + 1, 1) && !vec $bits, $warnings::Offsets{all} + 1, 1;
+}
+
+my %told;
+
+# Warns at the user's line, unless `no warnings 'Mesos'` holds there, and once for each place and $path.
+sub warn_user {
+    my ($text, $path) = @_;
+    my @frame = _user_frame();
+    my ($file, $line, $bits) = @frame ? @frame[1, 2, 9] : ($0, 0, undef);
+    return unless _is_on($bits);
+    $text .= " at $file line $line.\n";
+    die $text if _is_fatal($bits);
+    # Programs that make up their code or their names must not fill the memory.
+    %told = () if keys %told > 10_000;
+    warn $text unless $told{ join "\0", $file, $line, $path }++;
+    return;
+}
+
+sub die_user {
+    my ($text) = @_;
+    my (undef, $file, $line) = _user_frame();
+    die "$text at $file line $line.\n";
+}
+
+# --- names that are nearly right ---------------------------------------------------------------------------------------------------
+
+# Letters to be inserted, removed, replaced or exchanged with the next one.
+sub _distance {
+    my ($from, $to) = @_;
+    my @from = split //, $from;
+    my @to   = split //, $to;
+    my @rows = ([0 .. @to]);
+    for my $i (1 .. @from) {
+        my @row = ($i);
+        for my $j (1 .. @to) {
+            my $same = $from[$i - 1] eq $to[$j - 1];
+            push @row, min($row[-1] + 1, $rows[-1][$j] + 1, $rows[-1][$j - 1] + ($same ? 0 : 1));
+            $row[-1] = min($row[-1], $rows[-2][$j - 2] + 1)
+                if $i > 1 && $j > 1 && $from[$i - 1] eq $to[$j - 2] && $from[$i - 2] eq $to[$j - 1];
+        }
+        push @rows, \@row;
+    }
+    return $rows[-1][-1];
+}
+
+# Without what people write in different ways. Mesos' later API says agent for slave.
+sub _plain {
+    my ($name) = @_;
+    $name = lc $name;
+    $name =~ tr/_-//d;
+    $name =~ s/agent/slave/g;
+    return $name;
+}
+
+# Whether all letters of $short come in $long, in this order: cmd, command.
+sub _abbreviates {
+    my ($short, $long) = @_;
+    return 0 if length $short < 2 || length $short > length $long;
+    my $pattern = join '.*', map { quotemeta } split //, $short;
+    return $long =~ /\A$pattern/s;
+}
+
+# The one of @known that was probably meant by $name, or undef. Of equally near ones it is the first.
+sub nearest {
+    my ($name, @known) = @_;
+    my $plain = substr _plain($name), 0, 60;
+    my ($best, $least);
+    for my $known (@known) {
+        my $right = _plain($known);
+        my $distance
+            = $plain eq $right ? 0
+            : abs(length($plain) - length $right) <= 2 ? _distance($plain, $right)
+            :                                            99;
+        my $most = length $plain >= 7 ? 2 : length $plain >= 3 ? 1 : 0;
+        # Less near than a slip of the pen.
+        $distance = $distance <= $most ? $distance : _abbreviates($plain, $right) ? 10 : $known =~ /_\Q$name\E\z/ ? 11 : next;
+        ($best, $least) = ($known, $distance) if !defined $least || $distance < $least;
+    }
+    return $best;
+}
+
+sub _suggestion {
+    my ($name, $what, @known) = @_;
+    my $nearest = nearest($name, @known);
+    return ": did you mean '$nearest'?" if defined $nearest;
+    my @some = sort @known;
+    return " (it has none)" unless @some;
+    splice @some, 12, @some, '...' if @some > 12;
+    return " ($what: " . join(', ', @some) . ')';
+}
+
+# --- constructors ------------------------------------------------------------------------------------------------------------------
+
+# The names that the constructor of an object's class takes, and whether the class may take others in code of its own.
+sub _constructor {
+    my ($class) = @_;
+    my (%known, $open);
+    for my $of (@{ mro::get_linear_isa($class) }) {
+        no strict 'refs';
+        my $is_moo = $Moo::MAKERS{$of} && $Moo::MAKERS{$of}{is_class};
+        if ($is_moo) {
+            my $specs = Moo->_constructor_maker_for($of)->all_attribute_specs;
+            for my $name (keys %$specs) {
+                my $init = exists $specs->{$name}{init_arg} ? $specs->{$name}{init_arg} : $name;
+                $known{$init} = 1 if defined $init;
+            }
+        }
+        elsif ($INC{'Class/MOP.pm'} and my $meta = Class::MOP::class_of($of)) {
+            defined $_->init_arg and $known{ $_->init_arg } = 1 for $meta->can('get_all_attributes') ? $meta->get_all_attributes : ();
+        }
+        next if $of =~ /\A(?:Moo|Moose|Mouse|UNIVERSAL)(?:::|\z)/ || $Carp::Internal{$of} || $of eq 'Mesos::Scheduler' || $of eq 'Mesos::Executor';
+        $open ||= grep { defined &{"${of}::$_"} } qw(BUILD BUILDARGS), $is_moo ? () : 'new';
+    }
+    return (\%known, $open);
+}
+
+# For BUILD: warns of arguments that the class does not know. A class with code of its own for them may know more than it declares.
+sub check_constructor {
+    my ($self, $arguments) = @_;
+    return unless ref $arguments eq 'HASH' && %$arguments;
+    my $class = ref $self;
+    my ($known, $open) = _constructor($class);
+    for my $name (sort grep { !$known->{$_} && !/\A_/ } keys %$arguments) {
+        next if $open && !defined nearest($name, sort keys %$known);
+        warn_user("$class->new: unknown argument '$name'" . _suggestion($name, 'known are', sort grep { !/\A_/ } keys %$known), "new.$name");
+    }
+    return;
+}
+
+# --- callbacks ---------------------------------------------------------------------------------------------------------------------
+
+# Whether a method of this name was probably meant to be the callback. Words of everyday life are methods of their own right.
+sub _is_near_callback {
+    my ($name, $callback) = @_;
+    my ($plain, $right) = (_plain($name), _plain($callback));
+    my $several_words = $callback =~ /[A-Z]/;
+    return 0 if !$several_words && $name eq uc $name;
+    return 1 if $plain eq $right || $several_words && $plain =~ /\A(?:on|handle)\Q$right\E\z/;
+    return 0 if abs(length($plain) - length $right) > 2 || length $right < 8;
+    return 0 if !$several_words && ($plain eq "${right}s" || substr($plain, 0, 2) ne substr $right, 0, 2);
+    return _distance($plain, $right) <= ($several_words && length $right > 10 ? 2 : 1);
+}
+
+# Warns of methods of a handler whose names are nearly a callback's, which they would not be called for.
+sub check_callbacks {
+    my ($handler, $base, @more) = @_;
+    my $class = ref $handler;
+    my ($attributes) = _constructor($class);
+    no strict 'refs';
+    my %callback = map { ($_ => 1) } @more, grep { !/\A(?:BUILD|new|meta|does|DOES|import)\z/ && /\A[a-z]/ && defined &{"${base}::$_"} } keys %{"${base}::"};
+    my @open = grep { my $own = $class->can($_); !$own || $base->can($_) && $own == $base->can($_) } sort keys %callback;
+    for my $of (grep { $_ ne $base && $class->isa($base) && !$base->isa($_) } @{ mro::get_linear_isa($class) }) {
+        for my $name (sort grep { /\A[A-Za-z]\w+\z/ && !$callback{$_} && !$attributes->{$_} && defined &{"${of}::$_"} } keys %{"${of}::"}) {
+            my ($meant) = grep { _is_near_callback($name, $_) } @open;
+            warn_user("$of has a method '$name', which is never called: did you mean the callback '$meant'?", "$of.$name")
+                if defined $meant;
+        }
+    }
+    return;
+}
+
+# --- fields of messages ------------------------------------------------------------------------------------------------------------
+
+sub _is_known {
+    my ($message, $name) = @_;
+    return 1 if $name =~ /\A[_\[]/;
+    my $class = blessed $message;
+    return defined $class && $class->can($name) && $class->isa('Mesos::Message');
+}
+
+sub _unknown {
+    my ($class, $message, $path, $depth, $found) = @_;
+    # Tied hashes may not know their keys, and overloaded objects are asked only once.
+    return if $depth > 100 || (reftype($message) || '') ne 'HASH' || tied %$message || overload::Method($message, '%{}');
+    my $fields = $class->_pb_fields_by_name;
+    for my $name (sort keys %$message) {
+        my $field = $fields->{$name};
+        if (!$field) {
+            # An `id` in a TaskInfo is a task_id.
+            my %is_own = map { ($_ => index(lc $class, (split /_/)[0]) >= 0) } keys %$fields;
+            my @known = sort { !!$is_own{$b} <=> !!$is_own{$a} || $a cmp $b } keys %$fields;
+            push @$found, [$class, "$path.$name", $name, @known] unless _is_known($message, $name);
+            next;
+        }
+        my $of = $field->[1];
+        next unless $of =~ /\D/ && $of->can('_pb_fields_by_name');
+        my $value = $message->{$name};
+        if (ref $value && reftype($value) eq 'ARRAY') {
+            _unknown($of, $value->[$_], "$path.$name\[$_]", $depth + 1, $found) for 0 .. $#$value;
+        }
+        elsif ($of =~ /Entry\z/ && ref $value eq 'HASH' && $field->[0] == 3) {
+            my $entry = $of->_pb_fields_by_name->{value}[1];
+            next unless $entry =~ /\D/;
+            _unknown($entry, $value->{$_}, "$path.$name\{$_}", $depth + 1, $found) for sort keys %$value;
+        }
+        else {
+            _unknown($of, $value, "$path.$name", $depth + 1, $found);
+        }
+    }
+    return;
+}
+
+# The codec has met more keys in a message than it has fields for. $driver, if there is one, says what to do about it.
+sub warn_unknown_fields {
+    my ($class, $message, $driver) = @_;
+    my $mode = $driver && $driver->{unknown_fields} || 'warn';
+    return if $mode eq 'ignore';
+    my @found;
+    {
+        # It was encoded already: code behind tied values that dies the second time is no reason to fail.
+        local $@;
+        eval { _unknown($class, $message, $class, 0, \@found) };
+    }
+    for my $found (@found) {
+        my ($of, $path, $name, @known) = @$found;
+        my $text = "$path: $of has no field '$name'" . _suggestion($name, 'its fields are', @known);
+        die_user($text) if $mode eq 'die';
+        warn_user($text, $path);
+    }
+    return;
+}
+
+# --- calls that do nothing ---------------------------------------------------------------------------------------------------------
+
+# For the glue: a call of a driver that was never started.
+sub _not_started {
+    my ($driver) = @_;
+    my ($method) = ((caller 1)[3] || '') =~ /\AMesos::(?:Scheduler|Executor)Driver::(\w+)\z/;
+    $method = 'call' unless defined $method;
+    warn_user("$method: the driver was not started yet: nothing was done", $method);
+    return;
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Warnings - says what is probably a mistake
+
+=head1 SYNOPSIS
+
+    no warnings 'Mesos';    # in the block where you mean it
+
+=head1 DESCRIPTION
+
+What cannot be right dies. What is probably not what you meant is a warning of the category C<Mesos>, at your line, once for each place
+and thing that it names:
+
+=over
+
+=item *
+
+an argument of C<new> that the class does not have, with the name that was probably meant. Attributes of your subclasses are known. Of a
+subclass with a C<BUILD>, C<BUILDARGS> or C<new> of its own, only names that are nearly right are told: it may take others.
+
+=item *
+
+a key in a message that is not a field of it, with its path: see L<Mesos::SchedulerDriver/unknown_fields>. Keys that begin with an
+underscore are your own business.
+
+=item *
+
+a method of a scheduler or executor whose name is nearly a callback's (C<resource_offers>), if the callback itself is not there.
+
+=item *
+
+C<framework_id_file> without a C<failover_timeout>, calls before C<start>, C<stop> before C<start>, C<start> after C<stop>, and a
+running driver that is dropped.
+
+=back
+
+C<no warnings 'Mesos'> silences them in its block, and C<< use warnings FATAL => 'Mesos' >> makes them errors. C<< FATAL => 'all' >>
+alone does not: what has always run goes on running.
+
+The functions are internal to this distribution.
+
+=cut

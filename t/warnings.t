@@ -1,0 +1,211 @@
+use strict;
+use warnings;
+use lib 't/lib';
+use Mesos::ExecutorDriver;
+use Mesos::SchedulerDriver;
+use Test::More;
+
+# What is probably a mistake: a warning at the user's line that names what was meant, and silence where all is right.
+
+package Good;
+use Moo;
+extends 'Mesos::Scheduler';
+has jobs => (is => 'ro', init_arg => 'work');
+has errors => (is => 'ro', default => 0);
+sub register { }
+sub resourceOffers { }
+sub statusUpdate   { }
+sub helper         { }
+
+package WithBuild;
+use Moo;
+extends 'Mesos::Scheduler';
+sub BUILD { my ($self, $args) = @_; $self->{anything} = $args->{anything} }
+
+package Plain;
+our @ISA = 'Mesos::Scheduler';
+
+package MyDriver;
+use Moo;
+extends 'Mesos::SchedulerDriver';
+has colour => (is => 'ro');
+
+package main;
+
+sub warnings_of {
+    my ($code) = @_;
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    $code->();
+    return @warnings;
+}
+
+# The code's warnings, all at the line that is named, without the place.
+sub told {
+    my ($line, $code) = @_;
+    my @warnings = warnings_of($code);
+    s/ at \Q${\__FILE__}\E line $line\.\n\z// or fail("not at line $line: $_") for @warnings;
+    return \@warnings;
+}
+
+my %arguments = (master => '127.0.0.1:1', framework => {user => '', name => 'w'});
+sub driver { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, @_) }
+
+subtest 'constructors' => sub {
+    is_deeply told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, dispacher => 'AnyEvent') }),
+        ["Mesos::SchedulerDriver->new: unknown argument 'dispacher': did you mean 'dispatcher'?"];
+    my $line = __LINE__ + 1;
+    my @two = warnings_of(sub { Mesos::SchedulerDriver->new({%arguments, scheduler => Good->new, MasterTimeout => 3, quux => 1}) });
+    like $two[0], qr/unknown argument 'MasterTimeout': did you mean 'master_timeout'\? at \Q${\__FILE__}\E line $line\.$/;
+    like $two[1], qr/unknown argument 'quux' \(known are: credential, dispatcher, driver, .*\.\.\.\) at/;
+    is_deeply told(__LINE__, sub { MyDriver->new(%arguments, scheduler => Good->new, color => 1) }),
+        ["MyDriver->new: unknown argument 'color': did you mean 'colour'?"], 'of a subclass';
+    is_deeply told(__LINE__, sub { Good->new(jobs => [1]) }), ["Good->new: unknown argument 'jobs' (known are: errors, work)"];
+    is_deeply told(__LINE__, sub { Plain->new(jobs => [1]) }), ["Plain->new: unknown argument 'jobs' (it has none)"];
+    is_deeply told(__LINE__, sub { Mesos::Dispatcher::AnyEvent->new(chanel => 1) }),
+        ["Mesos::Dispatcher::AnyEvent->new: unknown argument 'chanel': did you mean 'channel'?"];
+    package Elsewhere;
+    main::is_deeply main::told(__LINE__, sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, auto_flush => 0) }),
+        ["Mesos::ExecutorDriver->new: unknown argument 'auto_flush': did you mean 'autoflush'?"];
+    main::is_deeply [main::warnings_of(sub {
+        MyDriver->new(%arguments, scheduler => WithBuild->new(anything => 1), colour => 'red', _private => 1, on_exception => 'die');
+        Good->new(work => 1, errors => 2);
+        Good->new({});
+    })], [], 'what is right is not told';
+};
+
+subtest 'silenced, fatal, and once' => sub {
+    is_deeply [warnings_of(sub { no warnings 'Mesos'; driver(); Good->new(jobs => 1) })], [], "no warnings 'Mesos'";
+    is_deeply [warnings_of(sub { no warnings; Good->new(jobs => 1) })], [], 'no warnings';
+    is scalar(warnings_of(sub { no warnings 'once'; Good->new(jobs => 1) })), 1, 'no other warnings';
+    is scalar(warnings_of(sub { no warnings; use warnings 'Mesos'; Good->new(jobs => 1) })), 1, 'only these';
+    my $without = eval "no strict; sub { Good->new(jobs => 1) }" or die $@;
+    is scalar(warnings_of(sub { Good->new(jobs => 1, errors => 1) for 1 .. 3 })), 1, 'once for a place';
+    is scalar(warnings_of(sub { Good->new($_ => 1) for qw(a1 a2 a1) })), 2, 'and each name';
+    {
+        use warnings FATAL => 'all';
+        is scalar(warnings_of(sub { Good->new(jobs => 1) })), 1, 'not fatal with all others';
+    }
+    use warnings FATAL => 'Mesos';
+    ok !eval { Good->new(jobs => 1); 1 };
+    is $@, "Good->new: unknown argument 'jobs' (known are: errors, work) at ${\__FILE__} line @{[__LINE__ - 1]}.\n", 'fatal';
+};
+
+subtest 'fields of messages' => sub {
+    my $driver = driver();
+    no warnings 'Mesos';
+    my %of = (
+        'Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field \'cmd\': did you mean \'command\'?' => {cmd => {}},
+        'Mesos::TaskInfo.command.environment.A: Mesos::Environment has no field \'A\' (its fields are: variables)'
+            => {command => {environment => {A => 1}}},
+        'Mesos::TaskInfo.resources[1].scaler: Mesos::Resource has no field \'scaler\': did you mean \'scalar\'?'
+            => {resources => [{name => 'cpus', type => 0}, Mesos::Resource->new({name => 'mem', type => 0, scaler => {value => 1}})]},
+        'Mesos::TaskInfo.agent_id: Mesos::TaskInfo has no field \'agent_id\': did you mean \'slave_id\'?' => {agent_id => {value => 's'}},
+        'Mesos::TaskInfo.id: Mesos::TaskInfo has no field \'id\': did you mean \'task_id\'?' => {id => {value => 's'}},
+        'Mesos::TaskInfo.limits{cpus}.valu: Mesos::Value::Scalar has no field \'valu\': did you mean \'value\'?'
+            => {limits => {cpus => {value => 1, valu => 2}}},
+    );
+    my @base = (name => 't', task_id => {value => 't'}, slave_id => {value => 's'});
+    for my $text (sort keys %of) {
+        use warnings 'Mesos';
+        my %task = (@base, %{ $of{$text} });
+        is_deeply [grep { !/not started/ } @{ told(__LINE__, sub { $driver->launchTasks([{value => 'o'}], [\%task]) }) }], [$text];
+        is_deeply told(__LINE__, sub { Mesos::TaskInfo->new(\%task)->encode }), [$text], 'encoded by the program';
+        my $strict = driver(unknown_fields => 'die');
+        ok !eval { $strict->launchTasks([{value => 'o'}], [Mesos::TaskInfo->new(\%task)]); 1 };
+        is $@, "$text at ${\__FILE__} line @{[__LINE__ - 1]}.\n", 'die';
+        my $lax = driver(unknown_fields => 'ignore');
+        is_deeply [grep { !/not started/ } warnings_of(sub { $lax->launchTasks([{value => 'o'}], [\%task]) })], [], 'ignore';
+    }
+    use warnings 'Mesos';
+    my %framework = (user => '', name => 'n', failover_timout => 3);
+    is_deeply told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, framework => \%framework) }),
+        ["Mesos::FrameworkInfo.failover_timout: Mesos::FrameworkInfo has no field 'failover_timout': did you mean 'failover_timeout'?"];
+    for my $bad ('no', undef) {
+        ok !eval { driver(unknown_fields => $bad); 1 };
+        like $@, qr/unknown_fields: expected "die", "warn" or "ignore", got /;
+    }
+    is_deeply [grep { !/not started/ } warnings_of(sub {
+        $driver->launchTasks([{value => 'o'}], [{@base, _mine => 1, data => undef, command => {value => 'x', user => undef}}]);
+        tie my %tied, 'Tied', (@base, cmd => 1);
+        $driver->launchTasks([{value => 'o'}], [\%tied, Subclass->new({@base, extra => 1})]);
+        $driver->declineOffer({value => 'o'}, {});
+    })], [], 'what is right is not told';
+};
+
+BEGIN {
+    package Tied;    # as far as encoding needs it
+    sub TIEHASH { my ($class, %of) = @_; bless {%of}, $class }
+    sub FETCH { $_[0]{ $_[1] } }
+    sub EXISTS { exists $_[0]{ $_[1] } }
+    package Subclass;
+    our @ISA = 'Mesos::TaskInfo';
+    sub extra { $_[0]{extra} }
+}
+
+subtest 'callbacks' => sub {
+    for (
+        [resource_offers => 'resourceOffers'], [resourceOffer => 'resourceOffers'], [ResourceOffers => 'resourceOffers'],
+        [statusupdate => 'statusUpdate'], [statusUpdates => 'statusUpdate'], [status_update => 'statusUpdate'],
+        [statsuUpdate => 'statusUpdate'], [onStatusUpdate => 'statusUpdate'], [agentLost => 'slaveLost'], [Registered => 'registered'],
+        [registred => 'registered'], [disconected => 'disconnected'], [framework_message => 'frameworkMessage'],
+        [operation_status_update => 'operationStatusUpdate'],
+    ) {
+        my ($wrong, $right) = @$_;
+        my $class = "Near::$wrong";
+        eval "package $class; our \@ISA = 'Mesos::Scheduler'; sub $wrong { } 1" or die $@;
+        my $scheduler = $class->new;
+        is_deeply told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => $scheduler) }),
+            ["$class has a method '$wrong', which is never called: did you mean the callback '$right'?"];
+        eval "package $class; sub $right { } 1" or die $@;
+        is_deeply [warnings_of(sub { Mesos::SchedulerDriver->new(%arguments, scheduler => $scheduler) })], [], 'both are there';
+    }
+    eval 'package NearExecutor; our @ISA = "Mesos::Executor"; sub launch_task { } sub killtask { } 1' or die $@;
+    is_deeply told(__LINE__, sub { Mesos::ExecutorDriver->new(executor => NearExecutor->new) }), [
+        "NearExecutor has a method 'killtask', which is never called: did you mean the callback 'killTask'?",
+        "NearExecutor has a method 'launch_task', which is never called: did you mean the callback 'launchTask'?",
+    ];
+    eval 'package Innocent; our @ISA = "Good"; sub register { } sub is_registered { } sub _status_update { } sub disconnect { } sub errors { }
+        sub ERROR { } sub offers { } sub update { } sub on_error { } sub log_error { } 1' or die $@;
+    is_deeply [warnings_of(sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Innocent->new) })], [], 'other names are not told';
+};
+
+subtest 'the id of a framework that does not outlive its program' => sub {
+    my @file = (framework_id_file => "/tmp/mesos-perl-warnings-$$");
+    is_deeply told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, @file) }),
+        ['framework_id_file without a failover_timeout in framework: Mesos removes the framework when this program ends, and every second start fails'];
+    is_deeply [warnings_of(sub { driver(@file, framework => {user => '', name => 'n', failover_timeout => 60}) })], [];
+};
+
+subtest 'calls that do nothing' => sub {
+    my $driver = driver();
+    for my $method (qw(stop abort join)) {
+        is_deeply told(__LINE__, sub { $driver->$method }), ["$method: the driver was not started yet: nothing was done"];
+    }
+    for (
+        [launchTasks => [], []], [acceptOffers => [], []], [declineOffer => {value => 'o'}], [killTask => {value => 't'}], [reviveOffers =>],
+        [suppressOffers =>], [reconcileTasks => []], [requestResources => []],
+        [sendFrameworkMessage => {value => 'e'}, {value => 's'}, ''],
+    ) {
+        my ($method, @args) = @$_;
+        is_deeply told(__LINE__, sub { is $driver->$method(@args), Mesos::Status::DRIVER_NOT_STARTED }),
+            ["$method: the driver was not started yet: nothing was done"];
+    }
+    my $executor = Mesos::ExecutorDriver->new(executor => Mesos::Executor->new);
+    is_deeply told(__LINE__, sub { $executor->sendFrameworkMessage('') }), ['sendFrameworkMessage: the driver was not started yet: nothing was done'];
+    is_deeply [warnings_of(sub { $driver->start; $driver->stop; $driver->stop; $driver->launchTasks([], []) })], [], 'in order';
+    is_deeply told(__LINE__, sub { $driver->start }), ['start: the driver was stopped, and cannot be started again: make a new one'];
+    is_deeply told(__LINE__, sub { $driver->run }), ['start: the driver was stopped, and cannot be started again: make a new one'];
+};
+
+subtest 'a running driver that is dropped' => sub {
+    my $driver = driver();
+    $driver->start;
+    is_deeply told(__LINE__, sub { undef $driver }),
+        ['a Mesos::SchedulerDriver is dropped while it runs: no callback comes any more. Keep it in a variable until stop'];
+    for my $end (qw(stop abort none)) {
+        is_deeply [warnings_of(sub { my $driver = driver(); $driver->start, $driver->$end if $end ne 'none' })], [], $end;
+    }
+};
+
+done_testing;
