@@ -349,3 +349,50 @@ fn teardown_ends_a_stubborn_executor() {
     executor.next(event::Type::Shutdown);
     until("it is killed", || !is_alive(pid));
 }
+
+/// It is a program of somebody else's, and shares the descriptors of the cluster's program.
+#[test]
+fn an_executor_has_a_few_connections() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let task = framework.task_of("t", "e", COMMAND);
+    framework.launch(vec![task]);
+    let executor = Executor::of(&cluster, &framework, "e");
+    let authorization = format!("Bearer {}", executor.token);
+    let headers = [
+        ("Content-Type", "application/x-protobuf"),
+        ("Authorization", authorization.as_str()),
+    ];
+    let heartbeat = executor.call(call::Type::Heartbeat).encode_to_vec();
+    let post = |connection: &mut std::io::BufReader<std::net::TcpStream>| {
+        send(connection.get_mut(), "POST", "/api/v1/executor", &headers, &heartbeat);
+        let reply = read_head(connection);
+        let length = reply.header("Content-Length").and_then(|length| length.parse().ok());
+        std::io::Read::read_exact(connection, &mut vec![0; length.unwrap_or(0)]).unwrap();
+        reply.status
+    };
+    let mut open = Vec::new();
+    for number in 0..20 {
+        let mut connection = std::io::BufReader::new(connect(cluster.address()));
+        assert_eq!(post(&mut connection), if number < 16 { 202 } else { 503 }, "{number}");
+        open.push(connection);
+    }
+    assert_eq!(post(&mut open[0]), 202, "those that are there go on");
+    // The cluster's own client is not an executor.
+    assert_eq!(
+        request(
+            cluster.address(),
+            "GET",
+            "/health",
+            &[("Authorization", &format!("Bearer {}", cluster.secret()))],
+            b""
+        )
+        .status,
+        200
+    );
+    open.drain(..4);
+    until("room for another one", || {
+        let mut connection = std::io::BufReader::new(connect(cluster.address()));
+        post(&mut connection) == 202
+    });
+}

@@ -55,6 +55,11 @@ fn streams_in_every_allowed_form() {
         ("HTTP/1.0", HEAD.replace("1.1", "1.0") + "\r\n", hello.clone()),
         ("chunks with extensions", chunked.clone(), chunk(&hello, " ;name=\"value\"")),
         ("100 Continue", continued, chunk(&hello, "")),
+        (
+            "a list over two headers",
+            format!("{HEAD}Transfer-Encoding: identity\r\nContent-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            chunk(&hello, ""),
+        ),
         ("a long header", long, chunk(&hello, "")),
         (
             "chunks of one byte",
@@ -85,6 +90,7 @@ fn streams_that_are_none_are_given_up_and_tried_again() {
     let too_many = format!("{HEAD}{}Transfer-Encoding: chunked\r\n\r\n", "X: y\r\n".repeat(100));
     let json = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     let similar = json.replace("/json", "/x-protobuf-delimited; a=application/x-protobuf");
+    let zipped = format!("{HEAD}Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n");
     let nothing = format!("{HEAD}Content-Length: 0\r\n\r\n");
     let accepted = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
     for (name, bytes) in [
@@ -92,6 +98,7 @@ fn streams_that_are_none_are_given_up_and_tried_again() {
         ("too many headers", with(too_many)),
         ("another content type", with(json.to_string())),
         ("a similar content type", with(similar)),
+        ("a content encoding that nobody asked for", with(zipped)),
         ("no content", nothing.into_bytes()),
         ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
         (
@@ -116,6 +123,7 @@ fn streams_that_are_none_are_given_up_and_tried_again() {
         drop(answer(&server, &bytes));
         let (_stream, _) = subscribe(&server);
         assert_eq!(next_event(&channel).name, "registered", "{name}");
+        assert!(channel.is_empty(), "{name}: the first one was taken");
         driver.close();
     }
     // What belongs to no attempt: a SUBSCRIBE that is accepted, as if it were a call.
@@ -241,6 +249,28 @@ fn answers_to_calls_in_every_allowed_form() {
     calls.accepted();
     driver.close();
     assert!(channel.is_empty(), "{:?}", channel.take());
+}
+
+/// Such a gateway closes after each answer, and says so or not.
+#[test]
+fn calls_through_a_gateway_that_speaks_http_1_0() {
+    let (server, driver, channel, mut stream) = registered();
+    let tasks = ["a", "b", "c", "d"];
+    for task in tasks {
+        driver.call(kill(task)).expect("kill");
+    }
+    for (task, says) in tasks
+        .iter()
+        .zip(["", "Connection: close\r\n", "Connection: x\r\nConnection: close\r\n", ""])
+    {
+        let mut calls = server.accept();
+        assert_eq!(kills(&mut calls), *task);
+        let version = if says.is_empty() { "1.0" } else { "1.1" };
+        calls.send(format!("HTTP/{version} 202 Accepted\r\n{says}Content-Length: 0\r\n\r\n").as_bytes());
+    }
+    stream.record(&update("t", None));
+    assert_eq!(next_event(&channel).name, "statusUpdate", "the subscription goes on");
+    driver.close();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! HTTP: routes, authentication, content types. Everything is checked in the order in which Mesos checks it.
 
-use super::guests::Guest;
+use super::guests::{Guest, MOST_OF_EXECUTOR};
 use super::scheduler::Answer;
 use super::stream::{Records, Subscriber};
 use super::{executor, scheduler, state};
@@ -92,11 +92,19 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
             return Ok(unauthorized(&route));
         }
     }
-    guest.is_known();
+    match caller {
+        Some(Caller::Executor(process)) if !guest.is_of(process) => {
+            drain(request.into_body()).await;
+            let text = format!("An executor may have {MOST_OF_EXECUTOR} connections");
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text));
+        }
+        Some(Caller::Executor(_)) => {}
+        _ => guest.is_known(),
+    }
     match route {
         None => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
         Some(Route::Scheduler) => scheduler(core, request).await,
-        Some(Route::Executor) => executor(core, request, caller).await,
+        Some(Route::Executor) => executor(core, guest, request, caller).await,
         Some(Route::Version) => Ok(json(&state::version())),
         Some(Route::State) => Ok(json(&state::state(&core.borrow()))),
         Some(Route::Redirect) => {
@@ -152,7 +160,16 @@ fn mesos_stream_id() -> header::HeaderName {
     header::HeaderName::from_static("mesos-stream-id")
 }
 
-async fn executor(core: Rc<RefCell<Core>>, request: Request<Incoming>, caller: Option<Caller>) -> Result<Reply, Refusal> {
+async fn executor(
+    core: Rc<RefCell<Core>>,
+    guest: &Guest,
+    request: Request<Incoming>,
+    caller: Option<Caller>,
+) -> Result<Reply, Refusal> {
+    let _room = match caller {
+        Some(Caller::Executor(_)) => guest.room_for(request.body().size_hint().exact()).await,
+        _ => None,
+    };
     let (headers, body) = match read(request).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),

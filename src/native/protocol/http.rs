@@ -130,10 +130,17 @@ fn first<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<&'a [u8]> {
     headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value)
 }
 
-/// Whether the first header of this name has this element.
+/// Whether the headers of this name have this element. A list may be spread over several headers.
 fn has_token(headers: &[httparse::Header<'_>], name: &str, token: &str) -> bool {
-    let value = first(headers, name).and_then(|value| std::str::from_utf8(value).ok());
-    value.is_some_and(|value| value.split(',').any(|t| t.trim().eq_ignore_ascii_case(token)))
+    let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    let mut values = named.filter_map(|header| std::str::from_utf8(header.value).ok());
+    values.any(|value| value.split(',').any(|t| t.trim().eq_ignore_ascii_case(token)))
+}
+
+/// Whether the connection ends with the response. With HTTP/1.0 it does unless something else is said.
+fn closes(response: &httparse::Response<'_, '_>) -> bool {
+    let says = |token| has_token(response.headers, "Connection", token);
+    says("close") || (response.version == Some(0) && !says("keep-alive"))
 }
 
 /// A piece of a response.
@@ -243,7 +250,7 @@ impl ResponseParser {
         let (mut status, mut closes, mut body) = (0, false, Ok(State::UntilClose));
         let length = parse_head(&self.buffer, |response| {
             status = response.code.unwrap_or(0);
-            closes = has_token(response.headers, "Connection", "close");
+            closes = self::closes(response);
             body = body_state(status, response.headers);
         })?;
         let Some(length) = length else { return Ok(None) };
@@ -358,6 +365,27 @@ mod tests {
         }
         let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'a'; MAX_HEAD]].concat();
         assert_eq!(responses(&endless, 4096), Err(HttpError::HeadTooLong));
+    }
+
+    #[test]
+    fn lists_over_several_headers_and_ends_of_connections() {
+        for (head, ends) in [
+            ("HTTP/1.1 202 A", false),
+            ("HTTP/1.1 202 A\r\nConnection: Keep-Alive", false),
+            ("HTTP/1.1 202 A\r\nConnection: x\r\nA: b\r\nconnection: y, Close", true),
+            ("HTTP/1.0 202 A", true),
+            ("HTTP/1.0 202 A\r\nConnection: keep-alive", false),
+            ("HTTP/1.0 202 A\r\nConnection: keep-alive, close", true),
+        ] {
+            let mut parser = ResponseParser::default();
+            parser.feed(format!("{head}\r\nContent-Length: 0\r\n\r\n").as_bytes());
+            match parser.next_part() {
+                Ok(Some(Part::Head(head))) => assert_eq!(head.closes(), ends, "{head:?}"),
+                other => panic!("{head}: {other:?}"),
+            }
+        }
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+        assert_eq!(responses(chunked, 5), Ok(vec![(200, b"x".to_vec(), true)]));
     }
 
     #[test]

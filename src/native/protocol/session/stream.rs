@@ -131,6 +131,10 @@ impl Response {
         if !http::is_protobuf(&content_type) {
             return Err(format!("the event stream has the content type \"{}\"", shown(&content_type)));
         }
+        let encoding = head.header("Content-Encoding").unwrap_or_default();
+        if !matches!(encoding.trim(), "" | "identity") {
+            return Err(format!("the event stream has the content encoding \"{}\"", shown(&encoding)));
+        }
         self.body = Body::Records(Decoder::default());
         let plain = |id: &String| id.len() <= 256 && id.bytes().all(|b| b.is_ascii_graphic());
         let stream_id = head.header("Mesos-Stream-Id").filter(plain);
