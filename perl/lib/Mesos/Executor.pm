@@ -43,8 +43,8 @@ Mesos::Executor - base class of executors
 
 =head1 DESCRIPTION
 
-A L<Mesos::ExecutorDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing (C<error> prints): override those
-that you need. The driver ignores what they return.
+A L<Mesos::ExecutorDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing,
+except that C<error> prints its message. Override those that you need. The driver ignores what they return.
 
 Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>).
 

@@ -40,8 +40,8 @@ Mesos::Scheduler - base class of schedulers
 
 =head1 DESCRIPTION
 
-A L<Mesos::SchedulerDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing (C<error> prints): override those
-that you need. The driver ignores what they return.
+A L<Mesos::SchedulerDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing,
+except that C<error> prints its message. Override those that you need. The driver ignores what they return.
 
 Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>), which are hashes of their fields. Strings
 are byte strings.

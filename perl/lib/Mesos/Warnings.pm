@@ -292,43 +292,58 @@ __END__
 
 =head1 NAME
 
-Mesos::Warnings - says what is probably a mistake
+Mesos::Warnings - warns you of what is probably a mistake
 
 =head1 SYNOPSIS
 
-    no warnings 'Mesos';    # in the block where you mean it
+    use Mesos::SchedulerDriver;
+    use warnings FATAL => 'Mesos';    # these warnings become errors
+
+    {
+        no warnings 'Mesos';          # none of them in this block
+        My::Task->launch;
+    }
 
 =head1 DESCRIPTION
 
-What cannot be right dies. What is probably not what you meant is a warning of the category C<Mesos>, at your line, once for each place
-and thing that it names:
+If something cannot be right, a call dies. If something is probably not what you meant, you get a warning of the category C<Mesos>, at your
+line. Each warning comes once for each place and each name. There are warnings of these mistakes:
 
 =over
 
 =item *
 
-an argument of C<new> that the class does not have, with the name that was probably meant. Attributes of your subclasses are known. Of a
-subclass with a C<BUILD>, C<BUILDARGS> or C<new> of its own, only names that are nearly right are told: it may take others.
+You pass an argument to C<new> that the class does not have. The warning names the argument that you probably meant. Attributes of your
+subclasses are known. If a subclass has a C<BUILD>, C<BUILDARGS> or C<new> of its own, it may accept other names, so you get a warning only
+for names that are nearly right.
 
 =item *
 
-a key in a message that is not a field of it, with its path: see L<Mesos::SchedulerDriver/unknown_fields>. Keys that begin with an
-underscore are your own business.
+A message has a key that is not a field of it. The warning contains the path of the key: see L<Mesos::SchedulerDriver/unknown_fields>. Keys
+that begin with an underscore are yours, and give no warning.
 
 =item *
 
-a method of a scheduler or executor whose name is nearly a callback's (C<resource_offers>), if the callback itself is not there.
+A scheduler or executor has a method whose name is nearly a callback's (C<resource_offers>), but does not have the callback itself.
 
 =item *
 
-C<framework_id_file> without a C<failover_timeout>, calls before C<start>, C<stop> before C<start>, C<start> after C<stop>, and a
-running driver that is dropped.
+You set C<framework_id_file> without a C<failover_timeout>.
+
+=item *
+
+You make a call before C<start>, call C<stop> before C<start>, or call C<start> after C<stop>.
+
+=item *
+
+Your program drops a driver that is running.
 
 =back
 
-C<no warnings 'Mesos'> silences them in its block, and C<< use warnings FATAL => 'Mesos' >> makes them errors. C<< FATAL => 'all' >>
-alone does not: what has always run goes on running.
+C<no warnings 'Mesos'> switches these warnings off in its block. C<< use warnings FATAL => 'Mesos' >> turns them into errors.
+C<< FATAL => 'all' >> alone does not turn them into errors, so that old programs continue to run. The category exists as soon as your program
+has loaded a driver.
 
-The functions are internal to this distribution.
+The functions of this module are internal to this distribution.
 
 =cut

@@ -48,15 +48,26 @@ __END__
 
 Mesos::Role::Warns - the drivers' warnings of calls that do nothing
 
+=head1 SYNOPSIS
+
+    use Mesos::SchedulerDriver;
+
+    my $driver = Mesos::SchedulerDriver->new(
+        master         => 'local',
+        framework      => {user => '', name => 'example'},
+        scheduler      => Mesos::Scheduler->new,
+        unknown_fields => 'die',
+    );
+
 =head1 DESCRIPTION
 
-Composed into L<Mesos::SchedulerDriver> and L<Mesos::ExecutorDriver>. See L<Mesos::Warnings>.
+L<Mesos::SchedulerDriver> and L<Mesos::ExecutorDriver> compose this role. L<Mesos::Warnings> lists the warnings.
 
 =head1 ATTRIBUTES
 
 =head2 unknown_fields
 
-What happens when a message that the driver is given, C<framework> and C<credential> included, has a key that is no field of it: C<'warn'>
-(default), C<'die'>, or C<'ignore'>. The text names the path and the field that was probably meant.
+What happens when a message that you give to the driver, C<framework> and C<credential> included, has a key that is no field of it:
+C<'warn'> (the default), C<'die'> or C<'ignore'>. The text contains the path of the key, and the field that you probably meant.
 
 =cut
