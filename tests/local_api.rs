@@ -1,5 +1,6 @@
 //! The two APIs of the embedded cluster as their clients see them: codes, texts, streams.
 
+#[path = "support/local.rs"]
 mod local_support;
 
 use local_support::*;

@@ -2,6 +2,7 @@
 //!
 //! The captures are below `MESOS_TEST_SHARED`, by default `../shared`; without them nothing can be compared.
 
+#[path = "support/local.rs"]
 mod local_support;
 #[path = "support/skip.rs"]
 mod skip;

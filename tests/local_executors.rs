@@ -1,5 +1,6 @@
 //! Custom executors: the test itself speaks for a process that only shows its environment.
 
+#[path = "support/local.rs"]
 mod local_support;
 
 use local_support::executor::{Executor, COMMAND};

@@ -1,5 +1,6 @@
 //! Frameworks on the embedded cluster: offers, launches, updates, reconciliation, life cycles.
 
+#[path = "support/local.rs"]
 mod local_support;
 
 use local_support::*;

@@ -1,5 +1,6 @@
 //! What the embedded cluster keeps for those who do not read is bounded: who has more waits, or it is lost where Mesos promises nothing.
 
+#[path = "support/local.rs"]
 mod local_support;
 
 use local_support::executor::{Executor, COMMAND};

@@ -1,5 +1,6 @@
 //! Whose children tasks are, and that none of them outlives its cluster.
 
+#[path = "support/local.rs"]
 mod local_support;
 
 use local_support::*;

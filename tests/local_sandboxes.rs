@@ -1,5 +1,6 @@
 //! What a cluster of root gives to tasks of another user, and that tasks cannot hold up or outlive the cluster.
 
+#[path = "support/local.rs"]
 mod local_support;
 #[path = "support/skip.rs"]
 mod skip;

@@ -1,5 +1,6 @@
 //! Command tasks on a real cluster.
 
+#[path = "support/local.rs"]
 mod local_support;
 
 use local_support::*;

@@ -1,5 +1,6 @@
 //! The codec on its own: round trips through both tapes, hostile bytes, and what the check refuses.
 
+#[path = "support/message.rs"]
 mod message_support;
 
 use mesos_perl::message::decode::Decoder;

@@ -1,5 +1,6 @@
 //! What holds for all messages, tried with random ones that shrink to small counterexamples.
 
+#[path = "support/message.rs"]
 mod message_support;
 
 use mesos_perl::message::decode::{DecodeOptions, Decoder};

@@ -2,6 +2,7 @@
 //! the books are compared in the end.
 
 mod support;
+#[path = "support/zookeeper.rs"]
 mod zookeeper_support;
 
 use mesos_perl::driver::master::Master as MasterString;

@@ -71,6 +71,11 @@ for my $script (@shell) {
     ok -x $path, "$path can be executed";
 }
 
+is_deeply [ grep { !m{^(?:t|xt)/[a-z0-9_]+\.t$} } glob('t/*.t xt/*.t') ], [], 'names of Perl tests: lower case and _';
+my @rust_tests = glob('tests/*.rs');
+is_deeply [ grep { !m{^tests/(?:(?:native|local|message)_[a-z0-9_]+|abi|floors|fuzz_corpus|generated|libmesos)\.rs$} } @rust_tests ], [],
+    'names of Rust tests: what they test first, see tests/support/README.md';
+
 my ($version) = slurp('perl/lib/Mesos.pm') =~ /\$VERSION\s*=\s*'([^']+)'/;
 my ($crate) = slurp('Cargo.toml') =~ /^version = "([^"]+)"/m;
 my ($change) = slurp('Changes') =~ /^(\d\S*)/m;

@@ -1,4 +1,4 @@
-//! The detector against a scripted server: what a real one does only rarely. (tests/zookeeper.rs has real ones.)
+//! The detector against a scripted server: what a real one does only rarely. (tests/native_zookeeper.rs has real ones.)
 
 use super::*;
 use crate::driver::master::Master;

@@ -1,6 +1,7 @@
 //! Masters found through a real ZooKeeper, with scripted masters behind it.
 
 mod support;
+#[path = "support/zookeeper.rs"]
 mod zookeeper_support;
 
 use mesos_perl::channel::Channel;

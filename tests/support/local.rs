@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+#[path = "local/executor.rs"]
 pub mod executor;
 
 use bytes::Bytes;

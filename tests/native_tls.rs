@@ -3,6 +3,7 @@
 #![cfg(feature = "tls")]
 
 mod support;
+#[path = "support/tls.rs"]
 mod tls_support;
 
 use mesos_perl::backends::{executor, scheduler};
