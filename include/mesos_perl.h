@@ -670,12 +670,6 @@ MesosCode mesos_dispatcher_notify(const struct MesosDispatcher *dispatcher);
 struct MesosBytes mesos_error_message(void);
 
 /*
- Whether a signal's handler runs in the middle of a call of this thread: all that needs a handle but `mesos_channel_size` would be
- `MESOS_INSIDE`, and functions that return no code would return nothing.
- */
-bool mesos_is_inside(void);
-
-/*
  Makes an event called `name`, without arguments. The caller owns it.
  */
 MesosCode mesos_event_new(struct MesosBytes name, struct MesosEvent **result);
@@ -798,6 +792,12 @@ MesosCode mesos_executor_driver_send_framework_message(const struct MesosExecuto
  */
 MesosCode mesos_executor_driver_stats(const struct MesosExecutorDriver *driver,
                                       struct MesosStats **result);
+
+/*
+ Whether a signal's handler runs in the middle of a call of this thread: all that needs a handle but `mesos_channel_size` would be
+ `MESOS_INSIDE`, and functions that return no code would return nothing.
+ */
+bool mesos_is_inside(void);
 
 /*
  Sets logging up as the environment says (MESOS_quiet, MESOS_logging_level, MESOS_log_dir; spelled in any case). The first

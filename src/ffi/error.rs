@@ -78,10 +78,3 @@ pub extern "C" fn mesos_error_message() -> MesosBytes {
     })
     .unwrap_or_default()
 }
-
-/// Whether a signal's handler runs in the middle of a call of this thread: all that needs a handle but `mesos_channel_size` would be
-/// `MESOS_INSIDE`, and functions that return no code would return nothing.
-#[no_mangle]
-pub extern "C" fn mesos_is_inside() -> bool {
-    super::guard::is_inside()
-}

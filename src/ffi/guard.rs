@@ -64,6 +64,13 @@ pub fn guard_value<T>(fallback: T, body: impl FnOnce() -> Result<T, FfiError>) -
     value
 }
 
+/// Whether a signal's handler runs in the middle of a call of this thread: all that needs a handle but `mesos_channel_size` would be
+/// `MESOS_INSIDE`, and functions that return no code would return nothing.
+#[no_mangle]
+pub extern "C" fn mesos_is_inside() -> bool {
+    is_inside()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
