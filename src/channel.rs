@@ -117,13 +117,13 @@ impl Channel {
         }
     }
 
-    /// Takes the oldest event. The caller settles its [`Event::origin`].
+    /// Takes the oldest event. The caller acknowledges it through [`Event::origin`].
     pub fn take(&self) -> Option<Event> {
         let mut queue = self.lock();
         let event = queue.events.pop_front()?;
         queue.taken += 1;
         queue.bytes -= weight(&event);
-        queue.settle();
+        queue.after_removal();
         Some(event)
     }
 
@@ -137,7 +137,7 @@ impl Channel {
             .events
             .retain(|event| event.origin.as_ref().map(|o| o.driver) != Some(driver));
         queue.bytes = queue.events.iter().map(weight).sum();
-        queue.settle();
+        queue.after_removal();
     }
 
     pub fn len(&self) -> usize {
@@ -201,7 +201,7 @@ impl Channel {
 
 impl Queue {
     /// After events were removed.
-    fn settle(&mut self) {
+    fn after_removal(&mut self) {
         if self.bytes <= CONGESTED / 2 {
             for waiting in self.waiting.drain(..) {
                 // Who has gone does not wait.

@@ -33,7 +33,7 @@ pub struct Settings {
 }
 
 /// See the module.
-pub struct Core {
+pub struct Shared {
     pub gate: Gate,
     pub counters: Counters,
     implicit_acknowledgements: bool,
@@ -54,10 +54,10 @@ struct State {
     early: Option<String>,
 }
 
-impl Core {
+impl Shared {
     pub fn new(channel_to_perl: Channel, counters: Counters, settings: Settings) -> (Arc<Self>, Receiver<Command>) {
         let (commands, receiver) = channel();
-        let core = Core {
+        let shared = Shared {
             gate: Gate::new(channel_to_perl),
             counters,
             implicit_acknowledgements: settings.implicit_acknowledgements,
@@ -70,7 +70,7 @@ impl Core {
                 ..State::default()
             }),
         };
-        (Arc::new(core), receiver)
+        (Arc::new(shared), receiver)
     }
 
     /// The framework's id, once it is known.
@@ -139,7 +139,7 @@ impl Core {
     }
 
     fn owner(self: &Arc<Self>) -> Weak<dyn EventOwner> {
-        let owner: Weak<Core> = Arc::downgrade(self);
+        let owner: Weak<Shared> = Arc::downgrade(self);
         owner
     }
 
@@ -174,7 +174,7 @@ impl Core {
     }
 }
 
-impl EventOwner for Core {
+impl EventOwner for Shared {
     fn acknowledge(&self, update: Acknowledgement) {
         if self.gate.lifecycle.is_running() {
             self.send(Command::Work(Work::Acknowledge(update)));
@@ -188,7 +188,7 @@ impl EventOwner for Core {
 
 /// What the C++ side holds to make its callbacks.
 pub struct Events {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
 }
 
 /// The members of a TaskStatus that an acknowledgement is made of.
@@ -244,19 +244,19 @@ impl Update {
 }
 
 impl Events {
-    pub fn new(core: Arc<Core>) -> Self {
-        Events { core }
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Events { shared }
     }
 
     /// Makes an event of a callback. Called in any thread of libmesos.
     pub fn take(&self, which: Callback, arguments: Vec<Vec<u8>>) {
-        let core = &self.core;
+        let shared = &self.shared;
         if let Some(kind) = kind(which) {
-            core.counters.event(kind);
+            shared.counters.event(kind);
         }
         let emission = match which {
             Callback::Registered => {
-                if !core.registered(arguments.first()) {
+                if !shared.registered(arguments.first()) {
                     return;
                 }
                 named(
@@ -266,14 +266,14 @@ impl Events {
                 )
             }
             Callback::Reregistered => {
-                core.registered(None);
+                shared.registered(None);
                 named("reregistered", &[Some(class::MASTER_INFO)], arguments)
             }
             Callback::Disconnected => {
-                core.counters.count("disconnects");
-                lock(&core.state).is_connected = false;
-                core.absent();
-                core.send(Command::Look);
+                shared.counters.count("disconnects");
+                lock(&shared.state).is_connected = false;
+                shared.absent();
+                shared.send(Command::Look);
                 named("disconnected", &[], arguments)
             }
             Callback::ResourceOffers => {
@@ -295,12 +295,12 @@ impl Events {
             ),
             Callback::Error => return self.error(&arguments),
             Callback::ExecutorRegistered => {
-                core.registered(None);
+                shared.registered(None);
                 let info = [class::EXECUTOR_INFO, class::FRAMEWORK_INFO, class::SLAVE_INFO].map(Some);
                 named("registered", &info, arguments)
             }
             Callback::ExecutorReregistered => {
-                core.registered(None);
+                shared.registered(None);
                 named("reregistered", &[Some(class::SLAVE_INFO)], arguments)
             }
             Callback::LaunchTask => named("launchTask", &[Some(class::TASK_INFO)], arguments),
@@ -309,13 +309,13 @@ impl Events {
             Callback::Shutdown => named("shutdown", &[], arguments),
             other => return log::error!("a callback of libmesos is lost: {other:?}: {}", text(&arguments)),
         };
-        core.pass(emission);
+        shared.pass(emission);
     }
 
     fn update(&self, arguments: Vec<Vec<u8>>) -> Emission {
         let update = arguments.first().and_then(|status| Update::decode(&status[..]).ok());
         let update = update.unwrap_or_default();
-        let counters = &self.core.counters;
+        let counters = &self.shared.counters;
         match update.is_of_the_driver() {
             true => counters.count("updates_made"),
             false => {
@@ -323,7 +323,7 @@ impl Events {
                 counters.count("updates_received");
             }
         }
-        let acknowledgement = update.acknowledgement().filter(|_| self.core.implicit_acknowledgements);
+        let acknowledgement = update.acknowledgement().filter(|_| self.shared.implicit_acknowledgements);
         Emission {
             acknowledgement,
             ..named("statusUpdate", &[Some(class::TASK_STATUS)], arguments)
@@ -333,11 +333,11 @@ impl Events {
     fn error(&self, arguments: &[Vec<u8>]) {
         let message = text(arguments);
         if message == REMOVED {
-            self.core.forget_id();
+            self.shared.forget_id();
         }
-        match self.core.gate.lifecycle.status() {
-            Status::NotStarted => lock(&self.core.state).early = Some(message),
-            _ => self.core.fail(&message),
+        match self.shared.gate.lifecycle.status() {
+            Status::NotStarted => lock(&self.shared.state).early = Some(message),
+            _ => self.shared.fail(&message),
         }
     }
 }

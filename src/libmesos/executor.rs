@@ -1,7 +1,7 @@
 //! The executor driver over MesosExecutorDriver.
 
 use super::bridge::ffi;
-use super::events::{Core, Settings};
+use super::events::{Settings, Shared};
 use super::work::Work;
 use super::worker::{Proxy, Worker};
 use crate::channel::Channel;
@@ -35,7 +35,7 @@ type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// An executor's driver. Its C++ driver is made and destroyed with it.
 pub struct ExecutorDriver {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     worker: Worker,
     variables: Variables,
 }
@@ -46,11 +46,11 @@ impl ExecutorDriver {
         environment: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         channel: Channel,
     ) -> Result<Self, DriverError> {
-        let (core, commands) = Core::new(channel, Counters::executor(), Settings::default());
+        let (shared, commands) = Shared::new(channel, Counters::executor(), Settings::default());
         let make = |events| Ok(ExecutorProxy(ffi::new_executor(super::folder(), events)?));
-        let (worker, ()) = Worker::launch("mesos-executor", &core, commands, make, |_| ())?;
+        let (worker, ()) = Worker::launch("mesos-executor", &shared, commands, make, |_| ())?;
         Ok(ExecutorDriver {
-            core,
+            shared,
             worker,
             variables: Box::new(environment),
         })
@@ -59,11 +59,11 @@ impl ExecutorDriver {
 
 impl Driver for ExecutorDriver {
     fn gate(&self) -> &Gate {
-        &self.core.gate
+        &self.shared.gate
     }
 
     fn counters(&self) -> &Counters {
-        &self.core.counters
+        &self.shared.counters
     }
 
     fn backend(&self) -> Backend {

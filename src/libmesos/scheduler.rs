@@ -1,7 +1,7 @@
 //! The scheduler driver over MesosSchedulerDriver.
 
 use super::bridge::{ffi, list};
-use super::events::{Core, Settings, Update};
+use super::events::{Settings, Shared, Update};
 use super::work::Work;
 use super::worker::{Proxy, Worker};
 use crate::channel::Channel;
@@ -27,7 +27,7 @@ const UPDATE_FRAMEWORK: u32 = 4;
 
 /// A framework's driver. Its C++ driver is made and destroyed with it.
 pub struct SchedulerDriver {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     worker: Worker,
     features: u32,
     implicit_acknowledgements: bool,
@@ -60,7 +60,7 @@ impl SchedulerDriver {
             id: info.id().map(str::to_string),
             store,
         };
-        let (core, commands) = Core::new(channel, Counters::scheduler(), settings);
+        let (shared, commands) = Shared::new(channel, Counters::scheduler(), settings);
         let make = move |events| {
             let credential = options.credential.unwrap_or_default();
             let master = options.master;
@@ -68,9 +68,9 @@ impl SchedulerDriver {
             Ok(SchedulerProxy { driver, master })
         };
         let features = |proxy: &SchedulerProxy| proxy.driver.features().unwrap_or(0);
-        let (worker, features) = Worker::launch("mesos-scheduler", &core, commands, make, features)?;
+        let (worker, features) = Worker::launch("mesos-scheduler", &shared, commands, make, features)?;
         Ok(SchedulerDriver {
-            core,
+            shared,
             worker,
             features,
             implicit_acknowledgements,
@@ -150,7 +150,7 @@ impl SchedulerDriver {
             return Ok(call);
         };
         let info = FrameworkInfo::read(&bytes).unwrap_or_default();
-        info.check_update(self.core.id().as_deref(), suppressed_roles.as_ref())?;
+        info.check_update(self.shared.id().as_deref(), suppressed_roles.as_ref())?;
         framework.suppressed.update(suppressed_roles, &info.roles());
         framework.info = info;
         Ok(SchedulerCall::UpdateFramework {
@@ -162,11 +162,11 @@ impl SchedulerDriver {
 
 impl Driver for SchedulerDriver {
     fn gate(&self) -> &Gate {
-        &self.core.gate
+        &self.shared.gate
     }
 
     fn counters(&self) -> &Counters {
-        &self.core.counters
+        &self.shared.counters
     }
 
     fn backend(&self) -> Backend {
@@ -175,7 +175,7 @@ impl Driver for SchedulerDriver {
 
     fn start(&self) -> Result<Status, DriverError> {
         if self.status() == Status::NotStarted {
-            self.core.check_id_again()?;
+            self.shared.check_id_again()?;
         }
         self.worker.start()
     }
@@ -195,7 +195,7 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
-        if !self.core.gate.lifecycle.is_running() {
+        if !self.shared.gate.lifecycle.is_running() {
             return Ok(self.status());
         }
         self.check(&call)?;

@@ -1,6 +1,6 @@
 //! The thread in which a C++ driver lives: made, called and destroyed there and nowhere else.
 
-use super::events::{thrown, Core, Events};
+use super::events::{thrown, Events, Shared};
 use super::work::{Command, Work};
 use crate::driver::{DriverError, Status};
 use std::panic::AssertUnwindSafe;
@@ -31,7 +31,7 @@ const STOP_LINGERS: Duration = Duration::from_millis(100);
 
 /// The handle on the thread.
 pub struct Worker {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     running: Mutex<Option<(JoinHandle<()>, Receiver<()>)>>,
 }
 
@@ -39,7 +39,7 @@ impl Worker {
     /// Starts the thread, makes the driver there, and gives what `inspect` says of it.
     pub fn launch<P: Proxy, T: Send + 'static>(
         name: &str,
-        core: &Arc<Core>,
+        shared: &Arc<Shared>,
         commands: Receiver<Command>,
         make: impl FnOnce(Box<Events>) -> Result<P, cxx::Exception> + Send + 'static,
         inspect: impl FnOnce(&P) -> T + Send + 'static,
@@ -48,18 +48,18 @@ impl Worker {
         let (made, answer) = sync_channel(1);
         // Dropped when the thread ends, which the receiver notices.
         let (alive, ended) = sync_channel::<()>(0);
-        let shared = Arc::clone(core);
+        let for_thread = Arc::clone(shared);
         let thread = crate::thread::spawn(name, move || {
             let _alive = alive;
-            let events = Box::new(Events::new(Arc::clone(&shared)));
+            let events = Box::new(Events::new(Arc::clone(&for_thread)));
             let mut proxy = match make(events) {
                 Ok(proxy) => proxy,
                 Err(why) => return drop(made.send(Err(thrown(&why)))),
             };
             let _ = made.send(Ok(inspect(&proxy)));
-            let run = AssertUnwindSafe(|| run(&mut proxy, &commands, &shared));
+            let run = AssertUnwindSafe(|| run(&mut proxy, &commands, &for_thread));
             if std::panic::catch_unwind(run).is_err() {
-                shared.fail("the driver's thread has panicked: a bug of this module");
+                for_thread.fail("the driver's thread has panicked: a bug of this module");
             }
             drop(proxy);
         });
@@ -67,7 +67,7 @@ impl Worker {
         let gone = || DriverError::System("libmesos: the driver's thread has ended".to_string());
         let facts = answer.recv().map_err(|_| gone())??;
         let worker = Worker {
-            core: Arc::clone(core),
+            shared: Arc::clone(shared),
             running: Mutex::new(Some((thread, ended))),
         };
         Ok((worker, facts))
@@ -75,52 +75,52 @@ impl Worker {
 
     /// Starts the C++ driver and waits for that: it reads the environment, which Perl must not change meanwhile.
     pub fn start(&self) -> Result<Status, DriverError> {
-        let transition = self.core.gate.lifecycle.start();
+        let transition = self.shared.gate.lifecycle.start();
         if !transition.changed {
             return Ok(transition.status);
         }
-        self.core.absent();
+        self.shared.absent();
         let (reply, answer) = sync_channel(1);
-        self.core.send(Command::Start(reply));
+        self.shared.send(Command::Start(reply));
         let gone = || DriverError::System("libmesos: the driver's thread has ended".to_string());
         let started = answer.recv().unwrap_or_else(|_| Err(gone()));
         if started.is_err() {
-            self.core.gate.lifecycle.abort();
+            self.shared.gate.lifecycle.abort();
         }
         started.map(|_| transition.status)
     }
 
     pub fn stop(&self, failover: bool) -> Status {
-        let transition = self.core.gate.silence(|lifecycle| lifecycle.stop());
+        let transition = self.shared.gate.silence(|lifecycle| lifecycle.stop());
         if transition.changed {
-            self.core.send(Command::Stop { failover });
+            self.shared.send(Command::Stop { failover });
         }
         transition.status
     }
 
     pub fn abort(&self) -> Status {
-        let transition = self.core.gate.silence(|lifecycle| lifecycle.abort());
+        let transition = self.shared.gate.silence(|lifecycle| lifecycle.abort());
         if transition.changed {
-            self.core.send(Command::Abort);
+            self.shared.send(Command::Abort);
         }
         transition.status
     }
 
     /// Queues work if the driver runs, unless `bound` calls wait already; returns the status.
     pub fn work(&self, work: Work, bound: usize) -> Result<Status, DriverError> {
-        if self.core.gate.lifecycle.is_running() {
-            if !self.core.counters.hand_over(bound) {
+        if self.shared.gate.lifecycle.is_running() {
+            if !self.shared.counters.hand_over(bound) {
                 return Err(DriverError::Full(bound));
             }
-            self.core.send(Command::Work(work));
+            self.shared.send(Command::Work(work));
         }
-        Ok(self.core.gate.lifecycle.status())
+        Ok(self.shared.gate.lifecycle.status())
     }
 
     /// Ends the driver and waits, bounded in time, for its thread. Idempotent.
     pub fn close(&self) {
-        self.core.gate.shut();
-        self.core.send(Command::Close);
+        self.shared.gate.shut();
+        self.shared.send(Command::Close);
         let running = crate::thread::lock(&self.running).take();
         let Some((thread, ended)) = running else { return };
         match ended.recv_timeout(PATIENCE) {
@@ -131,21 +131,21 @@ impl Worker {
 }
 
 /// Carries commands out until `Close`, and makes the C++ driver ready to be destroyed.
-fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
+fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, shared: &Arc<Shared>) {
     let mut stay_until = Instant::now();
     let mut stay = |time: Duration| stay_until = stay_until.max(Instant::now() + time);
     // What libmesos' join waits for: nothing before the start, and nothing more after a stop.
     let (mut started, mut stopped, mut aborted) = (false, false, false);
     loop {
-        let command = match core.gives_up() {
+        let command = match shared.gives_up() {
             None => commands.recv().ok(),
             Some(end) => match commands.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Disconnected) => None,
                 Err(RecvTimeoutError::Timeout) => {
-                    aborted |= told("abort", proxy.abort()).is_some();
-                    let message = format!("no master at {} for {} s: not registered", proxy.target(), core.patience());
-                    core.fail(&message);
+                    aborted |= succeeded("abort", proxy.abort()).is_some();
+                    let message = format!("no master at {} for {} s: not registered", proxy.target(), shared.patience());
+                    shared.fail(&message);
                     continue;
                 }
             },
@@ -155,8 +155,8 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
                 let status = proxy.start();
                 started = status.as_ref().is_ok_and(|s| *s == Status::Running as i32);
                 if let (Ok(_), false) = (&status, started) {
-                    let early = core.early_error();
-                    core.fail(early.as_deref().unwrap_or("libmesos did not start the driver"));
+                    let early = shared.early_error();
+                    shared.fail(early.as_deref().unwrap_or("libmesos did not start the driver"));
                 }
                 let _ = reply.send(status.map_err(|e| thrown(&e)));
             }
@@ -164,20 +164,20 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
                 if failover && started && !aborted {
                     aborted |= deactivate(proxy);
                 }
-                stopped |= told("stop", proxy.stop(failover)).is_some();
-                if stopped && !failover && core.is_connected() {
-                    core.counters.call("TEARDOWN");
-                    core.forget_id();
+                stopped |= succeeded("stop", proxy.stop(failover)).is_some();
+                if stopped && !failover && shared.is_connected() {
+                    shared.counters.call("TEARDOWN");
+                    shared.forget_id();
                 }
                 if started && !aborted {
-                    told("join", proxy.join());
+                    succeeded("join", proxy.join());
                 }
                 stay(STOP_LINGERS);
             }
-            Some(Command::Abort) => aborted |= told("abort", proxy.abort()).is_some(),
+            Some(Command::Abort) => aborted |= succeeded("abort", proxy.abort()).is_some(),
             Some(Command::Work(work)) => {
-                work.count(&core.counters, core.is_connected());
-                if let Some(time) = told("a call", proxy.work(work)) {
+                work.count(&shared.counters, shared.is_connected());
+                if let Some(time) = succeeded("a call", proxy.work(work)) {
                     stay(time);
                 }
             }
@@ -196,12 +196,12 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, core: &Arc<Core>) {
 /// An abort, carried out: the framework stays, and is offered nothing. Without it a master would go on offering to a driver that
 /// is gone, for libmesos' connection lives as long as the process.
 fn deactivate(proxy: &mut dyn Proxy) -> bool {
-    let aborted = told("abort", proxy.abort()).is_some();
-    told("join", proxy.join());
+    let aborted = succeeded("abort", proxy.abort()).is_some();
+    succeeded("join", proxy.join());
     aborted
 }
 
 /// Logs what the bridge threw: the call is past, and Perl has its status.
-fn told<T>(what: &str, outcome: Result<T, cxx::Exception>) -> Option<T> {
+fn succeeded<T>(what: &str, outcome: Result<T, cxx::Exception>) -> Option<T> {
     outcome.map_err(|why| log::error!("libmesos: {what} failed: {why}")).ok()
 }

@@ -38,11 +38,11 @@ pub trait Machine {
     fn session(&mut self) -> &mut Session;
     fn counters(&self) -> &Counters;
     /// Acts on what the session tells. The last step of every input.
-    fn settle(&mut self, now: Now);
+    fn handle_session_events(&mut self, now: Now);
     /// The first input.
     fn start(&mut self, now: Now);
     /// One thing that the program wants.
-    fn obey(&mut self, command: Self::Command, now: Now);
+    fn handle_command(&mut self, command: Self::Command, now: Now);
     /// [`Machine::deadline`] has passed.
     fn tick(&mut self, now: Now);
     /// When to call [`Machine::tick`], in time since the start.
@@ -52,22 +52,22 @@ pub trait Machine {
     /// A link that [`LinkAction::Open`] asked for is connected.
     fn opened(&mut self, link: Link, now: Now) {
         self.session().opened(link, now.elapsed);
-        self.settle(now);
+        self.handle_session_events(now);
     }
     /// Connecting failed, or an open link ended.
     fn broken(&mut self, link: Link, reason: String, now: Now) {
         self.session().broken(link, reason, now.elapsed);
-        self.settle(now);
+        self.handle_session_events(now);
     }
     fn received(&mut self, link: Link, data: &[u8], now: Now) {
         self.counters().received(data.len());
         self.session().received(link, data, now.elapsed);
-        self.settle(now);
+        self.handle_session_events(now);
     }
     /// Nobody has looked until now whether the stream has data, because the machine was not to get any.
     fn resume(&mut self, now: Now) {
         self.session().resume(now.elapsed);
-        self.settle(now);
+        self.handle_session_events(now);
     }
     /// Whether events may come now. If not, what the machine already has is more than the other side takes off it.
     fn takes_events(&self) -> bool {
@@ -78,9 +78,9 @@ pub trait Machine {
     /// What the program wants, in order.
     fn commands(&mut self, commands: Vec<Self::Command>, now: Now) {
         for command in commands {
-            self.obey(command, now);
+            self.handle_command(command, now);
         }
-        self.settle(now);
+        self.handle_session_events(now);
     }
     #[cfg(test)]
     fn command(&mut self, command: Self::Command, now: Now) {
@@ -88,7 +88,7 @@ pub trait Machine {
     }
 }
 
-/// The end of [`Machine::settle`]: what the session wants done joins `actions`, and is counted.
+/// The end of [`Machine::handle_session_events`]: what the session wants done joins `actions`, and is counted.
 pub fn collect(session: &mut Session, actions: &mut Vec<Action>, counters: &Counters, ended: bool, now: Now) {
     session.pump(now.elapsed);
     for action in session.take_actions() {

@@ -474,7 +474,7 @@ impl Machine for ExecutorMachine {
         &self.counters
     }
 
-    fn settle(&mut self, now: Now) {
+    fn handle_session_events(&mut self, now: Now) {
         while let Some(event) = self.session.poll_event() {
             match event {
                 SessionEvent::Ready => self.subscribe(now),
@@ -504,10 +504,10 @@ impl Machine for ExecutorMachine {
 
     fn start(&mut self, now: Now) {
         self.session.connect_at(now.elapsed, now.elapsed);
-        self.settle(now);
+        self.handle_session_events(now);
     }
 
-    fn obey(&mut self, command: Command, now: Now) {
+    fn handle_command(&mut self, command: Command, now: Now) {
         if matches!(command, Command::Update { .. } | Command::Message { .. }) {
             self.counters.taken();
         }
@@ -550,7 +550,7 @@ impl Machine for ExecutorMachine {
 
     fn tick(&mut self, now: Now) {
         self.session.tick(now.elapsed);
-        self.settle(now);
+        self.handle_session_events(now);
         if self.gone_by().is_some_and(|by| by <= now.elapsed) {
             // An attempt may hang.
             self.give_up("nothing came of connecting again", now);
@@ -573,7 +573,7 @@ impl Machine for ExecutorMachine {
             self.updates.clear();
             self.session.close();
         }
-        self.settle(now);
+        self.handle_session_events(now);
     }
 
     fn deadline(&self) -> Option<Duration> {

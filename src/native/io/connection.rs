@@ -38,7 +38,7 @@ enum Socket {
 }
 
 /// What a socket tells.
-enum Happened {
+enum SocketEvent {
     Opened,
     Received(usize),
     Broken(String),
@@ -76,7 +76,7 @@ impl Socket {
 
     /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
     /// Without `reads` an open socket is only written to, until that fails.
-    async fn next(&mut self, buffer: &mut [u8], reads: bool) -> Happened {
+    async fn next(&mut self, buffer: &mut [u8], reads: bool) -> SocketEvent {
         match self {
             Socket::Closed => pending().await,
             Socket::Connecting(connecting) => match connecting.await {
@@ -85,19 +85,19 @@ impl Socket {
                         transport,
                         outgoing: BytesMut::new(),
                     };
-                    Happened::Opened
+                    SocketEvent::Opened
                 }
                 Err(why) => {
                     *self = Socket::Closed;
-                    Happened::Broken(format!("cannot connect: {}", shown(&why.to_string())))
+                    SocketEvent::Broken(format!("cannot connect: {}", shown(&why.to_string())))
                 }
             },
             Socket::Open { transport, outgoing } => {
-                let happened = poll_fn(|context| poll_open(transport, outgoing, buffer, reads, context)).await;
-                if matches!(happened, Happened::Broken(_)) {
+                let event = poll_fn(|context| poll_open(transport, outgoing, buffer, reads, context)).await;
+                if matches!(event, SocketEvent::Broken(_)) {
                     *self = Socket::Closed;
                 }
-                happened
+                event
             }
         }
     }
@@ -110,7 +110,7 @@ fn poll_open(
     buffer: &mut [u8],
     reads: bool,
     context: &mut Context<'_>,
-) -> Poll<Happened> {
+) -> Poll<SocketEvent> {
     let broken = loop {
         if outgoing.is_empty() {
             break match Pin::new(&mut *transport).poll_flush(context) {
@@ -131,11 +131,11 @@ fn poll_open(
     let mut read = ReadBuf::new(buffer);
     match (Pin::new(&mut *transport).poll_read(context, &mut read), broken) {
         (Poll::Ready(Ok(())), _) => Poll::Ready(match read.filled().len() {
-            0 => Happened::Broken("connection closed by the peer".to_string()),
-            length => Happened::Received(length),
+            0 => SocketEvent::Broken("connection closed by the peer".to_string()),
+            length => SocketEvent::Received(length),
         }),
         (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
-            Poll::Ready(Happened::Broken(format!("connection broken: {}", shown(&why.to_string()))))
+            Poll::Ready(SocketEvent::Broken(format!("connection broken: {}", shown(&why.to_string()))))
         }
         (Poll::Pending, None) => Poll::Pending,
     }
@@ -152,7 +152,7 @@ impl Unused {
     }
 
     /// While more than half of what comes is of no use, what is of use is copied.
-    fn settle(&mut self, emissions: &mut [Emission]) {
+    fn detach_if_sparse(&mut self, emissions: &mut [Emission]) {
         let used: usize = emissions.iter().map(|emission| weight_of(&emission.args)).sum();
         self.0 = self.0.saturating_sub(used.saturating_mul(2));
         if self.0 > 0 {
@@ -232,7 +232,7 @@ async fn drive<M: Machine>(
             if emissions.iter().any(|emission| emission.acknowledgement.is_some()) {
                 commands.expect();
             }
-            unused.settle(&mut emissions);
+            unused.detach_if_sparse(&mut emissions);
             emit(emissions);
         }
         if done {
@@ -267,13 +267,13 @@ async fn drive<M: Machine>(
                 // What comes in a burst leaves in one write.
                 machine.commands(commands.take(), now());
             }
-            happened = stream.next(&mut stream_buffer, reads) => {
-                if let Happened::Received(length) = happened {
+            event = stream.next(&mut stream_buffer, reads) => {
+                if let SocketEvent::Received(length) = event {
                     unused.read(length);
                 }
-                tell(&mut machine, Link::Stream, happened, &stream_buffer, now());
+                dispatch(&mut machine, Link::Stream, event, &stream_buffer, now());
             }
-            happened = calls.next(&mut calls_buffer, true) => tell(&mut machine, Link::Calls, happened, &calls_buffer, now()),
+            event = calls.next(&mut calls_buffer, true) => dispatch(&mut machine, Link::Calls, event, &calls_buffer, now()),
             detection = next_detection(&mut detections) => machine.detected(detection, now()),
             () = relief => congestion = None,
             () = timer => {
@@ -305,10 +305,10 @@ fn pick<'a>(link: Link, stream: &'a mut Socket, calls: &'a mut Socket) -> &'a mu
     }
 }
 
-fn tell<M: Machine>(machine: &mut M, link: Link, happened: Happened, buffer: &[u8], now: Now) {
-    match happened {
-        Happened::Opened => machine.opened(link, now),
-        Happened::Received(length) => machine.received(link, buffer.get(..length).unwrap_or_default(), now),
-        Happened::Broken(reason) => machine.broken(link, reason, now),
+fn dispatch<M: Machine>(machine: &mut M, link: Link, event: SocketEvent, buffer: &[u8], now: Now) {
+    match event {
+        SocketEvent::Opened => machine.opened(link, now),
+        SocketEvent::Received(length) => machine.received(link, buffer.get(..length).unwrap_or_default(), now),
+        SocketEvent::Broken(reason) => machine.broken(link, reason, now),
     }
 }

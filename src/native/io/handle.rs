@@ -134,9 +134,9 @@ mod tests {
         fn counters(&self) -> &Counters {
             &self.counters
         }
-        fn settle(&mut self, _: Now) {}
+        fn handle_session_events(&mut self, _: Now) {}
         fn start(&mut self, _: Now) {}
-        fn obey(&mut self, command: &'static str, _: Now) {
+        fn handle_command(&mut self, command: &'static str, _: Now) {
             self.done = command == "stop";
         }
         fn tick(&mut self, _: Now) {}

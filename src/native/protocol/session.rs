@@ -23,7 +23,7 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Up to eight times as long: four minutes.
 const MAX_DOUBLINGS: u32 = 3;
 /// For what a server may still say that has answered a call as one that does not know the subscription: answers to other calls, and why.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const FINAL_WAIT: Duration = Duration::from_secs(1);
 /// Redirects in a row before the session gives up.
 const MAX_HOPS: u32 = 5;
 
@@ -59,16 +59,16 @@ pub struct Session {
     /// Attempts since the last subscription whose SUBSCRIBE was not answered in time.
     unanswered_attempts: u32,
     draining: bool,
-    condemned: Option<Condemned>,
+    ending: Option<Ending>,
     actions: Vec<LinkAction>,
     events: VecDeque<SessionEvent>,
 }
 
 /// A session that ends for a reason that it knows already.
-struct Condemned {
+struct Ending {
     reason: String,
     /// Not before its event stream has ended or says nothing more.
-    hears_stream: bool,
+    waits_for_stream: bool,
     /// At the latest then.
     by: Duration,
 }
@@ -85,7 +85,7 @@ impl Session {
             calls: Calls::default(),
             unanswered_attempts: 0,
             draining: false,
-            condemned: None,
+            ending: None,
             actions: Vec::new(),
             events: VecDeque::new(),
         }
@@ -153,14 +153,14 @@ impl Session {
     }
 
     /// How long SUBSCRIBE may take this time.
-    fn patience(&self) -> Duration {
+    fn subscribe_timeout(&self) -> Duration {
         SUBSCRIBE_TIMEOUT * (1 << self.unanswered_attempts.min(MAX_DOUBLINGS))
     }
 
     /// Answers [`SessionEvent::Ready`] with the encoded Call.
     pub fn subscribe(&mut self, call: &[u8], now: Duration) {
         self.stream = Stream::Subscribing {
-            by: now + self.patience(),
+            by: now + self.subscribe_timeout(),
             hops: self.stream.hops(),
             response: Response::default(),
         };
@@ -197,33 +197,33 @@ impl Session {
     }
 
     /// Ends the session for this reason, but sees first, for a moment, how the calls are answered that were sent already.
-    /// `hears_stream`: and hears the event stream to its end, which may say more.
-    pub fn condemn(&mut self, reason: String, hears_stream: bool, now: Duration) {
-        if self.condemned.is_none() {
-            let by = now + LAST_WORDS;
-            self.condemned = Some(Condemned {
+    /// `waits_for_stream`: and hears the event stream to its end, which may say more.
+    pub fn end_after_answers(&mut self, reason: String, waits_for_stream: bool, now: Duration) {
+        if self.ending.is_none() {
+            let by = now + FINAL_WAIT;
+            self.ending = Some(Ending {
                 reason,
-                hears_stream,
+                waits_for_stream,
                 by,
             });
             self.calls.stop_waiting();
         }
-        self.end_if_condemned();
+        self.end_unless_answers_come();
     }
 
-    /// Ends a session that is condemned, unless more may still come.
-    fn end_if_condemned(&mut self) {
+    /// Ends a session that is ending, unless more may still come.
+    fn end_unless_answers_come(&mut self) {
         if self.calls.is_open() && self.calls.pipeline.has_unanswered() {
             return;
         }
-        if self.condemned.as_ref().is_some_and(|condemned| !condemned.hears_stream) {
-            self.execute();
+        if self.ending.as_ref().is_some_and(|ending| !ending.waits_for_stream) {
+            self.end_now();
         }
     }
 
-    fn execute(&mut self) {
-        if let Some(condemned) = self.condemned.take() {
-            self.lose(condemned.reason);
+    fn end_now(&mut self) {
+        if let Some(ending) = self.ending.take() {
+            self.lose(ending.reason);
         }
     }
 
@@ -236,7 +236,7 @@ impl Session {
             self.actions.push(LinkAction::Close(Link::Calls));
         }
         self.stream = Stream::Closed;
-        self.condemned = None;
+        self.ending = None;
         self.events.clear();
         self.calls.close()
     }
@@ -250,8 +250,8 @@ impl Session {
     }
 
     pub fn deadline(&self) -> Option<Duration> {
-        let condemned = self.condemned.as_ref().map(|condemned| condemned.by);
-        [self.stream.deadline(), condemned, self.calls.deadline()]
+        let ending = self.ending.as_ref().map(|ending| ending.by);
+        [self.stream.deadline(), ending, self.calls.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -260,8 +260,8 @@ impl Session {
     pub fn tick(&mut self, now: Duration) {
         let passed = |deadline: Option<Duration>| deadline.is_some_and(|d| d <= now);
         if !passed(self.stream.deadline()) {
-            if passed(self.condemned.as_ref().map(|condemned| condemned.by)) {
-                self.execute();
+            if passed(self.ending.as_ref().map(|ending| ending.by)) {
+                self.end_now();
             } else if passed(self.calls.deadline()) {
                 self.lose("no answer to calls".to_string());
             }
@@ -272,7 +272,7 @@ impl Session {
             Stream::Waiting { .. } => return self.connect(0, now),
             Stream::Connecting { .. } => "connecting took too long".to_string(),
             Stream::Subscribing { .. } => {
-                let waited = self.patience().as_secs();
+                let waited = self.subscribe_timeout().as_secs();
                 self.unanswered_attempts = self.unanswered_attempts.saturating_add(1);
                 format!("no answer to SUBSCRIBE for {waited} s")
             }
@@ -330,7 +330,7 @@ impl Session {
             last => {
                 self.events.extend(last.map(SessionEvent::Answered));
                 self.calls.disconnect();
-                self.end_if_condemned();
+                self.end_unless_answers_come();
                 self.pump(now);
             }
         }
@@ -348,19 +348,19 @@ impl Session {
 
     /// For a time nobody looked whether the stream has data: its silence begins now.
     pub fn resume(&mut self, now: Duration) {
-        let patience = self.patience();
+        let patience = self.subscribe_timeout();
         match &mut self.stream {
             Stream::Subscribing { by, .. } => *by = now + patience,
             Stream::Subscribed { by, silence, .. } => *by = silence.map(|s| now + s),
             Stream::Closed | Stream::Waiting { .. } | Stream::Connecting { .. } => return,
         }
-        self.hear_on(now);
+        self.wait_on(now);
     }
 
     /// What brings events, or is not read because of too many, may still have to say why it ends.
-    fn hear_on(&mut self, now: Duration) {
-        if let Some(condemned) = self.condemned.as_mut().filter(|condemned| condemned.hears_stream) {
-            condemned.by = now + LAST_WORDS;
+    fn wait_on(&mut self, now: Duration) {
+        if let Some(ending) = self.ending.as_mut().filter(|ending| ending.waits_for_stream) {
+            ending.by = now + FINAL_WAIT;
         }
     }
 
@@ -369,7 +369,7 @@ impl Session {
             *by = silence.map(|s| now + s);
         }
         if self.stream.response().is_some() {
-            self.hear_on(now);
+            self.wait_on(now);
         }
         let Some(response) = self.stream.response() else {
             return Ok(());
@@ -418,7 +418,7 @@ impl Session {
             return Ok(());
         }
         self.calls.pipeline.feed(data);
-        if self.condemned.is_none() {
+        if self.ending.is_none() {
             self.calls.heard(now);
         }
         while let Some(answer) = self.calls.next_answer()? {
@@ -430,14 +430,14 @@ impl Session {
                 break;
             }
         }
-        self.end_if_condemned();
+        self.end_unless_answers_come();
         self.pump(now);
         Ok(())
     }
 
     /// Sends what the window lets through, opening the connection for calls first.
     pub fn pump(&mut self, now: Duration) {
-        if self.condemned.is_none() {
+        if self.ending.is_none() {
             self.actions.extend(self.calls.pump(&self.target, now));
         }
     }

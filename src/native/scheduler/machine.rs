@@ -330,7 +330,7 @@ impl SchedulerMachine {
                 self.registration.change_roles(revive, &roles);
                 match self.session.is_subscribed() {
                     true => self.send(calls::roles(revive, roles), now),
-                    false => self.registration.tell_later(),
+                    false => self.registration.announce_later(),
                 }
             }
             Prepared::Framework { info, suppressed } => {
@@ -340,7 +340,7 @@ impl SchedulerMachine {
                         let update = self.registration.update();
                         self.send(update, now);
                     }
-                    false => self.registration.tell_later(),
+                    false => self.registration.announce_later(),
                 }
             }
             Prepared::Nothing => (),
@@ -348,7 +348,7 @@ impl SchedulerMachine {
     }
 
     /// The end of a framework must not wait behind calls to which it puts an end too, if they are many: there is not much time.
-    fn clear_the_way(&mut self, now: Now) {
+    fn drop_backlog(&mut self, now: Now) {
         self.session.pump(now.elapsed);
         if self.session.calls().0 > WINDOW {
             let dropped = self.session.drop_waiting();
@@ -382,7 +382,7 @@ impl Machine for SchedulerMachine {
     }
 
     /// Handles what the session tells, until it has nothing more.
-    fn settle(&mut self, now: Now) {
+    fn handle_session_events(&mut self, now: Now) {
         while let Some(event) = self.session.poll_event() {
             match event {
                 SessionEvent::Ready => self.subscribe(now),
@@ -405,19 +405,19 @@ impl Machine for SchedulerMachine {
             true => self.connect(now),
             false => self.actions.push(Action::Detect(self.config.source.clone())),
         }
-        self.settle(now);
+        self.handle_session_events(now);
     }
 
     fn detected(&mut self, detection: Detection, now: Now) {
         self.leadership(detection, now);
-        self.settle(now);
+        self.handle_session_events(now);
     }
 
     fn takes_events(&self) -> bool {
         self.acknowledgements <= ACKNOWLEDGEMENTS
     }
 
-    fn obey(&mut self, command: Command, now: Now) {
+    fn handle_command(&mut self, command: Command, now: Now) {
         if matches!(command, Command::Call(_)) {
             self.config.counters.taken();
         }
@@ -428,7 +428,7 @@ impl Machine for SchedulerMachine {
             Command::Call(_) | Command::Acknowledge(_) => (),
             Command::Stop { failover } => {
                 if !failover {
-                    self.clear_the_way(now);
+                    self.drop_backlog(now);
                     self.send(calls::teardown(), now);
                 }
                 self.end_within(STOP_LIMIT, now);
@@ -451,7 +451,7 @@ impl Machine for SchedulerMachine {
 
     fn tick(&mut self, now: Now) {
         self.session.tick(now.elapsed);
-        self.settle(now);
+        self.handle_session_events(now);
         if self.state == State::Ending && self.end_by.is_some_and(|end| end <= now.elapsed) {
             log::warn!("framework {}: calls are unanswered, giving up", self.framework());
             self.end();
@@ -461,7 +461,7 @@ impl Machine for SchedulerMachine {
             let message = format!("no master at {} for {waited} s: {}", self.config.source, self.last_reason);
             self.fail(&message);
         }
-        self.settle(now);
+        self.handle_session_events(now);
     }
 
     fn deadline(&self) -> Option<Duration> {

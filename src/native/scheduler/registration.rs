@@ -25,13 +25,13 @@ pub struct Registration {
     /// Something changed that the master has not been told.
     changed: bool,
     /// What the master has accepted, and what it has not answered yet.
-    accepted: Told,
-    unanswered: VecDeque<Told>,
+    accepted: Announcement,
+    unanswered: VecDeque<Announcement>,
 }
 
 /// What a SUBSCRIBE or UPDATE_FRAMEWORK said, and what was suppressed and revived since.
 #[derive(Clone)]
-struct Told {
+struct Announcement {
     info: Vec<u8>,
     suppressed: SuppressedRoles,
 }
@@ -44,7 +44,7 @@ impl Registration {
         let info = fields::without(framework, &[framework_info::ID]).unwrap_or_default();
         Registration {
             id,
-            accepted: Told {
+            accepted: Announcement {
                 info: info.clone(),
                 suppressed: SuppressedRoles::default(),
             },
@@ -84,8 +84,8 @@ impl Registration {
         (info, self.suppressed.list())
     }
 
-    fn told(&self) -> Told {
-        Told {
+    fn announcement(&self) -> Announcement {
+        Announcement {
             info: self.info.clone(),
             suppressed: self.suppressed.clone(),
         }
@@ -94,7 +94,7 @@ impl Registration {
     /// An encoded SUBSCRIBE.
     pub fn subscribe(&mut self) -> Vec<u8> {
         let (framework_info, suppressed_roles) = self.content();
-        self.unanswered = VecDeque::from([self.told()]);
+        self.unanswered = VecDeque::from([self.announcement()]);
         let call = wire::Call {
             framework_id: self.id.clone(),
             kind: Some(wire::CallType::Subscribe as i32),
@@ -125,17 +125,17 @@ impl Registration {
     /// UPDATE_FRAMEWORK. Its answer is to be told by [`answered`](Self::answered).
     pub fn update(&mut self) -> super::calls::Prepared {
         let (info, suppressed) = self.content();
-        self.unanswered.push_back(self.told());
+        self.unanswered.push_back(self.announcement());
         super::calls::update_framework(info, suppressed)
     }
 
     /// The answer to the oldest UPDATE_FRAMEWORK. What a master has refused is not tried again with the next SUBSCRIBE.
     pub fn answered(&mut self, accepted: bool) {
-        let Some(told) = self.unanswered.pop_front() else {
+        let Some(announced) = self.unanswered.pop_front() else {
             return;
         };
         if accepted {
-            self.accepted = told;
+            self.accepted = announced;
         } else if self.unanswered.is_empty() {
             let accepted = self.accepted.clone();
             self.set_info(accepted.info);
@@ -158,14 +158,14 @@ impl Registration {
     pub fn change_roles(&mut self, revive: bool, roles: &[String]) {
         self.suppressed.change(revive, roles, &self.decoded.roles());
         // It holds whatever becomes of an update that is under way.
-        for told in self.unanswered.iter_mut().chain([&mut self.accepted]) {
-            let own = FrameworkInfo::read(&told.info).unwrap_or_default().roles();
-            told.suppressed.change(revive, roles, &own);
+        for announced in self.unanswered.iter_mut().chain([&mut self.accepted]) {
+            let own = FrameworkInfo::read(&announced.info).unwrap_or_default().roles();
+            announced.suppressed.change(revive, roles, &own);
         }
     }
 
     /// The next subscription is to be followed by an UPDATE_FRAMEWORK.
-    pub fn tell_later(&mut self) {
+    pub fn announce_later(&mut self) {
         self.changed = true;
     }
 }

@@ -294,7 +294,7 @@ impl Detector {
             Ok((host, port)) => {
                 self.node = Some(node.clone());
                 self.told_none = false;
-                self.tell(Detection::Leader(Endpoint {
+                self.report(Detection::Leader(Endpoint {
                     host,
                     port,
                     ..self.template.clone()
@@ -308,11 +308,11 @@ impl Detector {
     fn none(&mut self, why: &str) {
         self.node = None;
         if !std::mem::replace(&mut self.told_none, true) {
-            self.tell(Detection::NoLeader(format!("{why} ({})", self.url)));
+            self.report(Detection::NoLeader(format!("{why} ({})", self.url)));
         }
     }
 
-    fn tell(&self, detection: Detection) {
+    fn report(&self, detection: Detection) {
         // Without a receiver the driver has ended, and the runtime with it.
         let _ = self.sender.send(detection);
     }

@@ -57,8 +57,8 @@ impl SchedulerMachine {
                 self.waits_for(&answer.head);
                 // A master that gave the framework to another driver, or removed it, refuses the next call of this one, and says why
                 // on the event stream. Who subscribes again without having heard that takes the framework from its successor.
-                let hears_stream = matches!(status, 400 | 403);
-                self.session.condemn(what, hears_stream, now.elapsed);
+                let waits_for_stream = matches!(status, 400 | 403);
+                self.session.end_after_answers(what, waits_for_stream, now.elapsed);
             }
             _ => (),
         }

@@ -303,7 +303,7 @@ fn v1_events_have_callbacks_of_their_own() {
     for event in events {
         machine.record(event.encode_to_vec().into(), at(1.0));
     }
-    machine.settle(at(1.0));
+    machine.handle_session_events(at(1.0));
     let actions = machine.take_actions();
     assert_eq!(
         names(&actions),
