@@ -83,6 +83,16 @@ for my $document (@documents) {
     }
 }
 
+# Paths in backquotes are of files and folders that are there; architecture.md names those of src/ and perl/ without it.
+for my $document (@documents) {
+    my @missing;
+    for my $path (slurp($document) =~ m{`([\w.-]+/[\w./-]*)`}g) {
+        next unless $path =~ m{^(?:perl|src|t|tests|xt|docs|examples|script|benches|proto|include|fuzz)/} || $path =~ /\.(?:rs|c|pm|t|pl)\z/;
+        push @missing, $path unless grep { -e "$_$path" || $document =~ m{^fuzz/} && -e "fuzz/$path" } '', 'src/', 'perl/', 'perl/lib/', 'src/native/';
+    }
+    is_deeply \@missing, [], "$document: the paths in it are there";
+}
+
 # As GitHub and others make it of a heading.
 sub anchor {
     my ($anchor) = lc $_[0];
