@@ -327,7 +327,7 @@ impl Frame for Report {
             Report::Failed { process, reason } => {
                 out.push(3);
                 out.extend(process.to_le_bytes());
-                put_string(out, reason.as_bytes());
+                put_string(out, &text::to_bytes(reason));
             }
             Report::Exited { process, status } => {
                 out.push(4);
