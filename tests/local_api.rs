@@ -293,10 +293,10 @@ fn subscriptions_that_are_refused() {
     assert!(refused(bad_role).starts_with("'FrameworkInfo.role' is not a valid role: "));
     assert_eq!(
         refused(FrameworkInfo {
-            failover_timeout: Some(-1.0),
+            failover_timeout: Some(1e300),
             ..info("x")
         }),
-        "The framework failover_timeout (-1) is invalid"
+        format!("The framework failover_timeout ({}) is invalid", 1e300)
     );
     let bad_id = FrameworkInfo {
         id: Some(FrameworkId { value: "../../x".into() }),

@@ -174,6 +174,31 @@ fn kill_is_gentle_then_not() {
     );
 }
 
+/// What runs does not matter: both calls are there before the process is.
+#[test]
+fn a_kill_before_the_start() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let offer = framework.offer();
+    let slow = framework.command("t", "echo ran; sleep 1000");
+    // In one ACCEPT with many others, so that the kill comes before the helper has said that it runs.
+    let mut tasks: Vec<_> = (0..20).map(|n| framework.command(&format!("o{n}"), "true")).collect();
+    tasks.push(slow);
+    framework.launch_on(&offer, tasks);
+    framework.kill("t", Some(3600.0));
+    let killed = framework.update("t");
+    assert_eq!(
+        (killed.state(), killed.source(), killed.reason()),
+        (
+            TaskKilled,
+            task_status::Source::Slave,
+            task_status::Reason::TaskKilledDuringLaunch
+        )
+    );
+    assert_eq!(killed.message(), "Killed before delivery to the executor");
+    assert_eq!(killed.executor_id.unwrap().value, "t");
+}
+
 #[test]
 fn a_task_may_take_only_so_long() {
     let cluster = cluster();

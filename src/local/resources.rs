@@ -3,6 +3,7 @@
 //! Items are combined only when everything but their amount is equal. `allocation_info` says to whom an item is offered, not what
 //! it is: it is taken off on the way in and put on again by whoever makes an offer.
 
+use crate::proto::resource::reservation_info::Type as ReservationType;
 use crate::proto::value::{Range, Ranges, Scalar, Set, Type};
 use crate::proto::Resource;
 use std::collections::BTreeSet;
@@ -145,7 +146,7 @@ fn kind(item: &Resource) -> Resource {
     (kind.scalar, kind.ranges, kind.set, kind.allocation_info) = (None, None, None, None);
     // The refined form of a static reservation is the same thing as the role of old.
     if let [only] = kind.reservations.as_slice() {
-        if only.r#type == Some(crate::proto::resource::reservation_info::Type::Static as i32) {
+        if only.r#type == Some(ReservationType::Static as i32) {
             kind.role = only.role.clone();
             kind.reservations.clear();
         }
@@ -208,10 +209,16 @@ impl Resources {
         })
     }
 
-    /// The items that `role` may use: unreserved ones, and those reserved for it.
+    /// The items that `role` may use: unreserved ones, and those reserved for it or for a role above it.
     #[allow(deprecated)]
     pub fn usable_by(&self, role: &str) -> Resources {
-        let usable = |item: &&Resource| matches!(item.role.as_deref(), None | Some("*")) || item.role.as_deref() == Some(role);
+        let usable = |item: &&Resource| {
+            let reserved = match item.reservations.last() {
+                Some(last) => last.role.as_deref(),
+                None => item.role.as_deref(),
+            };
+            reserved.map_or(true, |reserved| reserved == "*" || is_at_or_below(role, reserved))
+        };
         Resources {
             items: self.items.iter().filter(usable).cloned().collect(),
         }
@@ -240,8 +247,9 @@ pub fn validate(items: &[Resource]) -> Result<(), String> {
     Ok(())
 }
 
+/// The same for one of them, without its prefix.
 #[allow(deprecated)]
-fn validate_item(item: &Resource) -> Result<(), String> {
+pub fn validate_item(item: &Resource) -> Result<(), String> {
     let fail = |reason: &str| Err(reason.to_string());
     if item.name.is_empty() {
         return fail("Empty resource name");
@@ -251,8 +259,8 @@ fn validate_item(item: &Resource) -> Result<(), String> {
             let Some(scalar) = item.scalar.filter(|_| item.ranges.is_none() && item.set.is_none()) else {
                 return fail("Invalid scalar resource");
             };
-            // Covers NaN, and what is too small to count.
-            if !scalar.value.is_finite() || thousandths(scalar.value) <= 0 {
+            // Zero is an amount; what is too small to count is none. Covers NaN.
+            if scalar.value != 0.0 && (!scalar.value.is_finite() || thousandths(scalar.value) <= 0) {
                 return fail("Invalid scalar resource: value <= 0");
             }
         }
@@ -261,9 +269,6 @@ fn validate_item(item: &Resource) -> Result<(), String> {
                 return fail("Invalid ranges resource");
             };
             let mut sorted: Vec<(u64, u64)> = ranges.range.iter().map(|range| (range.begin, range.end)).collect();
-            if sorted.is_empty() {
-                return fail("Invalid ranges resource");
-            }
             if sorted.iter().any(|(begin, end)| begin > end) {
                 return fail("Invalid ranges resource: begin > end");
             }
@@ -283,13 +288,90 @@ fn validate_item(item: &Resource) -> Result<(), String> {
         Ok(Type::Text) => return fail("Unsupported resource type"),
         Err(_) => return fail("Invalid resource type"),
     }
-    item.role.as_deref().map_or(Ok(()), super::ids::check_role)
+    if item.disk.is_some() && item.name != "disk" {
+        return Err(format!("DiskInfo should not be set for {} resource", item.name));
+    }
+    validate_roles(item)?;
+    if item.shared.is_some() {
+        if item.name != "disk" {
+            return Err(format!("Resource {} cannot be shared", item.name));
+        }
+        if !item.disk.as_ref().is_some_and(|disk| disk.persistence.is_some()) {
+            return fail("Only persistent volumes can be shared");
+        }
+    }
+    Ok(())
+}
+
+/// The role of old, or a list of reservations of which each refines the one before.
+#[allow(deprecated)]
+fn validate_roles(item: &Resource) -> Result<(), String> {
+    let role = item.role.as_deref();
+    if item.reservations.is_empty() {
+        role.map_or(Ok(()), super::ids::check_role)?;
+        if item.reservation.is_some() && matches!(role, None | Some("*")) {
+            return Err("Invalid reservation: role \"*\" cannot be dynamically reserved".into());
+        }
+    }
+    for reservation in &item.reservations {
+        if reservation.r#type.is_none() {
+            return Err("Invalid reservation: 'Resource.ReservationInfo.type' field must be set.".into());
+        }
+        let Some(role) = reservation.role.as_deref() else {
+            return Err("Invalid reservation: 'Resource.ReservationInfo.role' field must be set.".into());
+        };
+        super::ids::check_role(role)?;
+        if role == "*" {
+            return Err("Invalid reservation: role \"*\" cannot be reserved".into());
+        }
+    }
+    for (above, below) in item.reservations.iter().zip(item.reservations.iter().skip(1)) {
+        if below.r#type == Some(ReservationType::Static as i32) {
+            return Err("Invalid refined reservation: A refined reservation cannot be STATIC".into());
+        }
+        let (ancestor, descendant) = (above.role(), below.role());
+        if !is_at_or_below(descendant, ancestor) || descendant == ancestor {
+            return Err(format!(
+                "Invalid refined reservation: role '{descendant}' is not a refinement of '{ancestor}'"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `role` is `ancestor` or one of those below it: `eng/web` of `eng`.
+pub fn is_at_or_below(role: &str, ancestor: &str) -> bool {
+    match role.strip_prefix(ancestor) {
+        Some(rest) => rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+/// `cpus:-1`: one item, whatever it holds.
+pub fn item_text(item: &Resource) -> String {
+    let amount = match (&item.ranges, item.scalar) {
+        (None, Some(scalar)) => scalar.value.to_string(),
+        // Not coalesced: what overlaps is to be seen.
+        (Some(ranges), _) => {
+            let list: Vec<String> = ranges.range.iter().map(|r| format!("{}-{}", r.begin, r.end)).collect();
+            format!("[{}]", list.join(", "))
+        }
+        _ => amount_text(item),
+    };
+    format!("{}:{amount}", item.name)
 }
 
 /// `cpus(allocated: *):1; mem(allocated: *):32`, or without the part in brackets when `role` is absent.
+#[allow(deprecated)]
 pub fn to_text(resources: &Resources, role: Option<&str>) -> String {
     let allocated = role.map(|role| format!("(allocated: {role})")).unwrap_or_default();
-    let text = |item: &Resource| format!("{}{allocated}:{}", item.name, amount_text(item));
+    let text = |item: &Resource| {
+        let reserved = match item.role() {
+            "*" | "" => String::new(),
+            role => format!("(reservations: [(STATIC,{role})])"),
+        };
+        format!("{}{allocated}{reserved}:{}", item.name, amount_text(item))
+    };
     let all: Vec<String> = resources.items.iter().map(text).collect();
     if all.is_empty() {
         "{}".into()

@@ -34,6 +34,12 @@ pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
     )
 }
 
+/// Whether `command` has a variable whose value only a secret store knows.
+pub fn has_secret_references(command: &CommandInfo) -> bool {
+    let mut variables = command.environment.iter().flat_map(|environment| &environment.variables);
+    variables.any(|variable| variable.secret.as_ref().is_some_and(|secret| secret.reference.is_some()))
+}
+
 /// The whole environment, weakest first: the cluster's, then Mesos' own, then what the framework set; PATH if nobody did.
 pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path, token: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut all: BTreeMap<String, String> = identity.executor_environment.clone();
@@ -71,7 +77,12 @@ pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path, token: &str)
         .iter()
         .flat_map(|environment| &environment.variables)
     {
-        set(&variable.name, variable.value.clone().unwrap_or_default());
+        let secret = variable.secret.as_ref().and_then(|secret| secret.value.as_ref());
+        let value = match secret {
+            Some(secret) => text::from_bytes(&secret.data).into_owned(),
+            None => variable.value.clone().unwrap_or_default(),
+        };
+        set(&variable.name, value);
     }
     all.entry("PATH".into()).or_insert_with(|| PATH.into());
     all.into_iter()

@@ -9,7 +9,7 @@ use crate::local::resources::Resources;
 use crate::local::timers::Timer;
 use crate::proto::executor::{call, event, Event};
 use crate::proto::scheduler;
-use crate::proto::task_status::{Reason, Source};
+use crate::proto::task_status::Reason;
 use crate::proto::{ContainerId, ExecutorId, KillPolicy, SlaveInfo, TaskId, TaskInfo, TaskState, TaskStatus};
 use hyper::body::Bytes;
 use std::time::Duration;
@@ -266,9 +266,11 @@ impl Core {
 
     /// KILL of a task that an executor has or will have.
     pub fn kill_in_executor(&mut self, framework_id: &str, id: &str, process: u64, kill_policy: Option<KillPolicy>) {
-        let Some(Kind::Custom(executor)) = self.containers.get_mut(&process).map(|container| &mut container.kind) else {
+        let Some(container) = self.containers.get_mut(&process) else {
             return;
         };
+        let container_executor = container.executor_id.clone();
+        let Kind::Custom(executor) = &mut container.kind else { return };
         let before = executor.queued.len();
         executor.queued.retain(|task| task.task_id.value != id);
         if executor.queued.len() == before {
@@ -284,11 +286,7 @@ impl Core {
             });
             return;
         }
-        let mut killed = crate::local::core::status(id, TaskState::TaskKilled, Source::Slave);
-        killed.reason = Some(Reason::TaskKilledDuringLaunch as i32);
-        killed.message = Some("Killed before delivery to the executor".into());
-        killed.uuid = crate::local::core::uuid();
-        self.update(framework_id, killed);
+        self.killed_before_delivery(framework_id, id, &container_executor);
     }
 
     /// SHUTDOWN call of the scheduler.
@@ -324,18 +322,16 @@ impl Core {
         let Some(container) = self.containers.get_mut(&process) else {
             return;
         };
-        let framework = container.framework.clone();
+        let (framework, executor_id) = (container.framework.clone(), container.executor_id.clone());
         let Kind::Custom(executor) = &mut container.kind else { return };
         if executor.registered || executor.terminating {
             return;
         }
         executor.terminating = true;
         for id in self.tasks_of(&framework, process) {
-            let mut failed = crate::local::core::status(&id, TaskState::TaskFailed, Source::Slave);
-            failed.reason = Some(Reason::ExecutorRegistrationTimeout as i32);
-            failed.message = Some("Executor did not register within 1mins".into());
-            failed.uuid = crate::local::core::uuid();
-            self.update(&framework, failed);
+            let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorRegistrationTimeout);
+            let message = "Executor did not register within 1mins".to_string();
+            self.agent_update(&framework, &id, &executor_id, state, reason, message);
         }
         self.end_after(process, Duration::ZERO);
     }

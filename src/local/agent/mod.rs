@@ -99,6 +99,10 @@ impl Core {
         let directory =
             sandbox::create(&self.identity.work_dir, &place, user.as_ref()).map_err(|e| no_directory(e.to_string()))?;
         contained_by_a_process(start.container).map_err(LaunchError::Container)?;
+        if environment::has_secret_references(start.command) {
+            let reason = "Default secret resolver cannot resolve references".to_string();
+            return Err(LaunchError::Container(reason));
+        }
         let fetches = sandbox::fetches(&start.command.uris).map_err(LaunchError::Container)?;
         let token = super::ids::secret().map_err(|e| LaunchError::Container(format!("no randomness for a token: {e}")))?;
         let process = self.number();
@@ -182,7 +186,15 @@ impl Core {
     }
 
     /// The agent's own word on a task.
-    fn agent_update(&mut self, framework: &str, task: &str, executor: &str, state: TaskState, reason: Reason, message: String) {
+    pub fn agent_update(
+        &mut self,
+        framework: &str,
+        task: &str,
+        executor: &str,
+        state: TaskState,
+        reason: Reason,
+        message: String,
+    ) {
         let mut update = status(task, state, Source::Slave);
         update.reason = Some(reason as i32);
         update.message = Some(message);
@@ -354,22 +366,43 @@ impl Core {
         let wait = grace(policy.as_ref())
             .or_else(|| grace(task.info.kill_policy.as_ref()))
             .unwrap_or(KILL_GRACE);
+        // Before its process runs, a command is as good as queued: the agent answers, and nothing of it is seen.
+        let unborn = self.containers.get(&process).is_some_and(|container| container.pid.is_none());
         match self.containers.get(&process).map(|container| &container.kind) {
+            Some(Kind::Command { .. }) if unborn => {
+                self.mark_killed(process);
+                self.helper.signal(process, Signal::SIGKILL);
+                self.killed_before_delivery(framework_id, id, id);
+            }
             Some(Kind::Command { .. }) => self.kill_command(process, wait),
             Some(Kind::Custom(_)) => self.kill_in_executor(framework_id, id, process, policy),
             None => self.drop_task(framework_id, id, Reason::ExecutorTerminated, "Cannot find executor"),
         }
     }
 
+    /// Says that a command was killed; whether that is new.
+    fn mark_killed(&mut self, process: u64) -> bool {
+        match self.containers.get_mut(&process).map(|container| &mut container.kind) {
+            Some(Kind::Command { killed, .. }) => !std::mem::replace(killed, true),
+            _ => false,
+        }
+    }
+
+    pub fn killed_before_delivery(&mut self, framework: &str, task: &str, executor: &str) {
+        let (state, reason) = (TaskState::TaskKilled, Reason::TaskKilledDuringLaunch);
+        let message = "Killed before delivery to the executor".to_string();
+        self.agent_update(framework, task, executor, state, reason, message);
+    }
+
     /// SIGTERM to the tree, SIGKILL after `wait`. Said again, it can only become earlier.
     fn kill_command(&mut self, process: u64, wait: Duration) {
-        let Some(container) = self.containers.get_mut(&process) else {
+        let first = self.mark_killed(process);
+        let Some(container) = self.containers.get(&process) else {
             return;
         };
-        let Kind::Command { task, killed, .. } = &mut container.kind else {
+        let Kind::Command { task, .. } = &container.kind else {
             return;
         };
-        let first = !std::mem::replace(killed, true);
         let (framework, task) = (container.framework.clone(), task.clone());
         if first {
             if self

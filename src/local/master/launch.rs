@@ -7,7 +7,7 @@ use crate::proto::offer::operation;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::call;
 use crate::proto::task_status::{Reason, Source};
-use crate::proto::{ExecutorId, Filters, TaskInfo, TaskState, TaskStatus};
+use crate::proto::{Filters, TaskInfo, TaskState, TaskStatus};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -26,8 +26,18 @@ impl Core {
         }
         for operation in accept.operations {
             if let Some(launch) = operation.launch {
+                let void = match operation.id {
+                    Some(_) => Err("The `id` field cannot be set on LAUNCH operations".to_string()),
+                    None => validate::operation(&launch.task_infos),
+                };
                 for task in launch.task_infos {
-                    self.launch(framework, task, &role, &mut available);
+                    match &void {
+                        Ok(()) => self.launch(framework, task, &role, &mut available),
+                        Err(message) => {
+                            let error = refusal(&task, TaskState::TaskError, Reason::TaskInvalid, message.clone());
+                            self.send_status(framework, error);
+                        }
+                    }
                 }
             } else if let Some(group) = operation.launch_group {
                 self.reject_group(framework, group);
@@ -161,8 +171,5 @@ fn refusal(task: &TaskInfo, state: TaskState, reason: Reason, message: String) -
     refused.reason = Some(reason as i32);
     refused.message = Some(message);
     refused.slave_id = Some(task.slave_id.clone());
-    refused.executor_id = task.executor.as_ref().map(|e| ExecutorId {
-        value: e.executor_id.value.clone(),
-    });
     refused
 }

@@ -1,5 +1,6 @@
 //! The master: frameworks from SUBSCRIBE to their end, heartbeats, messages, reconciliation.
 
+mod checks;
 mod launch;
 pub mod offers;
 mod operations;
@@ -69,7 +70,7 @@ fn validate(info: &FrameworkInfo, suppressed: &[String]) -> Result<Vec<String>, 
     }
     if let Some(timeout) = info
         .failover_timeout
-        .filter(|t| !t.is_finite() || *t < 0.0 || *t > i64::MAX as f64 / 1e9)
+        .filter(|t| !t.is_finite() || t.abs() > i64::MAX as f64 / 1e9)
     {
         return Err(format!("The framework failover_timeout ({timeout}) is invalid"));
     }

@@ -1,11 +1,11 @@
 //! Whether a task may be launched: the checks of the master in its order, with its texts.
 
+use super::checks;
 use crate::local::core::{Framework, Kind};
 use crate::local::ids;
 use crate::local::resources::{self, Resources};
-use crate::proto::environment::variable;
 use crate::proto::executor_info::Type as ExecutorType;
-use crate::proto::{CommandInfo, DurationInfo, ExecutorInfo, Resource, TaskInfo};
+use crate::proto::{health_check, CommandInfo, DurationInfo, ExecutorInfo, Resource, TaskInfo};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a task is held against.
@@ -21,6 +21,14 @@ pub struct Against<'a> {
 
 /// Fills in what schedulers may leave out.
 pub fn complete(task: &mut TaskInfo, framework_id: &str) {
+    // Schedulers of before there were types.
+    if let Some(check) = task.health_check.as_mut().filter(|check| check.r#type.is_none()) {
+        check.r#type = match (&check.command, &check.http) {
+            (Some(_), None) => Some(health_check::Type::Command as i32),
+            (None, Some(_)) => Some(health_check::Type::Http as i32),
+            _ => None,
+        };
+    }
     if let Some(executor) = task.executor.as_mut() {
         executor.framework_id.get_or_insert_with(|| crate::proto::FrameworkId {
             value: framework_id.to_string(),
@@ -60,13 +68,23 @@ pub fn task(task: &TaskInfo, against: &Against<'_>) -> Result<(), String> {
     if is_negative(task.max_completion_time.as_ref()) {
         return Err("Task's `max_completion_time` must be non-negative".into());
     }
+    if let Some(check) = &task.check {
+        checks::check(check).map_err(|e| format!("Task uses invalid check: {e}"))?;
+    }
+    if let Some(check) = &task.health_check {
+        checks::health(check).map_err(|e| format!("Task uses invalid health check: {e}"))?;
+    }
     if task.resources.is_empty() {
         return Err("Task uses no resources".into());
     }
     validate_resources(&task.resources).map_err(|e| format!("Task uses invalid resources: {e}"))?;
-    if let Some(reason) = task.command.as_ref().and_then(|command| validate_command(command).err()) {
+    if let Some(reason) = task.command.as_ref().and_then(|command| checks::command(command).err()) {
         return Err(format!("Task's `CommandInfo` is invalid: {reason}"));
     }
+    if let Some(container) = &task.container {
+        checks::container(container).map_err(|e| format!("Task's `ContainerInfo` is invalid: {e}"))?;
+    }
+    validate_limits(task)?;
     if task.executor.is_some() == task.command.is_some() {
         return Err("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present".into());
     }
@@ -88,8 +106,56 @@ fn is_negative(duration: Option<&DurationInfo>) -> bool {
     duration.is_some_and(|duration| duration.nanoseconds < 0)
 }
 
+/// Only cpus and mem have limits, and none is below what is asked for.
+fn validate_limits(task: &TaskInfo) -> Result<(), String> {
+    let limits = &task.limits;
+    if limits.keys().any(|name| !["cpus", "mem"].contains(&name.as_str())) {
+        return Err("Only cpus and mem may be included in a task's resource limits".into());
+    }
+    let asked = Resources::new(&task.resources);
+    for (name, whole, short) in [("cpus", "CPU", "cpu"), ("mem", "memory", "memory")] {
+        let Some(limit) = limits.get(name) else { continue };
+        if asked.scalar(name) == 0.0 {
+            return Err(format!(
+                "When a {whole} limit is specified, a {whole} request must also be specified"
+            ));
+        }
+        if limit.value < asked.scalar(name) {
+            return Err(format!(
+                "The {short} limit must be greater than or equal to the {short} request"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first item that is no resource: it makes a whole operation void, before its tasks are looked at.
+pub fn operation(tasks: &[TaskInfo]) -> Result<(), String> {
+    let of_executor = |task: &TaskInfo| task.executor.iter().flat_map(|e| e.resources.clone()).collect::<Vec<_>>();
+    for item in tasks
+        .iter()
+        .flat_map(|task| [task.resources.clone(), of_executor(task)])
+        .flatten()
+    {
+        if let Err(reason) = resources::validate_item(&item) {
+            let text = resources::item_text(&item);
+            return Err(format!("Resource '{text}' is invalid: {reason}"));
+        }
+    }
+    Ok(())
+}
+
 fn validate_resources(items: &[Resource]) -> Result<(), String> {
     resources::validate(items)?;
+    let gpus: f64 = items
+        .iter()
+        .filter(|r| r.name == "gpus")
+        .filter_map(|r| r.scalar)
+        .map(|s| s.value)
+        .sum();
+    if (gpus * 1000.0) as i64 % 1000 != 0 {
+        return Err("Invalid 'gpus' resource: The 'gpus' resource must be an unsigned integer".into());
+    }
     let revocable = items
         .iter()
         .filter(|item| item.revocable.is_some())
@@ -100,33 +166,6 @@ fn validate_resources(items: &[Resource]) -> Result<(), String> {
         .any(|item| item.revocable.is_none() && revocable.contains(&item.name))
     {
         return Err("Cannot use both revocable and non-revocable resources of the same kind at the same time".into());
-    }
-    Ok(())
-}
-
-fn validate_command(command: &CommandInfo) -> Result<(), String> {
-    for variable in command.environment.iter().flat_map(|environment| &environment.variables) {
-        let name = &variable.name;
-        match variable.r#type() {
-            variable::Type::Value if variable.value.is_none() => {
-                return Err(format!("Environment variable '{name}' must have a value set"));
-            }
-            variable::Type::Value if variable.secret.is_some() => {
-                return Err(format!("Environment variable '{name}' must not have a secret set"));
-            }
-            variable::Type::Secret => {
-                return Err(format!(
-                    "Environment variable '{name}' of type 'SECRET' is not supported by the embedded cluster"
-                ));
-            }
-            variable::Type::Unknown => return Err(format!("Environment variable '{name}' of type 'UNKNOWN' is not allowed")),
-            variable::Type::Value => {}
-        }
-        // What exec cannot take.
-        let text = variable.value.as_deref().unwrap_or_default();
-        if name.is_empty() || name.contains(['=', '\0']) || text.contains('\0') {
-            return Err(format!("Environment variable '{name}' cannot be passed to a process"));
-        }
     }
     Ok(())
 }
@@ -165,7 +204,7 @@ fn validate_executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(
     let Some(command) = &executor.command else {
         return Err("'ExecutorInfo.command' must be set".into());
     };
-    validate_command(command).map_err(|reason| format!("Executor's `CommandInfo` is invalid: {reason}"))
+    checks::command(command).map_err(|reason| format!("Executor's `CommandInfo` is invalid: {reason}"))
 }
 
 fn running<'a>(executor: &ExecutorInfo, against: &Against<'a>) -> Option<&'a ExecutorInfo> {

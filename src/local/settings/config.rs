@@ -82,12 +82,7 @@ impl Config {
             }
         };
         let resources = resource_text::parse(self.resources.as_deref().unwrap_or_default()).map_err(bad(RESOURCES))?;
-        // Zero is how an agent is told to offer nothing of a kind.
-        let some: Vec<_> = resources
-            .into_iter()
-            .filter(|r| r.scalar.map_or(true, |scalar| scalar.value != 0.0))
-            .collect();
-        crate::local::resources::validate(&some).map_err(|reason| BadSetting { name: RESOURCES, reason })?;
+        crate::local::resources::validate(&resources).map_err(|reason| BadSetting { name: RESOURCES, reason })?;
         resource_text::parse_attributes(self.attributes.as_deref().unwrap_or_default()).map_err(bad(ATTRIBUTES))?;
         let mut variables = self.executor_environment.iter();
         match variables.find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')) {
