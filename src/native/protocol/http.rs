@@ -116,6 +116,8 @@ fn parse_head(bytes: &[u8], look: impl FnOnce(&httparse::Response<'_, '_>)) -> R
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     match response.parse(bytes) {
+        // However it was cut into portions.
+        Ok(httparse::Status::Complete(length)) if length > MAX_HEAD => Err(HttpError::HeadTooLong),
         Ok(httparse::Status::Complete(length)) => {
             look(&response);
             Ok(Some(length))
