@@ -54,6 +54,7 @@ pub struct Core {
     pub timers: Timers,
     pub helper: Helper,
     pub allocation_pending: bool,
+    pub turns: super::master::turns::Turns,
     pub next_framework: u64,
     pub next_offer: u64,
     /// Notified when somebody who must wait (see `agent::room`) may have to no longer.
@@ -69,8 +70,8 @@ pub struct Framework {
     pub filters: Vec<Filter>,
     /// Absent while disconnected.
     pub subscription: Option<Subscription>,
-    /// Offered to it, or used by its tasks and executors.
-    pub allocated: Resources,
+    /// Offered to it, or used by its tasks and executors, by role.
+    pub allocated: BTreeMap<String, Resources>,
     pub tasks: BTreeMap<String, Task>,
     pub completed_tasks: VecDeque<Task>,
     /// Custom executors: the process of each id.
@@ -138,6 +139,8 @@ pub struct Container {
     pub directory: PathBuf,
     pub pid: Option<u32>,
     pub kind: Kind,
+    /// The role that `held` was allocated to.
+    pub role: String,
     /// Given back when the process has ended.
     pub held: Resources,
     /// When SIGKILL is sent, once an end is under way.
@@ -180,6 +183,14 @@ pub fn is_terminal(state: TaskState) -> bool {
         state,
         TaskFinished | TaskFailed | TaskKilled | TaskError | TaskLost | TaskDropped | TaskGone | TaskGoneByOperator
     )
+}
+
+impl Task {
+    /// The role that its resources were allocated to, as the launch has put it there.
+    pub fn role(&self) -> String {
+        let of = |resource: &crate::proto::Resource| resource.allocation_info.as_ref()?.role.clone();
+        self.info.resources.iter().find_map(of).unwrap_or_else(|| "*".into())
+    }
 }
 
 impl Framework {
@@ -231,6 +242,7 @@ impl Core {
             timers: Timers::default(),
             helper,
             allocation_pending: false,
+            turns: Default::default(),
             next_framework: 0,
             next_offer: 0,
             relief: Arc::default(),
@@ -267,9 +279,10 @@ impl Core {
     }
 
     /// Resources that `framework` had, offered or used, are free again.
-    pub fn recover(&mut self, framework: &str, resources: &Resources) {
-        if let Some(framework) = self.frameworks.get_mut(framework) {
-            framework.allocated.subtract(resources);
+    pub fn recover(&mut self, framework: &str, role: &str, resources: &Resources) {
+        let framework = self.frameworks.get_mut(framework);
+        if let Some(allocated) = framework.and_then(|f| f.allocated.get_mut(role)) {
+            allocated.subtract(resources);
         }
         self.free.add(resources);
     }

@@ -84,7 +84,7 @@ impl Core {
                         process
                     }
                     Err(error) => {
-                        self.recover(framework, &held);
+                        self.recover(framework, role, &held);
                         self.executor_failure(framework, &executor_id, -1);
                         return self.not_launched(framework, &id, &executor_id, error);
                     }

@@ -128,6 +128,7 @@ impl Core {
             directory,
             pid: None,
             kind: start.kind,
+            role: start.role.to_string(),
             held: start.held,
             deadline: None,
         };
@@ -341,7 +342,7 @@ impl Core {
             }
         }
         self.relief.notify_waiters();
-        self.recover(&container.framework, &container.held);
+        self.recover(&container.framework, &container.role, &container.held);
         self.allocate_soon();
     }
 

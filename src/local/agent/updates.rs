@@ -51,8 +51,8 @@ impl Core {
         let first = task.updates.len() == 1;
         if is_terminal(state) {
             // At once, not when it is acknowledged.
-            let resources = std::mem::take(&mut task.resources);
-            self.recover(framework_id, &resources);
+            let (role, resources) = (task.role(), std::mem::take(&mut task.resources));
+            self.recover(framework_id, &role, &resources);
             self.allocate_soon();
         }
         if first {

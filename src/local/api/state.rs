@@ -133,7 +133,7 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
         "name": f.info.name,
         "used_resources": resources(&used),
         "offered_resources": resources(offered.unwrap_or(&Resources::default())),
-        "resources": resources(&f.allocated),
+        "resources": resources(&sum(f.allocated.values())),
         "capabilities": capabilities.map(|c| c.as_str_name()).collect::<Vec<_>>(),
         "hostname": f.info.hostname.clone().unwrap_or_default(),
         "webui_url": f.info.webui_url.clone().unwrap_or_default(),

@@ -59,7 +59,7 @@ impl Core {
         for id in distinct {
             if self.offers.get(id).is_some_and(|offer| offer.framework == framework) {
                 if let Some(offer) = self.offers.remove(id) {
-                    self.recover(framework, &offer.resources);
+                    self.recover(framework, &offer.role, &offer.resources);
                 }
             }
         }

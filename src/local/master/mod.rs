@@ -4,12 +4,12 @@ mod checks;
 mod launch;
 pub mod offers;
 mod operations;
+pub mod turns;
 mod validate;
 
 use super::api::stream::{scheduler_event, EventStream, Records, Subscriber};
 use super::core::{is_terminal, now, status, Core, Framework, Kind, Subscription};
 use super::ids;
-use super::resources::Resources;
 use super::timers::Timer;
 use crate::driver::framework::REMOVED;
 use crate::proto::framework_info::capability::Type as Capability;
@@ -158,7 +158,7 @@ impl Core {
                     suppressed,
                     filters: Vec::new(),
                     subscription: Some(subscription),
-                    allocated: Resources::default(),
+                    allocated: BTreeMap::new(),
                     tasks: BTreeMap::new(),
                     completed_tasks: VecDeque::new(),
                     executors: BTreeMap::new(),
@@ -314,6 +314,7 @@ impl Core {
             .collect();
         processes.into_iter().for_each(|process| self.shutdown(process));
         log::info!("framework {id} removed");
+        self.keep_turns();
         self.allocate();
     }
 

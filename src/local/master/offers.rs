@@ -1,6 +1,6 @@
 //! The allocator and its offers: who gets the agent's free resources, and who refused them.
 //!
-//! There is one agent, so one run gives everything that is free and fits to the framework with the smallest dominant share.
+//! There is one agent, so one run gives everything that is free and fits to the first framework whose [turn](super::turns) it is.
 
 use crate::local::api::stream::scheduler_event;
 use crate::local::core::{Core, Filter, Framework, Offer};
@@ -46,15 +46,6 @@ impl Framework {
                 .all(|f| f.role != role || f.until <= now || !f.refused.contains(resources))
     }
 
-    /// The largest share of any resource that it has.
-    fn dominant_share(&self, total: &Resources) -> f64 {
-        let share = |name| match total.scalar(name) {
-            all if all > 0.0 => self.allocated.scalar(name) / all,
-            _ => 0.0,
-        };
-        ["cpus", "mem", "disk", "gpus"].into_iter().map(share).fold(0.0, f64::max)
-    }
-
     fn strip(&self) -> bool {
         !self.has(Capability::MultiRole)
     }
@@ -67,41 +58,79 @@ impl Core {
             return;
         }
         let now = Instant::now();
-        let mut candidates: Vec<(f64, String)> = self
-            .frameworks
-            .iter()
-            .map(|(id, f)| (f.dominant_share(&self.identity.total), id.clone()))
-            .collect();
-        // Equal shares: by id, which is by age.
-        candidates.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-        for (_, id) in candidates {
-            let Some(framework) = self.frameworks.get_mut(&id) else {
-                continue;
-            };
+        for framework in self.frameworks.values_mut() {
             framework.filters.retain(|filter| filter.until > now);
-            let roles = framework.roles.clone();
-            let mut made = Vec::new();
-            for role in roles {
+        }
+        let has_gpus = self.identity.total.scalar("gpus") > 0.0;
+        let mut made: BTreeMap<String, Vec<proto::Offer>> = BTreeMap::new();
+        for role in self.roles_in_turn() {
+            for id in self.frameworks_in_turn(&role) {
                 let resources = self.free.usable_by(&role);
-                let wants = self.frameworks.get(&id).is_some_and(|f| f.wants(&role, &resources, now));
-                if wants && resources.is_allocatable() {
-                    made.push(self.make_offer(&id, role, resources));
+                if !resources.is_allocatable() {
+                    break;
+                }
+                // An agent with gpus is kept for those that can use them.
+                let wants = |f: &Framework| f.wants(&role, &resources, now) && (!has_gpus || f.has(Capability::GpuResources));
+                if self.frameworks.get(&id).is_some_and(wants) {
+                    self.turns.chosen(&role, &id);
+                    let offer = self.make_offer(&id, role.clone(), resources);
+                    made.entry(id).or_default().push(offer);
                 }
             }
-            if !made.is_empty() {
-                let offers = Some(event::Offers {
-                    offers: made,
-                    ..Default::default()
-                });
-                self.send(
-                    &id,
-                    &Event {
-                        offers,
-                        ..scheduler_event(event::Type::Offers)
-                    },
-                );
-            }
         }
+        for (id, offers) in made {
+            let offers = Some(event::Offers {
+                offers,
+                ..Default::default()
+            });
+            self.send(
+                &id,
+                &Event {
+                    offers,
+                    ..scheduler_event(event::Type::Offers)
+                },
+            );
+        }
+    }
+
+    /// The largest share of any resource that `allocated` is of the whole.
+    fn dominant_share<'a>(&self, allocated: impl Iterator<Item = &'a Resources> + Clone) -> f64 {
+        let total = &self.identity.total;
+        let share = |name| match total.scalar(name) {
+            all if all > 0.0 => allocated.clone().map(|one| one.scalar(name)).sum::<f64>() / all,
+            _ => 0.0,
+        };
+        ["cpus", "mem", "disk", "gpus"].into_iter().map(share).fold(0.0, f64::max)
+    }
+
+    /// The roles in which somebody may get offers, the next one first.
+    fn roles_in_turn(&self) -> Vec<String> {
+        let connected = self.frameworks.values().filter(|f| f.is_connected());
+        let wanted = connected.flat_map(|f| f.roles.iter().filter(|role| !f.suppressed.contains(*role)));
+        let share = |roles: &[&str]| {
+            let of = |f: &'_ Framework| {
+                roles
+                    .iter()
+                    .filter_map(|role| f.allocated.get(*role))
+                    .cloned()
+                    .collect::<Vec<_>>()
+            };
+            let allocated: Vec<Resources> = self.frameworks.values().flat_map(of).collect();
+            self.dominant_share(allocated.iter())
+        };
+        self.turns.roles(&wanted.map(String::as_str).collect(), &share)
+    }
+
+    fn frameworks_in_turn(&self, role: &str) -> Vec<String> {
+        let members = self.frameworks.iter().filter(|(_, f)| f.roles.iter().any(|one| one == role));
+        let shares = members.map(|(id, f)| (self.dominant_share(f.allocated.get(role).into_iter()), id.clone()));
+        self.turns.frameworks(role, shares.collect())
+    }
+
+    /// Forgets the turns of frameworks that are gone, and of roles that nobody has any more.
+    pub fn keep_turns(&mut self) {
+        let roles = self.frameworks.values().flat_map(|f| f.roles.iter().map(String::as_str));
+        self.turns.keep(&roles.collect(), |id| self.frameworks.contains_key(id));
     }
 
     fn make_offer(&mut self, framework_id: &str, role: String, resources: Resources) -> proto::Offer {
@@ -114,7 +143,7 @@ impl Core {
             role: Some(role.clone()),
         });
         if let Some(framework) = self.frameworks.get_mut(framework_id) {
-            framework.allocated.add(&resources);
+            framework.allocated.entry(role.clone()).or_default().add(&resources);
             executor_ids = framework
                 .executors
                 .keys()
@@ -173,7 +202,7 @@ impl Core {
             .map(|(id, _)| id.clone())
             .collect();
         for offer in ids.iter().filter_map(|id| self.offers.remove(id)).collect::<Vec<_>>() {
-            self.recover(framework, &offer.resources);
+            self.recover(framework, &offer.role, &offer.resources);
         }
     }
 
@@ -184,7 +213,7 @@ impl Core {
         let ids: Vec<String> = self.offers.iter().filter(foreign).map(|(id, _)| id.clone()).collect();
         for offer_id in ids {
             if let Some(offer) = self.offers.remove(&offer_id) {
-                self.recover(id, &offer.resources);
+                self.recover(id, &offer.role, &offer.resources);
             }
             let rescind = event::Rescind {
                 offer_id: OfferId { value: offer_id },
@@ -215,7 +244,7 @@ impl Core {
         if resources.is_empty() {
             return;
         }
-        self.recover(framework, resources);
+        self.recover(framework, role, resources);
         if let (Some(framework), Some(duration)) = (self.frameworks.get_mut(framework), refusal(filters)) {
             let until = Instant::now() + duration;
             framework.filters.push(Filter {
@@ -311,6 +340,87 @@ mod tests {
             refuse_seconds: Some(refuse_seconds),
         }))
         .map(|d| d.as_secs_f64())
+    }
+
+    fn core(resources: &str) -> Core {
+        let total = Resources::new(&crate::local::settings::resource_text::parse(resources).unwrap());
+        let identity = crate::local::core::Identity {
+            master_id: "M".into(),
+            agent_id: "M-S0".into(),
+            hostname: "localhost".into(),
+            address: ([127, 0, 0, 1], 1).into(),
+            started: 0.0,
+            work_dir: "/".into(),
+            attributes: Vec::new(),
+            total,
+            executor_environment: BTreeMap::new(),
+            secret: String::new(),
+        };
+        Core::new(identity, crate::local::agent::helper::Helper::new().0)
+    }
+
+    fn info(roles: &[&str], capabilities: &[Capability]) -> proto::FrameworkInfo {
+        let capability = |kind: &Capability| proto::framework_info::Capability {
+            r#type: Some(*kind as i32),
+        };
+        proto::FrameworkInfo {
+            roles: roles.iter().map(|role| role.to_string()).collect(),
+            capabilities: capabilities.iter().map(capability).collect(),
+            ..Default::default()
+        }
+    }
+
+    /// Who has an offer now, with its role. All are declined for no time, as soon as they are seen.
+    fn offered(core: &mut Core) -> Vec<(String, String)> {
+        let all: Vec<_> = core
+            .offers
+            .iter()
+            .map(|(id, o)| (id.clone(), o.framework.clone(), o.role.clone()))
+            .collect();
+        let at_once = Filters {
+            refuse_seconds: Some(0.0),
+        };
+        for (id, framework, _) in &all {
+            core.decline(framework, &[OfferId { value: id.clone() }], Some(&at_once));
+        }
+        core.allocate();
+        all.into_iter().map(|(_, framework, role)| (framework, role)).collect()
+    }
+
+    /// A real 1.11.0 gave 5 and 4 offers to two such frameworks in 8 seconds.
+    #[test]
+    fn those_who_decline_take_turns() {
+        let mut core = core("cpus:4;mem:1024");
+        let multi = [Capability::MultiRole];
+        for _ in 0..2 {
+            core.subscribe(info(&["*"], &multi), Vec::new());
+        }
+        let seen: Vec<String> = (0..6).flat_map(|_| offered(&mut core)).map(|(id, _)| id).collect();
+        assert_eq!(seen, ["M-0000", "M-0001", "M-0000", "M-0001", "M-0000", "M-0001"]);
+        // A framework's roles take turns, too.
+        core.remove_framework("M-0000");
+        core.remove_framework("M-0001");
+        core.subscribe(info(&["db", "web"], &multi), Vec::new());
+        let seen: Vec<String> = (0..4).flat_map(|_| offered(&mut core)).map(|(_, role)| role).collect();
+        assert_eq!(seen, ["db", "web", "db", "web"]);
+    }
+
+    #[test]
+    fn reservations_are_for_their_role_and_those_below() {
+        let mut core = core("cpus(eng):2;mem(eng):512;cpus(ops):1;mem(ops):512");
+        core.subscribe(info(&["eng/web", "web"], &[Capability::MultiRole]), Vec::new());
+        let offer = core.offers.values().next().unwrap();
+        assert_eq!((core.offers.len(), offer.role.as_str()), (1, "eng/web"));
+        assert_eq!(offer.resources.scalar("cpus"), 2.0);
+    }
+
+    #[test]
+    fn gpus_are_for_those_who_know_them() {
+        let mut core = core("cpus:4;mem:1024;gpus:1");
+        core.subscribe(info(&["*"], &[Capability::MultiRole]), Vec::new());
+        assert!(core.offers.is_empty());
+        core.subscribe(info(&["*"], &[Capability::MultiRole, Capability::GpuResources]), Vec::new());
+        assert_eq!(core.offers.values().next().unwrap().framework, "M-0001");
     }
 
     #[test]
