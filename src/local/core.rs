@@ -24,6 +24,8 @@ const REMEMBERED_TASKS: usize = 1000;
 
 /// What does not change while the cluster runs.
 pub struct Identity {
+    /// Whose the cluster is, and its helper: who this process was when it was started.
+    pub owner: nix::unistd::Uid,
     pub master_id: String,
     pub agent_id: String,
     pub hostname: String,

@@ -29,7 +29,7 @@ pub use settings::config::{BadSetting, Config};
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -202,7 +202,7 @@ fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
         move |error| StartError::WorkDir { path, error }
     };
     if let Some(given) = given {
-        std::fs::create_dir_all(given).map_err(failed(given))?;
+        agent::sandbox::make_way(given).map_err(failed(given))?;
         return given.canonicalize().map_err(failed(given));
     }
     let temp = std::env::temp_dir();
@@ -211,5 +211,7 @@ fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
     // Root's tasks may run as other users, who must get through to their sandboxes.
     let mode = if nix::unistd::geteuid().is_root() { 0o711 } else { 0o700 };
     std::fs::DirBuilder::new().mode(mode).create(&path).map_err(failed(&path))?;
+    // Not what the umask has left of it.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).map_err(failed(&path))?;
     Ok(path)
 }

@@ -37,6 +37,7 @@ pub fn identity(config: Config, address: SocketAddr, secret: String, work_dir: P
         resource_text::parse_attributes(config.attributes.as_deref().unwrap_or_default()).map_err(bad(config::ATTRIBUTES))?;
     let master_id = ids::uuid();
     Ok(Identity {
+        owner: nix::unistd::geteuid(),
         agent_id: format!("{master_id}-S0"),
         master_id,
         hostname: config.hostname.unwrap_or_else(|| "localhost".into()),

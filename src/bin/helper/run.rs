@@ -47,6 +47,12 @@ fn become_program(parent: i32) -> Result<Never, String> {
             .and_then(|()| nix::unistd::setgid(gid))
             .and_then(|()| nix::unistd::setuid(uid))
             .map_err(|e| format!("cannot become user {}: {e}", String::from_utf8_lossy(&user.name)))?;
+    } else {
+        // A program that has set its effective user (`$>`) keeps the real one, to go back to it. The task cannot.
+        let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+        nix::unistd::setresgid(gid, gid, gid)
+            .and_then(|()| nix::unistd::setresuid(uid, uid, uid))
+            .map_err(|e| format!("cannot stay the cluster's user: {e}"))?;
     }
     // It holds the environment, and a file to fetch can be /proc/self/fd/0.
     rustix::stdio::dup2_stdin(&null).map_err(failed)?;

@@ -95,7 +95,7 @@ impl Core {
             LaunchError::Directory(format!("Failed to create executor directory '{directory}': {reason}"))
         };
         let wanted = start.command.user.as_deref().unwrap_or(&framework.info.user);
-        let user = sandbox::user(wanted).map_err(no_directory)?;
+        let user = sandbox::user(wanted, self.identity.owner).map_err(no_directory)?;
         let directory =
             sandbox::create(&self.identity.work_dir, &place, user.as_ref()).map_err(|e| no_directory(e.to_string()))?;
         contained_by_a_process(start.container).map_err(LaunchError::Container)?;

@@ -3,11 +3,12 @@
 use crate::local::helper_protocol::{Fetch, User};
 use crate::message::text;
 use crate::proto::command_info::Uri;
+use nix::unistd::Uid;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Which sandbox. All parts are [checked](crate::local::ids::check) ids.
@@ -36,17 +37,33 @@ fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
 /// Makes `<work_dir>/slaves/<S>/frameworks/<F>/executors/<E>/runs/<container>`, mode 0750, and points `runs/latest` at it.
 pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::Result<PathBuf> {
     let runs = runs(work_dir, place);
-    fs::create_dir_all(&runs)?;
+    make_way(&runs)?;
     let sandbox = runs.join(place.container);
     DirBuilder::new().mode(0o750).create(&sandbox)?;
     if let Some(user) = owner {
-        std::os::unix::fs::chown(&sandbox, Some(user.uid), Some(user.gid))?;
+        std::os::unix::fs::lchown(&sandbox, Some(user.uid), Some(user.gid))?;
     }
     // Renamed into place, so that there is always one once there was one.
     let (link, fresh) = (runs.join("latest"), runs.join(format!(".latest-{}", place.container)));
     std::os::unix::fs::symlink(&sandbox, &fresh)?;
     fs::rename(fresh, link)?;
     Ok(sandbox)
+}
+
+/// Makes a directory and those above it that are missing. Whatever the umask: nobody else can write to them, and if root's tasks may
+/// be other users', these get through.
+pub fn make_way(path: &Path) -> io::Result<()> {
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists()) {
+        make_way(above)?;
+    }
+    match DirBuilder::new().mode(0o755).create(path) {
+        Ok(()) if nix::unistd::geteuid().is_root() => {
+            let mode = fs::symlink_metadata(path)?.permissions().mode() & 0o7777;
+            fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o011))
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
 }
 
 /// What `uris` ask for, as copies that the helper makes. Local files only; the error says which one cannot be and why.
@@ -96,13 +113,23 @@ fn is_archive(name: &str) -> bool {
     .any(|end| name.ends_with(end))
 }
 
-/// Whom `wanted` stands for: `None` when that is who we are. Only root may be another.
-pub fn user(wanted: &str) -> Result<Option<User>, String> {
+fn name_of(uid: Uid) -> String {
+    let known = nix::unistd::User::from_uid(uid).ok().flatten();
+    known.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// Whom `wanted` stands for: `None` when that is `owner`, who the helper is. Only root may be another.
+pub fn user(wanted: &str, owner: Uid) -> Result<Option<User>, String> {
     let uid = nix::unistd::geteuid();
-    let current = nix::unistd::User::from_uid(uid)
-        .ok()
-        .flatten()
-        .map_or_else(|| uid.to_string(), |user| user.name);
+    let current = name_of(uid);
+    // The helper still has the rights that this process has given up.
+    if uid != owner {
+        return Err(format!(
+            "the embedded cluster was started by user '{}', and this process has become '{current}' since: \
+             become another user before the driver is made",
+            name_of(owner)
+        ));
+    }
     if wanted.is_empty() || wanted == current {
         return Ok(None);
     }
@@ -127,7 +154,6 @@ pub fn user(wanted: &str) -> Result<Option<User>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     fn scratch(name: &str) -> PathBuf {
         let dir = std::env::temp_dir().join(format!("mesos-perl-sandbox-{name}-{}", crate::local::ids::uuid()));
@@ -188,9 +214,9 @@ mod tests {
         let me = nix::unistd::User::from_uid(uid)
             .unwrap()
             .map_or_else(|| uid.to_string(), |user| user.name);
-        assert!(matches!(user(&me), Ok(None)));
-        assert!(matches!(user(""), Ok(None)));
-        let error = user("no-such-user-here").err().unwrap();
+        assert!(matches!(user(&me, uid), Ok(None)));
+        assert!(matches!(user("", uid), Ok(None)));
+        let error = user("no-such-user-here", uid).err().unwrap();
         assert!(error.contains("no-such-user-here") && error.contains(&me), "{error}");
     }
 }
