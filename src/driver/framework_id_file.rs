@@ -6,6 +6,7 @@
 use crate::driver::framework::with_id;
 use crate::driver::DriverError;
 use crate::message::text;
+use rustix::fs::OFlags;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -117,7 +118,18 @@ fn folder(path: &Path) -> &Path {
 fn load(path: &Path) -> Result<Option<String>, String> {
     let wrong = |problem: String| format!("{}: {problem}", path.display());
     let unreadable = |why: io::Error| wrong(format!("cannot be read: {why}"));
-    let file = match File::open(path) {
+    // A FIFO would wait for its writer, and a device can do anything.
+    let open = || {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits() as i32)
+            .open(path)?;
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
+        }
+    };
+    let file = match open() {
         Ok(file) => file,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(unreadable(why)),
@@ -230,6 +242,22 @@ mod tests {
         );
         store.remove().expect("removed");
         assert_eq!(open().id(), None);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let scratch = Scratch::new("fifo");
+        let path = scratch.0.join("id");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+        let (there, (tell, told)) = (path.clone(), std::sync::mpsc::channel());
+        std::thread::spawn(move || tell.send(FrameworkIdFile::open(there).expect_err("refused").to_string()));
+        let error = told
+            .recv_timeout(std::time::Duration::from_secs(30))
+            .expect("it does not wait");
+        assert!(error.ends_with("cannot be read: it is not a regular file"), "{error}");
+        fs::remove_file(&path).expect("the FIFO");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("link");
+        assert!(FrameworkIdFile::open(path).is_err());
     }
 
     #[test]
