@@ -8,24 +8,94 @@
 #include <stdint.h>
 
 /*
+ Mesos::FrameworkInfo
+ */
+#define MESOS_CLASS_FRAMEWORK_INFO 15
+
+/*
+ Mesos::Credential
+ */
+#define MESOS_CLASS_CREDENTIAL 109
+
+/*
+ Mesos::OfferID
+ */
+#define MESOS_CLASS_OFFER_ID 1
+
+/*
+ Mesos::SlaveID
+ */
+#define MESOS_CLASS_SLAVE_ID 2
+
+/*
+ Mesos::TaskID
+ */
+#define MESOS_CLASS_TASK_ID 3
+
+/*
+ Mesos::ExecutorID
+ */
+#define MESOS_CLASS_EXECUTOR_ID 4
+
+/*
+ Mesos::Request
+ */
+#define MESOS_CLASS_REQUEST 76
+
+/*
+ Mesos::TaskInfo
+ */
+#define MESOS_CLASS_TASK_INFO 90
+
+/*
+ Mesos::Filters
+ */
+#define MESOS_CLASS_FILTERS 104
+
+/*
+ Mesos::TaskStatus
+ */
+#define MESOS_CLASS_TASK_STATUS 103
+
+/*
+ Mesos::Offer::Operation
+ */
+#define MESOS_CLASS_OFFER_OPERATION 78
+
+/*
+ Mesos::OperationStatus
+ */
+#define MESOS_CLASS_OPERATION_STATUS 98
+
+/*
+ Mesos::Scheduler::Call::ReconcileOperations::Operation
+ */
+#define MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION 224
+
+/*
  How deep messages may be nested, on a tape of either direction.
  */
 #define MESOS_MAX_DEPTH 100
 
 /*
- How many tokens a tape of Perl values may have; the last of one that is longer is `MESOS_PERL_TOO_LARGE`.
+ The `label` of fields that must be there, and of those that hold lists.
  */
-#define MESOS_MAX_TOKENS 4194304
+#define MESOS_LABEL_REQUIRED 2
+
+#define MESOS_LABEL_REPEATED 3
 
 /*
- How many bytes the strings of a tape may have together.
+ The `kind` of fields that are not numbers, and of enums.
  */
-#define MESOS_MAX_STRINGS 536870912
+#define MESOS_KIND_BOOL 8
 
-/*
- How many encodings may be within one another.
- */
-#define MESOS_MAX_NESTED 100
+#define MESOS_KIND_STRING 9
+
+#define MESOS_KIND_MESSAGE 11
+
+#define MESOS_KIND_BYTES 12
+
+#define MESOS_KIND_ENUM 14
 
 /*
  An option of `mesos_decoder_options`: a field that the class does not have is an error (`MESOS_DECODE`).
@@ -45,17 +115,17 @@
 /*
  How many tokens a tape of Perl values may have: a walk over values without end stops here, and not when memory is full.
  */
-#define MAX_TOKENS (1 << 22)
+#define MESOS_MAX_TOKENS 4194304
 
 /*
  How many bytes the strings of such a tape may have together.
  */
-#define MAX_STRINGS (512 << 20)
+#define MESOS_MAX_STRINGS 536870912
 
 /*
  How many encodings may be within one another, by values that encode others when they are looked at.
  */
-#define MAX_NESTED 100
+#define MESOS_MAX_NESTED 100
 
 /*
  The `field` of the outermost message.
@@ -723,6 +793,12 @@ struct MesosBytes mesos_event_item(const struct MesosEvent *event,
  Whether this event ends its driver. If so, the driver's status is DRIVER_ABORTED since the event was taken.
  */
 bool mesos_event_ends_driver(const struct MesosEvent *event);
+
+/*
+ Whether something is owed for the event, offers or a task: what calls do about it while it is handled must be noted, for the
+ callback may die before all is done.
+ */
+bool mesos_event_is_owed(const struct MesosEvent *event);
 
 /*
  Acknowledges the update that the event carries to Mesos, if its driver still lives and runs: to be called when the callback has

@@ -209,8 +209,8 @@ _xs_init(SV *self, SV *channel, HV *options)
     mesos_hold(aTHX_ (SV *)options);
     given.driver = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "driver"));
     given.master = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "master"));
-    given.framework = mesos_encode(aTHX_ self, "Mesos::FrameworkInfo", mesos_option(aTHX_ options, "framework"));
-    given.credential = mesos_encode(aTHX_ self, "Mesos::Credential", mesos_option(aTHX_ options, "credential"));
+    given.framework = mesos_encode(aTHX_ self, MESOS_CLASS_FRAMEWORK_INFO, mesos_option(aTHX_ options, "framework"));
+    given.credential = mesos_encode(aTHX_ self, MESOS_CLASS_CREDENTIAL, mesos_option(aTHX_ options, "credential"));
     given.implicit_acknowledgements = SvTRUE(mesos_option(aTHX_ options, "implicit_acknowledgements"));
     given.master_timeout = SvNV(mesos_option(aTHX_ options, "master_timeout"));
     given.framework_id_file = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "framework_id_file"));
@@ -284,7 +284,7 @@ _xs_request_resources(SV *self, SV *requests)
   PREINIT:
     MesosBytesList requests_bytes;
   CODE:
-    requests_bytes = mesos_encode_list(aTHX_ self, "Mesos::Request", requests);
+    requests_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_REQUEST, requests);
     mesos_check(aTHX_ mesos_scheduler_driver_request_resources(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         requests_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -298,9 +298,9 @@ _xs_launch_tasks(SV *self, SV *offer_ids, SV *tasks, SV *filters)
     MesosBytes filters_bytes;
   CODE:
     HOLD_ARGUMENTS;
-    offer_ids_bytes = mesos_encode_list(aTHX_ self, "Mesos::OfferID", offer_ids);
-    tasks_bytes = mesos_encode_list(aTHX_ self, "Mesos::TaskInfo", tasks);
-    filters_bytes = mesos_encode(aTHX_ self, "Mesos::Filters", filters);
+    offer_ids_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_OFFER_ID, offer_ids);
+    tasks_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_TASK_INFO, tasks);
+    filters_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_FILTERS, filters);
     mesos_check(aTHX_ mesos_scheduler_driver_launch_tasks(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         offer_ids_bytes, tasks_bytes, filters_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -314,9 +314,9 @@ _xs_accept_offers(SV *self, SV *offer_ids, SV *operations, SV *filters)
     MesosBytes filters_bytes;
   CODE:
     HOLD_ARGUMENTS;
-    offer_ids_bytes = mesos_encode_list(aTHX_ self, "Mesos::OfferID", offer_ids);
-    operations_bytes = mesos_encode_list(aTHX_ self, "Mesos::Offer::Operation", operations);
-    filters_bytes = mesos_encode(aTHX_ self, "Mesos::Filters", filters);
+    offer_ids_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_OFFER_ID, offer_ids);
+    operations_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_OFFER_OPERATION, operations);
+    filters_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_FILTERS, filters);
     mesos_check(aTHX_ mesos_scheduler_driver_accept_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         offer_ids_bytes, operations_bytes, filters_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -329,8 +329,8 @@ _xs_decline_offer(SV *self, SV *offer_id, SV *filters)
     MesosBytes offer_id_bytes, filters_bytes;
   CODE:
     HOLD_ARGUMENTS;
-    offer_id_bytes = mesos_encode(aTHX_ self, "Mesos::OfferID", offer_id);
-    filters_bytes = mesos_encode(aTHX_ self, "Mesos::Filters", filters);
+    offer_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_OFFER_ID, offer_id);
+    filters_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_FILTERS, filters);
     mesos_check(aTHX_ mesos_scheduler_driver_decline_offer(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         offer_id_bytes, filters_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -375,7 +375,7 @@ _xs_update_framework(SV *self, SV *framework, SV *roles)
     bool all;
   CODE:
     HOLD_ARGUMENTS;
-    framework_bytes = mesos_encode(aTHX_ self, "Mesos::FrameworkInfo", framework);
+    framework_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_FRAMEWORK_INFO, framework);
     all = !SvOK(roles);
     if (!all)
         roles_bytes = mesos_bytes_list(aTHX_ roles);
@@ -392,8 +392,8 @@ _xs_accept_inverse_offers(SV *self, SV *offer_ids, SV *filters)
     MesosBytes filters_bytes;
   CODE:
     HOLD_ARGUMENTS;
-    offer_ids_bytes = mesos_encode_list(aTHX_ self, "Mesos::OfferID", offer_ids);
-    filters_bytes = mesos_encode(aTHX_ self, "Mesos::Filters", filters);
+    offer_ids_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_OFFER_ID, offer_ids);
+    filters_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_FILTERS, filters);
     mesos_check(aTHX_ mesos_scheduler_driver_accept_inverse_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         offer_ids_bytes, filters_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -407,8 +407,8 @@ _xs_decline_inverse_offers(SV *self, SV *offer_ids, SV *filters)
     MesosBytes filters_bytes;
   CODE:
     HOLD_ARGUMENTS;
-    offer_ids_bytes = mesos_encode_list(aTHX_ self, "Mesos::OfferID", offer_ids);
-    filters_bytes = mesos_encode(aTHX_ self, "Mesos::Filters", filters);
+    offer_ids_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_OFFER_ID, offer_ids);
+    filters_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_FILTERS, filters);
     mesos_check(aTHX_ mesos_scheduler_driver_decline_inverse_offers(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         offer_ids_bytes, filters_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -420,7 +420,7 @@ _xs_acknowledge_operation(SV *self, SV *update)
   PREINIT:
     MesosBytes update_bytes;
   CODE:
-    update_bytes = mesos_encode(aTHX_ self, "Mesos::OperationStatus", update);
+    update_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_OPERATION_STATUS, update);
     mesos_check(aTHX_ mesos_scheduler_driver_acknowledge_operation(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         update_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -432,7 +432,7 @@ _xs_reconcile_operations(SV *self, SV *operations)
   PREINIT:
     MesosBytesList operations_bytes;
   CODE:
-    operations_bytes = mesos_encode_list(aTHX_ self, "Mesos::Scheduler::Call::ReconcileOperations::Operation", operations);
+    operations_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION, operations);
     mesos_check(aTHX_ mesos_scheduler_driver_reconcile_operations(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         operations_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -445,8 +445,8 @@ _xs_shutdown_executor(SV *self, SV *executor_id, SV *slave_id)
     MesosBytes executor_id_bytes, slave_id_bytes;
   CODE:
     HOLD_ARGUMENTS;
-    executor_id_bytes = mesos_encode(aTHX_ self, "Mesos::ExecutorID", executor_id);
-    slave_id_bytes = mesos_encode(aTHX_ self, "Mesos::SlaveID", slave_id);
+    executor_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_EXECUTOR_ID, executor_id);
+    slave_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_SLAVE_ID, slave_id);
     mesos_check(aTHX_ mesos_scheduler_driver_shutdown_executor(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         executor_id_bytes, slave_id_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -468,7 +468,7 @@ _xs_kill_task(SV *self, SV *task_id)
   PREINIT:
     MesosBytes task_id_bytes;
   CODE:
-    task_id_bytes = mesos_encode(aTHX_ self, "Mesos::TaskID", task_id);
+    task_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_TASK_ID, task_id);
     mesos_check(aTHX_ mesos_scheduler_driver_kill_task(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         task_id_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -480,7 +480,7 @@ _xs_acknowledge(SV *self, SV *update)
   PREINIT:
     MesosBytes update_bytes;
   CODE:
-    update_bytes = mesos_encode(aTHX_ self, "Mesos::TaskStatus", update);
+    update_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_TASK_STATUS, update);
     mesos_check(aTHX_ mesos_scheduler_driver_acknowledge(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         update_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
@@ -493,8 +493,8 @@ _xs_send_framework_message(SV *self, SV *executor_id, SV *slave_id, SV *data)
     MesosBytes executor_id_bytes, slave_id_bytes, data_bytes;
   CODE:
     HOLD_ARGUMENTS;
-    executor_id_bytes = mesos_encode(aTHX_ self, "Mesos::ExecutorID", executor_id);
-    slave_id_bytes = mesos_encode(aTHX_ self, "Mesos::SlaveID", slave_id);
+    executor_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_EXECUTOR_ID, executor_id);
+    slave_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_SLAVE_ID, slave_id);
     data_bytes = mesos_bytes(aTHX_ data);
     mesos_check(aTHX_ mesos_scheduler_driver_send_framework_message(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         executor_id_bytes, slave_id_bytes, data_bytes, &RETVAL));
@@ -507,7 +507,7 @@ _xs_reconcile_tasks(SV *self, SV *statuses)
   PREINIT:
     MesosBytesList statuses_bytes;
   CODE:
-    statuses_bytes = mesos_encode_list(aTHX_ self, "Mesos::TaskStatus", statuses);
+    statuses_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_TASK_STATUS, statuses);
     mesos_check(aTHX_ mesos_scheduler_driver_reconcile_tasks(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         statuses_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);

@@ -22,23 +22,58 @@ slot(pTHX_ SV *object, const char *key, I32 length)
 }
 #define SLOT(object, key) slot(aTHX_ object, key, sizeof(key) - 1)
 
+/* Opens a call with up to three arguments; NULL ends them. */
+static void
+open_call(pTHX_ SV *first, SV *second, SV *third)
+{
+    dSP;
+    PUSHMARK(SP);
+    EXTEND(SP, 3);
+    PUSHs(first);
+    if (second)
+        PUSHs(second);
+    if (second && third)
+        PUSHs(third);
+    PUTBACK;
+}
+
+/* Adds an event's arguments to the call that is open, and to `result` unless that is NULL. */
+static void
+push_arguments(pTHX_ MesosEvent *event, AV *result)
+{
+    const size_t count = mesos_event_arg_count(event);
+    size_t i;
+    for (i = 0; i < count; i++) {
+        /* Decoding a foreign class runs Perl code, which may move the stack. */
+        SV *const arg = mesos_event_arg_sv(aTHX_ event, i);
+        dSP;
+        XPUSHs(arg);
+        PUTBACK;
+        if (result)
+            av_push(result, SvREFCNT_inc_simple_NN(arg));
+    }
+}
+
+/* Calls a method with what is pushed; what it returns, mortal. */
+static SV *
+answer_of(pTHX_ const char *method)
+{
+    SV *answer;
+    call_method(method, G_SCALAR);
+    {
+        dSP;
+        answer = POPs;
+        PUTBACK;
+    }
+    return answer;
+}
+
 /* What a method returns, mortal. */
 static SV *
 ask(pTHX_ SV *object, const char *method, SV *argument)
 {
-    SV *answer;
-    dSP;
-    PUSHMARK(SP);
-    EXTEND(SP, 2);
-    PUSHs(object);
-    if (argument)
-        PUSHs(argument);
-    PUTBACK;
-    call_method(method, G_SCALAR);
-    SPAGAIN;
-    answer = POPs;
-    PUTBACK;
-    return answer;
+    open_call(aTHX_ object, argument, NULL);
+    return answer_of(aTHX_ method);
 }
 
 /* Drivers may share a dispatcher: what a driver queued goes to its own handler. NULL if that driver is gone. */
@@ -89,23 +124,8 @@ callback(pTHX_ SV *handler, MesosBytes name)
 static SV *
 call(pTHX_ MesosEvent *event, SV *method, SV *handler, SV *driver, AV *result)
 {
-    const size_t count = mesos_event_arg_count(event);
-    size_t i;
-    dSP;
-    PUSHMARK(SP);
-    EXTEND(SP, (SSize_t)count + 2);
-    PUSHs(handler);
-    PUSHs(driver);
-    for (i = 0; i < count; i++) {
-        SV *arg;
-        PUTBACK;
-        arg = mesos_event_arg_sv(aTHX_ event, i);
-        SPAGAIN;
-        PUSHs(arg);
-        if (result)
-            av_push(result, SvREFCNT_inc_simple_NN(arg));
-    }
-    PUTBACK;
+    open_call(aTHX_ handler, driver, NULL);
+    push_arguments(aTHX_ event, result);
     if (!method) {
         PL_stack_sp = PL_stack_base + POPMARK;
         return NULL;
@@ -115,14 +135,13 @@ call(pTHX_ MesosEvent *event, SV *method, SV *handler, SV *driver, AV *result)
     return SvROK(ERRSV) || SvTRUE(ERRSV) ? sv_mortalcopy(ERRSV) : NULL;
 }
 
-/* While an offer or a task is handled, calls note what they have used or reported in $driver->{_handled}. */
+/* While an event is handled for which something is owed, calls note what they have used or reported in $driver->{_handled}. */
 static void
-note_what_is_handled(pTHX_ SV *driver, MesosBytes name)
+note_what_is_handled(pTHX_ SV *driver, const MesosEvent *event)
 {
     static const char key[] = "_handled";
     HV *const self = SvROK(driver) && SvTYPE(SvRV(driver)) == SVt_PVHV ? (HV *)SvRV(driver) : NULL;
-    const bool wanted = (name.len == 14 && memcmp(name.data, "resourceOffers", 14) == 0) ||
-                        (name.len == 10 && memcmp(name.data, "launchTask", 10) == 0);
+    const bool wanted = mesos_event_is_owed(event);
     /* A callback within a callback shares the notes of the outer one: ids are not used twice. */
     if (!self || !wanted || hv_exists(self, key, sizeof(key) - 1))
         return;
@@ -135,30 +154,11 @@ note_what_is_handled(pTHX_ SV *driver, MesosBytes name)
 static void
 callback_died(pTHX_ MesosEvent *event, SV *driver, SV *error)
 {
-    const MesosBytes name = mesos_event_name(event);
-    const size_t count = mesos_event_arg_count(event);
     const bool last = mesos_event_ends_driver(event);
     bool goes_on;
-    size_t i;
-    dSP;
-    PUSHMARK(SP);
-    EXTEND(SP, (SSize_t)count + 3);
-    PUSHs(driver);
-    PUSHs(mesos_sv(aTHX_ name));
-    PUSHs(error);
-    for (i = 0; i < count; i++) {
-        SV *arg;
-        PUTBACK;
-        arg = mesos_event_arg_sv(aTHX_ event, i);
-        SPAGAIN;
-        PUSHs(arg);
-    }
-    PUTBACK;
-    call_method("_callback_died", G_SCALAR);
-    SPAGAIN;
-    goes_on = SvTRUE(TOPs);
-    (void)POPs;
-    PUTBACK;
+    open_call(aTHX_ driver, mesos_sv(aTHX_ mesos_event_name(event)), error);
+    push_arguments(aTHX_ event, NULL);
+    goes_on = cBOOL(SvTRUE(answer_of(aTHX_ "_callback_died")));
     if (last)
         ask(aTHX_ driver, "_event_was_last", NULL);
     if (!goes_on) {
@@ -177,7 +177,7 @@ handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result)
     SV *error;
     if (result)
         av_push(result, newSVpvn((const char *)name.data, name.len));
-    note_what_is_handled(aTHX_ driver, name);
+    note_what_is_handled(aTHX_ driver, event);
     error = call(aTHX_ event, method, handler, driver, result);
     if (error) {
         /* Without an acknowledgement: Mesos sends the update again. */

@@ -230,6 +230,10 @@ room(pTHX_ SV *array, AV **elements, MesosBytesList *list)
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an array reference, got %" SVf, SVfARG(array))));
     *elements = (AV *)mesos_hold(aTHX_ SvRV(array));
     list->len = av_len(*elements) + 1;
+    /* A tied one may claim to have any number. */
+    if (list->len > MESOS_MAX_TOKENS)
+        mesos_message_croak(
+            aTHX_ sv_2mortal(newSVpvf("expected at most %d elements, got %" UVuf, MESOS_MAX_TOKENS, (UV)list->len)));
     items = (MesosBytes *)SvPVX(sv_2mortal(newSV(list->len * sizeof(MesosBytes) + 1)));
     list->items = items;
     return items;
@@ -239,7 +243,7 @@ room(pTHX_ SV *array, AV **elements, MesosBytesList *list)
 static SV *
 element(pTHX_ AV *elements, size_t index)
 {
-    SV **sv = av_fetch(elements, (SSize_t)index, 0);
+    SV **const sv = av_fetch(elements, (SSize_t)index, 0);
     return sv ? *sv : &PL_sv_undef;
 }
 
@@ -257,9 +261,9 @@ mesos_bytes_list(pTHX_ SV *array)
 
 /* The encoding is a mortal that nobody else knows: its bytes need no copy. */
 static MesosBytes
-encoded(pTHX_ SV *driver, const char *class, SV *value)
+encoded(pTHX_ SV *driver, uint32_t class_id, SV *value)
 {
-    SV *const encoding = mesos_message_encode_named(aTHX_ class, mesos_hold(aTHX_ value), driver);
+    SV *const encoding = mesos_message_encode_sv(aTHX_ class_id, mesos_hold(aTHX_ value), driver);
     MesosBytes bytes;
     bytes.data = (const uint8_t *)SvPVX(encoding);
     bytes.len = SvCUR(encoding);
@@ -267,23 +271,23 @@ encoded(pTHX_ SV *driver, const char *class, SV *value)
 }
 
 MesosBytes
-mesos_encode(pTHX_ SV *driver, const char *class, SV *value)
+mesos_encode(pTHX_ SV *driver, uint32_t class_id, SV *value)
 {
     MesosBytes none = {NULL, 0};
     mesos_hold(aTHX_ value);
     SvGETMAGIC(value);
-    return SvOK(value) ? encoded(aTHX_ driver, class, value) : none;
+    return SvOK(value) ? encoded(aTHX_ driver, class_id, value) : none;
 }
 
 MesosBytesList
-mesos_encode_list(pTHX_ SV *driver, const char *class, SV *array)
+mesos_encode_list(pTHX_ SV *driver, uint32_t class_id, SV *array)
 {
     MesosBytesList list;
     AV *elements;
     MesosBytes *items = room(aTHX_ array, &elements, &list);
     size_t i;
     for (i = 0; i < list.len; i++)
-        items[i] = encoded(aTHX_ driver, class, element(aTHX_ elements, i));
+        items[i] = encoded(aTHX_ driver, class_id, element(aTHX_ elements, i));
     return list;
 }
 

@@ -54,8 +54,8 @@ SV *mesos_sv(pTHX_ MesosBytes bytes);
 /* The bytes of an array's elements. */
 MesosBytesList mesos_bytes_list(pTHX_ SV *array);
 /* A value, or an array of them, encoded as messages of a class for a driver; undef: no bytes. */
-MesosBytes mesos_encode(pTHX_ SV *driver, const char *class, SV *value);
-MesosBytesList mesos_encode_list(pTHX_ SV *driver, const char *class, SV *array);
+MesosBytes mesos_encode(pTHX_ SV *driver, uint32_t class_id, SV *value);
+MesosBytesList mesos_encode_list(pTHX_ SV *driver, uint32_t class_id, SV *array);
 /* After a call: warns that it did nothing if the driver was not started. */
 void mesos_told_status(pTHX_ SV *driver, int status);
 /* An event's argument: a byte string, an object, or an array reference of them. Mortal. */

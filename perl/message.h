@@ -48,6 +48,9 @@ void mesos_message_croak(pTHX_ SV *text);
 /* Dies with the text of the Rust call that just failed. Does not return. */
 void mesos_message_croak_last(pTHX);
 
+/* Whether decoding puts entries into hashes directly, or by Perl's own functions. */
+bool mesos_message_is_direct(void);
+
 /* For each interpreter, once: at boot, and from CLONE in a new thread. */
 void mesos_boot_messages(pTHX);
 void mesos_message_clone(pTHX);
@@ -101,15 +104,5 @@ SV *mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *by
 
 /* A mortal with the bytes. */
 SV *mesos_message_text(pTHX_ MesosBytes bytes);
-
-#define MESOS_LABEL_REQUIRED 2
-#define MESOS_LABEL_REPEATED 3
-#define MESOS_KIND_DOUBLE 1
-#define MESOS_KIND_FLOAT 2
-#define MESOS_KIND_BOOL 8
-#define MESOS_KIND_STRING 9
-#define MESOS_KIND_MESSAGE 11
-#define MESOS_KIND_BYTES 12
-#define MESOS_KIND_ENUM 14
 
 #endif

@@ -136,6 +136,12 @@ impl Event {
             origin: None,
         }
     }
+
+    /// Whether something is owed for it: offers that a call must use or decline, a task that must get an update. If the callback
+    /// dies, the driver makes up for what was not done.
+    pub fn is_owed(&self) -> bool {
+        matches!(&*self.name, "resourceOffers" | "launchTask")
+    }
 }
 
 impl std::fmt::Debug for Event {

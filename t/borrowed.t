@@ -5,6 +5,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use lib 't/lib';
+use Scalar::Util qw(reftype);
 use Test::More;
 use Mesos::Channel;
 use Mesos::Executor;
@@ -33,6 +34,18 @@ sub strike {
     sub TIESCALAR { my ($class, $value) = @_; return bless \$value, $class }
     sub FETCH { main::strike(); return ${ $_[0] } }
     sub STORE { }
+
+    package Borrowed::Array;
+    require Tie::Array;
+    our @ISA = ('Tie::StdArray');
+    sub TIEARRAY { my ($class, @items) = @_; return bless [@items], $class }
+    sub FETCH { my $item = $_[0][ $_[1] ]; main::strike(); return $item }
+
+    package Borrowed::Hash;
+    require Tie::Hash;
+    our @ISA = ('Tie::StdHash');
+    sub TIEHASH { my ($class, %items) = @_; return bless {%items}, $class }
+    sub FETCH { my $item = $_[0]{ $_[1] }; main::strike(); return $item }
 
     package Borrowed::Destroyed;
     use overload '""' => sub { ${ $_[0] } }, fallback => 1;
@@ -70,6 +83,11 @@ sub place {
     my $slot = ref $container eq 'ARRAY' ? \$container->[$at] : \$container->{$at};
     my $text = $$slot;
     if ($kind eq 'tied') { tie $$slot, 'Borrowed::Scalar', $text }
+    # A whole list or message, whose values strike when they are fetched.
+    elsif ($kind eq 'tied-list') {
+        if (ref $container eq 'ARRAY') { my @copy = @$container; tie @$container, 'Borrowed::Array', @copy }
+        else { my %copy = %$container; tie %$container, 'Borrowed::Hash', %copy }
+    }
     else { $$slot = ($kind eq 'overloaded' ? 'Borrowed::String' : 'Borrowed::Destroyed')->new($text) }
     return;
 }
@@ -115,27 +133,40 @@ sub scheduler_driver {
     return $driver;
 }
 
+# Calls code with an array as its @_: no copies are made, and the array holds all that there is.
+sub share {
+    my ($stack, $code, $object, $args) = @_;
+    @$stack = ($object, @$args);
+    # The array must hold the only references.
+    @$args = ();
+    local *_ = $stack;
+    return &$code;
+}
+
 # Each call with a hostile value in the place of each string; it frees all arguments, or also the object that is called.
 sub attack {
     my ($make, @calls) = @_;
     for my $call (@calls) {
         my ($public, $private, $arguments) = @$call;
-        my ($object, $struck, @leaked, @odd) = ($make->(), 0);
+        my ($object, $struck, $calls, @leaked, @odd) = ($make->(), 0, 0);
         for my $method (grep { $object->can($_) } $public, $private) {
             my $count = () = leaves([$arguments->()]);
-            for my $kind (qw(overloaded tied destroyed)) {
-                for my $i (0 .. $count - 1) {
+            for my $kind (qw(overloaded tied destroyed tied-list)) {
+                # With & an XSUB gets the elements of its caller's @_, which nobody counts, and which the caller can empty meanwhile.
+                for my $i (map { ($_) x ($method eq $private ? 2 : 1) } 0 .. $count - 1) {
+                    my $shared = $method eq $private && !($calls++ % 2);
                     my $args = [$arguments->()];
                     my @place = @{ (leaves($args))[$i] };
                     # The last one of each kind takes the object's handle, too.
                     my $close = $i == $count - 1 && $method eq $private;
                     place(@place, $kind);
                     undef @place;
-                    local $strike = sub { $struck++; clear($args); $object->_xs_free if $close };
+                    my $stack = [];
+                    local $strike = sub { $struck++; clear($args); @$stack = (); $object->_xs_free if $close };
                     local $SIG{__WARN__} = sub { };
                     # A sub in Perl that copies @_ is perl's own business, which holds nothing of it: only XSUBs get along without this.
                     my @held = $method eq $public && $public ne $private ? map { \$_ } @$args : ();
-                    eval { $object->$method(@$args); 1 } or do {
+                    eval { $shared ? share($stack, $object->can($method), $object, $args) : $object->$method(@$args); 1 } or do {
                         push @leaked, $@ if $@ =~ /ZZZZ/;
                         push @odd, $@ if $@ !~ / line \d+\.$/;
                     };
@@ -167,6 +198,31 @@ subtest 'what was read stays what it was' => sub {
     eval { $driver->updateFramework({user => 'u', id => {value => 'framework'}, name => Borrowed::String->new('n')}, \@roles) };
     unlike $@, qr/ZZ|r{9}/, 'roles that an overloaded name frees';
     $driver->stop;
+};
+
+subtest 'messages called with &' => sub {
+    my $bytes = Mesos::TaskStatus->encode(status());
+    for my $kind ('Borrowed::String', 'Borrowed::Destroyed') {
+        for my $call (
+            [ decode => sub { ('Mesos::TaskStatus', $kind->new($bytes)) } ],
+            [ decode => sub { ('Mesos::TaskStatus', $bytes, unblessed => $kind->new('1'), enum_names => 1) } ],
+            [ decode => sub { ($kind->new('Mesos::TaskStatus'), $bytes, maps => 'hash') } ],
+            [ encode => sub { (Mesos::TaskStatus->new({ %{ status() }, message => $kind->new($long) })) } ],
+            [ encode => sub { ('Mesos::TaskStatus', { %{ status() }, message => $kind->new($long) }, $kind->new('enum_names'), 1) } ],
+            [ message => sub { (Mesos::TaskStatus->new({ message => $kind->new($long) }), "${long}1") } ],
+            [ message => sub { (Mesos::TaskStatus->new({ message => $kind->new($long) }), $kind->new($long), "${long}1") } ],
+            [ message => sub { (Mesos::TaskStatus->new({ message => $kind->new($long) }), undef) } ],
+        ) {
+            my ($method, $arguments) = @$call;
+            my ($stack, @args) = ([], $arguments->());
+            local $strike = sub { @$stack = () };
+            my @result = eval { share($stack, Mesos::TaskStatus->can($method), shift @args, \@args) };
+            $strike = undef;
+            no warnings 'uninitialized';
+            my $text = join ' ', $@, map { (reftype($_) || '') eq 'HASH' ? $_->{message} : $_ } @result;
+            unlike $text, qr/ZZZZ/, "$kind, $method";
+        }
+    }
 };
 
 subtest 'messages' => sub {

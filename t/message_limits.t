@@ -60,10 +60,8 @@ subtest 'data without end' => sub {
     my $before = peak();
     dies_like { Mesos::Value::Set->encode({ item => endless('x') }) } qr/^Mesos::Value::Set\.item\[\d+\]$LONG/, 'strings';
     dies_like { Mesos::Value::Set->encode({ item => endless('x' x 1_000_000) }) } qr/^Mesos::Value::Set\.item\[53\d\]$LONG/, 'long strings';
-    dies_like { Mesos::Value::Set->encode({ item => endless(Texted->of('x')) }) } qr/^Mesos::Value::Set\.item\[\d+\]$LONG/, 'overloaded ones';
-    dies_like { Mesos::Value::Ranges->encode({ range => endless({ begin => 1, end => 2 }) }) } qr/^Mesos::Value::Ranges\.range\[\d+\]\S*$LONG/, 'messages';
     dies_like { Mesos::Value::Ranges->encode({ range => endless(sub { { begin => 1, end => 2 } }) }) }
-        qr/^Mesos::Value::Ranges\.range\[\d+\]\S*$LONG/, 'new ones each time';
+        qr/^Mesos::Value::Ranges\.range\[\d+\]\S*$LONG/, 'messages, new ones each time';
     tie my %hash, 'Endless::Hash', { value => 1 };
     dies_like { Mesos::TaskInfo->encode({ limits => \%hash, name => 'n', task_id => { value => 't' }, slave_id => { value => 's' } }) }
         qr/^Mesos::TaskInfo$LONG/, 'a map';
@@ -75,6 +73,7 @@ subtest 'data without end' => sub {
     my $map = Mesos::TaskInfo->new({ limits => \%hash });
     for my $walk (qw(encode_json TO_JSON dump copy)) {
         dies_like { $messages->$walk } qr/^Mesos::Value::Set\.item: message is too large: more than 4194304 values$AT/, "$walk: a list";
+        next if $walk eq 'TO_JSON';    # the same code as encode_json
         dies_like { $map->$walk } qr/^Mesos::TaskInfo\S*: message is too large: more than 4194304 values$AT/, "$walk: keys";
     }
     my @warnings;

@@ -54,6 +54,7 @@ fn message_tables_are_fresh() {
     let message = root().join("src/message");
     check(&message.join("schema_tables.rs"), codegen::tables(&set).as_bytes());
     check(&message.join("class.rs"), codegen::class_constants(&set).as_bytes());
+    check(&root().join("src/ffi/class.rs"), codegen::class_ids(&set).as_bytes());
     check(&message.join("field_number.rs"), codegen::field_numbers(&set).as_bytes());
 }
 

@@ -194,6 +194,16 @@ pub extern "C" fn mesos_event_ends_driver(event: *const MesosEvent) -> bool {
     })
 }
 
+/// Whether something is owed for the event, offers or a task: what calls do about it while it is handled must be noted, for the
+/// callback may die before all is done.
+#[no_mangle]
+pub extern "C" fn mesos_event_is_owed(event: *const MesosEvent) -> bool {
+    guard_value(false, || {
+        // SAFETY: a live handle of the caller's.
+        Ok(unsafe { handle::get(event) }?.event.is_owed())
+    })
+}
+
 /// Acknowledges the update that the event carries to Mesos, if its driver still lives and runs: to be called when the callback has
 /// returned normally, or the program has taken the event. Does nothing a second time, and for events that nobody waits for.
 #[no_mangle]

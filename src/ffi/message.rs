@@ -6,22 +6,24 @@ use super::guard::{guard, guard_value};
 use super::handle::{give, out};
 use crate::message::decode::{DecodeError, DecodeOptions, Decoder};
 use crate::message::encode::{self, EncodeError};
-use crate::message::schema::{self, DefaultValue};
-use crate::message::tape::{self, MesosPerlToken, MesosToken};
+use crate::message::schema::{self, DefaultValue, Kind, Label};
+use crate::message::tape::{MesosPerlToken, MesosToken};
 use crate::message::{class_by_perl_name, ClassId};
 use once_cell::sync::Lazy;
 
 /// How deep messages may be nested, on a tape of either direction.
 pub const MESOS_MAX_DEPTH: usize = 100;
 
-/// How many tokens a tape of Perl values may have; the last of one that is longer is `MESOS_PERL_TOO_LARGE`.
-pub const MESOS_MAX_TOKENS: usize = 4_194_304;
+/// The `label` of fields that must be there, and of those that hold lists.
+pub const MESOS_LABEL_REQUIRED: u8 = 2;
+pub const MESOS_LABEL_REPEATED: u8 = 3;
 
-/// How many bytes the strings of a tape may have together.
-pub const MESOS_MAX_STRINGS: usize = 536_870_912;
-
-/// How many encodings may be within one another.
-pub const MESOS_MAX_NESTED: usize = 100;
+/// The `kind` of fields that are not numbers, and of enums.
+pub const MESOS_KIND_BOOL: u8 = 8;
+pub const MESOS_KIND_STRING: u8 = 9;
+pub const MESOS_KIND_MESSAGE: u8 = 11;
+pub const MESOS_KIND_BYTES: u8 = 12;
+pub const MESOS_KIND_ENUM: u8 = 14;
 
 /// What a field's default is. The value itself is in the member of the same name.
 #[repr(i32)]
@@ -360,5 +362,7 @@ fn known(class_id: u32) -> Result<(), FfiError> {
 
 // These say the same to C and to Rust.
 const _: () = assert!(MESOS_MAX_DEPTH == crate::message::MAX_DEPTH);
-const _: () = assert!(MESOS_MAX_TOKENS == tape::MAX_TOKENS && MESOS_MAX_STRINGS == tape::MAX_STRINGS);
-const _: () = assert!(MESOS_MAX_NESTED == tape::MAX_NESTED);
+const _: () = assert!(MESOS_LABEL_REQUIRED == Label::Required as u8 && MESOS_LABEL_REPEATED == Label::Repeated as u8);
+const _: () = assert!(MESOS_KIND_BOOL == Kind::Bool as u8 && MESOS_KIND_STRING == Kind::String as u8);
+const _: () = assert!(MESOS_KIND_MESSAGE == Kind::Message as u8 && MESOS_KIND_BYTES == Kind::Bytes as u8);
+const _: () = assert!(MESOS_KIND_ENUM == Kind::Enum as u8);

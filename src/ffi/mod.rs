@@ -18,6 +18,7 @@
 pub mod backend;
 pub mod bytes;
 pub mod channel;
+pub mod class;
 pub mod dispatcher;
 pub mod error;
 pub mod event;

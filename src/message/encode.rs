@@ -4,7 +4,7 @@
 use super::number::{self, Number};
 use super::path;
 use super::schema::{class, enums, fields, DefaultValue, Field, Kind};
-use super::tape::{MesosPerlOp as Op, MesosPerlToken, MAX_STRINGS, MAX_TOKENS, MESOS_NO_FIELD};
+use super::tape::{MesosPerlOp as Op, MesosPerlToken, MESOS_MAX_STRINGS, MESOS_MAX_TOKENS, MESOS_NO_FIELD};
 use super::wire::WireType;
 use super::{ClassId, MAX_DEPTH};
 use std::fmt;
@@ -26,7 +26,7 @@ pub enum Problem {
     Missing,
     /// Messages are nested deeper than [`MAX_DEPTH`], or contain themselves.
     TooDeep,
-    /// The message has more bytes or values than a tape may have ([`MAX_STRINGS`], [`MAX_TOKENS`]).
+    /// The message has more bytes or values than a tape may have ([`MESOS_MAX_STRINGS`], [`MESOS_MAX_TOKENS`]).
     TooLarge,
     /// A key is not a field of the message.
     Unknown(String),
@@ -42,10 +42,10 @@ impl fmt::Display for EncodeError {
             Problem::Missing => f.write_str("required field is missing"),
             Problem::TooDeep => write!(f, "nested more than {MAX_DEPTH} messages deep, or in a circle"),
             Problem::TooLarge => {
-                let mib = MAX_STRINGS >> 20;
+                let mib = MESOS_MAX_STRINGS >> 20;
                 write!(
                     f,
-                    "message is too large: more than {mib} MiB, or more than {MAX_TOKENS} values"
+                    "message is too large: more than {mib} MiB, or more than {MESOS_MAX_TOKENS} values"
                 )
             }
             Problem::Unknown(key) => write!(f, "there is no field {key}"),
@@ -56,7 +56,7 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// What protobuf allows. Less than [`MAX_STRINGS`] and [`MAX_TOKENS`] can make, if barely.
+/// What protobuf allows. Less than [`MESOS_MAX_STRINGS`] and [`MESOS_MAX_TOKENS`] can make, if barely.
 const MAX_SIZE: u64 = i32::MAX as u64;
 
 /// The parent of the outermost message.

@@ -79,13 +79,13 @@ pub enum MesosPerlOp {
 }
 
 /// How many tokens a tape of Perl values may have: a walk over values without end stops here, and not when memory is full.
-pub const MAX_TOKENS: usize = 1 << 22;
+pub const MESOS_MAX_TOKENS: usize = 4_194_304;
 
 /// How many bytes the strings of such a tape may have together.
-pub const MAX_STRINGS: usize = 512 << 20;
+pub const MESOS_MAX_STRINGS: usize = 536_870_912;
 
 /// How many encodings may be within one another, by values that encode others when they are looked at.
-pub const MAX_NESTED: usize = 100;
+pub const MESOS_MAX_NESTED: usize = 100;
 
 /// The `field` of the outermost message.
 pub const MESOS_NO_FIELD: u32 = 0xffff_ffff;

@@ -232,6 +232,38 @@ pub fn class_constants(set: &FileDescriptorSet) -> String {
     text
 }
 
+/// The classes of what Perl gives to drivers.
+const GIVEN: [&str; 13] = [
+    "mesos.FrameworkInfo",
+    "mesos.Credential",
+    "mesos.OfferID",
+    "mesos.SlaveID",
+    "mesos.TaskID",
+    "mesos.ExecutorID",
+    "mesos.Request",
+    "mesos.TaskInfo",
+    "mesos.Filters",
+    "mesos.TaskStatus",
+    "mesos.Offer.Operation",
+    "mesos.OperationStatus",
+    "mesos.scheduler.Call.ReconcileOperations.Operation",
+];
+
+/// The text of src/ffi/class.rs: their numbers, for C.
+pub fn class_ids(set: &FileDescriptorSet) -> String {
+    let mut text = String::from(
+        "//! The class ids of what Perl gives to drivers, for C.\n//!\n//! Made by tests/generated.rs from proto/*.proto; do not edit.\n\n",
+    );
+    let types = Types::collect(set);
+    for proto in GIVEN {
+        let id = types.messages.iter().position(|m| m.proto == proto).expect(proto);
+        let parts: Vec<_> = proto.split('.').skip(1).map(constant_name).collect();
+        let perl = perl_name(proto);
+        writeln!(text, "/// {perl}\npub const MESOS_CLASS_{}: u32 = {id};", parts.join("_")).unwrap();
+    }
+    text
+}
+
 /// Messages whose encoded bytes the drivers change or write by hand, with the modules of their field numbers.
 const CHANGED: [(&str, &str); 8] = [
     ("mesos.TaskID", "id"),
