@@ -345,6 +345,7 @@ mod tests {
     fn core(resources: &str) -> Core {
         let total = Resources::new(&crate::local::settings::resource_text::parse(resources).unwrap());
         let identity = crate::local::core::Identity {
+            owner: nix::unistd::geteuid(),
             master_id: "M".into(),
             agent_id: "M-S0".into(),
             hostname: "localhost".into(),
