@@ -83,7 +83,16 @@ fn send(members: impl IntoIterator<Item = i32>, signal: Signal) {
 
 /// Signals the tree of `leader`, which has not been waited for, so that its id cannot be another's.
 pub fn signal_tree(leader: i32, signal: Signal) {
-    let mut done = BTreeSet::new();
+    signal_members(leader, signal, BTreeSet::new());
+}
+
+/// Kills what a program has left behind: `leader` has ended, and has not been waited for. Mostly that is nothing, after one look.
+pub fn kill_rest(leader: i32) {
+    signal_members(leader, Signal::SIGKILL, BTreeSet::from([leader]));
+}
+
+/// All members of the tree but those that are `done`.
+fn signal_members(leader: i32, signal: Signal, mut done: BTreeSet<i32>) {
     // A SIGKILL is repeated until nothing new shows up: members may fork while we look.
     loop {
         let members: BTreeSet<i32> = tree(leader).difference(&done).copied().collect();

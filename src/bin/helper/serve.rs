@@ -209,7 +209,7 @@ impl Server {
             // Its end of the pipe is closed, so this is all.
             self.listen(ended)?;
             if self.running.contains_key(&ended) {
-                processes::signal_tree(ended, Signal::SIGKILL);
+                processes::kill_rest(ended);
             }
             let waited = match Pid::from_raw(ended) {
                 Some(pid) => rustix::process::waitpid(Some(pid), WaitOptions::NOHANG)?.map(|status| (pid, status)),
