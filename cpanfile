@@ -29,6 +29,7 @@ on test => sub {
 on develop => sub {
     requires 'Test::Pod';
     requires 'Test::Pod::Coverage';
+    requires 'Perl::Critic';
 };
 
 feature 'ev', 'AnyEvent on the fast event loop EV' => sub {

@@ -75,7 +75,7 @@ subtest 'not a channel' => sub {
 done_testing;
 
 package Tied;
-sub TIESCALAR { bless [] }
+sub TIESCALAR { bless [], shift }
 sub FETCH {'tied'}
 
 package Encodes;

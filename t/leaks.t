@@ -98,6 +98,6 @@ subtest 'drivers' => sub {
 done_testing;
 
 package Broken;
-sub new { bless {} }
+sub new { bless {}, shift }
 sub encode {'x'}
 sub decode { die "cannot be decoded\n" }

@@ -156,7 +156,7 @@ subtest 'booleans' => sub {
 };
 
 subtest 'strings and bytes' => sub {
-    my %task = (name => "B\xfccher\x01\x7f\"\\/", data => join('', map chr, 0 .. 255));
+    my %task = (name => "B\xfccher\x01\x7f\"\\/", data => join('', map { chr } 0 .. 255));
     my $json = json({%task});
     like($json, qr{"name":"B\xfccher\\u0001\\u007f\\"\\\\/"}, 'bytes that are no UTF-8, as Mesos writes them');
     is_deeply(Mesos::TaskInfo->decode_json($json, unblessed => 1), \%task, 'there and back');

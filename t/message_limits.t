@@ -128,9 +128,9 @@ my %FIELDS = (
 # How a number can be given, from its decimal text; undef where this way cannot hold it.
 my %FORMS = (
     'string'               => sub { $_[0] },
-    'string as a number'   => sub { my $text = $_[0]; no warnings; my $used = $text + 0; $text },
-    'string as an integer' => sub { my $text = $_[0]; no warnings; my $used = $text | 0; $text },
-    'string as both'       => sub { my $text = $_[0]; no warnings; my @used = (int $text, $text * 1.5, $text == 1, sprintf '%d', $text); $text },
+    'string as a number'   => sub { my $text = $_[0]; no warnings 'numeric'; my $used = $text + 0; $text },
+    'string as an integer' => sub { my $text = $_[0]; no warnings 'numeric'; my $used = $text | 0; $text },
+    'string as both'       => sub { my $text = $_[0]; no warnings 'numeric'; my @used = (int $text, $text * 1.5, $text == 1, sprintf '%d', $text); $text },
     'string with space'    => sub { " $_[0] " },
     'number'               => sub { $_[0] =~ /\A-?\d+\z/ && ($_[0] + 0) eq $_[0] ? $_[0] + 0 : undef },
     'number as a string'   => sub { $_[0] =~ /\A-?\d+\z/ && ($_[0] + 0) eq $_[0] ? do { my $n = $_[0] + 0; my $text = "$n"; $n } : undef },

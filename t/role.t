@@ -18,7 +18,7 @@ sub abort { push @{ $_[0]->log }, 'abort'; 'aborted' }
 with 'Mesos::Role::HasDispatcher';
 
 package Handler;
-sub new { bless {got => []} }
+sub new { bless {got => []}, shift }
 sub AUTOLOAD { }
 sub can { $_[1] ne 'unknown' && ($_[0]->SUPER::can($_[1]) || sub { 1 }) }
 for my $event (qw(some_event other)) {

@@ -76,9 +76,9 @@ subtest 'constructors' => sub {
 
 subtest 'silenced, fatal, and once' => sub {
     is_deeply [warnings_of(sub { no warnings 'Mesos'; driver(); Good->new(jobs => 1) })], [], "no warnings 'Mesos'";
-    is_deeply [warnings_of(sub { no warnings; Good->new(jobs => 1) })], [], 'no warnings';
+    is_deeply [warnings_of(sub { no warnings; Good->new(jobs => 1) })], [], 'no warnings'; ## no critic (ProhibitNoWarnings): all of them is the case that is tested
     is scalar(warnings_of(sub { no warnings 'once'; Good->new(jobs => 1) })), 1, 'no other warnings';
-    is scalar(warnings_of(sub { no warnings; use warnings 'Mesos'; Good->new(jobs => 1) })), 1, 'only these';
+    is scalar(warnings_of(sub { no warnings; use warnings 'Mesos'; Good->new(jobs => 1) })), 1, 'only these'; ## no critic (ProhibitNoWarnings): as above
     my $without = eval "no strict; sub { Good->new(jobs => 1) }" or die $@;
     is scalar(warnings_of(sub { Good->new(jobs => 1, errors => 1) for 1 .. 3 })), 1, 'once for a place';
     is scalar(warnings_of(sub { Good->new($_ => 1) for qw(a1 a2 a1) })), 2, 'and each name';

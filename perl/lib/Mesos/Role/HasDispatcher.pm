@@ -31,7 +31,7 @@ sub _check_on_exception {
 
 sub _default_on_exception {
     my $value = $ENV{PERL_MESOS_ON_EXCEPTION};
-    return undef unless defined $value && length $value;
+    return undef unless defined $value && length $value; ## no critic (ProhibitExplicitReturnUndef): a coercion gives one value
     Mesos::Types::_die(qq(PERL_MESOS_ON_EXCEPTION: expected "die" or "warn", got "$value")) unless _is_on_exception($value);
     return $value;
 }
