@@ -154,6 +154,19 @@ pub fn warn_aloud(text: &str) {
     }
 }
 
+/// Whether warnings of the log reach stderr, and whether somebody asked for silence: it is the default, too.
+static ON_STDERR: AtomicBool = AtomicBool::new(false);
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// What a user must learn at once: a line on stderr whatever is logged, unless silence was asked for.
+pub fn tell(text: &str) {
+    let text = bounded(text, ERROR);
+    log::warn!("{text}");
+    if !ON_STDERR.load(Ordering::Relaxed) && !SILENT.load(Ordering::Relaxed) {
+        write_stderr(format!("Mesos: {text}\n").as_bytes());
+    }
+}
+
 /// How much of a text from elsewhere is shown, and how much of an error or a whole log line, in bytes.
 const SHOWN: usize = 1024;
 pub const ERROR: usize = 4096;
@@ -203,6 +216,9 @@ fn install(program: &str, settings: Settings) -> Result<(), String> {
         (true, None) => LevelFilter::Off,
         _ => settings.level,
     };
+    let asked = std::env::var_os("PERL_MESOS_TRACE").is_some_and(|value| !value.is_empty());
+    SILENT.store(asked && level == LevelFilter::Off, Ordering::Relaxed);
+    ON_STDERR.store(!settings.quiet && level >= LevelFilter::Warn, Ordering::Relaxed);
     let first_line = settings.dir.is_some().then_some(settings.level).and_then(|l| l.to_level());
     let sink = Sink {
         settings,

@@ -198,6 +198,35 @@ subtest 'calls that do nothing' => sub {
     is_deeply told(__LINE__, sub { $driver->run }), ['start: the driver was stopped, and cannot be started again: make a new one'];
 };
 
+subtest 'operations that a master would drop' => sub {
+    my $driver = driver();
+    $driver->start;
+    my $resource = {name => 'cpus', type => 0, scalar => {value => 1}};
+    my %type = map { ($_ => Mesos::Offer::Operation::Type->can($_)->()) } qw(LAUNCH LAUNCH_GROUP RESERVE UNRESERVE CREATE DESTROY
+        GROW_VOLUME SHRINK_VOLUME CREATE_DISK DESTROY_DISK);
+    for (
+        [{}, 'expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got none'],
+        [{launch => {task_infos => []}}, 'expected a type .* got none'],
+        [{type => 0}, 'expected a type .* got 0'],
+        (map { [{type => $type{$_}}, "its type is $_, but \L$_\E is missing"] } keys %type),
+        [{type => $type{LAUNCH}, reserve => {resources => [$resource]}}, 'launch is missing'],
+        [{type => $type{LAUNCH}, launch => {}}, 'launch\.task_infos is empty'],
+        [{type => $type{LAUNCH_GROUP}, launch_group => {executor => {executor_id => {value => 'e'}}, task_group => {}}},
+            'launch_group\.task_group\.tasks is empty'],
+        [{type => $type{RESERVE}, reserve => {}}, 'reserve\.resources is empty'],
+        [{type => $type{UNRESERVE}, unreserve => {}}, 'unreserve\.resources is empty'],
+        [{type => $type{CREATE}, create => {}}, 'create\.volumes is empty'],
+        [{type => $type{DESTROY}, destroy => {}}, 'destroy\.volumes is empty'],
+    ) {
+        my ($operation, $why) = @$_;
+        my $good = {type => $type{RESERVE}, reserve => {resources => [$resource]}};
+        ok !eval { $driver->acceptOffers([{value => 'o'}], [$good, $operation]); 1 };
+        like $@, qr/operations: Offer\.Operation 1: .*$why at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
+        is $driver->acceptOffers([{value => 'o'}], [$good]), Mesos::Status::DRIVER_RUNNING;
+    }
+    $driver->stop;
+};
+
 subtest 'a running driver that is dropped' => sub {
     my $driver = driver();
     $driver->start;

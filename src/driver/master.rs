@@ -4,8 +4,11 @@ use super::address::{authority, split_authority, Secret};
 use super::DriverError;
 use std::path::PathBuf;
 
-const EXPECTED: &str = "\"local\", \"host:port\", \"http://host:port\", \"https://host:port\", a comma-separated list of those \
+const EXPECTED: &str =
+    "\"local\", \"host\" or \"host:port\", \"http://host:port\", \"https://host:port\", a comma-separated list of those \
                         addresses, \"zk://[user:password@]host:port,.../path\" or \"file:///path\"";
+/// Where masters listen unless the master string says otherwise.
+const MASTER_PORT: u16 = 5050;
 /// Where ZooKeeper listens unless the master string says otherwise.
 const ZOOKEEPER_PORT: u16 = 2181;
 
@@ -87,8 +90,8 @@ impl Master {
 fn address(text: &str) -> Result<Address, &'static str> {
     let text = text.trim();
     let (scheme, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
-        (Some(rest), _) => (Scheme::Http, rest.trim_end_matches('/')),
-        (_, Some(rest)) => (Scheme::Https, rest.trim_end_matches('/')),
+        (Some(rest), _) => (Scheme::Http, rest),
+        (_, Some(rest)) => (Scheme::Https, rest),
         _ => (Scheme::Environment, text),
     };
     if rest.contains("://") {
@@ -98,20 +101,27 @@ fn address(text: &str) -> Result<Address, &'static str> {
     if rest.contains('@') {
         return Err("put user and password into the driver's attribute credential");
     }
-    let (host, port) = host_and_port(rest, None)?;
+    // As browsers show it: the path of the web interface is /master.
+    let (rest, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if !matches!(path.trim_end_matches('/'), "" | "master") {
+        return Err("a master's address has no path but /master");
+    }
+    if rest.eq_ignore_ascii_case("local") && scheme == Scheme::Environment {
+        return Err("the embedded cluster is \"local\", alone and in lower case");
+    }
+    let (host, port) = host_and_port(rest, MASTER_PORT)?;
     Ok(Address { scheme, host, port })
 }
 
-fn host_and_port(text: &str, default: Option<u16>) -> Result<(String, u16), &'static str> {
+fn host_and_port(text: &str, default: u16) -> Result<(String, u16), &'static str> {
     let bare_ipv6 = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
     let has_port = bare_ipv6.is_none() && text.contains(':');
-    let (host, port) = match (has_port, default) {
-        (true, _) => split_authority(text).ok_or_else(|| match text.rsplit_once(':') {
+    let (host, port) = match has_port {
+        true => split_authority(text).ok_or_else(|| match text.rsplit_once(':') {
             Some((_, port)) if port.parse::<u16>().map_or(true, |p| p == 0) => "bad port",
             _ => "bad host",
         })?,
-        (false, Some(port)) => (bare_ipv6.unwrap_or(text).to_string(), port),
-        (false, None) => return Err("no port"),
+        false => (bare_ipv6.unwrap_or(text).to_string(), default),
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     let bracketed = text.starts_with('[');
@@ -132,7 +142,7 @@ fn zookeeper(text: &str) -> Result<ZooKeeperUrl, &'static str> {
     };
     let servers: Result<Vec<_>, _> = servers
         .split(',')
-        .map(|server| host_and_port(server.trim(), Some(ZOOKEEPER_PORT)))
+        .map(|server| host_and_port(server.trim(), ZOOKEEPER_PORT))
         .collect();
     let servers = servers?;
     let path = path.trim_end_matches('/');
@@ -189,6 +199,12 @@ mod tests {
         assert_eq!(parsed("https://[::1]:5050"), list(&[one(Https, "::1", 5050)]));
         assert_eq!(parsed("master@10.0.0.1:5050"), list(&[one(Environment, "10.0.0.1", 5050)]));
         assert_eq!(parsed("[::1]:5050"), list(&[one(Environment, "::1", 5050)]));
+        for same in ["m", "m:5050", "m:5050/master", "m/master/", "master@m"] {
+            assert_eq!(parsed(same), list(&[one(Environment, "m", 5050)]), "{same}");
+            assert_eq!(parsed(&format!("http://{same}")), list(&[one(Http, "m", 5050)]), "{same}");
+            assert_eq!(parsed(&format!("https://{same}/")), list(&[one(Https, "m", 5050)]), "{same}");
+        }
+        assert_eq!(parsed("[::1]"), list(&[one(Environment, "::1", 5050)]));
         let all = [one(Environment, "a", 1), one(Http, "b", 2), one(Https, "fe80::1", 3)];
         assert_eq!(parsed("a:1, http://b:2/,https://[fe80::1]:3"), list(&all));
     }
@@ -218,8 +234,13 @@ mod tests {
     #[test]
     fn refused_forms_say_what_came() {
         for (text, why) in [
-            ("", "no port"),
-            ("host", "no port"),
+            ("", "bad host"),
+            ("http://", "bad host"),
+            ("host/x", "no path but /master"),
+            ("http://h:5050/master/x", "no path but /master"),
+            ("http://h:5050/api/v1/scheduler", "no path but /master"),
+            ("Local", "in lower case"),
+            ("a:1,local", "alone"),
             ("host:", "bad port"),
             ("host:0", "bad port"),
             ("host:65536", "bad port"),
@@ -229,7 +250,7 @@ mod tests {
             ("h:50x", "bad port"),
             ("::1:5050", "bad host"),
             ("ftp://h:1", "unknown scheme"),
-            ("a:1,,b:2", "no port"),
+            ("a:1,,b:2", "bad host"),
             ("a:1,zk://h:1/x", "unknown scheme"),
             ("file://relative", "must begin with a slash"),
             ("zk://h:1", "path"),

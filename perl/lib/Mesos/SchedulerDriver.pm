@@ -280,6 +280,7 @@ A master and an agent inside this process, for this driver alone. L<Mesos/ENVIRO
 
 A master. If it does not lead, it redirects the driver to the leader. You can give several, with commas between them: the driver tries them
 in turn. Write an IPv6 address in brackets. Without C<http://> or C<https://>, the variable C<LIBPROCESS_SSL_ENABLED> decides.
+Without a port it is 5050. The path of the web interface, C</master>, may stand at the end.
 
 =item C<zk://host:port,host:port/path>, C<zk://user:password@host:port/path>
 
@@ -432,7 +433,8 @@ Does the same with one offer. As in Mesos 1.07.1, it takes an array of tasks.
     my $status = $driver->acceptOffers(\@offerIds, \@operations, $filters);
 
 Applies operations (C<Mesos::Offer::Operation>: launch, launch_group, reserve, unreserve, create, destroy, ...) to offers of one agent. If an
-operation has an C<id>, Mesos reports its state through C<operationStatusUpdate>.
+operation has an C<id>, Mesos reports its state through C<operationStatusUpdate>. Dies if an operation has no type, or not the part that its type
+names, or nothing in it: a master would drop it without a word.
 
 =head2 declineOffer
 

@@ -223,11 +223,11 @@ impl ExecutorMachine {
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
         };
         self.counters.event(event.kind().as_str_name());
-        log::debug!(
-            "executor {}, agent {}: event {:?}",
+        log::info!(
+            "executor {}, agent {}: event {}",
             self.environment.executor_id,
             self.session.target(),
-            event.kind
+            event.kind().as_str_name()
         );
         match event.kind() {
             EventType::Subscribed => self.subscribed(event.subscribed.unwrap_or_default(), now),

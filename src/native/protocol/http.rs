@@ -52,12 +52,52 @@ pub fn post(endpoint: &Endpoint, api: &str, stream_id: Option<&str>, body: &[u8]
     request
 }
 
+/// What a refusal says, in a line, if no Mesos has written it: an HTML page, or a 404, which those have no reason to answer.
+pub fn foreign(head: &Head, body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    let type_is_html = || {
+        head.header("Content-Type")
+            .is_some_and(|t| t.to_ascii_lowercase().contains("html"))
+    };
+    if text.starts_with('<') || type_is_html() {
+        return Some(format!("an HTML page, \"{}\"", without_tags(text)));
+    }
+    let line = text.lines().next().unwrap_or_default();
+    matches!(head.status, 404 | 405 | 501).then(|| line.to_string())
+}
+
+/// The title of an HTML page, or the beginning of its text.
+fn without_tags(page: &str) -> String {
+    let lower = page.to_ascii_lowercase();
+    let title = lower.find("<title>").map(|at| at + 7);
+    let title = title.and_then(|from| Some((from, from + lower.get(from..)?.find("</")?)));
+    let shown = title.and_then(|(from, to)| page.get(from..to)).unwrap_or(page);
+    let mut text = String::new();
+    let mut in_tag = false;
+    for character in shown.chars() {
+        match character {
+            '<' => in_tag = true,
+            '>' => {
+                in_tag = false;
+                text.push(' ');
+            }
+            _ if !in_tag => text.push(character),
+            _ => (),
+        }
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().take(80).collect()
+}
+
 /// Why bytes are not an HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpError {
     /// The status line or a header is malformed.
     Head(String),
     HeadTooLong,
+    /// A server that speaks TLS, and was not spoken to in it.
+    Tls,
     Chunk,
     ContentLength,
 }
@@ -65,6 +105,7 @@ pub enum HttpError {
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            HttpError::Tls => f.write_str("the answer is TLS, the address needs https://"),
             HttpError::Head(why) => write!(f, "not an HTTP response: {why}"),
             HttpError::HeadTooLong => write!(f, "an HTTP head of more than {MAX_HEAD} bytes"),
             HttpError::Chunk => f.write_str("malformed chunk in an HTTP response"),
@@ -198,6 +239,8 @@ impl ResponseParser {
     pub fn next_part(&mut self) -> Result<Option<Part>, HttpError> {
         loop {
             match self.state {
+                // An alert, or the beginning of a handshake.
+                State::Head if matches!(self.buffer[..], [0x15 | 0x16, 3, ..]) => return Err(HttpError::Tls),
                 State::Head => match self.head()? {
                     // 100 and its like announce another response.
                     Some((head, _)) if head.status < 200 => continue,

@@ -164,6 +164,7 @@ impl Session {
             hops: self.stream.hops(),
             response: Response::default(),
         };
+        log::info!("{} at {}: call SUBSCRIBE", self.api, self.target);
         let request = http::post(&self.target, self.api, None, call);
         self.actions.push(LinkAction::Send(Link::Stream, request));
     }
@@ -183,6 +184,7 @@ impl Session {
 
     /// Queues a call of a subscribed session for the next [`pump`](Self::pump).
     pub fn call(&mut self, call: Outgoing) {
+        log::info!("{} at {}: call {}", self.api, self.target, call.name);
         self.calls.pipeline.push(call);
     }
 
@@ -371,11 +373,16 @@ impl Session {
         if self.stream.response().is_some() {
             self.wait_on(now);
         }
+        let api = self.api;
+        let is_new = matches!(self.stream, Stream::Subscribing { .. });
         let Some(response) = self.stream.response() else {
             return Ok(());
         };
         response.feed(data);
-        while let Some(incoming) = response.next()? {
+        while let Some(incoming) = response
+            .next()
+            .map_err(|why| if is_new { stranger(api, &why) } else { why })?
+        {
             match incoming {
                 Incoming::Started { stream_id } => {
                     let head = http::post_head(&self.target, self.api, stream_id.as_deref());
@@ -443,7 +450,10 @@ impl Session {
     }
 
     fn refused(&mut self, head: Head, body: &[u8]) {
-        let body = shown(String::from_utf8_lossy(body).trim());
+        let body = match http::foreign(&head, body) {
+            Some(what) => stranger(self.api, &shown(&what)),
+            None => shown(String::from_utf8_lossy(body).trim()),
+        };
         self.close();
         self.events.push_back(SessionEvent::Refused { head, body });
     }
@@ -464,5 +474,14 @@ impl Session {
         let unsent = self.close();
         self.events = earlier;
         self.events.push_back(SessionEvent::Lost { reason, unsent });
+    }
+}
+
+/// Why there is no subscription, and what that may mean.
+fn stranger(api: &str, reason: &str) -> String {
+    let server = if api == "scheduler" { "master" } else { "agent" };
+    match reason {
+        "" => format!("is this a Mesos {server}?"),
+        _ => format!("{reason}: is this a Mesos {server}?"),
     }
 }

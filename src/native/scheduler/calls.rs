@@ -6,6 +6,7 @@ use crate::message::field_number::{acknowledge as acknowledge_field, scheduler_c
 use crate::message::fields;
 use crate::native::scheduler::wire::{self, Call, CallType};
 use crate::native::wire::{Id, Launch, Operation, OperationStatus, OperationType, TaskInfo, TaskStatus};
+use crate::proto::{self, offer::operation::Type};
 use bytes::Bytes;
 use prost::Message;
 
@@ -162,7 +163,8 @@ fn accept_operations(
     filters: Option<Vec<u8>>,
 ) -> Result<Prepared, DriverError> {
     let mut launched = Vec::new();
-    for operation in &operations {
+    for (index, operation) in operations.iter().enumerate() {
+        operation_is_whole(index, operation)?;
         let decoded = Operation::decode(&operation[..]).map_err(|e| problem("operations", "Offer.Operation", &e))?;
         let launch = match decoded.kind() {
             OperationType::Launch => decoded.launch,
@@ -427,6 +429,48 @@ fn task_ids(name: &'static str, tasks: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Drive
         required(name, "TaskInfo.task_id", task.task_id)
     });
     decoded.collect()
+}
+
+/// A master drops what has no type, or not the part that the type names, with no more than a line in its log.
+fn operation_is_whole(index: usize, encoded: &[u8]) -> Result<(), DriverError> {
+    let wrong = |why: String| {
+        Err(DriverError::Argument {
+            name: "operations",
+            problem: format!("Offer.Operation {index}: {why}"),
+        })
+    };
+    let operation = proto::offer::Operation::decode(encoded).map_err(|e| problem("operations", "Offer.Operation", &e))?;
+    let kind = operation.r#type();
+    // Whether the part is there, and whether it holds something.
+    let (part, state) = match kind {
+        Type::Unknown => {
+            let got = operation.r#type.map_or("none".to_string(), |t| t.to_string());
+            return wrong(format!(
+                "expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got {got}"
+            ));
+        }
+        Type::Launch => ("launch", operation.launch.map(|l| (!l.task_infos.is_empty(), "task_infos"))),
+        Type::LaunchGroup => {
+            let tasks = |g: proto::offer::operation::LaunchGroup| (!g.task_group.tasks.is_empty(), "task_group.tasks");
+            ("launch_group", operation.launch_group.map(tasks))
+        }
+        Type::Reserve => ("reserve", operation.reserve.map(|r| (!r.resources.is_empty(), "resources"))),
+        Type::Unreserve => (
+            "unreserve",
+            operation.unreserve.map(|r| (!r.resources.is_empty(), "resources")),
+        ),
+        Type::Create => ("create", operation.create.map(|c| (!c.volumes.is_empty(), "volumes"))),
+        Type::Destroy => ("destroy", operation.destroy.map(|d| (!d.volumes.is_empty(), "volumes"))),
+        Type::GrowVolume => ("grow_volume", operation.grow_volume.map(|_| (true, ""))),
+        Type::ShrinkVolume => ("shrink_volume", operation.shrink_volume.map(|_| (true, ""))),
+        Type::CreateDisk => ("create_disk", operation.create_disk.map(|_| (true, ""))),
+        Type::DestroyDisk => ("destroy_disk", operation.destroy_disk.map(|_| (true, ""))),
+    };
+    match state {
+        None => wrong(format!("its type is {}, but {part} is missing", kind.as_str_name())),
+        Some((false, list)) => wrong(format!("{part}.{list} is empty")),
+        Some((true, _)) => Ok(()),
+    }
 }
 
 fn ids(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {

@@ -25,6 +25,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+mod absence;
 mod answers;
 mod detection;
 
@@ -43,6 +44,9 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 const ACKNOWLEDGEMENTS: usize = 10_000;
 /// For offers that come after an abort: a day.
 const ABORTED_REFUSAL: f64 = 86_400.0;
+/// A driver without a master for so long tells its user, and again from time to time.
+const FIRST_TOLD: Duration = Duration::from_secs(5);
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 /// What a machine is made from.
 pub struct Config {
     /// Where the master is, or how it is found.
@@ -92,6 +96,9 @@ pub struct SchedulerMachine {
     subscribed_since: Option<Duration>,
     /// Since when there has been no master, and why.
     absent_since: Duration,
+    /// When the user is told next that there is none, and whether that has happened.
+    tells_at: Duration,
+    has_told: bool,
     last_reason: String,
     backoff: Backoff,
     /// How long the master has asked not to be asked again.
@@ -116,6 +123,8 @@ impl SchedulerMachine {
             registration,
             subscribed_since: None,
             absent_since: Duration::ZERO,
+            tells_at: FIRST_TOLD,
+            has_told: false,
             last_reason: "no answer yet".to_string(),
             backoff: Backoff::new(BACKOFF_CAP, config.seed),
             pause: Duration::ZERO,
@@ -162,6 +171,12 @@ impl SchedulerMachine {
             Err(why) => return self.session.lose(format!("undecodable event: {why}")),
         };
         self.config.counters.event(event.kind().as_str_name());
+        log::info!(
+            "framework {}, master {}: event {}",
+            self.framework(),
+            self.session.target(),
+            event.kind().as_str_name()
+        );
         // The session itself may have ended with what came behind this record.
         match (event.kind(), self.subscribed_since.is_some()) {
             (EventType::Error, _) => {
@@ -204,6 +219,7 @@ impl SchedulerMachine {
         let silence = Duration::from_secs_f64(interval * MISSED_HEARTBEATS);
         self.session.subscribed(Some(silence), now.elapsed);
         self.subscribed_since = Some(now.elapsed);
+        self.tell_found(now);
         self.offers.clear();
         let first = !known || self.failover;
         self.failover = false;
@@ -230,12 +246,6 @@ impl SchedulerMachine {
     }
 
     fn event(&mut self, event: Event, now: Now) {
-        log::debug!(
-            "framework {}, master {}: event {:?}",
-            self.framework(),
-            self.session.target(),
-            event.kind
-        );
         match event.kind() {
             EventType::Offers => self.offered(event.offers.unwrap_or_default().offers, now),
             EventType::InverseOffers if event.inverse_offers.is_none() => (),
@@ -287,7 +297,7 @@ impl SchedulerMachine {
             if now.elapsed >= since + STABLE {
                 self.backoff.reset();
             }
-            self.absent_since = now.elapsed;
+            self.absent(now);
             self.config.counters.count("disconnects");
             self.emit(Emission::new("disconnected", vec![]));
         }
@@ -400,7 +410,7 @@ impl Machine for SchedulerMachine {
     }
 
     fn start(&mut self, now: Now) {
-        self.absent_since = now.elapsed;
+        self.absent(now);
         match self.config.source.is_fixed() {
             true => self.connect(now),
             false => self.actions.push(Action::Detect(self.config.source.clone())),
@@ -456,6 +466,7 @@ impl Machine for SchedulerMachine {
             log::warn!("framework {}: calls are unanswered, giving up", self.framework());
             self.end();
         }
+        self.tell_absent(now);
         if self.absence_ends().is_some_and(|end| end <= now.elapsed) {
             let waited = self.config.master_timeout.unwrap_or_default().as_secs_f64();
             let message = format!("no master at {} for {waited} s: {}", self.config.source, self.last_reason);
@@ -465,7 +476,7 @@ impl Machine for SchedulerMachine {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        [self.session.deadline(), self.end_by, self.absence_ends()]
+        [self.session.deadline(), self.end_by, self.absence_ends(), self.tells_next()]
             .into_iter()
             .flatten()
             .min()
@@ -473,16 +484,6 @@ impl Machine for SchedulerMachine {
 
     fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
-    }
-}
-
-impl SchedulerMachine {
-    fn absence_ends(&self) -> Option<Duration> {
-        let waits = self.state == State::Running && self.subscribed_since.is_none();
-        self.config
-            .master_timeout
-            .filter(|_| waits)
-            .map(|limit| self.absent_since.saturating_add(limit))
     }
 }
 

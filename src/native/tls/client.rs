@@ -78,7 +78,15 @@ impl Tls {
     pub async fn connect(&self, host: &str, stream: impl Transport + 'static) -> io::Result<Box<dyn Transport>> {
         let name = ServerName::try_from(host.to_string())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("{host:?} is no name for a certificate")))?;
-        let stream = TlsConnector::from(self.config.clone()).connect(name, stream).await?;
+        let stream = TlsConnector::from(self.config.clone()).connect(name, stream).await;
+        // Another protocol answered: most likely HTTP without TLS.
+        let stream = stream.map_err(|why| match why.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidMessage(_)) => io::Error::new(
+                why.kind(),
+                format!("the answer is not TLS ({why}): does the address need http://?"),
+            ),
+            _ => why,
+        })?;
         Ok(Box::new(stream))
     }
 }

@@ -26,7 +26,7 @@ impl SchedulerMachine {
             self.registration.answered(accepted);
         }
         if accepted {
-            return log::debug!("framework {}: {name} accepted", self.framework());
+            return log::info!("framework {}: {name} accepted", self.framework());
         }
         let what = format!("{status} ({}) for {name}", answer.body);
         log::error!(
@@ -89,7 +89,7 @@ impl SchedulerMachine {
 
     /// A call that never left.
     pub(super) fn drop_call(&mut self, name: &'static str, tasks: Vec<Vec<u8>>, now: Now) {
-        log::debug!("framework {}: no master, {name} is dropped", self.framework());
+        log::info!("framework {}: no master, {name} is dropped", self.framework());
         self.config.counters.count("calls_dropped");
         self.lose_tasks(tasks, Reason::MasterDisconnected, "Master disconnected", now);
     }

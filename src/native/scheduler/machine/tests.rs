@@ -39,6 +39,11 @@ fn named() -> Vec<u8> {
     info
 }
 
+/// One that has not begun.
+pub(super) fn waiting() -> SchedulerMachine {
+    machine(named(), None)
+}
+
 fn names(actions: &[Action]) -> Vec<&'static str> {
     let emitted = actions.iter().filter_map(|action| match action {
         Action::Emit(emission) => Some(emission.name),
@@ -262,12 +267,16 @@ fn a_redirect_for_an_attempt_that_is_given_up_is_not_followed() {
     machine.start(at(0.0));
     machine.opened(Link::Stream, at(0.0));
     machine.take_actions();
-    assert_eq!(machine.deadline(), Some(Duration::from_secs(30)), "no answer to SUBSCRIBE");
+    assert_eq!(
+        machine.session().deadline(),
+        Some(Duration::from_secs(30)),
+        "no answer to SUBSCRIBE"
+    );
     machine.tick(at(30.0));
     let late = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: //a.example:1/\r\nContent-Length: 0\r\n\r\n";
     machine.received(Link::Stream, late, at(30.0));
     assert_eq!(opens(&machine.take_actions()), 0);
-    let next = machine.deadline().expect("a next attempt").as_secs_f64();
+    let next = machine.session().deadline().expect("a next attempt").as_secs_f64();
     machine.tick(at(next));
     machine.received(Link::Stream, late, at(next));
     let again = Action::Link(LinkAction::Open(Link::Stream, Endpoint::master("127.0.0.1", 15050)));
@@ -283,14 +292,14 @@ fn each_attempt_without_an_answer_waits_longer() {
     for wanted in [30.0, 60.0, 120.0, 240.0, 240.0] {
         machine.opened(Link::Stream, at(now));
         machine.take_actions();
-        let end = machine.deadline().expect("an end").as_secs_f64();
+        let end = machine.session().deadline().expect("an end").as_secs_f64();
         assert!((end - now - wanted).abs() < 1e-6, "{end} after {now}, not {wanted}");
         machine.tick(at(end));
         // That an attempt finds no connection says nothing of the master's speed.
-        now = machine.deadline().expect("a next attempt").as_secs_f64();
+        now = machine.session().deadline().expect("a next attempt").as_secs_f64();
         machine.tick(at(now));
         machine.broken(Link::Stream, "cannot connect: refused".into(), at(now));
-        now = machine.deadline().expect("a next attempt").as_secs_f64();
+        now = machine.session().deadline().expect("a next attempt").as_secs_f64();
         machine.tick(at(now));
     }
     machine.opened(Link::Stream, at(now));
@@ -300,7 +309,7 @@ fn each_attempt_without_an_answer_waits_longer() {
     now += 300.0;
     machine.broken(Link::Stream, "gone".into(), at(now));
     machine.opened(Link::Stream, at(now));
-    assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(now + 30.0)));
+    assert_eq!(machine.session().deadline(), Some(Duration::from_secs_f64(now + 30.0)));
 }
 
 #[test]
@@ -312,11 +321,11 @@ fn attempts_time_out_and_back_off_to_fifteen_seconds() {
     let mut pauses = Vec::new();
     for _ in 0..14 {
         // Neither connected nor refused.
-        assert_eq!(machine.deadline(), Some(Duration::from_secs_f64(now + 10.0)));
+        assert_eq!(machine.session().deadline(), Some(Duration::from_secs_f64(now + 10.0)));
         now += 10.0;
         machine.tick(at(now));
         assert_eq!(opens(&machine.take_actions()), 0);
-        let next = machine.deadline().expect("a next attempt").as_secs_f64();
+        let next = machine.session().deadline().expect("a next attempt").as_secs_f64();
         pauses.push(next - now);
         now = next;
         machine.tick(at(now));
@@ -349,7 +358,7 @@ fn a_flapping_master_is_not_asked_in_a_tight_loop() {
     for _ in 0..8 {
         machine.broken(Link::Stream, "gone".into(), at(now));
         assert_eq!(names(&machine.take_actions()), ["disconnected"]);
-        now = machine.deadline().expect("a next attempt").as_secs_f64();
+        now = machine.session().deadline().expect("a next attempt").as_secs_f64();
         machine.tick(at(now));
         machine.opened(Link::Stream, at(now));
         machine.received(Link::Stream, &stream(&[subscribed_record(15.0)]), at(now));
