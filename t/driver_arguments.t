@@ -27,7 +27,7 @@ subtest 'constructor' => sub {
     for my $case (
         [[], qr/Missing required arguments: framework, master, scheduler/],
         [[%good, master => undef], qr/master/, qr/Undef did not pass type constraint "Str"/],
-        [[%good, master => 'nonsense'], qr/^master: expected .*got "nonsense"/],
+        [[%good, master => 'non sense'], qr/^master: expected .*got "non sense"/],
         [[%good, master => 'host:99999'], qr/^master: .*"host:99999"/],
         [[%good, master => ''], qr/^master: .*""/],
         [[%good, framework => 'x'], qr/framework/, qr/"x" did not pass type constraint "FrameworkInfo"/],
