@@ -94,9 +94,9 @@ example('run_command.pl' => sub {
     is $status, 2, 'no master';
     like $err, qr/^run_command: no master at 127\.0\.0\.1:$closed for 0\.5 s: .+/m, '... and says so';
 
-    ($status, $out, $err) = run_example($seconds, 'run_command.pl', '--master', 'nonsense', '--', 'true');
+    ($status, $out, $err) = run_example($seconds, 'run_command.pl', '--master', 'non sense', '--', 'true');
     is $status, 2, 'no such master string';
-    like $err, qr/^run_command: master: expected .* got "nonsense"/, '... and says so';
+    like $err, qr/^run_command: master: expected .* got "non sense"/, '... and says so';
 
     ($status, $out, $err) = run_example($seconds, 'run_command.pl', @runner);
     is $status, 2, 'no command';
