@@ -162,6 +162,8 @@ fn kill_is_gentle_then_not() {
     // A later kill can shorten what an earlier one gave.
     let longer = framework.command("longer", "trap '' TERM; echo ready; while :; do sleep 0.1; done");
     framework.launch(vec![longer]);
+    // A kill before it is another story, though the command may already have written something.
+    framework.wait_for("longer", TaskRunning);
     let stdout = framework.sandbox(&cluster, "longer").join("stdout");
     until("the trap is set", || {
         std::fs::read_to_string(&stdout).is_ok_and(|text| text.contains("ready"))
