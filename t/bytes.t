@@ -80,7 +80,7 @@ subtest 'what only the embedded cluster has' => sub {
     ]);
     my ($offers) = map { $_->[1] } grep { $_->[0] eq 'resourceOffers' } @{ $scheduler->heard };
     is $offers->[0]{attributes}[0]{text}{value}, "K\xf6ln", 'attributes of the agent';
-    is_deeply [map { $scheduler->states->{$_}[-1] } "\xe4", 'arguments', 'no_file', 'no_user'], [2, 2, 3, 3]
+    is_deeply [map { $scheduler->states->{$_}[-1] } "\xe4", 'arguments', 'no_file', 'no_user'], [2, 2, 3, 5]
         or diag explain $scheduler->last_status;
     like $scheduler->last_status->{no_user}{message}, qr/'n\xf6'/, 'an error text quotes the bytes';
     my ($file) = glob "$scratch/w\xfcrfel/slaves/*/frameworks/*/executors/\xe4/runs/latest/d\xfc";
