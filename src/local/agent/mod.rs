@@ -3,6 +3,7 @@
 mod environment;
 pub mod executors;
 pub mod helper;
+mod last_words;
 mod room;
 pub mod sandbox;
 mod updates;
@@ -297,6 +298,9 @@ impl Core {
         match &container.kind {
             Kind::Command { task, killed, overdue } => {
                 let (task, killed, overdue) = (task.clone(), *killed, *overdue);
+                if raw != 0 && !killed {
+                    last_words::tell_of(&format!("task {task}"), &wait_status::command_text(raw), &container.directory);
+                }
                 let state = match () {
                     () if killed => TaskState::TaskKilled,
                     () if raw == 0 => TaskState::TaskFinished,
@@ -312,10 +316,19 @@ impl Core {
                 self.fill_container(&mut update, process);
                 self.update(&framework, update);
             }
-            Kind::Custom(_) => {
+            Kind::Custom(custom) => {
                 let executor = container.executor_id.clone();
+                let tasks = self.tasks_of(&framework, process);
+                // Not one that was told to end: it was given time, and may have been killed then.
+                if raw != 0 && (container.deadline.is_none() || !custom.registered) {
+                    let who = match tasks.is_empty() {
+                        true => format!("executor {executor}"),
+                        false => format!("executor {executor} of task {}", tasks.join(", ")),
+                    };
+                    last_words::tell_of(&who, &wait_status::command_text(raw), &container.directory);
+                }
                 self.executor_failure(&framework, &executor, raw);
-                for task in self.tasks_of(&framework, process) {
+                for task in tasks {
                     self.executor_terminated(&framework, &task, &executor, "Executor terminated".into());
                 }
             }
