@@ -57,7 +57,7 @@ my $source = "$scratch/Mesos-2.0.0";
 my $files = files_below($source);
 ok $files->{$_}, "the archive has $_"
     for qw(Build.PL Cargo.lock Cargo.toml Changes LICENSE MANIFEST META.json META.yml cpanfile build.rs include/mesos_perl.h
-    perl/Mesos.xs perl/inc/Mesos/Build.pm perl/lib/Mesos.pm proto/mesos.proto src/lib.rs t/00_load.t);
+    perl/Mesos.xs perl/inc/Mesos/Build.pm perl/lib/Mesos.pm perl/lib/Mesos/TaskInfo.pod proto/mesos.proto src/lib.rs t/00_load.t);
 is_deeply [ grep { m{^(?:target|blib|_build|\.git|\.ci)/|\.o$|^perl/Mesos\.c$} } sort keys %$files ], [], 'and nothing that is made';
 
 open my $in, '<', "$source/META.json" or die $!;

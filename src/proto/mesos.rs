@@ -380,7 +380,6 @@ pub struct CommandInfo {
     pub arguments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, optional, tag="5")]
     pub user: ::core::option::Option<::prost::alloc::string::String>,
-    /// until 0.28.1
     #[prost(message, optional, tag="4")]
     pub container: ::core::option::Option<command_info::ContainerInfo>,
 }
@@ -401,10 +400,8 @@ pub mod command_info {
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct ContainerInfo {
-        /// until 0.28.1
         #[prost(string, optional, tag="1")]
         pub image: ::core::option::Option<::prost::alloc::string::String>,
-        /// until 0.28.1
         #[prost(string, repeated, tag="2")]
         pub options: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     }
@@ -577,10 +574,8 @@ pub struct SlaveInfo {
     pub domain: ::core::option::Option<DomainInfo>,
     #[prost(bool, optional, tag="7", default="false")]
     pub checkpoint: ::core::option::Option<bool>,
-    /// until 0.28.1
     #[prost(string, optional, tag="2")]
     pub webui_hostname: ::core::option::Option<::prost::alloc::string::String>,
-    /// until 0.28.1
     #[prost(int32, optional, tag="4", default="8081")]
     pub webui_port: ::core::option::Option<i32>,
 }
@@ -1305,16 +1300,12 @@ pub struct ResourceUsage {
     pub executors: ::prost::alloc::vec::Vec<resource_usage::Executor>,
     #[prost(message, repeated, tag="2")]
     pub total: ::prost::alloc::vec::Vec<Resource>,
-    /// until 0.28.1
     #[prost(message, optional, tag="3")]
     pub executor_id: ::core::option::Option<ExecutorId>,
-    /// until 0.28.1
     #[prost(string, optional, tag="4")]
     pub executor_name: ::core::option::Option<::prost::alloc::string::String>,
-    /// until 0.28.1
     #[prost(message, optional, tag="5")]
     pub task_id: ::core::option::Option<TaskId>,
-    /// until 0.28.1
     #[prost(message, optional, tag="6")]
     pub statistics: ::core::option::Option<ResourceStatistics>,
 }
@@ -2498,11 +2489,9 @@ pub struct NetworkInfo {
     pub labels: ::core::option::Option<Labels>,
     #[prost(message, repeated, tag="7")]
     pub port_mappings: ::prost::alloc::vec::Vec<network_info::PortMapping>,
-    /// until 1.0.0
     #[deprecated]
     #[prost(enumeration="network_info::Protocol", optional, tag="1")]
     pub protocol: ::core::option::Option<i32>,
-    /// until 1.0.0
     #[deprecated]
     #[prost(string, optional, tag="2")]
     pub ip_address: ::core::option::Option<::prost::alloc::string::String>,
@@ -3315,10 +3304,8 @@ pub struct Acl {
 pub mod acl {
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Entity {
-        /// until 0.28.1
         #[prost(enumeration="entity::Type", optional, tag="1", default="Some")]
         pub r#type: ::core::option::Option<i32>,
-        /// until 0.28.1
         #[prost(string, repeated, tag="2")]
         pub values: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     }
@@ -3327,11 +3314,8 @@ pub mod acl {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
         #[repr(i32)]
         pub enum Type {
-            /// until 0.28.1
             Some = 0,
-            /// until 0.28.1
             Any = 1,
-            /// until 0.28.1
             None = 2,
         }
         impl Type {
@@ -3359,44 +3343,34 @@ pub mod acl {
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct RegisterFramework {
-        /// until 0.28.1
         #[prost(message, optional, tag="1")]
         pub principals: ::core::option::Option<Entity>,
-        /// until 0.28.1
         #[prost(message, optional, tag="2")]
         pub roles: ::core::option::Option<Entity>,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct RunTask {
-        /// until 0.28.1
         #[prost(message, optional, tag="1")]
         pub principals: ::core::option::Option<Entity>,
-        /// until 0.28.1
         #[prost(message, optional, tag="2")]
         pub users: ::core::option::Option<Entity>,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct ShutdownFramework {
-        /// until 0.28.1
         #[prost(message, optional, tag="1")]
         pub principals: ::core::option::Option<Entity>,
-        /// until 0.28.1
         #[prost(message, optional, tag="2")]
         pub framework_principals: ::core::option::Option<Entity>,
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AcLs {
-    /// until 0.28.1
     #[prost(bool, optional, tag="1", default="true")]
     pub permissive: ::core::option::Option<bool>,
-    /// until 0.28.1
     #[prost(message, repeated, tag="2")]
     pub register_frameworks: ::prost::alloc::vec::Vec<acl::RegisterFramework>,
-    /// until 0.28.1
     #[prost(message, repeated, tag="3")]
     pub run_tasks: ::prost::alloc::vec::Vec<acl::RunTask>,
-    /// until 0.28.1
     #[prost(message, repeated, tag="4")]
     pub shutdown_frameworks: ::prost::alloc::vec::Vec<acl::ShutdownFramework>,
 }

@@ -39,7 +39,6 @@ pub mod event {
     pub struct Offers {
         #[prost(message, repeated, tag="1")]
         pub offers: ::prost::alloc::vec::Vec<super::super::Offer>,
-        /// until 1.0.0
         #[prost(message, repeated, tag="2")]
         pub inverse_offers: ::prost::alloc::vec::Vec<super::super::InverseOffer>,
     }
@@ -93,19 +92,15 @@ pub mod event {
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Registered {
-        /// until 0.28.1
         #[prost(message, optional, tag="1")]
         pub framework_id: ::core::option::Option<super::super::FrameworkId>,
-        /// until 0.28.1
         #[prost(message, optional, tag="2")]
         pub master_info: ::core::option::Option<super::super::MasterInfo>,
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Reregistered {
-        /// until 0.28.1
         #[prost(message, optional, tag="1")]
         pub framework_id: ::core::option::Option<super::super::FrameworkId>,
-        /// until 0.28.1
         #[prost(message, optional, tag="2")]
         pub master_info: ::core::option::Option<super::super::MasterInfo>,
     }
@@ -519,13 +514,10 @@ pub mod call {
     }
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct Launch {
-        /// until 0.28.1
         #[prost(message, repeated, tag="1")]
         pub task_infos: ::prost::alloc::vec::Vec<super::super::TaskInfo>,
-        /// until 0.28.1
         #[prost(message, repeated, tag="2")]
         pub offer_ids: ::prost::alloc::vec::Vec<super::super::OfferId>,
-        /// until 0.28.1
         #[prost(message, optional, tag="3")]
         pub filters: ::core::option::Option<super::super::Filters>,
     }
