@@ -185,7 +185,7 @@ pub fn bounded(whole: &str, limit: usize) -> String {
         let before = result.len();
         match character {
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-                result.extend(character.escape_default())
+                result.extend(character.escape_default());
             }
             _ if character.is_control() => result.extend(character.escape_default()),
             '\u{10ff80}'..='\u{10ffff}' => {

@@ -361,7 +361,7 @@ fn paths(tokens: &[String], module: &[String]) -> Vec<Mention> {
                 path,
                 reexport: public,
                 name: is_use.then_some(name),
-            })
+            });
         });
     }
     found

@@ -85,6 +85,7 @@ fn who_shows_no_secret_holds_little() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table, or one story.
 fn requests_that_are_none() {
     let cluster = cluster();
     let authorization = format!("Bearer {}", cluster.secret());

@@ -16,6 +16,7 @@ fn failure(framework: &mut Framework) -> scheduler::event::Failure {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table, or one story.
 fn from_the_first_task_to_the_shutdown() {
     let cluster = cluster();
     let mut framework = Framework::new(&cluster);

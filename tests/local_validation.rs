@@ -27,7 +27,7 @@ fn tasks_that_are_invalid_are_errors() {
             executor_id: ExecutorId { value: "e".into() },
             command: t.command.clone(),
             ..Default::default()
-        })
+        });
     };
     let cases: Vec<(TaskInfo, String)> = vec![
         (with("", &|_| ()), "ID must not be empty".into()),
@@ -43,7 +43,7 @@ fn tasks_that_are_invalid_are_errors() {
             with("grace", &|t| {
                 t.kill_policy = Some(KillPolicy {
                     grace_period: Some(DurationInfo { nanoseconds: -1 }),
-                })
+                });
             }),
             "Task's 'kill_policy.grace_period' must be non-negative".into(),
         ),
@@ -109,6 +109,7 @@ fn tasks_that_are_invalid_are_errors() {
 
 /// Messages of a real 1.11.0, for the same tasks.
 #[test]
+#[allow(clippy::too_many_lines)] // A table, or one story.
 fn parts_that_are_missing_or_make_no_sense() {
     let cluster = cluster();
     let mut framework = Framework::new(&cluster);

@@ -73,7 +73,7 @@ fn random_message(random: &mut Random, id: ClassId, depth: usize) -> Vec<u8> {
                     out.extend((0..length).map(|_| b'a' + random.next(26) as u8));
                 }
                 Kind::Bool => varint(&mut out, random.next(2)),
-                Kind::Int32 | Kind::Enum => varint(&mut out, (random.next(1 << 32) as i32) as i64 as u64),
+                Kind::Int32 | Kind::Enum => varint(&mut out, i64::from(random.next(1 << 32) as i32) as u64),
                 Kind::Uint32 => varint(&mut out, random.next(1 << 32)),
                 Kind::Int64 | Kind::Uint64 => {
                     let bits = random.next(64) + 1;

@@ -12,6 +12,7 @@ use support::scheduler::{acknowledge, event, kill, launch, offers, options, regi
 use support::{expect, list, message, next_event, text, wait_for, Server};
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table, or one story.
 fn a_session_with_every_event_and_call() {
     let server = Server::new();
     let (driver, channel) = start(options(&server));

@@ -191,7 +191,7 @@ mod tests {
                     in_child(|| {
                         log::info!("child {number}");
                         true
-                    })
+                    });
                 };
             }
             stop.store(true, Ordering::Relaxed);
@@ -219,7 +219,7 @@ mod tests {
             in_child(|| {
                 let [closed, unmarked, kept] = [&closed.0, &unmarked.0, &kept.0].map(number);
                 !open(closed) && open(unmarked) && open(kept)
-            })
+            });
         };
         assert!(open(number(&closed.0)));
     }

@@ -97,7 +97,7 @@ impl Amount {
             Amount::Thousandths(n) => {
                 item.scalar = Some(Scalar {
                     value: (n / 1000) as f64 + (n % 1000) as f64 / 1000.0,
-                })
+                });
             }
             Amount::Intervals(list) => {
                 let range = list.into_iter().map(|(begin, end)| Range { begin, end }).collect();
@@ -106,7 +106,7 @@ impl Amount {
             Amount::Names(set) => {
                 item.set = Some(Set {
                     item: set.into_iter().collect(),
-                })
+                });
             }
         }
     }

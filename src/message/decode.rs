@@ -278,10 +278,10 @@ impl Decoder {
         // Truncation to 32 bits is protobuf's rule for varints that are too large for their field.
         let (op, value) = match field.kind {
             Kind::Enum if self.options.enum_names => {
-                let value = bits as i32 as i64 as u64;
+                let value = i64::from(bits as i32) as u64;
                 return self.push(MesosTokenOp::MesosTokenEnum, key, u32::from(field.of), value);
             }
-            Kind::Int32 | Kind::Enum | Kind::Sfixed32 => (MesosTokenOp::MesosTokenInt, bits as i32 as i64 as u64),
+            Kind::Int32 | Kind::Enum | Kind::Sfixed32 => (MesosTokenOp::MesosTokenInt, i64::from(bits as i32) as u64),
             Kind::Uint32 | Kind::Fixed32 => (MesosTokenOp::MesosTokenInt, u64::from(bits as u32)),
             Kind::Int64 | Kind::Sfixed64 => (MesosTokenOp::MesosTokenInt, bits),
             Kind::Bool => (MesosTokenOp::MesosTokenInt, u64::from(bits != 0)),

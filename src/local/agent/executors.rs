@@ -282,7 +282,7 @@ impl Core {
                 stream.send(&Event {
                     kill: kill.clone(),
                     ..executor_event(event::Type::Kill)
-                })
+                });
             });
             return;
         }

@@ -194,7 +194,7 @@ pub fn handle(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) 
         }
         // There are neither inverse offers nor operations with feedback here; requests are only logged by Mesos, too.
         Type::AcceptInverseOffers | Type::DeclineInverseOffers | Type::AcknowledgeOperationStatus | Type::Request => {
-            log::debug!("the embedded cluster ignores {}", kind.as_str_name())
+            log::debug!("the embedded cluster ignores {}", kind.as_str_name());
         }
     }
     Ok(Answer::Accepted)

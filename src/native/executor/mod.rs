@@ -55,14 +55,14 @@ impl ExecutorDriver {
     fn environment(&self) -> Option<Environment> {
         crate::thread::lock(&self.environment).clone()
     }
+}
 
-    /// The complete update, and its uuid.
-    fn update(&self, environment: &Environment, status: &[u8]) -> Result<Command, DriverError> {
-        let uuid = uuid()?;
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let status = complete(status, environment, &uuid, wall.map_or(0.0, |d| d.as_secs_f64()))?;
-        Ok(Command::Update { uuid, status })
-    }
+/// The complete update, and its uuid.
+fn update(environment: &Environment, status: &[u8]) -> Result<Command, DriverError> {
+    let uuid = uuid()?;
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let status = complete(status, environment, &uuid, wall.map_or(0.0, |d| d.as_secs_f64()))?;
+    Ok(Command::Update { uuid, status })
 }
 
 fn uuid() -> Result<Vec<u8>, DriverError> {
@@ -122,7 +122,7 @@ impl crate::driver::ExecutorDriver for ExecutorDriver {
             let (command, bound) = match call {
                 ExecutorCall::SendStatusUpdate { status } => {
                     sendable("status", status.len())?;
-                    (self.update(&environment, &status)?, usize::MAX)
+                    (update(&environment, &status)?, usize::MAX)
                 }
                 ExecutorCall::SendFrameworkMessage { data } => {
                     sendable("data", data.len())?;

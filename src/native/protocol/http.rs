@@ -243,7 +243,7 @@ impl ResponseParser {
                 State::Head if matches!(self.buffer[..], [0x15 | 0x16, 3, ..]) => return Err(HttpError::Tls),
                 State::Head => match self.head()? {
                     // 100 and its like announce another response.
-                    Some((head, _)) if head.status < 200 => continue,
+                    Some((head, _)) if head.status < 200 => (),
                     Some((head, body)) => {
                         self.state = body;
                         return Ok(Some(Part::Head(head)));
