@@ -93,7 +93,7 @@ impl Events {
     fn callback(&self, which: ffi::Callback, arguments: &CxxVector<CxxString>) {
         let arguments = AssertUnwindSafe(arguments);
         let taken = catch_unwind(AssertUnwindSafe(|| {
-            self.take(which, arguments.iter().map(|a| a.as_bytes().to_vec()).collect())
+            self.take(which, arguments.iter().map(|a| a.as_bytes().to_vec()).collect());
         }));
         if taken.is_err() {
             // The hook of the panic has written its text.
