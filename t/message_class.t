@@ -3,19 +3,13 @@
 use 5.10.1;
 use strict;
 use warnings;
+use lib 't/lib';
 use Test::More;
+use Test::Values qw(dies_like);
 use Mesos::Messages;
 
 my @warnings;
 BEGIN { $SIG{__WARN__} = sub { push @warnings, @_ } }
-
-sub dies_like(&$;$) {
-    my ($code, $pattern, $name) = @_;
-    my $lived = eval { $code->(); 1 };
-    my $error = $lived ? 'lived' : $@;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    like($error, $pattern, $name || "dies: $pattern");
-}
 
 subtest 'inheritance' => sub {
     my $id = Mesos::TaskID->new;

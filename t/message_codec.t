@@ -3,18 +3,12 @@
 use 5.10.1;
 use strict;
 use warnings;
+use lib 't/lib';
 use Test::More;
+use Test::Values qw(dies_like);
 use Scalar::Util qw(dualvar);
 use Mesos::Messages;
 no warnings 'Mesos';    # unknown fields are in here on purpose
-
-sub dies_like(&$;$) {
-    my ($code, $pattern, $name) = @_;
-    my $lived = eval { $code->(); 1 };
-    my $error = $lived ? 'lived' : $@;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    like($error, $pattern, $name || "dies: $pattern");
-}
 
 sub hex_of { return unpack 'H*', $_[0] }
 

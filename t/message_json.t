@@ -3,17 +3,12 @@
 use 5.10.1;
 use strict;
 use warnings;
+use lib 't/lib';
 use Test::More;
+use Test::Values qw(dies_like);
 BEGIN { eval { require JSON::PP; 1 } or plan skip_all => 'JSON::PP is not there' }
 use Mesos::Messages;
 no warnings 'Mesos';    # unknown fields are in here on purpose
-
-sub dies_like(&$) {
-    my ($code, $pattern) = @_;
-    my $lived = eval { $code->(); 1 };
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    like($lived ? 'lived' : $@, $pattern);
-}
 
 my $status = Mesos::TaskStatus->new({
     task_id => { value => "t\xc3\xa9" }, state => 1, healthy => 'yes', uuid => "\0\1\2\xff", timestamp => '1.5',
@@ -52,7 +47,6 @@ ok(!$status->equals('x'),   'nor to something else');
 
 # --- as Mesos has it -----------------------------------------------------------------------------------------------------------
 
-use lib 't/lib';
 use Mesos::Test::Random;
 use Scalar::Util ();
 

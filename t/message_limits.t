@@ -4,15 +4,10 @@ use 5.10.1;
 use strict;
 use warnings;
 use Math::BigInt;
+use lib 't/lib';
 use Test::More;
+use Test::Values qw(dies_like);
 use Mesos::Messages;
-
-sub dies_like(&$;$) {
-    my ($code, $pattern, $name) = @_;
-    my $lived = eval { $code->(); 1 };
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    like($lived ? 'lived' : $@, $pattern, $name || "dies: $pattern");
-}
 
 my $AT   = qr/ at \Q$0\E line \d+\.\n\z/;
 my $LONG = qr/: message is too large: more than 512 MiB, or more than 4194304 values$AT/;

@@ -3,16 +3,11 @@
 use 5.10.1;
 use strict;
 use warnings;
+use lib 't/lib';
 use Test::More;
+use Test::Values qw(dies_like);
 use Mesos::Messages;
 no warnings 'Mesos';    # unknown fields are in here on purpose
-
-sub dies_like(&$;$) {
-    my ($code, $pattern, $name) = @_;
-    my $lived = eval { $code->(); 1 };
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    like($lived ? 'lived' : $@, $pattern, $name || "dies: $pattern");
-}
 
 my $AT    = qr/ at \Q$0\E line \d+\.\n\z/;
 my $ENTRY = 'Mesos::TaskInfo::LimitsEntry';
@@ -152,19 +147,5 @@ subtest 'errors' => sub {
     is(@warnings, 1);
     like($warnings[0], qr/^undefined value of the key "k" of a map is encoded as the empty value at \Q$0\E line/);
 };
-
-{
-    package Tied;
-    require Tie::Hash;
-    our @ISA;
-    BEGIN { @ISA = ('Tie::StdHash') }
-    sub TIEHASH { my ($class, %of) = @_; return bless {%of}, $class }
-}
-
-{
-    package Hashlike;
-    use overload '%{}' => sub { ${ $_[0] } }, fallback => 1;
-    sub new { my ($class, %of) = @_; my $of = \%of; return bless \$of, $class }
-}
 
 done_testing;

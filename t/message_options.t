@@ -3,16 +3,11 @@
 use 5.10.1;
 use strict;
 use warnings;
+use lib 't/lib';
 use Test::More;
+use Test::Values qw(dies_like);
 use Mesos::Messages;
 no warnings 'Mesos';    # unknown fields are in here on purpose
-
-sub dies_like(&$;$) {
-    my ($code, $pattern, $name) = @_;
-    my $lived = eval { $code->(); 1 };
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    like($lived ? 'lived' : $@, $pattern, $name || "dies: $pattern");
-}
 
 my $AT = qr/ at \Q$0\E line \d+\.\n\z/;
 
@@ -182,19 +177,5 @@ END
     dies_like { $circle->dump } qr/\AMesos::ContainerID\.parent(?:\.parent){9} \.\.\.: nested more than 100 messages deep, or in a circle at \Q$0\E line/, 'ends';
     delete $circle->{parent};
 };
-
-{
-    package Tied;
-    require Tie::Hash;
-    our @ISA;
-    BEGIN { @ISA = ('Tie::StdHash') }
-    sub TIEHASH { my ($class, %of) = @_; return bless {%of}, $class }
-}
-
-{
-    package Hashlike;
-    use overload '%{}' => sub { ${ $_[0] } }, fallback => 1;
-    sub new { my ($class, %of) = @_; my $of = \%of; return bless \$of, $class }
-}
 
 done_testing;
