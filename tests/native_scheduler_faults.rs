@@ -8,7 +8,7 @@ use mesos_perl::proto::{self, scheduler as api, FrameworkInfo, TaskState, TaskSt
 use prost::Message;
 use std::time::{Duration, Instant};
 use support::scheduler::{acknowledge, event, kill, launch, options, registered, start, subscribe, subscribed};
-use support::{expect, message, text, Server};
+use support::{expect, message, text, Connection, Server};
 
 #[test]
 fn a_lost_stream_is_told_once_and_subscribed_again() {
@@ -226,13 +226,8 @@ fn a_connection_for_calls_may_be_closed_between_calls() {
     assert!(channel.is_empty(), "no disconnected");
 }
 
-/// A master that gives the framework to another driver says so on the event stream. The answer to a call may be there before.
-#[test]
-fn a_driver_that_was_replaced_does_not_come_back() {
-    let server = Server::new();
-    let (driver, channel) = start(options(&server));
-    let (mut stream, _) = subscribe(&server);
-    expect(&channel, "registered");
+/// The driver's next call is answered as one of a subscription that the master does not know any more. Gives the open connection.
+fn refuse_a_call(server: &Server, driver: &dyn SchedulerDriver) -> Connection {
     driver.call(kill("a")).expect("kill");
     let mut calls = server.accept();
     calls.request();
@@ -241,6 +236,17 @@ fn a_driver_that_was_replaced_does_not_come_back() {
         "",
         "The stream ID 'x' included in this request didn't match the stream ID",
     );
+    calls
+}
+
+/// A master that gives the framework to another driver says so on the event stream. The answer to a call may be there before.
+#[test]
+fn a_driver_that_was_replaced_does_not_come_back() {
+    let server = Server::new();
+    let (driver, channel) = start(options(&server));
+    let (mut stream, _) = subscribe(&server);
+    expect(&channel, "registered");
+    let _calls = refuse_a_call(&server, &*driver);
     // Its answer is counted before the event is sent.
     let refused = || driver.stats().into_iter().find(|stat| stat.name == "calls_refused");
     support::wait_for("the refusal", || refused().filter(|stat| stat.value == Some(1.0)));
@@ -260,14 +266,7 @@ fn a_stale_subscription_is_renewed() {
     let (driver, channel) = start(options(&server));
     let _first = subscribe(&server);
     expect(&channel, "registered");
-    driver.call(kill("a")).expect("kill");
-    let mut calls = server.accept();
-    calls.request();
-    calls.answer(
-        "400 Bad Request",
-        "",
-        "The stream ID 'x' included in this request didn't match the stream ID",
-    );
+    let _calls = refuse_a_call(&server, &*driver);
     expect(&channel, "disconnected");
     let _second = subscribe(&server);
     expect(&channel, "reregistered");
