@@ -78,10 +78,8 @@
 #define MESOS_MAX_DEPTH 100
 
 /*
- The `label` of fields that must be there, and of those that hold lists.
+ The `label` of fields that hold lists.
  */
-#define MESOS_LABEL_REQUIRED 2
-
 #define MESOS_LABEL_REPEATED 3
 
 /*
@@ -503,7 +501,11 @@ typedef struct MesosSchemaField {
   /*
    0, or 1 + the index into the class's oneofs.
    */
-  uint32_t oneof;
+  uint16_t oneof;
+  /*
+   Whether its message must have it to be encoded: it is required, or the value of a map's entry that cannot be an empty message.
+   */
+  bool needed;
   MesosDefaultKind default_kind;
   int64_t default_int;
   double default_double;

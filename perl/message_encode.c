@@ -402,7 +402,7 @@ walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
             }
             if (!walk_value(aTHX_ walk, index, value))
                 return FALSE;
-        } else if (field->label == MESOS_LABEL_REQUIRED) {
+        } else if (field->needed) {
             PUSH(MESOS_PERL_MISSING, index, 0, 0);
         }
     }

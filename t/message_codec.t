@@ -112,6 +112,45 @@ subtest 'shapes' => sub {
     like("@warnings", qr/undefined element of the repeated field 'item' is encoded as the empty value$AT/, 'with a warning');
 };
 
+# Of each class: [label, class or number of the type, name, number, default] of its fields.
+my %fields_of = map { ($_ => $_->_pb_fields_list) } Mesos::Messages::classes();
+
+# Which fields a message of the class must have. An entry of a map needs its value, unless an empty message is one.
+sub required_of {
+    my ($class) = @_;
+    return grep { $_->[0] == 2 || $class =~ /Entry\z/ && $_->[2] eq 'value' && $fields_of{$_->[1]} && required_of($_->[1]) } @{ $fields_of{$class} };
+}
+
+# A message of the class with all that is required, to any depth, and nothing else.
+sub complete_one {
+    my ($class) = @_;
+    return { map { ($_->[2] => $fields_of{$_->[1]} ? complete_one($_->[1]) : 1) } required_of($class) };
+}
+
+subtest 'required fields, in every place of every class' => sub {
+    my $tried = 0;
+    for my $class (sort keys %fields_of) {
+        my $around = complete_one($class);
+        for my $field (@{ $fields_of{$class} }) {
+            my ($label, $type, $name) = @$field;
+            next if !$fields_of{$type};
+            my $complete = complete_one($type);
+            my $repeated = $label == 3;
+            ok(eval { $class->encode({ %$around, $name => $repeated ? [$complete] : $complete }); 1 }, "$class.$name is complete") or diag $@;
+            for my $missing (map { $_->[2] } grep { !defined $_->[4] } required_of($type)) {
+                my %without = %$complete;
+                delete $without{$missing};
+                for my $shape (!$repeated ? \%without : (), [ \%without ], [ $complete, \%without ]) {
+                    my $path = "$class.$name" . ($repeated ? "[$#$shape]" : '') . ".$missing";
+                    dies_like { $class->encode({ %$around, $name => $shape }) } qr/^\Q$path\E: required field is missing$AT/, $path;
+                    $tried++;
+                }
+            }
+        }
+    }
+    cmp_ok($tried, '>', 500);
+};
+
 subtest 'depth' => sub {
     my $nested = sub { my $id = { value => 0 }; $id = { value => $_, parent => $id } for 2 .. $_[0]; return $id };
     my $bytes = Mesos::ContainerID->encode($nested->(100));

@@ -101,8 +101,9 @@ subtest 'decode' => sub {
     is_deeply($scattered->{limits}, { %$hash, gpus => scalar_of(4), cpus => scalar_of(7) }, 'from scattered entries; the last of a key counts');
     is_deeply($CSI->decode($CSI->encode({ %csi, volume_context => [ {}, { key => 'k' } ] }), maps => 'hash')->{volume_context}, { '' => '', k => '' },
         'without key or value: the empty ones');
-    is_deeply(Mesos::TaskInfo->decode(Mesos::TaskInfo->encode({ %basic, limits => [ { key => 'k' } ] }), maps => 'hash')->{limits}, { k => {} });
-    is_deeply(Mesos::TaskInfo->decode(Mesos::TaskInfo->encode({ %basic, limits => [ { key => 'k' } ] }) x 2, maps => 'hash')->{limits}, { k => {} }, 'scattered, too');
+    my $no_value = "\x7a\x03\x0a\x01k";    # an entry of limits
+    is_deeply(Mesos::TaskInfo->decode($no_value, maps => 'hash')->{limits}, { k => {} });
+    is_deeply(Mesos::TaskInfo->decode("$no_value\x12\x03\x0a\x01t$no_value", maps => 'hash')->{limits}, { k => {} }, 'scattered, too');
     dies_like { Mesos::TaskInfo->decode($bytes, maps => 'array') } qr/^decode: option maps: expected 'hash' or 'list', got "array"$AT/;
     dies_like { Mesos::TaskInfo->encode({}, maps => 'hash') } qr/^encode: there is no option "maps"$AT/;
     # On the stack of open messages.
@@ -132,6 +133,10 @@ subtest 'errors' => sub {
         [ { key => 'cpus', value => scalar_of(1) }, qr/^Mesos::TaskInfo\.limits\{key\}: expected a hash or a Mesos::Value::Scalar, got "cpus"$AT/ ],
         [ 'cpus', qr/^Mesos::TaskInfo\.limits: expected a hash or a Mesos::TaskInfo::LimitsEntry, got "cpus"$AT/ ],
         [ { "a\n" . 'x' x 100 => 1 }, qr/^Mesos::TaskInfo\.limits\{a\\nx{58}\.\.\.\}: expected a hash/ ],
+        [ [ { key => 'cpus' } ], qr/^Mesos::TaskInfo\.limits\[0\]\.value: required field is missing$AT/ ],
+        [ [ { key => 'a', value => scalar_of(1) }, { key => 'cpus', value => undef } ], qr/^Mesos::TaskInfo\.limits\[1\]\.value: required field is missing$AT/ ],
+        [ [ {} ], qr/^Mesos::TaskInfo\.limits\[0\]\.value: required field is missing$AT/ ],
+        [ bless({ key => 'cpus' }, $ENTRY), qr/^Mesos::TaskInfo\.limits\.value: required field is missing$AT/ ],
         [ [ { key => 'cpus', value => 1 } ], qr/^Mesos::TaskInfo\.limits\[0\]\.value: expected a hash or a Mesos::Value::Scalar, got "1"$AT/ ],
     ) {
         my ($limits, $pattern) = @$_;

@@ -6,7 +6,7 @@ use super::guard::{guard, guard_value};
 use super::handle::{give, out};
 use crate::message::decode::{DecodeError, DecodeOptions, Decoder};
 use crate::message::encode::{self, EncodeError};
-use crate::message::schema::{self, DefaultValue, Kind, Label};
+use crate::message::schema::{self, DefaultValue, Kind};
 use crate::message::tape::{MesosPerlToken, MesosToken};
 use crate::message::{class_by_perl_name, ClassId};
 use once_cell::sync::Lazy;
@@ -14,8 +14,7 @@ use once_cell::sync::Lazy;
 /// How deep messages may be nested, on a tape of either direction.
 pub const MESOS_MAX_DEPTH: usize = 100;
 
-/// The `label` of fields that must be there, and of those that hold lists.
-pub const MESOS_LABEL_REQUIRED: u8 = 2;
+/// The `label` of fields that hold lists.
 pub const MESOS_LABEL_REPEATED: u8 = 3;
 
 /// The `kind` of fields that are not numbers, and of enums.
@@ -49,7 +48,9 @@ pub struct MesosSchemaField {
     /// The class of a message field, or the index of an enum field's enum.
     pub of: u16,
     /// 0, or 1 + the index into the class's oneofs.
-    pub oneof: u32,
+    pub oneof: u16,
+    /// Whether its message must have it to be encoded: it is required, or the value of a map's entry that cannot be an empty message.
+    pub needed: bool,
     pub default_kind: MesosDefaultKind,
     pub default_int: i64,
     pub default_double: f64,
@@ -117,7 +118,7 @@ fn text(text: &'static str) -> MesosBytes {
     MesosBytes::borrowed(text.as_bytes())
 }
 
-fn schema_field(field: &'static schema::Field) -> MesosSchemaField {
+fn schema_field(class: &'static schema::Class, field: &'static schema::Field) -> MesosSchemaField {
     use MesosDefaultKind::*;
     let (default_kind, default_int, default_double, default_text) = match field.default() {
         DefaultValue::None => (MesosDefaultNone, 0, 0.0, ""),
@@ -133,6 +134,7 @@ fn schema_field(field: &'static schema::Field) -> MesosSchemaField {
         kind: field.kind as u8,
         of: field.of,
         oneof: field.oneof.into(),
+        needed: class.needs(field),
         default_kind,
         default_int,
         default_double,
@@ -142,7 +144,11 @@ fn schema_field(field: &'static schema::Field) -> MesosSchemaField {
 
 static SCHEMA: Lazy<MesosSchema> = Lazy::new(|| {
     let (keys, key_count) = leak(schema::keys().iter().map(|key| text(key)));
-    let (fields, field_count) = leak(schema::fields().iter().map(schema_field));
+    let (fields, field_count) = leak(
+        schema::classes()
+            .iter()
+            .flat_map(|class| class.fields().iter().map(|field| schema_field(class, field))),
+    );
     let (classes, class_count) = leak(schema::classes().iter().map(|class| {
         let (oneofs, oneof_count) = leak(class.oneofs.iter().map(|name| text(name)));
         MesosSchemaClass {
@@ -362,7 +368,6 @@ fn known(class_id: u32) -> Result<(), FfiError> {
 
 // These say the same to C and to Rust.
 const _: () = assert!(MESOS_MAX_DEPTH == crate::message::MAX_DEPTH);
-const _: () = assert!(MESOS_LABEL_REQUIRED == Label::Required as u8 && MESOS_LABEL_REPEATED == Label::Repeated as u8);
 const _: () = assert!(MESOS_KIND_BOOL == Kind::Bool as u8 && MESOS_KIND_STRING == Kind::String as u8);
 const _: () = assert!(MESOS_KIND_MESSAGE == Kind::Message as u8 && MESOS_KIND_BYTES == Kind::Bytes as u8);
 const _: () = assert!(MESOS_KIND_ENUM == Kind::Enum as u8);

@@ -156,6 +156,13 @@ impl Class {
         &schema_tables::FIELDS[first..first + usize::from(self.field_count)]
     }
 
+    /// Whether a message of this class is of no use to Mesos without this field of it. An entry of a map without its value has an empty
+    /// message for it, which is not complete if something in it is required.
+    pub fn needs(&self, field: &Field) -> bool {
+        let of = class(ClassId(field.of.into())).filter(|_| self.map_entry && field.kind == Kind::Message);
+        field.label == Label::Required || of.is_some_and(|of| of.fields().iter().any(|part| part.label == Label::Required))
+    }
+
     /// The index among [`fields`](Self::fields) of the field with this number.
     pub fn index_by_number(&self, number: u32) -> Option<usize> {
         let entry = *self.lookup.get(number as usize)?;

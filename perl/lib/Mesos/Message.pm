@@ -360,7 +360,8 @@ A single value. If you give an array reference, its last element counts.
 
 =back
 
-If a required field is not set, C<encode> writes its default, if it has one. It writes no other defaults.
+If a required field is not set, C<encode> writes its default, if it has one. It writes no other defaults. A required field without a default
+must be set, in all messages within the message. An entry of a map that has no C<value> counts as one with an empty message.
 
 Options, all off by default:
 

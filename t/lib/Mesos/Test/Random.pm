@@ -48,7 +48,9 @@ sub message {
     my %message;
     for my $field (@{ $class->_pb_fields_list }) {
         my ($label, $type, $name) = @$field;
-        next if $label == 2 ? !$options{complete} && $self->below(40) == 0 : $depth > 4 || $self->below(3);
+        # An entry of a map needs a value that is a message. Google::ProtocolBuffers does not know that, so it is never left out.
+        my $of_map = $class =~ /Entry\z/ && $name eq 'value' && $type =~ /^Mesos::/;
+        next if $label == 2 ? !$options{complete} && $self->below(40) == 0 : !$of_map && ($depth > 4 || $self->below(3));
         my $value = sub { $self->_value($type, %options, depth => $depth + 1) };
         if ($label == 3) {
             $message{$name} = [ map { $value->() } 1 .. $self->below(4) ];
