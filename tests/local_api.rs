@@ -165,6 +165,15 @@ fn requests_that_are_none() {
             "Failed to parse body into Call protobuf",
         ),
         ("POST", e, vec![PROTOBUF], b"", 400, "Failed to parse body into Call protobuf"),
+        // subscribe { framework_info { user, name, labels { labels { value } } } }: a label's key is required.
+        (
+            "POST",
+            s,
+            vec![PROTOBUF],
+            b"\x10\x01\x1a\x0f\x0a\x0d\x0a\x01u\x12\x01n\x5a\x05\x0a\x03\x12\x01v",
+            400,
+            "Failed to parse body into Call protobuf",
+        ),
         (
             "POST",
             s,

@@ -5,7 +5,7 @@
 //! | step | module |
 //! |---|---|
 //! | settings: arguments, `MESOS_*` variables, what the machine has | [`settings`] |
-//! | requests in, answers and event streams out | `api`: `guests`, `http`, `required`, `scheduler`, `executor`, `stream`, `state` |
+//! | requests in, answers and event streams out | `api`: `guests`, `http`, `scheduler`, `executor`, `stream`, `state` |
 //! | the state, and what is due later | `core`, `timers`, `ids`, `resources` |
 //! | the master: frameworks, offers, launches, operations | `master` |
 //! | the agent: containers, executors, updates, sandboxes | `agent` |

@@ -8,6 +8,7 @@
 //! | `gather` | the same for values that are scattered over a message |
 //! | [`encode`] | a tape to bytes: everything is checked here |
 //! | [`number`] | what Perl may give for a numeric field |
+//! | [`required`] | whether an encoded message has all that is required |
 //! | [`path`] | which part of a message an error is about |
 //! | [`fields`], [`field_number`] | changing single fields of an encoded message |
 //! | [`tape`] | the tokens, as C sees them |
@@ -24,6 +25,7 @@ pub mod fields;
 mod gather;
 pub mod number;
 pub mod path;
+pub mod required;
 pub mod schema;
 mod schema_tables;
 pub mod tape;

@@ -6,7 +6,7 @@ use super::stream::{Records, Subscriber};
 use super::{executor, scheduler, state};
 use crate::local::core::Core;
 use crate::local::{ids, master};
-use crate::message::text;
+use crate::message::{required, text};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -124,8 +124,8 @@ async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resul
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
-    let call = super::required::check_scheduler(&body)
-        .and_then(|()| scheduler::Call::decode(text::readable(text::of("Mesos::Scheduler::Call"), body)).ok())
+    let call = complete("Mesos::Scheduler::Call", body)
+        .and_then(|body| scheduler::Call::decode(body).ok())
         .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
     let kind = scheduler::validate(&call)?;
     use crate::proto::scheduler::call::Type;
@@ -156,6 +156,12 @@ async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resul
     })
 }
 
+/// A body for prost, if it is a message of this class that has all that is required.
+fn complete(class: &str, body: Bytes) -> Option<Bytes> {
+    let class = text::of(class);
+    required::is_complete(class, &body).then(|| text::readable(class, body))
+}
+
 fn mesos_stream_id() -> header::HeaderName {
     header::HeaderName::from_static("mesos-stream-id")
 }
@@ -174,8 +180,8 @@ async fn executor(
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
-    let call = super::required::check_executor(&body)
-        .and_then(|()| crate::proto::executor::Call::decode(text::readable(text::of("Mesos::Executor::Call"), body)).ok())
+    let call = complete("Mesos::Executor::Call", body)
+        .and_then(|body| crate::proto::executor::Call::decode(body).ok())
         .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
     let kind = executor::validate(&call)?;
     if kind == crate::proto::executor::call::Type::Subscribe {

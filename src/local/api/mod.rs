@@ -3,7 +3,6 @@
 pub mod executor;
 pub mod guests;
 pub mod http;
-pub mod required;
 pub mod scheduler;
 pub mod state;
 pub mod stream;
