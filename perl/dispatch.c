@@ -160,7 +160,7 @@ callback_died(pTHX_ MesosEvent *event, SV *driver, SV *error)
     push_arguments(aTHX_ event, NULL);
     goes_on = cBOOL(SvTRUE(answer_of(aTHX_ "_callback_died")));
     if (last)
-        ask(aTHX_ driver, "_event_was_last", NULL);
+        ask(aTHX_ driver, "_event_was_last", &PL_sv_yes);
     if (!goes_on) {
         sv_setsv(ERRSV, error);
         croak(NULL);
@@ -178,6 +178,11 @@ handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result)
     if (result)
         av_push(result, newSVpvn((const char *)name.data, name.len));
     note_what_is_handled(aTHX_ driver, event);
+    if (mesos_event_ends_driver(event)) {
+        open_call(aTHX_ driver, NULL, NULL);
+        push_arguments(aTHX_ event, NULL);
+        answer_of(aTHX_ "_event_is_last");
+    }
     error = call(aTHX_ event, method, handler, driver, result);
     if (error) {
         /* Without an acknowledgement: Mesos sends the update again. */

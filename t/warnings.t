@@ -231,6 +231,12 @@ subtest 'a running driver that is dropped' => sub {
     my $driver = driver();
     $driver->start;
     is_deeply told(__LINE__, sub { undef $driver }),
+        ['a Mesos::SchedulerDriver is dropped while it runs, and no callback was ever called: call run, or keep it in a variable and run the '
+            . 'event loop until the driver ends'];
+    $driver = driver();
+    $driver->start;
+    $driver->dispatcher->wait(0.01);
+    is_deeply told(__LINE__, sub { undef $driver }),
         ['a Mesos::SchedulerDriver is dropped while it runs: no callback comes any more. Keep it in a variable until stop'];
     for my $end (qw(stop abort none)) {
         is_deeply [warnings_of(sub { my $driver = driver(); $driver->start, $driver->$end if $end ne 'none' })], [], $end;

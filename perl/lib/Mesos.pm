@@ -129,8 +129,7 @@ C<$level> is C<QUIET> (0), C<ERROR> (1), C<WARNING> (2) or C<INFO> (3). A larger
 C<trace> accepts any other word, but the first driver dies when it is made, with an error that names the word. Lines go to standard error, or,
 with C<$dir>, to files in that directory. The module creates the directory if it does not exist.
 
-If you do not choose a level, one kind of line still goes to standard error: if a driver fails and your scheduler or executor does not have its
-own C<error>, the line says why. If you choose QUIET yourself, this line does not appear either.
+If you do not choose a level, one kind of line still goes to standard error: if a driver fails, the line says why. If you choose QUIET yourself, this line does not appear either.
 
 L<Mesos::XS> calls C<trace> once when it is loaded, with the value of the environment variable C<PERL_MESOS_TRACE>, such as C<INFO> or
 C<WARNING=/var/log/mesos>. Default: QUIET.

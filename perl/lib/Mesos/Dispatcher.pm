@@ -26,6 +26,10 @@ has _consumer => (is => 'bare', init_arg => undef);
 # How often somebody has ended the batches that were running.
 has _ended => (is => 'bare', init_arg => undef, default => 0);
 
+# Whether a loop, or the program, has ever asked for events.
+has _ran => (is => 'bare', init_arg => undef);
+has _in_turn => (is => 'bare', init_arg => undef);
+
 # Threads and watchers do not survive a fork: the child must not serve its parent's events.
 has _pid => (is => 'ro', init_arg => undef, default => sub {$$});
 
@@ -50,7 +54,7 @@ sub BUILD {
 
 sub send { shift->channel->send(@_) }
 
-sub recv { $_[0]->channel->recv }
+sub recv { $_[0]{_ran} = 1; $_[0]->channel->recv }
 
 sub call {
     my ($self) = @_;
@@ -87,7 +91,17 @@ sub _not_in_child {
 sub ready {
     my ($self) = @_;
     return if $self->_is_in_child;
+    $self->{_ran} = 1;
     my $turn = bless \(my $of = $self), 'Mesos::Dispatcher::_Turn';
+    # Still true afterwards if a callback has left the turn by an exception or by exit.
+    $self->{_in_turn} = 1;
+    $self->_turn;
+    $self->{_in_turn} = 0;
+    return;
+}
+
+sub _turn {
+    my ($self) = @_;
     my $channel = $self->{channel};
     my $taken = $channel->_waiting;
     return unless defined $taken;
@@ -107,6 +121,7 @@ sub ready {
 sub wait {
     my ($self, $time) = @_;
     $self->_not_in_child;
+    $self->{_ran} = 1;
     my $wait = {outer => $self->{_wait}};
     local $self->{_wait} = $wait;
     if ($time) {
@@ -116,7 +131,7 @@ sub wait {
     else {
         $self->run_until($wait);
     }
-    die $wait->{exception}[0] if $wait->{exception};
+    $self->_rethrow_from($wait);
     $self->_not_in_child;
     return @{ $wait->{result} || [] };
 }
@@ -125,10 +140,11 @@ sub wait {
 sub serve {
     my ($self, $goes_on) = @_;
     $self->_not_in_child;
+    $self->{_ran} = 1;
     my $wait = {serve => 1, outer => $self->{_wait}};
     local $self->{_wait} = $wait;
     $self->run_until($wait) if !$goes_on || $goes_on->();
-    die $wait->{exception}[0] if $wait->{exception};
+    $self->_rethrow_from($wait);
     $self->_not_in_child;
     return;
 }
@@ -142,6 +158,13 @@ sub _throw_from_wait {
     $self->{_ended}++;
     $self->_finish($wait);
     return 1;
+}
+
+sub _rethrow_from {
+    my ($self, $wait) = @_;
+    my $exception = $wait->{exception} or return;
+    $self->{_in_turn} = 1;
+    die $exception->[0];
 }
 
 # stop and abort of a driver: no further event of this batch, and waits that have none yet end without one: also those in whose
@@ -162,6 +185,15 @@ sub _finish {
 }
 
 sub run_until { croak ref($_[0]) . ' has no run_until: wait is not possible with it' }
+
+# Whether what happens now is the end of a turn that a callback has left by an exception or by exit.
+sub _is_left {
+    my ($self) = @_;
+    return 0 unless $self->{_in_turn};
+    my $level = 1;
+    while (my @frame = caller $level++) { return 0 if $frame[3] eq 'Mesos::Dispatcher::_turn' }
+    return 1;
+}
 
 sub unwatch { }
 

@@ -2,6 +2,7 @@ package Mesos::Executor;
 use 5.10.1;
 use Mesos ();
 use Mesos::Warnings ();
+use Scalar::Util ();
 use Moo;
 use namespace::autoclean;
 
@@ -13,8 +14,13 @@ sub killTask         { }
 sub frameworkMessage { }
 sub shutdown         { }
 
-# A driver that ends must not end without a word.
-sub error { Mesos::_tell("the driver of this executor has failed: $_[2]") }
+# A driver that ends must not end without a word: it says so itself unless this method has.
+sub error {
+    my ($self, $driver, $message) = @_;
+    Mesos::_tell("the driver of this executor has failed: $message");
+    delete $driver->{_failure} if (Scalar::Util::reftype($driver) || '') eq 'HASH';
+    return;
+}
 
 sub BUILD { Mesos::Warnings::check_constructor(@_) }
 
@@ -99,6 +105,7 @@ seconds), the driver kills the executor's process group.
     sub error { my ($self, $driver, $message) = @_; ... }
 
 The driver has failed and is now aborted. C<$message> says why. In this class the method prints it to standard error, unless
-C<PERL_MESOS_TRACE> is C<QUIET>.
+C<PERL_MESOS_TRACE> is C<QUIET>. If your own method returns or exits without having called this one, the driver prints the message
+afterwards.
 
 =cut

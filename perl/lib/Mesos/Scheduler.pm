@@ -2,6 +2,7 @@ package Mesos::Scheduler;
 use 5.10.1;
 use Mesos ();
 use Mesos::Warnings ();
+use Scalar::Util ();
 use Moo;
 use namespace::autoclean;
 
@@ -15,8 +16,13 @@ sub frameworkMessage { }
 sub slaveLost        { }
 sub executorLost     { }
 
-# A driver that ends must not end without a word.
-sub error { Mesos::_tell("the driver of this framework has failed: $_[2]") }
+# A driver that ends must not end without a word: it says so itself unless this method has.
+sub error {
+    my ($self, $driver, $message) = @_;
+    Mesos::_tell("the driver of this framework has failed: $message");
+    delete $driver->{_failure} if (Scalar::Util::reftype($driver) || '') eq 'HASH';
+    return;
+}
 
 sub BUILD { Mesos::Warnings::check_constructor(@_) }
 
@@ -111,7 +117,10 @@ An executor has ended. C<$status> is the wait status as a decimal string (exit c
     sub error { my ($self, $driver, $message) = @_; ... }
 
 The driver has failed, and C<$message> says why. The driver is now aborted: it makes no more callbacks, and C<run> returns.
-In this class the method prints the message to standard error, unless C<PERL_MESOS_TRACE> is C<QUIET>.
+
+In this class the method prints the message to standard error, unless C<PERL_MESOS_TRACE> is C<QUIET>. If your own method returns or exits
+without having called this one, the driver prints the message afterwards: it never fails without a word. If your method dies, the exception
+is enough.
 
 =head1 OPTIONAL METHODS
 

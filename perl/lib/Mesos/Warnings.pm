@@ -8,7 +8,7 @@ use overload ();
 use Scalar::Util qw(blessed reftype);
 use mro ();
 
-our @EXPORT_OK = qw(warn_user die_user nearest check_constructor check_callbacks warn_unknown_fields);
+our @EXPORT_OK = qw(place_of_user warn_at warn_user die_user nearest check_constructor check_callbacks warn_unknown_fields);
 
 # The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
 # what the code says of all warnings counts.
@@ -58,11 +58,16 @@ sub _is_fatal {
 
 my %told;
 
-# Warns at the user's line, unless `no warnings 'Mesos'` holds there, and once for each place and $path.
-sub warn_user {
-    my ($text, $path) = @_;
+# The file and line of the user's call, and what of warnings holds there.
+sub place_of_user {
     my @frame = _user_frame();
-    my ($file, $line, $bits) = @frame ? @frame[1, 2, 9] : ($0, 0, undef);
+    return @frame ? @frame[1, 2, 9] : ($0, 0, undef);
+}
+
+# Warns at such a place, unless `no warnings 'Mesos'` holds there, and once for each place and $path.
+sub warn_at {
+    my ($place, $text, $path) = @_;
+    my ($file, $line, $bits) = @$place;
     return unless _is_on($bits);
     $text .= " at $file line $line.\n";
     die $text if _is_fatal($bits);
@@ -70,6 +75,11 @@ sub warn_user {
     %told = () if keys %told > 10_000;
     warn $text unless $told{ join "\0", $file, $line, $path }++;
     return;
+}
+
+sub warn_user {
+    my ($text, $path) = @_;
+    return warn_at([place_of_user()], $text, $path);
 }
 
 sub die_user {
@@ -336,7 +346,12 @@ You make a call before C<start>, call C<stop> before C<start>, or call C<start> 
 
 =item *
 
-Your program drops a driver that is running.
+Your program drops a driver that is running. (Not if an exception leaves C<run>, or if a callback calls C<exit>.)
+
+=item *
+
+Your program ends after C<start>, and neither the program nor an event loop has asked the driver for an event. The warning names the line of
+C<start>.
 
 =back
 

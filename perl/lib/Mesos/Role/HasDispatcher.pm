@@ -85,7 +85,11 @@ sub join {
     return $self->status;
 }
 
-sub dispatch_event { return Mesos::XS::_dispatch_event($_[0]) }
+sub dispatch_event {
+    my ($self) = @_;
+    $self->dispatcher->{_ran} = 1;
+    return Mesos::XS::_dispatch_event($self);
+}
 
 # The handler has no method for this event; true: it counts as handled all the same. Nobody has seen what is not acknowledged.
 sub _event_unhandled {
@@ -129,7 +133,10 @@ sub _callback_died {
 
 sub _tells_always {0}
 
-# The driver has failed, and its last event was handled.
+# The driver has failed with this message, and its last event is handled next.
+sub _event_is_last { }
+
+# It was handled; true: by a callback that died.
 sub _event_was_last {
     my ($self) = @_;
     $self->running(0) if $self->running && !$self->_is_alive;

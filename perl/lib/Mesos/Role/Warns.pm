@@ -1,12 +1,13 @@
 package Mesos::Role::Warns;
 use 5.10.1;
 use Mesos::Types ();
-use Mesos::Warnings qw(warn_user);
+use Mesos::Warnings qw(place_of_user warn_at warn_user);
 use Mesos::XS;
+use Scalar::Util qw(refaddr weaken);
 use Moo::Role;
 use namespace::autoclean;
 
-requires qw(start stop abort join status);
+requires qw(start stop abort join run_once status dispatcher);
 
 has unknown_fields => (is => 'ro', isa => \&_check_unknown_fields, default => 'warn');
 
@@ -14,6 +15,54 @@ sub _check_unknown_fields {
     my ($value) = @_;
     return if defined $value && $value =~ /\A(?:die|warn|ignore)\z/;
     Mesos::Types::_die('unknown_fields: expected "die", "warn" or "ignore", got ' . (defined $value ? qq("$value") : 'undef'));
+}
+
+# The drivers that were started, and where, by their addresses.
+my %started;
+
+after start => sub {
+    my ($self) = @_;
+    return if $self->status != Mesos::Status::DRIVER_RUNNING();
+    my $started = $started{ refaddr $self } = {driver => $self, place => [place_of_user()]};
+    weaken $started->{driver};
+};
+
+# Where an exception leaves the loop, whoever sees it needs no warning of what goes with it.
+around [qw(join run_once)] => sub {
+    my ($orig, $self, @args) = @_;
+    $self->{_left} = 1;
+    my $status = $self->$orig(@args);
+    delete $self->{_left};
+    return $status;
+};
+
+# A driver never fails without a word, whatever the program's own `error` does with its message.
+before _event_is_last => sub {
+    my ($self, $message) = @_;
+    $self->{_failure} = $message;
+};
+before _event_was_last => sub {
+    my ($self, $has_died) = @_;
+    my $message = delete $self->{_failure};
+    $self->_tell_failure($message) if defined $message && !$has_died;
+};
+sub _tell_failure {
+    my ($self, $message) = @_;
+    delete $self->{_failure};
+    Mesos::_tell('the driver of this ' . ($self->isa('Mesos::ExecutorDriver') ? 'executor' : 'framework') . " has failed: $message");
+}
+
+END {
+    my $exit_code = $?;
+    local ($@, $!);
+    for my $started (values %started) {
+        my $driver = $started->{driver} or next;
+        $driver->_tell_failure($driver->{_failure}) if defined $driver->{_failure};
+        next if $exit_code || $driver->dispatcher->{_ran} || !eval { $driver->status == Mesos::Status::DRIVER_RUNNING() };
+        warn_at($started->{place}, 'the program ends while a ' . ref($driver) . ' runs whose callbacks were never called: call run, or run '
+            . 'the event loop until the driver ends', 'never run');
+    }
+    $? = $exit_code;
 }
 
 # All of these return the status, and nothing else would tell that they did nothing.
@@ -36,9 +85,16 @@ for my $method (qw(stop abort join)) {
 sub _warn_if_running {
     my ($self, $in_global_destruction) = @_;
     return if $in_global_destruction;
+    delete $started{ refaddr $self };
+    $self->_tell_failure($self->{_failure}) if defined $self->{_failure};
+    # Without one, the constructor has died.
+    my $dispatcher = $self->{dispatcher} or return;
+    return if $self->{_left} || $dispatcher->_is_left;
     local ($@, $!);
     return unless eval { $self->status == Mesos::Status::DRIVER_RUNNING() };
-    warn_user('a ' . ref($self) . ' is dropped while it runs: no callback comes any more. Keep it in a variable until stop', 'dropped');
+    my $what = 'a ' . ref($self) . ' is dropped while it runs';
+    return warn_user("$what: no callback comes any more. Keep it in a variable until stop", 'dropped') if $dispatcher->{_ran};
+    warn_user("$what, and no callback was ever called: call run, or keep it in a variable and run the event loop until the driver ends", 'dropped');
 }
 
 1;
