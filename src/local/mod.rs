@@ -188,7 +188,9 @@ impl Drop for Cluster {
         if let Some(private) = &self.private {
             // The helper does it, unless it could not.
             match removal::remove_tree(private) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => log::warn!("cannot remove {}: {e}", private.display()),
+                Err(e) if e.kind() != io::ErrorKind::NotFound || private.exists() => {
+                    crate::logging::tell(&format!("cannot remove all of {}: {e}", private.display()));
+                }
                 _ => {}
             }
         }
@@ -202,8 +204,13 @@ fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
         move |error| StartError::WorkDir { path, error }
     };
     if let Some(given) = given {
-        agent::sandbox::make_way(given).map_err(failed(given))?;
-        return given.canonicalize().map_err(failed(given));
+        let path = agent::sandbox::make_way(given).map_err(failed(given))?;
+        if let Some(why) = agent::sandbox::others_may_change(&path) {
+            crate::logging::tell(&format!(
+                "root's cluster trusts whoever may change its work directory, and {why}"
+            ));
+        }
+        return Ok(path);
     }
     let temp = std::env::temp_dir();
     let temp = temp.canonicalize().map_err(failed(&temp))?;
