@@ -4,12 +4,15 @@ use crate::local::helper_protocol::{Fetch, User};
 use crate::message::text;
 use crate::proto::command_info::Uri;
 use nix::unistd::Uid;
+use rustix::fd::OwnedFd;
+use rustix::fs::{fchmod, fstat, mkdirat, openat, renameat, symlinkat, Mode, OFlags};
+use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
 
 /// Which sandbox. All parts are [checked](crate::local::ids::check) ids.
 pub struct Place<'a> {
@@ -34,36 +37,88 @@ fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
     executors.join(text::to_os(place.executor)).join("runs")
 }
 
+/// A directory that is no link.
+const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
 /// Makes `<work_dir>/slaves/<S>/frameworks/<F>/executors/<E>/runs/<container>`, mode 0750, and points `runs/latest` at it.
+///
+/// All of it by descriptors: where another user owns a directory above, he can replace what is below at any time, by links too. What
+/// gets an owner here is the directory that was made here.
 pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::Result<PathBuf> {
-    let runs = runs(work_dir, place);
-    make_way(&runs)?;
-    let sandbox = runs.join(place.container);
-    DirBuilder::new().mode(0o750).create(&sandbox)?;
+    let path = runs(work_dir, place);
+    let runs = way(&path)?;
+    mkdirat(&runs, place.container, Mode::from_raw_mode(0o750))?;
     if let Some(user) = owner {
-        std::os::unix::fs::lchown(&sandbox, Some(user.uid), Some(user.gid))?;
+        let sandbox = openat(&runs, place.container, DIRECTORY, Mode::empty())?;
+        if fstat(&sandbox)?.st_uid != nix::unistd::geteuid().as_raw() {
+            return Err(io::Error::other("somebody else has replaced it"));
+        }
+        std::os::unix::fs::fchown(&sandbox, Some(user.uid), Some(user.gid))?;
     }
     // Renamed into place, so that there is always one once there was one.
-    let (link, fresh) = (runs.join("latest"), runs.join(format!(".latest-{}", place.container)));
-    std::os::unix::fs::symlink(&sandbox, &fresh)?;
-    fs::rename(fresh, link)?;
+    let (sandbox, fresh) = (path.join(place.container), format!(".latest-{}", place.container));
+    symlinkat(&sandbox, &runs, &fresh)?;
+    renameat(&runs, &fresh, &runs, "latest")?;
     Ok(sandbox)
 }
 
-/// Makes a directory and those above it that are missing. Whatever the umask: nobody else can write to them, and if root's tasks may
-/// be other users', these get through.
-pub fn make_way(path: &Path) -> io::Result<()> {
-    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists()) {
-        make_way(above)?;
+/// Makes a directory and those above it that are missing; see [`way`]. Links in what is there already are followed.
+pub fn make_way(path: &Path) -> io::Result<PathBuf> {
+    let path = std::env::current_dir()?.join(path);
+    let there = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let (above, real) = there.ok_or(io::ErrorKind::NotFound)?;
+    let path = real.join(path.strip_prefix(above).unwrap_or(Path::new("")));
+    way(&path)?;
+    path.canonicalize()
+}
+
+/// Opens an absolute path that has no link in it, and makes what is missing. Whatever the umask: nobody else can write to that, and
+/// if root's tasks may be other users', these get through.
+fn way(path: &Path) -> io::Result<OwnedFd> {
+    // Known only by its place: it may be searched, and perhaps not read.
+    let mut here = rustix::fs::open("/", DIRECTORY | OFlags::PATH, Mode::empty())?;
+    for part in path.components() {
+        let name = match part {
+            Component::Normal(name) => name,
+            Component::RootDir => continue,
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
+        };
+        here = match mkdirat(&here, name, Mode::from_raw_mode(0o755)) {
+            Ok(()) if nix::unistd::geteuid().is_root() => {
+                let made = openat(&here, name, DIRECTORY, Mode::empty())?;
+                let mode = Mode::from_raw_mode(fstat(&made)?.st_mode & 0o7777 | 0o011);
+                fchmod(&made, mode)?;
+                made
+            }
+            Ok(()) => openat(&here, name, DIRECTORY | OFlags::PATH, Mode::empty())?,
+            // There already, mostly.
+            Err(why_not) => match openat(&here, name, DIRECTORY | OFlags::PATH, Mode::empty()) {
+                Err(Errno::NOENT) => return Err(why_not.into()),
+                there => there?,
+            },
+        };
     }
-    match DirBuilder::new().mode(0o755).create(path) {
-        Ok(()) if nix::unistd::geteuid().is_root() => {
-            let mode = fs::symlink_metadata(path)?.permissions().mode() & 0o7777;
-            fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o011))
-        }
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        other => other,
+    Ok(here)
+}
+
+/// Who else than root may replace what is in `work_dir`, where root's tasks run: why that is so.
+pub fn others_may_change(work_dir: &Path) -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
     }
+    let slaves = work_dir.join("slaves");
+    std::iter::once(slaves.as_path())
+        .chain(work_dir.ancestors())
+        .find_map(|path| {
+            let metadata = fs::metadata(path).ok()?;
+            let (mode, shown) = (metadata.permissions().mode(), path.display());
+            if metadata.uid() != 0 {
+                return Some(format!("{shown} belongs to '{}'", name_of(Uid::from_raw(metadata.uid()))));
+            }
+            // Where it is sticky, others cannot replace what is root's, but they can be the first.
+            let open = mode & 0o022 != 0 && (mode & 0o1000 == 0 || path == work_dir);
+            open.then(|| format!("others may write to {shown}"))
+        })
 }
 
 /// What `uris` ask for, as copies that the helper makes. Local files only; the error says which one cannot be and why.
@@ -178,6 +233,60 @@ mod tests {
             second
         );
         assert_eq!(fs::metadata(&second).unwrap().permissions().mode() & 0o777, 0o750);
+        fs::remove_dir_all(work_dir).unwrap();
+    }
+
+    /// A work directory of somebody else's, who replaces what is in it while the cluster works there.
+    #[test]
+    fn nothing_is_made_or_given_away_through_links() {
+        let (work_dir, outside) = (scratch("links"), scratch("links-outside"));
+        let outside = outside.canonicalize().unwrap();
+        let work_dir = work_dir.canonicalize().unwrap();
+        let place = Place {
+            agent: "S0",
+            framework: "F",
+            executor: "E",
+            container: "one",
+        };
+        let runs = runs(&work_dir, &place);
+        let mut links: Vec<&Path> = runs.ancestors().take_while(|path| *path != work_dir).collect();
+        links.reverse();
+        for link in links {
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(&outside, link).unwrap();
+            let error = create(&work_dir, &place, None).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(nix::libc::ENOTDIR), "{}", link.display());
+            fs::remove_file(link).unwrap();
+        }
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+        // A link on the way to the work directory is the user's own.
+        std::os::unix::fs::symlink(&outside, work_dir.join("link")).unwrap();
+        assert_eq!(make_way(&work_dir.join("link/a/b")).unwrap(), outside.join("a/b"));
+        fs::write(outside.join("file"), "").unwrap();
+        assert!(make_way(&outside.join("file/c")).is_err());
+        fs::remove_dir_all(work_dir).unwrap();
+        fs::remove_dir_all(outside).unwrap();
+    }
+
+    #[test]
+    fn who_else_may_change_a_work_directory() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let work_dir = scratch("change");
+        let says = |expected: Option<&str>| match (others_may_change(&work_dir), expected) {
+            (None, None) => {}
+            (Some(why), Some(expected)) => assert!(why.contains(expected), "{why}"),
+            (why, _) => panic!("{why:?}"),
+        };
+        says(None);
+        fs::set_permissions(&work_dir, fs::Permissions::from_mode(0o1777)).unwrap();
+        says(Some("others may write to"));
+        fs::set_permissions(&work_dir, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(work_dir.join("slaves")).unwrap();
+        says(None);
+        std::os::unix::fs::chown(work_dir.join("slaves"), Some(65534), None).unwrap();
+        says(Some("slaves belongs to '"));
         fs::remove_dir_all(work_dir).unwrap();
     }
 
