@@ -83,4 +83,24 @@ is story($return, nobodys_directory(), before => $become), 'TASK_FINISHED Comman
 is story($return, nobodys_directory(), before => $become_for_now), 'TASK_FINISHED Command exited with status 0',
     'a task does not go back to the real user';
 
+# A task's child can become root (sudo): nobody may not kill it. The helper ends nevertheless.
+SKIP: {
+    my $rootly = "$scratch/rootly";
+    copy($^X, $rootly) or die "cannot copy perl: $!";
+    chmod 04755, $rootly;
+    my $directory = nobodys_directory();
+    my $child = "$rootly -e '\$< = \$>; exit if \$<; open my \$to, q(>), q($scratch/becomes); print {\$to} \$\$; close \$to; "
+        . "rename q($scratch/becomes), q($scratch/is); sleep 1000'";
+    my $task = "$child & while [ ! -e $scratch/is ]; do kill -0 \$! || exit 3; sleep 0.01; done";
+    my $story = story($task, $directory, before => $become);
+    skip 'a copy of perl does not become root', 1 if $story =~ /status 3/;
+    is $story, 'TASK_FINISHED Command exited with status 0', 'a child that is root';
+    open my $in, '<', "$scratch/is" or die "cannot open $scratch/is: $!";
+    my $pid = <$in>;
+    ok kill(0 => $pid), 'it lives';
+    my @helpers = map {m{(\d+)}} grep { (readlink || '') eq $helper } glob '/proc/[0-9]*/exe';
+    is_deeply \@helpers, [], 'and the helper has ended';
+    kill KILL => $pid;
+}
+
 done_testing;

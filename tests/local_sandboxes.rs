@@ -115,6 +115,14 @@ fn launch_orphan(cluster: &Cluster, before: &str) -> (Framework, [i32; 2]) {
     (framework, pids)
 }
 
+fn parent(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit(')').next().unwrap();
+    let parent = fields.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert_ne!(parent, 1);
+    parent
+}
+
 #[test]
 fn a_killed_helper_takes_what_tasks_started_with_it() {
     let cluster = cluster();
@@ -128,20 +136,30 @@ fn a_killed_helper_takes_what_tasks_started_with_it() {
 fn a_killed_guard_takes_the_helper_and_all_with_it() {
     let cluster = cluster();
     let (mut framework, [helper, orphan]) = launch_orphan(&cluster, "");
-    let stat = std::fs::read_to_string(format!("/proc/{helper}/stat")).unwrap();
-    let guard = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert_ne!(guard, 1);
+    let guard = parent(helper);
     kill(Pid::from_raw(guard), Signal::SIGKILL).unwrap();
     assert_eq!(framework.story("t").pop().unwrap().0, TaskState::TaskFailed);
     until("all are dead", || !is_alive(orphan) && !is_alive(helper));
+}
+
+/// As `pkill -9 mesos-perl` does.
+#[test]
+fn both_killed_leave_nothing_behind() {
+    let cluster = cluster();
+    let work_dir = cluster.work_dir().to_path_buf();
+    let (mut framework, [helper, orphan]) = launch_orphan(&cluster, "");
+    let guard = parent(helper);
+    // Stopped before, so that neither can do anything when the other dies.
+    for pid in [guard, helper] {
+        kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+    }
+    for pid in [guard, helper] {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+    assert_eq!(framework.story("t").pop().unwrap().0, TaskState::TaskFailed);
+    assert!(!is_alive(orphan), "when the update comes");
+    drop(cluster);
+    assert!(!work_dir.exists());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The cluster's thread: accepts connections, fires timers, talks to the helper, until it is told to stop.
 
 use super::agent::helper::{self, Helper, Pipes};
+use super::agent::orphans;
 use super::api::guests::Guests;
 use super::api::http;
 use super::core::{now, Core, Identity};
@@ -100,6 +101,11 @@ async fn reports(core: Rc<RefCell<Core>>, pipe: std::os::fd::OwnedFd, _ended: on
     let result = helper::read_reports(pipe, |report| core.borrow_mut().helper_report(report)).await;
     if let Err(e) = result {
         log::error!("cannot read from the helper: {e}");
+    }
+    // Nobody told it to end: then perhaps it has ended nothing.
+    if !core.borrow().helper.is_dismissed() {
+        let agent = core.borrow().identity.agent_id.clone();
+        orphans::end_all(&agent).await;
     }
     core.borrow_mut().helper_gone();
 }

@@ -1,9 +1,11 @@
 //! Which processes belong together: one look at /proc.
 
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use rustix::process::WaitOptions;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// This executable, even when its file has been replaced meanwhile.
 pub const SELF: &str = "/proc/self/exe";
@@ -75,10 +77,8 @@ fn descendants(ancestor: i32) -> BTreeSet<i32> {
     }
 }
 
-fn send(members: impl IntoIterator<Item = i32>, signal: Signal) {
-    for pid in members {
-        let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
-    }
+fn kill(pid: i32, signal: Signal) -> nix::Result<()> {
+    nix::sys::signal::kill(Pid::from_raw(pid), signal)
 }
 
 /// Signals the tree of `leader`, which has not been waited for, so that its id cannot be another's.
@@ -99,7 +99,9 @@ fn signal_members(leader: i32, signal: Signal, mut done: BTreeSet<i32>) {
         if members.is_empty() {
             return;
         }
-        send(members.iter().copied(), signal);
+        for pid in &members {
+            let _ = kill(*pid, signal);
+        }
         done.extend(members);
         if signal != Signal::SIGKILL {
             return;
@@ -107,10 +109,19 @@ fn signal_members(leader: i32, signal: Signal, mut done: BTreeSet<i32>) {
     }
 }
 
+/// How long processes are asked for that we may not signal: `sudo` and its like, which have become another user.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Looks are cheap at first, and rare in the end: what the kernel holds up can stay for long.
+const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(200)];
+
 /// Kills all descendants, again and again until there are none: orphans become our children when their parents die.
 pub fn end_all_descendants() {
+    let (begin, mut pause) = (Instant::now(), PAUSES[0]);
     loop {
-        send(descendants(std::process::id() as i32), Signal::SIGKILL);
+        let left = descendants(std::process::id() as i32);
+        let refused = left.iter().map(|pid| kill(*pid, Signal::SIGKILL));
+        let refused = refused.filter(|killed| *killed == Err(Errno::EPERM)).count() == left.len();
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
                 Ok(Some(_)) => {}
@@ -119,6 +130,10 @@ pub fn end_all_descendants() {
                 Err(_) => return,
             }
         }
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        if refused && begin.elapsed() > PATIENCE {
+            return;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(PAUSES[1]);
     }
 }

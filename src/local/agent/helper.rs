@@ -2,6 +2,7 @@
 
 use crate::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
 use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -68,12 +69,18 @@ pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
 /// Queues commands. They are obeyed in order.
 pub struct Helper {
     commands: Option<UnboundedSender<Vec<u8>>>,
+    /// It was told to end.
+    dismissed: Cell<bool>,
 }
 
 impl Helper {
     pub fn new() -> (Helper, UnboundedReceiver<Vec<u8>>) {
         let (sender, receiver) = unbounded_channel();
-        (Helper { commands: Some(sender) }, receiver)
+        let helper = Helper {
+            commands: Some(sender),
+            dismissed: Cell::new(false),
+        };
+        (helper, receiver)
     }
 
     fn send(&self, command: &Command) {
@@ -96,12 +103,17 @@ impl Helper {
 
     /// Kills everything.
     pub fn shutdown(&self) {
+        self.dismissed.set(true);
         self.send(&Command::Shutdown);
     }
 
     /// It is not there any more: nothing can be started.
     pub fn gone(&mut self) {
         self.commands = None;
+    }
+
+    pub fn is_dismissed(&self) -> bool {
+        self.dismissed.get()
     }
 
     pub fn is_gone(&self) -> bool {

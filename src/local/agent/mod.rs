@@ -4,6 +4,7 @@ mod environment;
 pub mod executors;
 pub mod helper;
 mod last_words;
+pub mod orphans;
 mod room;
 pub mod sandbox;
 mod updates;
