@@ -73,29 +73,6 @@
 #define MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION 224
 
 /*
- How deep messages may be nested, on a tape of either direction.
- */
-#define MESOS_MAX_DEPTH 100
-
-/*
- The `label` of fields that hold lists.
- */
-#define MESOS_LABEL_REPEATED 3
-
-/*
- The `kind` of fields that are not numbers, and of enums.
- */
-#define MESOS_KIND_BOOL 8
-
-#define MESOS_KIND_STRING 9
-
-#define MESOS_KIND_MESSAGE 11
-
-#define MESOS_KIND_BYTES 12
-
-#define MESOS_KIND_ENUM 14
-
-/*
  An option of `mesos_decoder_options`: a field that the class does not have is an error (`MESOS_DECODE`).
  */
 #define MESOS_DECODE_REJECT_UNKNOWN 1
@@ -111,6 +88,11 @@
 #define MESOS_DECODE_MAPS 8
 
 /*
+ How deep messages may be nested, the outermost included. Mesos' own recursive message, ContainerID, needs a handful.
+ */
+#define MESOS_MAX_DEPTH 100
+
+/*
  How many tokens a tape of Perl values may have: a walk over values without end stops here, and not when memory is full.
  */
 #define MESOS_MAX_TOKENS 4194304
@@ -121,9 +103,60 @@
 #define MESOS_MAX_STRINGS 536870912
 
 /*
+ How many keys a tied hash may have: its keys are collected before the first of them becomes a token.
+ */
+#define MESOS_MAX_KEYS 1048576
+
+/*
  How many encodings may be within one another, by values that encode others when they are looked at.
  */
 #define MESOS_MAX_NESTED 100
+
+/*
+ The `label` of a field: descriptor.proto's numbers, which Perl's introspection shows.
+ */
+#define MESOS_LABEL_OPTIONAL 1
+
+#define MESOS_LABEL_REQUIRED 2
+
+#define MESOS_LABEL_REPEATED 3
+
+/*
+ The `kind` of a field: descriptor.proto's numbers of types, which Perl's introspection shows. Groups (10) do not occur.
+ */
+#define MESOS_KIND_DOUBLE 1
+
+#define MESOS_KIND_FLOAT 2
+
+#define MESOS_KIND_INT64 3
+
+#define MESOS_KIND_UINT64 4
+
+#define MESOS_KIND_INT32 5
+
+#define MESOS_KIND_FIXED64 6
+
+#define MESOS_KIND_FIXED32 7
+
+#define MESOS_KIND_BOOL 8
+
+#define MESOS_KIND_STRING 9
+
+#define MESOS_KIND_MESSAGE 11
+
+#define MESOS_KIND_BYTES 12
+
+#define MESOS_KIND_UINT32 13
+
+#define MESOS_KIND_ENUM 14
+
+#define MESOS_KIND_SFIXED32 15
+
+#define MESOS_KIND_SFIXED64 16
+
+#define MESOS_KIND_SINT32 17
+
+#define MESOS_KIND_SINT64 18
 
 /*
  The `field` of the outermost message.
@@ -291,7 +324,7 @@ enum MesosPerlOp
    */
   MESOS_PERL_MAP = 14,
   /*
-   There is more in the message than a walk takes: [`MAX_TOKENS`], [`MAX_STRINGS`]. The tape ends here.
+   There is more in the message than a walk takes: `MESOS_MAX_TOKENS`, `MESOS_MAX_STRINGS`. The tape ends here.
    */
   MESOS_PERL_TOO_LARGE = 15,
 };
@@ -487,11 +520,11 @@ typedef struct MesosSchemaField {
   uint32_t key;
   uint32_t number;
   /*
-   1 optional, 2 required, 3 repeated: descriptor.proto's numbers.
+   A `MESOS_LABEL_`.
    */
   uint8_t label;
   /*
-   descriptor.proto's number of the type: 1 double ... 18 sint64, 11 for messages, 14 for enums.
+   A `MESOS_KIND_`.
    */
   uint8_t kind;
   /*

@@ -19,6 +19,7 @@ PROTOTYPES: DISABLE
 
 BOOT:
     mesos_boot_messages(aTHX);
+    mesos_message_define_constants(aTHX);
 
 void
 _log_init(SV *program)

@@ -55,6 +55,9 @@ bool mesos_message_is_direct(void);
 void mesos_boot_messages(pTHX);
 void mesos_message_clone(pTHX);
 
+/* Makes the constants of Mesos::Message::Constants. */
+void mesos_message_define_constants(pTHX);
+
 /* Makes the Perl classes of all messages and enums, except those that exist already. */
 void mesos_message_define_classes(pTHX);
 

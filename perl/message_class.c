@@ -332,6 +332,44 @@ XS(mesos_xs_introspection)
     XSRETURN(1);
 }
 
+/* --- constants ---------------------------------------------------------------------------------------------------------------------- */
+
+/* The header's numbers for Perl, which has them from nowhere else. The names of labels and kinds are Google::ProtocolBuffers'. */
+void
+mesos_message_define_constants(pTHX)
+{
+    static const struct {
+        const char *name;
+        UV value;
+    } constants[] = {{"MAX_DEPTH", MESOS_MAX_DEPTH},
+                     {"MAX_VALUES", MESOS_MAX_TOKENS},
+                     {"MAX_KEYS", MESOS_MAX_KEYS},
+                     {"LABEL_OPTIONAL", MESOS_LABEL_OPTIONAL},
+                     {"LABEL_REQUIRED", MESOS_LABEL_REQUIRED},
+                     {"LABEL_REPEATED", MESOS_LABEL_REPEATED},
+                     {"TYPE_DOUBLE", MESOS_KIND_DOUBLE},
+                     {"TYPE_FLOAT", MESOS_KIND_FLOAT},
+                     {"TYPE_INT64", MESOS_KIND_INT64},
+                     {"TYPE_UINT64", MESOS_KIND_UINT64},
+                     {"TYPE_INT32", MESOS_KIND_INT32},
+                     {"TYPE_FIXED64", MESOS_KIND_FIXED64},
+                     {"TYPE_FIXED32", MESOS_KIND_FIXED32},
+                     {"TYPE_BOOL", MESOS_KIND_BOOL},
+                     {"TYPE_STRING", MESOS_KIND_STRING},
+                     {"TYPE_MESSAGE", MESOS_KIND_MESSAGE},
+                     {"TYPE_BYTES", MESOS_KIND_BYTES},
+                     {"TYPE_UINT32", MESOS_KIND_UINT32},
+                     {"TYPE_ENUM", MESOS_KIND_ENUM},
+                     {"TYPE_SFIXED32", MESOS_KIND_SFIXED32},
+                     {"TYPE_SFIXED64", MESOS_KIND_SFIXED64},
+                     {"TYPE_SINT32", MESOS_KIND_SINT32},
+                     {"TYPE_SINT64", MESOS_KIND_SINT64}};
+    HV *const stash = gv_stashpvs("Mesos::Message::Constants", GV_ADD);
+    size_t i;
+    for (i = 0; i < sizeof constants / sizeof *constants; i++)
+        newCONSTSUB(stash, (char *)constants[i].name, newSVuv(constants[i].value));
+}
+
 /* --- defining ---------------------------------------------------------------------------------------------------------------------- */
 
 /* A name below a class, in a buffer of ours. */

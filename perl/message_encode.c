@@ -15,9 +15,6 @@
 #define KEEP_TOKENS 16384
 #define KEEP_ARENA 1048576
 
-/* How many keys a tied hash may have. */
-#define MAX_KEYS 1048576
-
 /* The hash that `sv` refers to, or claims to by overloading; NULL if there is none. */
 static HV *
 hash_of(pTHX_ Walk *walk, SV *sv)
@@ -225,7 +222,7 @@ keys_of(pTHX_ Walk *walk, HV *hash)
         mesos_hold(aTHX_(SV *) hash);
         hv_iterinit(hash);
         while ((entry = hv_iternext(hash))) {
-            if (av_len(keys) == MAX_KEYS)
+            if (av_len(keys) == MESOS_MAX_KEYS)
                 mesos_walk_too_large(aTHX_ walk);
             /* What each key's magic leaves behind goes at once: there may be no end of keys. */
             ENTER;

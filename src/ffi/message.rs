@@ -6,23 +6,10 @@ use super::guard::{guard, guard_value};
 use super::handle::{give, out};
 use crate::message::decode::{DecodeError, DecodeOptions, Decoder};
 use crate::message::encode::{self, EncodeError};
-use crate::message::schema::{self, DefaultValue, Kind};
+use crate::message::schema::{self, DefaultValue};
 use crate::message::tape::{MesosPerlToken, MesosToken};
 use crate::message::{class_by_perl_name, ClassId};
 use once_cell::sync::Lazy;
-
-/// How deep messages may be nested, on a tape of either direction.
-pub const MESOS_MAX_DEPTH: usize = 100;
-
-/// The `label` of fields that hold lists.
-pub const MESOS_LABEL_REPEATED: u8 = 3;
-
-/// The `kind` of fields that are not numbers, and of enums.
-pub const MESOS_KIND_BOOL: u8 = 8;
-pub const MESOS_KIND_STRING: u8 = 9;
-pub const MESOS_KIND_MESSAGE: u8 = 11;
-pub const MESOS_KIND_BYTES: u8 = 12;
-pub const MESOS_KIND_ENUM: u8 = 14;
 
 /// What a field's default is. The value itself is in the member of the same name.
 #[repr(i32)]
@@ -41,9 +28,9 @@ pub struct MesosSchemaField {
     /// Index into the schema's keys: its name.
     pub key: u32,
     pub number: u32,
-    /// 1 optional, 2 required, 3 repeated: descriptor.proto's numbers.
+    /// A `MESOS_LABEL_`.
     pub label: u8,
-    /// descriptor.proto's number of the type: 1 double ... 18 sint64, 11 for messages, 14 for enums.
+    /// A `MESOS_KIND_`.
     pub kind: u8,
     /// The class of a message field, or the index of an enum field's enum.
     pub of: u16,
@@ -365,9 +352,3 @@ fn known(class_id: u32) -> Result<(), FfiError> {
         )),
     }
 }
-
-// These say the same to C and to Rust.
-const _: () = assert!(MESOS_MAX_DEPTH == crate::message::MAX_DEPTH);
-const _: () = assert!(MESOS_KIND_BOOL == Kind::Bool as u8 && MESOS_KIND_STRING == Kind::String as u8);
-const _: () = assert!(MESOS_KIND_MESSAGE == Kind::Message as u8 && MESOS_KIND_BYTES == Kind::Bytes as u8);
-const _: () = assert!(MESOS_KIND_ENUM == Kind::Enum as u8);

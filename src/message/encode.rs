@@ -4,7 +4,8 @@
 use super::number::{self, Number};
 use super::path;
 use super::schema::{class, enums, fields, DefaultValue, Field, Kind};
-use super::tape::{MesosPerlOp as Op, MesosPerlToken, MESOS_MAX_STRINGS, MESOS_MAX_TOKENS, MESOS_NO_FIELD};
+use super::shared::{MESOS_MAX_STRINGS, MESOS_MAX_TOKENS};
+use super::tape::{MesosPerlOp as Op, MesosPerlToken, MESOS_NO_FIELD};
 use super::wire::WireType;
 use super::{ClassId, MAX_DEPTH};
 use std::fmt;

@@ -11,6 +11,7 @@
 //! | [`required`] | whether an encoded message has all that is required |
 //! | [`path`] | which part of a message an error is about |
 //! | [`fields`], [`field_number`] | changing single fields of an encoded message |
+//! | [`shared`] | limits and other numbers that C and Perl have, too |
 //! | [`tape`] | the tokens, as C sees them |
 //! | [`text`] | strings that are not UTF-8, in Rust's strings |
 //!
@@ -28,15 +29,14 @@ pub mod path;
 pub mod required;
 pub mod schema;
 mod schema_tables;
+pub mod shared;
 pub mod tape;
 pub mod text;
 pub mod wire;
 
 pub use schema::class_by_perl_name;
+pub use shared::MESOS_MAX_DEPTH as MAX_DEPTH;
 
 /// Index of a message class in the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClassId(pub u32);
-
-/// How deep messages may be nested, the outermost included. Mesos' own recursive message, ContainerID, needs a handful.
-pub const MAX_DEPTH: usize = 100;

@@ -1,6 +1,7 @@
 //! The messages, fields and enums of proto/*.proto, as tables that `tests/generated.rs` makes from the descriptors.
 
 use super::schema_tables;
+use super::shared;
 use super::wire::WireType;
 use super::ClassId;
 use once_cell::sync::Lazy;
@@ -9,31 +10,31 @@ use std::collections::HashMap;
 /// How often a field occurs. The numbers are those of descriptor.proto, which Perl's introspection shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
-    Optional = 1,
-    Required = 2,
-    Repeated = 3,
+    Optional = shared::MESOS_LABEL_OPTIONAL as isize,
+    Required = shared::MESOS_LABEL_REQUIRED as isize,
+    Repeated = shared::MESOS_LABEL_REPEATED as isize,
 }
 
 /// The type of a field. The numbers are those of descriptor.proto; groups do not occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    Double = 1,
-    Float = 2,
-    Int64 = 3,
-    Uint64 = 4,
-    Int32 = 5,
-    Fixed64 = 6,
-    Fixed32 = 7,
-    Bool = 8,
-    String = 9,
-    Message = 11,
-    Bytes = 12,
-    Uint32 = 13,
-    Enum = 14,
-    Sfixed32 = 15,
-    Sfixed64 = 16,
-    Sint32 = 17,
-    Sint64 = 18,
+    Double = shared::MESOS_KIND_DOUBLE as isize,
+    Float = shared::MESOS_KIND_FLOAT as isize,
+    Int64 = shared::MESOS_KIND_INT64 as isize,
+    Uint64 = shared::MESOS_KIND_UINT64 as isize,
+    Int32 = shared::MESOS_KIND_INT32 as isize,
+    Fixed64 = shared::MESOS_KIND_FIXED64 as isize,
+    Fixed32 = shared::MESOS_KIND_FIXED32 as isize,
+    Bool = shared::MESOS_KIND_BOOL as isize,
+    String = shared::MESOS_KIND_STRING as isize,
+    Message = shared::MESOS_KIND_MESSAGE as isize,
+    Bytes = shared::MESOS_KIND_BYTES as isize,
+    Uint32 = shared::MESOS_KIND_UINT32 as isize,
+    Enum = shared::MESOS_KIND_ENUM as isize,
+    Sfixed32 = shared::MESOS_KIND_SFIXED32 as isize,
+    Sfixed64 = shared::MESOS_KIND_SFIXED64 as isize,
+    Sint32 = shared::MESOS_KIND_SINT32 as isize,
+    Sint64 = shared::MESOS_KIND_SINT64 as isize,
 }
 
 /// What a field is when it is not set. `None`: nothing was declared.

@@ -74,18 +74,9 @@ pub enum MesosPerlOp {
     MesosPerlUnknown = 13,
     /// The entries of a map field begin that was given as a hash: messages, whose first token is their key. Ended as a list is.
     MesosPerlMap = 14,
-    /// There is more in the message than a walk takes: [`MAX_TOKENS`], [`MAX_STRINGS`]. The tape ends here.
+    /// There is more in the message than a walk takes: `MESOS_MAX_TOKENS`, `MESOS_MAX_STRINGS`. The tape ends here.
     MesosPerlTooLarge = 15,
 }
-
-/// How many tokens a tape of Perl values may have: a walk over values without end stops here, and not when memory is full.
-pub const MESOS_MAX_TOKENS: usize = 4_194_304;
-
-/// How many bytes the strings of such a tape may have together.
-pub const MESOS_MAX_STRINGS: usize = 536_870_912;
-
-/// How many encodings may be within one another, by values that encode others when they are looked at.
-pub const MESOS_MAX_NESTED: usize = 100;
 
 /// The `field` of the outermost message.
 pub const MESOS_NO_FIELD: u32 = 0xffff_ffff;

@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Exporter ();
+use Mesos::Message::Constants ();
 
 our @ISA = ('Exporter');
 
@@ -10,7 +11,7 @@ our @ISA = ('Exporter');
 { package    # not indexed
         Google::ProtocolBuffers::Enum; }
 
-sub _pb_complex_type_kind { return 3 }
+sub _pb_complex_type_kind { return Mesos::Message::Constants::KIND_ENUM }
 
 my %NAMES;    # of the numbers, by class: made when first asked for
 

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 no warnings 'recursion';
 use Carp ();
+use Mesos::Message::Constants ();
 use Mesos::Warnings ();
 use overload ();
 use Scalar::Util ();
@@ -186,21 +187,16 @@ sub _extension {
 
 # --- introspection -----------------------------------------------------------------------------------------------------------
 
-sub _pb_complex_type_kind { return 1 }
-
-my @LABELS = (undef, qw(OPTIONAL REQUIRED REPEATED));
-my @TYPES  = (
-    undef, qw(DOUBLE FLOAT INT64 UINT64 INT32 FIXED64 FIXED32 BOOL STRING GROUP MESSAGE BYTES UINT32 ENUM),
-    qw(SFIXED32 SFIXED64 SINT32 SINT64)
-);
+sub _pb_complex_type_kind { return Mesos::Message::Constants::KIND_MESSAGE }
 
 sub getPerlCode {
     my ($self, $options) = @_;
     my $class = ref $self || $self;
     my $constants = 'Google::ProtocolBuffers::Constants';
     my $fields = join '', map {
-        my $type = $_->[TYPE] =~ /\A\d+\z/ ? "$constants\::TYPE_$TYPES[$_->[TYPE]]()" : "'$_->[TYPE]'";
-        "            [$constants\::LABEL_$LABELS[$_->[LABEL]](), $type, '$_->[NAME]', $_->[NUMBER], " . _literal($_->[DEFAULT]) . "],\n";
+        my $type = $_->[TYPE] =~ /\A\d+\z/ ? "$constants\::" . Mesos::Message::Constants::name_of('TYPE', $_->[TYPE]) . '()' : "'$_->[TYPE]'";
+        my $label = Mesos::Message::Constants::name_of('LABEL', $_->[LABEL]);
+        "            [$constants\::$label(), $type, '$_->[NAME]', $_->[NUMBER], " . _literal($_->[DEFAULT]) . "],\n";
     } @{ $self->_pb_fields_list };
     my $oneofs = 'undef';
     if ($self->can('_pb_oneofs')) {

@@ -254,7 +254,7 @@ sub _unknown {
         if (ref $value && reftype($value) eq 'ARRAY') {
             _unknown($of, $value->[$_], "$path.$name\[$_]", $depth + 1, $found) for 0 .. $#$value;
         }
-        elsif ($of =~ /Entry\z/ && ref $value eq 'HASH' && $field->[0] == 3) {
+        elsif ($of =~ /Entry\z/ && ref $value eq 'HASH' && $field->[0] == Mesos::Message::Constants::LABEL_REPEATED()) {
             my $entry = $of->_pb_fields_by_name->{value}[1];
             next unless $entry =~ /\D/;
             _unknown($entry, $value->{$_}, "$path.$name\{$_}", $depth + 1, $found) for sort keys %$value;

@@ -5,18 +5,15 @@ use warnings;
 no warnings 'recursion';
 use B ();
 use Carp ();
+use Mesos::Message::Constants qw(
+    KIND_MESSAGE LABEL_REPEATED MAX_DEPTH is_message
+    TYPE_BOOL TYPE_BYTES TYPE_DOUBLE TYPE_FLOAT TYPE_INT32 TYPE_INT64 TYPE_STRING TYPE_UINT32 TYPE_UINT64
+);
 use Mesos::Message::Walk qw(count keys_of);
 use MIME::Base64 ();
 use Scalar::Util qw(blessed reftype);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
-
-# Descriptor numbers of labels and types.
-use constant { REPEATED => 3, DOUBLE => 1, FLOAT => 2, BOOL => 8, STRING => 9, BYTES => 12, INT32 => 5 };
-use constant { MESSAGE => 1, ENUM => 3 };
-
-# As many messages within one another as `encode` takes.
-use constant MAX_DEPTH => 100;
 
 my $INFINITY = 9**9**9;
 
@@ -54,13 +51,13 @@ sub is_map {
 # --- what scalars are: as `encode` has it, for which each is encoded alone and decoded -----------------------------------------
 
 my %ALONE = (
-    1  => [ 'Mesos::Filters', 'refuse_seconds' ],
-    3  => [ 'Mesos::DurationInfo', 'nanoseconds' ],
-    4  => [ 'Mesos::DiskStatistics', 'limit_bytes' ],
-    5  => [ 'Mesos::CheckStatusInfo::Command', 'exit_code' ],
-    8  => [ 'Mesos::CommandInfo', 'shell' ],
-    9  => [ 'Mesos::CommandInfo', 'value' ],
-    13 => [ 'Mesos::CheckInfo::Tcp', 'port' ],
+    TYPE_DOUBLE() => [ 'Mesos::Filters', 'refuse_seconds' ],
+    TYPE_INT64()  => [ 'Mesos::DurationInfo', 'nanoseconds' ],
+    TYPE_UINT64() => [ 'Mesos::DiskStatistics', 'limit_bytes' ],
+    TYPE_INT32()  => [ 'Mesos::CheckStatusInfo::Command', 'exit_code' ],
+    TYPE_BOOL()   => [ 'Mesos::CommandInfo', 'shell' ],
+    TYPE_STRING() => [ 'Mesos::CommandInfo', 'value' ],
+    TYPE_UINT32() => [ 'Mesos::CheckInfo::Tcp', 'port' ],
 );
 
 sub _normal {
@@ -138,10 +135,10 @@ sub _object {
         my $value = $message->{$name};
         next unless defined $value;
         my $here   = "$path.$name";
-        my $scalar = $type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE;
+        my $scalar = !is_message($type);
         my $array  = is_array($value, $scalar);
         my $known  = $how->{v0} ? $name : _v1($name);
-        if ($label == REPEATED) {
+        if ($label == LABEL_REPEATED) {
             if (is_map($type, $name)) {
                 my $entries = entries($type, $value, $here);
                 $plain{$known} = _map($how, $type, $entries, $here, $depth) if @$entries;
@@ -172,9 +169,9 @@ sub _braces {
 sub _item {
     my ($type, $value, $path) = @_;
     return $value if defined $value;
-    Carp::croak("$path: expected a hash or a $type, got undef") if $type !~ /\A\d+\z/ && $type->_pb_complex_type_kind == MESSAGE;
+    Carp::croak("$path: expected a hash or a $type, got undef") if is_message($type);
     Carp::carp("$path: undefined element of a repeated field is encoded as the empty value");
-    return $type eq STRING || $type eq BYTES ? '' : 0;
+    return $type eq TYPE_STRING || $type eq TYPE_BYTES ? '' : 0;
 }
 
 sub _map {
@@ -184,7 +181,7 @@ sub _map {
     for my $entry (@$entries) {
         Carp::croak("$path: expected a hash, or a list of entries with a key and a value") unless _is_hash($entry);
         my ($key, $item) = map { _last($entry->{$_}, $_ eq 'key' || $of =~ /\A\d+\z/) } qw(key value);
-        $key = defined $key ? _normal(STRING, $key, "$path.key") : '';
+        $key = defined $key ? _normal(TYPE_STRING, $key, "$path.key") : '';
         $item = $of =~ /\A\d+\z/ ? '' : {} unless defined $item;
         my $plain = _plain($how, $of, $item, "$path\{" . _shown($key) . '}', $depth);
         $plain{ $how->{text} ? $key : _characters($key) } = $plain;
@@ -214,7 +211,7 @@ sub _plain {
     my ($how, $type, $value, $path, $depth) = @_;
     my $text = $how->{text};
     if ($type !~ /\A\d+\z/) {
-        if ($type->_pb_complex_type_kind == MESSAGE) {
+        if ($type->_pb_complex_type_kind == KIND_MESSAGE) {
             Carp::croak("$path: expected a hash or a $type, got " . _what($value)) unless _is_hash($value);
             return _object($how, $type, $value, $path, $depth + 1);
         }
@@ -224,14 +221,14 @@ sub _plain {
         $name = _v1($name) unless $how->{v0};
         return $text ? qq{"$name"} : $name;
     }
-    if ($type == BYTES) {
-        my $base64 = MIME::Base64::encode_base64(_normal(STRING, $value, $path), '');
+    if ($type == TYPE_BYTES) {
+        my $base64 = MIME::Base64::encode_base64(_normal(TYPE_STRING, $value, $path), '');
         return $text ? qq{"$base64"} : $base64;
     }
     my $normal = _normal($type, $value, $path);
-    return $text ? ($normal ? 'true' : 'false') : ($normal ? \1 : \0) if $type == BOOL;
-    return $text ? _quoted($normal) : _characters($normal) if $type == STRING;
-    return $type <= FLOAT ? _double($normal, $text) : $text ? "$normal" : $normal;
+    return $text ? ($normal ? 'true' : 'false') : ($normal ? \1 : \0) if $type == TYPE_BOOL;
+    return $text ? _quoted($normal) : _characters($normal) if $type == TYPE_STRING;
+    return $type == TYPE_DOUBLE || $type == TYPE_FLOAT ? _double($normal, $text) : $text ? "$normal" : $normal;
 }
 
 sub _value_of_enum {
@@ -243,7 +240,7 @@ sub _value_of_enum {
     }
     Carp::croak("$path: expected the name or the number of a value of $type, got " . _what($value))
         unless ref $value || Scalar::Util::looks_like_number($value);
-    my $number = _normal(INT32, $value, $path);
+    my $number = _normal(TYPE_INT32, $value, $path);
     return ($enum->{name}{$number}, $number);
 }
 
@@ -342,7 +339,7 @@ sub _message {
         my $value = $plain->{$key};
         next unless defined $value;
         my $here = "$path.$key";
-        if ($label != REPEATED) {
+        if ($label != LABEL_REPEATED) {
             $message->{$name} = _value($how, $type, $value, $here, $depth);
         }
         elsif (ref $value eq 'HASH' && is_map($type, $name)) {
@@ -383,33 +380,33 @@ sub _value {
     my ($how, $type, $value, $path, $depth) = @_;
     Carp::croak("$path: expected a value, got null") unless defined $value;
     if ($type !~ /\A\d+\z/) {
-        return _message($how, $type, $value, $path, $depth + 1) if $type->_pb_complex_type_kind == MESSAGE;
+        return _message($how, $type, $value, $path, $depth + 1) if $type->_pb_complex_type_kind == KIND_MESSAGE;
         Carp::croak("$path: expected the name of a value of $type, got " . _what($value)) if ref $value;
         my $number = _enum($type)->{number}{$value};
         if (!defined $number) {
             Carp::croak("$path: $type has no value " . _what($value)) unless $value =~ /\A-?\d+\z/;
-            $number = _normal(INT32, $value, $path);
+            $number = _normal(TYPE_INT32, $value, $path);
         }
         my $name = $how->{enum_names} ? _enum($type)->{name}{$number} : undef;
         return defined $name ? $name : $number;
     }
-    if ($type == BOOL) {
+    if ($type == TYPE_BOOL) {
         return $value ? 1 : 0 if blessed $value;
         $value = $$value if ref $value eq 'SCALAR';
         return 1 if !ref $value && $value =~ /\A(?:1|true)\z/;
         return 0 if !ref $value && $value =~ /\A(?:0|false|)\z/;
         Carp::croak("$path: expected true or false, got " . _what($value));
     }
-    if ($type == STRING || $type == BYTES) {
+    if ($type == TYPE_STRING || $type == TYPE_BYTES) {
         Carp::croak("$path: expected a string, got " . _what($value)) if ref $value || _is_number($value);
-        return _text($how, "$value") if $type == STRING;
+        return _text($how, "$value") if $type == TYPE_STRING;
         (my $base64 = $value) =~ s/\s+//g;
         Carp::croak("$path: expected base64, got " . _what($value))
             unless $base64 =~ m{\A[A-Za-z0-9+/]*={0,2}\z} && ($base64 =~ tr/=//c) % 4 != 1;
         $base64 =~ tr/=//d;
         return MIME::Base64::decode_base64($base64 . '=' x (-length($base64) % 4));
     }
-    my $is_double = $type <= FLOAT;
+    my $is_double = $type == TYPE_DOUBLE || $type == TYPE_FLOAT;
     if (!ref $value || blessed($value) && $value->isa('Math::BigInt') || blessed($value) && $value->isa('Math::BigFloat')) {
         my $text = "$value";
         if ($is_double && $text =~ /\A(?:(-?)Infinity|NaN)\z/ && !_is_number($value)) {

@@ -4,15 +4,12 @@ use strict;
 use warnings;
 no warnings 'recursion';
 use Carp ();
+use Mesos::Message::Constants qw(LABEL_REPEATED MAX_DEPTH TYPE_BOOL TYPE_BYTES TYPE_DOUBLE TYPE_FLOAT TYPE_STRING is_message);
 use Mesos::Message::JSON ();
 use Mesos::Message::Walk qw(count keys_of);
 use Scalar::Util qw(reftype);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
-
-# Descriptor numbers of labels and types.
-use constant { REPEATED => 3, DOUBLE => 1, FLOAT => 2, BOOL => 8, STRING => 9, BYTES => 12 };
-use constant { MESSAGE => 1 };
 
 my $INDENT = '  ';
 
@@ -29,12 +26,12 @@ sub from_message {
         $known{$name} = 1;
         my $value = $message->{$name};
         next unless defined $value;
-        my $scalar = $type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE;
-        $value = Mesos::Message::JSON::entries($type, $value) if $label == REPEATED && Mesos::Message::JSON::is_map($type, $name);
+        my $scalar = !is_message($type);
+        $value = Mesos::Message::JSON::entries($type, $value) if $label == LABEL_REPEATED && Mesos::Message::JSON::is_map($type, $name);
         my $is_array = Mesos::Message::JSON::is_array($value, $scalar);
         count("$path.$name", $is_array ? scalar @$value : 1);
         my @values = $is_array ? @$value : $value;
-        @values = $values[-1] if $label != REPEATED && @values;
+        @values = $values[-1] if $label != LABEL_REPEATED && @values;
         $text .= _field($type, $name, $_, $depth, "$path.$name") for @values;
     }
     $text .= $INDENT x $depth . '# not a field: ' . _quoted($_) . "\n" for
@@ -46,25 +43,25 @@ sub _field {
     my ($type, $name, $value, $depth, $path) = @_;
     my $margin = $INDENT x $depth;
     return "$margin$name: # undefined\n" unless defined $value;
-    if ($type =~ /\A\d+\z/ || $type->_pb_complex_type_kind != MESSAGE) {
+    if (!is_message($type)) {
         return "$margin$name: " . _scalar($type, $value) . "\n";
     }
     return "$margin$name: # not a message: " . _quoted($value) . "\n" if (reftype($value) || '') ne 'HASH';
-    Mesos::Message::JSON::too_deep($path) if $depth + 1 >= Mesos::Message::JSON::MAX_DEPTH;
+    Mesos::Message::JSON::too_deep($path) if $depth + 1 >= MAX_DEPTH;
     my $inside = from_message($type, $value, $depth + 1, $path);
     return $inside eq '' ? "$margin$name {}\n" : "$margin$name {\n$inside$margin}\n";
 }
 
 sub _scalar {
     my ($type, $value) = @_;
-    return _quoted($value) if $type eq STRING || $type eq BYTES;
-    return $value ? 'true' : 'false' if $type eq BOOL;
+    return _quoted($value) if $type eq TYPE_STRING || $type eq TYPE_BYTES;
+    return $value ? 'true' : 'false' if $type eq TYPE_BOOL;
     if ($type !~ /\A\d+\z/) {
         my $name = $value =~ /\A-?\d+\z/ ? $type->name_of($value) : undef;
         return $name if defined $name;
     }
     # A name, or a number as Perl writes it, with the words of protobuf's text format for the two that C libraries write differently.
-    if ($type eq DOUBLE || $type eq FLOAT) {
+    if ($type eq TYPE_DOUBLE || $type eq TYPE_FLOAT) {
         return $value < 0 ? '-inf' : 'inf' if $value =~ /\A-?inf(?:inity)?\z/i;
         return 'nan' if $value =~ /\A-?nan\z/i;
     }

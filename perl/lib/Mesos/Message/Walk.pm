@@ -4,13 +4,11 @@ use strict;
 use warnings;
 use Carp ();
 use Exporter qw(import);
+use Mesos::Message::Constants qw(MAX_KEYS MAX_VALUES);
 
 our @EXPORT_OK = qw(count keys_of);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
-
-# As many as `encode` takes.
-use constant { MAX_VALUES => 4_194_304, MAX_KEYS => 1_048_576 };
 
 # Of the message that is walked over, so far.
 our $values = 0;
