@@ -14,7 +14,7 @@
 //!
 //! [`local`] is a server: the embedded master and agent. It imports nothing of [`native`], nor the other way round: the two meet on a socket.
 //! Imports point one way, which `tests/floors.rs` checks: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event,
-//! channel, notify, proto, logging, thread, fork}`.
+//! channel, notify, proto, logging, random, regular_file, thread, fork}`.
 
 pub mod backends;
 pub mod channel;
@@ -31,4 +31,5 @@ pub mod native;
 pub mod notify;
 pub mod proto;
 pub mod random;
+pub mod regular_file;
 pub mod thread;

@@ -12,7 +12,16 @@ const FLOORS: &[&[&str]] = &[
     &["native", "libmesos", "local"],
     &["driver"],
     &[
-        "channel", "event", "fork", "logging", "message", "notify", "proto", "random", "thread",
+        "channel",
+        "event",
+        "fork",
+        "logging",
+        "message",
+        "notify",
+        "proto",
+        "random",
+        "regular_file",
+        "thread",
     ],
 ];
 

@@ -6,7 +6,7 @@
 use crate::driver::framework::with_id;
 use crate::driver::DriverError;
 use crate::message::text;
-use rustix::fs::OFlags;
+use crate::regular_file::{self, Links};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -118,18 +118,7 @@ fn folder(path: &Path) -> &Path {
 fn load(path: &Path) -> Result<Option<String>, String> {
     let wrong = |problem: String| format!("{}: {problem}", path.display());
     let unreadable = |why: io::Error| wrong(format!("cannot be read: {why}"));
-    // A FIFO would wait for its writer, and a device can do anything.
-    let open = || {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(OFlags::NONBLOCK.bits() as i32)
-            .open(path)?;
-        match file.metadata()?.is_file() {
-            true => Ok(file),
-            false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
-        }
-    };
-    let file = match open() {
+    let file = match regular_file::open(path, Links::Follow) {
         Ok(file) => file,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(unreadable(why)),

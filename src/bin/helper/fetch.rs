@@ -3,14 +3,15 @@
 //! All of it happens in the process that becomes the program, with the rights of its user. It may take as long as it likes.
 
 use mesos_perl::local::helper_protocol::Fetch;
+use mesos_perl::regular_file::{self, Links};
 use rustix::fd::OwnedFd;
 use rustix::fs::{fchmod, fcntl_getfl, fcntl_setfl, mkdirat, openat, unlinkat, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
 /// A directory that is no link.
@@ -28,7 +29,7 @@ pub fn open_output(sandbox: &OwnedFd, name: &[u8]) -> io::Result<File> {
     // Opening a FIFO would wait for its reader.
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(openat(sandbox, OsStr::from_bytes(name), flags, Mode::from_raw_mode(0o644))?);
-    only_regular(&file)?;
+    regular_file::check(&file)?;
     fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
     Ok(file)
 }
@@ -39,7 +40,7 @@ pub fn fetch(sandbox: &OwnedFd, fetch: &Fetch) -> Result<(), String> {
 }
 
 fn copy(sandbox: &OwnedFd, fetch: &Fetch) -> io::Result<()> {
-    let mut from = open_source(Path::new(OsStr::from_bytes(&fetch.from)))?;
+    let mut from = regular_file::open(Path::new(OsStr::from_bytes(&fetch.from)), Links::Follow)?;
     let mode = from.metadata()?.permissions().mode() & 0o777 | if fetch.executable { 0o111 } else { 0 };
     let to = Path::new(OsStr::from_bytes(&fetch.to));
     let mut directory = sandbox.try_clone()?;
@@ -72,29 +73,4 @@ fn enter(directory: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
         Err(e) => return Err(e.into()),
     }
     Ok(openat(directory, name, DIRECTORY, Mode::empty())?)
-}
-
-/// Whatever is no file may wait for ever (a FIFO), never end (/dev/zero) or do something when it is opened.
-fn open_source(path: &Path) -> io::Result<File> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(no_file());
-    }
-    let open = OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(path)?;
-    only_regular(&open)?;
-    Ok(open)
-}
-
-fn only_regular(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() {
-        Ok(())
-    } else {
-        Err(no_file())
-    }
-}
-
-fn no_file() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
 }

@@ -2,9 +2,8 @@
 
 use crate::logging::{shown, tell};
 use crate::message::text;
-use std::fs::{File, OpenOptions};
+use crate::regular_file::{self, Links};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// How much of a file's end is looked at, in bytes, and how many of its lines are shown.
@@ -27,14 +26,9 @@ pub fn tell_of(who: &str, how: &str, sandbox: &Path) {
 
 /// Whole lines, as far as there are any. The file is the task's: it may be anything by now.
 fn last_lines(path: &Path) -> io::Result<Vec<String>> {
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
-    let mut file: File = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
-    let metadata = file.metadata()?;
     // Not another file that the task has linked here: we may have rights that it has not.
-    if !metadata.is_file() || metadata.nlink() > 1 {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file of its own"));
-    }
-    let start = metadata.len().saturating_sub(BYTES);
+    let mut file = regular_file::open(path, Links::Refuse)?;
+    let start = file.metadata()?.len().saturating_sub(BYTES);
     file.seek(SeekFrom::Start(start))?;
     let mut end = Vec::new();
     file.take(BYTES).read_to_end(&mut end)?;

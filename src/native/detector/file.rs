@@ -2,7 +2,7 @@
 
 use crate::driver::master::Master;
 use crate::driver::DriverError;
-use std::fs::File;
+use crate::regular_file::{self, Links};
 use std::io::Read;
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub fn resolve(path: &Path) -> Result<Master, DriverError> {
 
 fn read(path: &Path) -> Result<String, DriverError> {
     let mut text = String::new();
-    File::open(path)
+    regular_file::open(path, Links::Follow)
         .and_then(|file| file.take(MAX_LENGTH).read_to_string(&mut text))
         .map_err(|why| problem(path, &format!("cannot be read: {why}")))?;
     Ok(text.trim().to_string())
@@ -57,10 +57,13 @@ mod tests {
         assert_eq!(resolve(&nested), Master::parse("zk://u:hush@h:1/mesos"));
         let endless = folder.join("endless");
         write("endless", &format!("file://{}", endless.display()));
+        let fifo = folder.join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("FIFO");
         for (path, why) in [
             (endless, "name each other"),
             (write("local", "local"), "not for files"),
             (folder.join("missing"), "cannot be read"),
+            (fifo, "cannot be read: it is not a regular file"),
             (write("bad", "zk://u:hush@h:1/"), "***@h:1/"),
         ] {
             let error = resolve(&path).expect_err(why).to_string();
