@@ -56,6 +56,30 @@ for my $text (@written) {
     cmp_ok $lines, '<=', 600, "$text->[0] is not too long";
 }
 
+# A function's first line, and what stands before the brace that ends it. Tests may tell a long story.
+my %begins = (
+    rs => qr/^(\s*)(?:pub(?:\(\w+\))? )?(?:const |async |unsafe |extern "C" )*fn (\w+)/,
+    c  => qr/^()(\w+)\(.*\)$/,
+    pm => qr/^()sub (\w+)/,
+);
+my $functions = 0;
+for my $text (grep { $_->[0] =~ m{^(?:src|perl)/} && $_->[0] !~ m{/tests?(?:/|\.rs)} } @written) {
+    my ($path, $code) = @$text;
+    my ($ending) = $path =~ /\.(\w+)$/;
+    my $begin = $begins{$ending} or next;
+    my (@lines) = split /\n/, $code;
+    for my $first (0 .. $#lines) {
+        my ($margin, $name) = $lines[$first] =~ $begin or next;
+        next if $lines[$first] =~ /[;}]$/;
+        my $last = $first;
+        $last++ while $last < $#lines && $lines[$last] !~ /^$margin\}/;
+        $functions++;
+        my $length = $last - $first + 1;
+        fail "$path: $name has $length lines, and 80 is the most" if $length > 80;
+    }
+}
+cmp_ok $functions, '>', 1000, 'looked at the lengths of functions';
+
 is_deeply matching(qr/[ \t]$/, @written, @shell), [], 'no white space at ends of lines';
 is_deeply matching(qr/^\t/, @perl, @rust, @shell), [], 'no tabs';
 is_deeply matching(qr{(?<![\w.])/(?:work|home/\w+|root)/}, @written, @shell, @documents), [], 'no paths of one machine';

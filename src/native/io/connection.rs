@@ -17,7 +17,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -183,6 +183,71 @@ where
     })
 }
 
+/// The time since a machine was started, which is its time.
+#[derive(Clone, Copy)]
+struct Clock(Instant);
+
+impl Clock {
+    fn now(self) -> Now {
+        Now {
+            elapsed: self.0.elapsed(),
+            wall: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0.0, |d| d.as_secs_f64()),
+        }
+    }
+
+    /// Waits until then. A time beyond what the clock can tell never comes.
+    async fn sleep_until(self, deadline: Option<Duration>) {
+        match deadline.and_then(|d| self.0.checked_add(d)) {
+            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+            None => pending().await,
+        }
+    }
+}
+
+/// What a machine's actions change: its two connections, and the search for a master.
+struct Outside {
+    stream: Socket,
+    calls: Socket,
+    detections: Option<UnboundedReceiver<Detection>>,
+    dialer: Dialer,
+}
+
+impl Outside {
+    fn new() -> Self {
+        Outside {
+            stream: Socket::Closed,
+            calls: Socket::Closed,
+            detections: None,
+            dialer: Dialer::default(),
+        }
+    }
+
+    fn link(&mut self, action: LinkAction) {
+        match action {
+            LinkAction::Open(link, endpoint) => {
+                let begin = match link {
+                    Link::Stream => Begin::Other,
+                    // Only that server knows the subscription.
+                    Link::Calls => Begin::Same,
+                };
+                let connecting = connect(endpoint, self.dialer.clone(), begin);
+                *self.socket(link) = Socket::Connecting(Box::pin(connecting));
+            }
+            LinkAction::Send(link, data) => self.socket(link).send(&data),
+            LinkAction::Close(link) => *self.socket(link) = Socket::Closed,
+        }
+    }
+
+    fn socket(&mut self, link: Link) -> &mut Socket {
+        match link {
+            Link::Stream => &mut self.stream,
+            Link::Calls => &mut self.calls,
+        }
+    }
+}
+
 async fn drive<M: Machine>(
     mut machine: M,
     mut commands: mailbox::Receiver<M::Command>,
@@ -190,39 +255,21 @@ async fn drive<M: Machine>(
     mut kill: impl FnMut(),
     channel: Channel,
 ) {
-    let start = Instant::now();
-    let now = || Now {
-        elapsed: start.elapsed(),
-        wall: SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0.0, |d| d.as_secs_f64()),
-    };
-    let (mut stream, mut calls) = (Socket::Closed, Socket::Closed);
+    let clock = Clock(Instant::now());
+    let mut outside = Outside::new();
     let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
-    let mut detections: Option<UnboundedReceiver<Detection>> = None;
     let mut congestion: Option<oneshot::Receiver<()>> = None;
     let mut reads = true;
-    let dialer = Dialer::default();
     let mut unused = Unused::default();
-    machine.start(now());
+    machine.start(clock.now());
     loop {
         let mut emissions = Vec::new();
         let mut done = false;
         for action in machine.take_actions() {
             match action {
-                Action::Link(LinkAction::Open(link, endpoint)) => {
-                    let begin = match link {
-                        Link::Stream => Begin::Other,
-                        // Only that server knows the subscription.
-                        Link::Calls => Begin::Same,
-                    };
-                    let connecting = connect(endpoint, dialer.clone(), begin);
-                    *pick(link, &mut stream, &mut calls) = Socket::Connecting(Box::pin(connecting));
-                }
-                Action::Link(LinkAction::Send(link, data)) => pick(link, &mut stream, &mut calls).send(&data),
-                Action::Link(LinkAction::Close(link)) => *pick(link, &mut stream, &mut calls) = Socket::Closed,
+                Action::Link(action) => outside.link(action),
                 Action::Emit(emission) => emissions.push(emission),
-                Action::Detect(source) => detections = detector::start(source),
+                Action::Detect(source) => outside.detections = detector::start(source),
                 Action::KillProcessGroup => kill(),
                 Action::Done => done = true,
             }
@@ -244,44 +291,29 @@ async fn drive<M: Machine>(
         let had_read = std::mem::replace(&mut reads, congestion.is_none() && machine.takes_events());
         if reads && !had_read {
             // The silence until now was ours, not the server's.
-            machine.resume(now());
+            machine.resume(clock.now());
             continue;
         }
-        // A time beyond what the clock can tell never comes.
-        let deadline = machine.deadline().and_then(|d| start.checked_add(d));
-        let timer = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                None => pending().await,
-            }
-        };
-        let relief = async {
-            match &mut congestion {
-                // An error: the channel is gone, and with it the congestion.
-                Some(receiver) => drop(receiver.await),
-                None => pending().await,
-            }
-        };
         tokio::select! {
             () = commands.ready() => {
                 // What comes in a burst leaves in one write.
-                machine.commands(commands.take(), now());
+                machine.commands(commands.take(), clock.now());
             }
-            event = stream.next(&mut stream_buffer, reads) => {
+            event = outside.stream.next(&mut stream_buffer, reads) => {
                 if let SocketEvent::Received(length) = event {
                     unused.read(length);
                 }
-                dispatch(&mut machine, Link::Stream, event, &stream_buffer, now());
+                dispatch(&mut machine, Link::Stream, event, &stream_buffer, clock.now());
             }
-            event = calls.next(&mut calls_buffer, true) => dispatch(&mut machine, Link::Calls, event, &calls_buffer, now()),
-            detection = next_detection(&mut detections) => machine.detected(detection, now()),
-            () = relief => congestion = None,
-            () = timer => {
+            event = outside.calls.next(&mut calls_buffer, true) => dispatch(&mut machine, Link::Calls, event, &calls_buffer, clock.now()),
+            detection = next_detection(&mut outside.detections) => machine.detected(detection, clock.now()),
+            () = relief(&mut congestion) => congestion = None,
+            () = clock.sleep_until(machine.deadline()) => {
                 if !reads {
                     // As above: no bytes, but no timeout either.
-                    machine.resume(now());
+                    machine.resume(clock.now());
                 }
-                machine.tick(now());
+                machine.tick(clock.now());
             }
         }
     }
@@ -298,10 +330,12 @@ async fn next_detection(detections: &mut Option<UnboundedReceiver<Detection>>) -
     }
 }
 
-fn pick<'a>(link: Link, stream: &'a mut Socket, calls: &'a mut Socket) -> &'a mut Socket {
-    match link {
-        Link::Stream => stream,
-        Link::Calls => calls,
+/// The end of the congestion, if there is one.
+async fn relief(congestion: &mut Option<oneshot::Receiver<()>>) {
+    match congestion {
+        // An error: the channel is gone, and with it the congestion.
+        Some(receiver) => drop(receiver.await),
+        None => pending().await,
     }
 }
 
