@@ -1,7 +1,7 @@
 //! What happens around a fork. Only the forking thread lives on in the child, where locks of the others stay locked, and descriptors
 //! stay open. `ffi` has the C library call these functions.
 
-use crate::logging;
+use crate::{descriptors, logging};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
@@ -22,6 +22,7 @@ pub fn in_parent() {
 /// In the child: nothing that allocates or waits.
 pub fn in_child() {
     logging::release_in_child();
+    descriptors::release_in_child();
     close_marked();
 }
 

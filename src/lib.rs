@@ -14,10 +14,11 @@
 //!
 //! [`local`] is a server: the embedded master and agent. It imports nothing of [`native`], nor the other way round: the two meet on a socket.
 //! Imports point one way, which `tests/floors.rs` checks: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event,
-//! channel, notify, proto, logging, random, regular_file, thread, fork}`.
+//! channel, notify, proto, logging, random, regular_file, thread, fork, descriptors}`.
 
 pub mod backends;
 pub mod channel;
+pub mod descriptors;
 pub mod driver;
 pub mod event;
 pub mod ffi;

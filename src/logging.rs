@@ -3,6 +3,7 @@
 //! `Mesos::trace` writes MESOS_quiet, MESOS_logging_level and MESOS_log_dir into the environment; this reads them, once, when
 //! the first driver is made. Rules: what the level lets pass goes to stderr unless quiet, and to files if there is a directory.
 
+use crate::descriptors::AboveStandard;
 use crate::message::text;
 use chrono::{DateTime, Datelike, Local, Timelike};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -287,6 +288,7 @@ fn line(record: &Record, now: &DateTime<Local>) -> String {
 
 /// Makes `program.host.user.log.SEVERITY.date-time.pid` with its header lines, and the link `program.SEVERITY` to it.
 fn open(dir: &Path, program: &str, severity: &str) -> std::io::Result<File> {
+    let _above = AboveStandard::hold();
     let now = Local::now();
     let host = nix::unistd::gethostname()?.to_string_lossy().into_owned();
     let user = std::env::var("USER").ok().or_else(|| {

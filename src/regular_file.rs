@@ -1,6 +1,7 @@
 //! Opening files that others may have put there. Opening a FIFO waits for its writer, a device can do anything, and a link may lead to
 //! a file that its maker could not read.
 
+use crate::descriptors::AboveStandard;
 use rustix::fs::OFlags;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -16,6 +17,7 @@ pub enum Links {
 
 /// Opens a regular file for reading. It never waits, and opens nothing else.
 pub fn open(path: &Path, links: Links) -> io::Result<File> {
+    let _above = AboveStandard::hold();
     let (there, flags) = match links {
         Links::Follow => (fs::metadata(path)?, OFlags::NONBLOCK),
         Links::Refuse => (fs::symlink_metadata(path)?, OFlags::NONBLOCK | OFlags::NOFOLLOW),

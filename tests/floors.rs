@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["driver"],
     &[
         "channel",
+        "descriptors",
         "event",
         "fork",
         "logging",

@@ -3,6 +3,7 @@
 //! The file holds the id and a line end. It is written as a whole: beside, synced, then given its name. An id that another program
 //! has stored is never replaced and never removed: two frameworks would fight over one file, and the first would lose its tasks.
 
+use crate::descriptors::AboveStandard;
 use crate::driver::framework::with_id;
 use crate::driver::DriverError;
 use crate::message::text;
@@ -76,6 +77,7 @@ impl FrameworkIdFile {
     fn create(&self, id: &str) -> io::Result<()> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let _above = AboveStandard::hold();
         let mut name = self.path.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}-{number}.new", std::process::id()));
         let beside = self.path.with_file_name(name);
@@ -103,6 +105,7 @@ impl FrameworkIdFile {
 
     /// What happened to the file's name outlives a crash of the machine.
     fn sync_folder(&self) -> io::Result<()> {
+        let _above = AboveStandard::hold();
         File::open(folder(&self.path))?.sync_all()
     }
 }

@@ -7,6 +7,7 @@ use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
 use super::stats::MesosStats;
 use crate::backends;
+use crate::descriptors::AboveStandard;
 use crate::driver::{self, ExecutorCall, ExecutorDriver, Status};
 use crate::message::text;
 use std::ffi::c_int;
@@ -58,6 +59,7 @@ pub extern "C" fn mesos_executor_driver_new(
         // SAFETY: a live handle and a place for the result, both the caller's, who lends the bytes for the call.
         let (channel, driver, result) = unsafe { (handle::get(channel)?, driver.to_text(), handle::out(result)?) };
         let environment = |name: &str| std::env::var_os(name).map(|v| text::from_bytes(v.as_bytes()).into_owned());
+        let _above = AboveStandard::hold();
         *result = handle::give(MesosExecutorDriver {
             driver: backends::executor::new(&driver, environment, channel.channel.clone())?,
             creator: Creator::this_process(),

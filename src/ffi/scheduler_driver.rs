@@ -7,6 +7,7 @@ use super::guard::{guard, guard_value};
 use super::handle::{self, Creator, Handle};
 use super::stats::MesosStats;
 use crate::backends;
+use crate::descriptors::AboveStandard;
 use crate::driver::{self, SchedulerCall, SchedulerDriver, SchedulerOptions, Status};
 use std::ffi::{c_int, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -110,6 +111,8 @@ pub extern "C" fn mesos_scheduler_driver_new(
             };
             (handle::get(channel)?, handle::out(result)?, options)
         };
+        // Files, the cluster's socket, the pipes to its helper.
+        let _above = AboveStandard::hold();
         *result = handle::give(MesosSchedulerDriver {
             driver: backends::scheduler::new(options, channel.channel.clone())?,
             creator: Creator::this_process(),

@@ -25,6 +25,7 @@ mod server;
 pub mod settings;
 mod timers;
 
+use crate::descriptors::AboveStandard;
 pub use settings::config::{BadSetting, Config};
 
 use std::io;
@@ -137,7 +138,8 @@ impl Cluster {
         let serve = move || {
             let _ending: Sender<()> = ending;
             let tasks = tokio::task::LocalSet::new();
-            if let Err(e) = tasks.block_on(&runtime, server::serve(identity, listener, pipes, stopped)) {
+            let serving = tasks.run_until(server::serve(identity, listener, pipes, stopped));
+            if let Err(e) = runtime.block_on(AboveStandard::polled(serving)) {
                 log::error!("the embedded cluster has ended: {e}");
             }
         };

@@ -1,5 +1,6 @@
 //! Removes a directory whose contents are a task's: whatever it has left there, and without following it anywhere.
 
+use crate::descriptors::AboveStandard;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{chmod, chownat, fstat, open, openat, unlinkat, AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -36,6 +37,7 @@ struct Level {
 /// Takes one descriptor however deep the tree is, and gives itself the rights that its owner has taken from a directory. What is
 /// mounted below is somebody else's, and stays. What cannot be removed does not keep the rest: the error tells of the first.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
+    let _above = AboveStandard::hold();
     let place = open(path, PLACE, Mode::empty())?;
     let mut removal = Removal {
         mount: mount_of(&place)?,

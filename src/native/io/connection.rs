@@ -2,6 +2,7 @@
 
 use super::mailbox;
 use crate::channel::{weight_of, Channel};
+use crate::descriptors::AboveStandard;
 use crate::fork::Private;
 use crate::logging::shown;
 use crate::native::detector::{self, Detection};
@@ -57,11 +58,18 @@ async fn connect(endpoint: Endpoint, dialer: Dialer, begin: Begin) -> io::Result
 
 /// A path that is too long for a socket's address goes relative to its opened folder, wherever the program works.
 async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    match (UnixStream::connect(path).await, path.parent(), path.file_name()) {
+    match (
+        AboveStandard::polled(UnixStream::connect(path)).await,
+        path.parent(),
+        path.file_name(),
+    ) {
         (Err(why), Some(folder), Some(name)) if why.kind() == io::ErrorKind::InvalidInput => {
-            let folder = std::fs::File::open(folder)?;
+            let folder = {
+                let _above = AboveStandard::hold();
+                std::fs::File::open(folder)?
+            };
             let opened = format!("/proc/self/fd/{}", folder.as_raw_fd());
-            UnixStream::connect(Path::new(&opened).join(name)).await
+            AboveStandard::polled(UnixStream::connect(Path::new(&opened).join(name))).await
         }
         (result, _, _) => result,
     }
@@ -174,7 +182,10 @@ where
     M: Machine + Send + 'static,
     M::Command: Send + 'static,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = {
+        let _above = AboveStandard::hold();
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?
+    };
     // A task: to wake the runtime's root future takes two system calls each time, also on this thread.
     let driven = runtime.block_on(runtime.spawn(drive(machine, commands, emit, kill, channel)));
     driven.map_err(|why| match why.try_into_panic() {

@@ -4,6 +4,7 @@
 //! short while after the one before it, or as soon as that one has failed (RFC 8305). What answers the connection may still be of no
 //! use, so the next attempt begins with another address.
 
+use crate::descriptors::AboveStandard;
 use crate::fork::Private;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
@@ -95,6 +96,7 @@ async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let (sender, receiver) = oneshot::channel();
     let name = host.to_string();
     let look_up = move || {
+        let _above = AboveStandard::hold();
         let found = (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
         // Nobody may wait any more.
         let _ = sender.send(found);
@@ -138,7 +140,11 @@ async fn attempt(address: SocketAddr) -> io::Result<Private<TcpStream>> {
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = Private::new(socket_with(family, SocketType::STREAM, flags, None)?);
+    let made = {
+        let _above = AboveStandard::hold();
+        socket_with(family, SocketType::STREAM, flags, None)?
+    };
+    let socket = Private::new(made);
     match connect(socket.get_ref(), &address) {
         Ok(()) | Err(Errno::INPROGRESS) => (),
         Err(why) => return Err(why.into()),

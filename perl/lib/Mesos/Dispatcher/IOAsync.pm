@@ -24,9 +24,12 @@ sub BUILD { $_[0]->loop->add($_[0]->notifier) }
 has _wake => (is => 'lazy', init_arg => undef);
 
 sub _build__wake {
+    no warnings 'io';
     my ($read, $write) = IO::Async::OS->pipepair or die "cannot make a pipe: $!";
-    $_->blocking(0) for $read, $write;
-    return [$read, $write];
+    my @pipe = (Mesos::Dispatcher::Pipe::_duplicate('<&', $read), Mesos::Dispatcher::Pipe::_duplicate('>&', $write));
+    close $_ for $read, $write;
+    $_->blocking(0) for @pipe;
+    return \@pipe;
 }
 
 sub run_until {

@@ -12,14 +12,20 @@ sub fd { $_[0]->_xs_fd }
 # The number belongs to the shared object, and loops close what they watch: watch a duplicate.
 has fh => (is => 'lazy', init_arg => undef, clearer => '_close_fh');
 
-sub _build_fh {
-    my ($self) = @_;
-    # A program without a STDIN or STDOUT may open it again: their numbers are not for us. (Perl warns of such a reuse.)
+sub _build_fh { return _duplicate('<&', $_[0]->fd) }
+
+# A program without a STDIN or STDOUT may open it again: their numbers are not for us. (Perl warns of such a reuse.)
+sub _duplicate {
+    my ($mode, $of) = @_;
     no warnings 'io';
     my @standard;
     while (1) {
-        open my $fh, '<&', $self->fd or croak "cannot duplicate the dispatcher's descriptor: $!";
-        return $fh if fileno $fh > 2;
+        open my $fh, $mode, $of or croak "cannot duplicate the dispatcher's descriptor: $!";
+        if (fileno $fh > 2) {
+            # Explicitly: Perl does not close a handle by itself whose buffer stands where that of STDIN stood.
+            close $_ for @standard;
+            return $fh;
+        }
         push @standard, $fh;
     }
 }
