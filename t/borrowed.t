@@ -133,12 +133,14 @@ sub scheduler_driver {
     return $driver;
 }
 
+# An array of the values themselves. To copy them would be to look at them: that strikes in the middle of perl's own list assignment,
+# which reads freed memory then, and crashes Perl 5.40, without any module:
+#     @list = (1, 2); tie $list[0], 'Class whose FETCH does @list = ()'; @copy = @list;
+sub aliases { return \@_ }
+
 # Calls code with an array as its @_: no copies are made, and the array holds all that there is.
 sub share {
-    my ($stack, $code, $object, $args) = @_;
-    @$stack = ($object, @$args);
-    # The array must hold the only references.
-    @$args = ();
+    my ($stack, $code) = @_;
     local *_ = $stack;
     return &$code;
 }
@@ -161,12 +163,14 @@ sub attack {
                     my $close = $i == $count - 1 && $method eq $private;
                     place(@place, $kind);
                     undef @place;
-                    my $stack = [];
+                    my $stack = $shared ? aliases($object, @$args) : [];
+                    # The array must hold the only references.
+                    @$args = () if $shared;
                     local $strike = sub { $struck++; clear($args); @$stack = (); $object->_xs_free if $close };
                     local $SIG{__WARN__} = sub { };
                     # A sub in Perl that copies @_ is perl's own business, which holds nothing of it: only XSUBs get along without this.
                     my @held = $method eq $public && $public ne $private ? map { \$_ } @$args : ();
-                    eval { $shared ? share($stack, $object->can($method), $object, $args) : $object->$method(@$args); 1 } or do {
+                    eval { $shared ? share($stack, $object->can($method)) : $object->$method(@$args); 1 } or do {
                         push @leaked, $@ if $@ =~ /ZZZZ/;
                         push @odd, $@ if $@ !~ / line \d+\.$/;
                     };
@@ -214,9 +218,9 @@ subtest 'messages called with &' => sub {
             [ message => sub { (Mesos::TaskStatus->new({ message => $kind->new($long) }), undef) } ],
         ) {
             my ($method, $arguments) = @$call;
-            my ($stack, @args) = ([], $arguments->());
+            my $stack = aliases($arguments->());
             local $strike = sub { @$stack = () };
-            my @result = eval { share($stack, Mesos::TaskStatus->can($method), shift @args, \@args) };
+            my @result = eval { share($stack, Mesos::TaskStatus->can($method)) };
             $strike = undef;
             no warnings 'uninitialized';
             my $text = join ' ', $@, map { (reftype($_) || '') eq 'HASH' ? $_->{message} : $_ } @result;
