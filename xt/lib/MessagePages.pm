@@ -93,6 +93,7 @@ sub _qualify_map {
         { @both, name => 'key',   number => 1, type => $key,   comment => 'What the entry is found by.' },
         { @both, name => 'value', number => 2, type => $value, comment => 'What it holds.', $value =~ /\./ ? (of => $value) : () },
     ];
+    $entry->{map_entry} = 1;
     push @$types, $entry;
     $member->{of} = $entry->{proto};
     return;
@@ -144,10 +145,10 @@ sub _synopsis {
         . "    my \$again   = $type->{class}->decode(\$bytes);";
 }
 
-# What must be set, and what is in it; else the first field that needs no more than a value.
+# What must be set, and what is in it, of an entry of a map all; else the first field that needs no more than a value.
 sub _sample {
     my ($type, $by_proto, $depth) = @_;
-    my @fields = grep { $_->{label} eq 'required' } @{ $type->{members} };
+    my @fields = grep { $type->{map_entry} || $_->{label} eq 'required' } @{ $type->{members} };
     my $indent = '    ' x ($depth + 1);
     if (!@fields && $depth == 1) {
         @fields = grep { !$_->{until} && !$_->{map} && $_->{label} ne 'repeated' && (!$_->{of} || $by_proto->{ $_->{of} }{kind} eq 'enum') }
