@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use Test::More;
 use lib 't/lib';
+use Test::Files qw(slurp);
 use Mesos;
 use Test::Examples qw(start finish run_example wait_for free_port is_loadable);
 
@@ -10,13 +11,6 @@ my $master  = $ENV{MESOS_TEST_MASTER} || 'local';
 my $seconds = 60;
 # The stand-in's master serves no files of sandboxes, and is there at every address.
 my $serves_files = !grep { $_->{version} =~ /-standin\z/ && ($ENV{PERL_MESOS_DRIVER} // '') eq 'libmesos' } Mesos->backends;
-
-sub slurp {
-    my ($path) = @_;
-    open my $in, '<', $path or die "cannot read $path: $!";
-    local $/;
-    return scalar <$in>;
-}
 
 # Name of each: whether it was run. Checked at the end.
 my %seen = map { m{([^/]+)\z}; ($1 => 0) } glob 'examples/*.pl';

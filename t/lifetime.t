@@ -5,6 +5,7 @@ use Config;
 BEGIN { $ENV{PERL_ANYEVENT_MODEL} = 'Perl' }
 BEGIN { if ($Config{useithreads}) { require threads; threads->import } }
 use lib 't/lib';
+use Test::Files qw(output_of perl_command);
 use Test::Mesos qw(command);
 use Test::More;
 
@@ -14,17 +15,7 @@ use Test::More;
 my $master = $ENV{MESOS_TEST_MASTER} || 'local';
 
 # What a program prints, and its exit status.
-sub program {
-    my ($code) = @_;
-    my @command = ($^X, (map {"-I$_"} grep { !ref } @INC), '-It/lib', '-MTest::Mesos', '-e', $code);
-    my $pid = open my $out, '-|';
-    die $! unless defined $pid;
-    if (!$pid) { open STDERR, '>&', \*STDOUT or die $!; exec @command or die $! }
-    local $/;
-    my $printed = readline $out;
-    close $out;
-    return ($printed // '', $?);
-}
+sub program { return output_of(perl_command('-It/lib', '-MTest::Mesos', '-e', $_[0])) }
 
 subtest 'threads' => sub {
     plan skip_all => 'this perl has no threads' unless $Config{useithreads};

@@ -7,18 +7,12 @@ use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use JSON::PP qw(encode_json);
 use lib 't/lib';
+use Test::Files qw(slurp);
 use Test::Mesos qw(command custom_executor driver_for run_tasks);
 use Test::More;
 
 delete @ENV{qw(MESOS_WORK_DIR MESOS_RESOURCES MESOS_ATTRIBUTES MESOS_HOSTNAME MESOS_EXECUTOR_ENVIRONMENT_VARIABLES)};
 my $scratch = tempdir(CLEANUP => 1);
-
-sub slurp {
-    my ($path) = @_;
-    open my $in, '<:raw', $path or die "cannot read $path: $!";
-    local $/;
-    return scalar <$in>;
-}
 
 sub first_offer {
     my ($scheduler) = @_;

@@ -1,6 +1,8 @@
 use strict;
 use warnings FATAL => 'all';
 use File::Temp qw(tempdir);
+use lib 't/lib';
+use Test::Files qw(output_of perl_command);
 use Test::More;
 use Mesos qw(trace);
 
@@ -69,14 +71,7 @@ sub traced {
     delete local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)};
     $code ||= 'Mesos::SchedulerDriver->new(master => "127.0.0.1:1", framework => {user => "", name => "traced/by test"},
         scheduler => Mesos::Scheduler->new, master_timeout => 0.3, driver => "native")->run';
-    my @command = ($^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::SchedulerDriver', '-MMesos::Scheduler', '-e', $code);
-    my $pid = open my $out, '-|';
-    die $! unless defined $pid;
-    if (!$pid) { open STDERR, '>&', \*STDOUT or die $!; exec @command or die $! }
-    local $/;
-    my $printed = readline $out;
-    close $out;
-    return $printed // '';
+    return (output_of(perl_command('-MMesos::SchedulerDriver', '-MMesos::Scheduler', '-e', $code)))[0];
 }
 
 my $failed = qr/\AMesos: the driver of this framework has failed: no master at 127\.0\.0\.1:1 for 0\.3 s: .*\n\z/;

@@ -1,6 +1,8 @@
 # Build.PL on machines that lack something: what it says, how it ends, and that it leaves no Build file.
 use strict;
 use warnings;
+use lib 't/lib';
+use Test::Files qw(output_of);
 use Test::More;
 use Cwd qw(getcwd);
 use File::Copy qw(copy);
@@ -33,13 +35,9 @@ sub build_pl {
     local %ENV = (PATH => '/usr/bin:/bin', HOME => $scratch, %$environment);
     chdir $scratch or die $!;
     unlink 'Build';
-    my $pid = open my $out, '-|';
-    if (!$pid) { open STDERR, '>&', \*STDOUT; exec $^X, (grep { !/^--/ } @options), 'Build.PL', (grep {/^--/} @options) or die $! }
-    my $said = do { local $/; <$out> };
-    close $out;
-    my $status = $? >> 8;
+    my ($said, $status) = output_of($^X, (grep { !/^--/ } @options), 'Build.PL', grep {/^--/} @options);
     chdir $top or die $!;
-    return ($status, $said);
+    return ($status >> 8, $said);
 }
 
 {

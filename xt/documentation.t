@@ -1,16 +1,11 @@
 # The code that documentation shows compiles: each SYNOPSIS under strict and warnings, and each fenced block of README.md and docs/.
 use strict;
 use warnings;
+use lib 't/lib';
+use Test::Files qw(slurp);
 use Test::More;
 use File::Find ();
 use File::Temp ();
-
-sub slurp {
-    my ($path) = @_;
-    open my $in, '<', $path or die "cannot read $path: $!";
-    local $/;
-    return scalar <$in>;
-}
 
 # What a program says of the code, which is given to it as a file.
 sub said_of {

@@ -2,6 +2,8 @@
 # Slow: compiles the crate. Run from the top of a checkout in which `./Build` has been run: prove -b xt/install.t
 use strict;
 use warnings;
+use lib 't/lib';
+use Test::Files qw(output_of);
 use Test::More;
 use Config;
 use Cwd qw(getcwd);
@@ -22,13 +24,9 @@ my $scratch = tempdir(CLEANUP => 1);
 sub run_in {
     my ($folder, $name, @command) = @_;
     chdir $folder or die "cannot enter $folder: $!";
-    my $pid = open my $out, '-|';
-    defined $pid or die "cannot fork: $!";
-    if (!$pid) { open STDERR, '>&', \*STDOUT; exec @command or die "cannot run $command[0]: $!" }
-    my $said = do { local $/; <$out> };
-    my $ok = close $out;
+    my ($said, $status) = output_of(@command);
     chdir $top or die "cannot return to $top: $!";
-    ok $ok, $name or diag $said;
+    is $status, 0, $name or diag $said;
     return $said;
 }
 

@@ -20,12 +20,7 @@ my @scenarios = Test::Mesos::scenarios();
 while (my ($name, $code) = splice @scenarios, 0, 2) {
     subtest $name => sub { $code->($master) };
 }
-subtest "a hundred tasks with $_" => sub {
-    my ($scheduler, $status) = Test::Mesos::run_tasks(
-        $master, [map { Test::Mesos::command("t$_", 'true') } 1 .. 100], scheduler => {cpus => 0.1}, dispatcher => $_);
-    is $status, Mesos::Status::DRIVER_STOPPED();
-    is_deeply $scheduler->states, {map { ("t$_" => [0, 1, 2]) } 1 .. 100};
-} for qw(AnyEvent Interrupt);
+Test::Mesos::hundred_tasks($master, qw(AnyEvent Interrupt));
 
 # What the master knows of a framework: 'active', 'completed', or nothing.
 sub known {

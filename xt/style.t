@@ -1,6 +1,8 @@
 # House rules that a program can check: strictness, sizes, versions that agree, no names of the machines it was written on.
 use strict;
 use warnings;
+use lib 't/lib';
+use Test::Files qw(slurp);
 use Test::More;
 use File::Find ();
 
@@ -10,13 +12,6 @@ sub texts {
     my @paths;
     File::Find::find({ no_chdir => 1, wanted => sub { push @paths, $_ if -f && /\.(?:$endings)$/ } }, grep {-e} @folders);
     return map { [ $_, slurp($_) ] } sort @paths;
-}
-
-sub slurp {
-    my ($path) = @_;
-    open my $in, '<', $path or die "cannot read $path: $!";
-    local $/;
-    return scalar <$in>;
 }
 
 # The lines of a text that match, as "path:number: line".

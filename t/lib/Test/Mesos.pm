@@ -14,7 +14,7 @@ use Test::Framework;
 use Test::Mesos::Surface ();
 use Test::More;
 
-our @EXPORT_OK = qw(driver_for run_tasks command custom_executor scenarios);
+our @EXPORT_OK = qw(driver_for run_tasks command custom_executor scenarios hundred_tasks);
 
 sub driver_for {
     my ($master, $scheduler, %more) = @_;
@@ -32,6 +32,20 @@ sub run_tasks {
     my $status = $driver->run;
     alarm 0;
     return ($scheduler, $status);
+}
+
+# A subtest for each of these dispatchers.
+sub hundred_tasks {
+    my ($master, @dispatchers) = @_;
+    for my $dispatcher (@dispatchers) {
+        subtest "a hundred tasks with $dispatcher" => sub {
+            my ($scheduler, $status) = run_tasks(
+                $master, [map { command("t$_", 'true') } 1 .. 100], scheduler => {cpus => 0.1}, dispatcher => $dispatcher);
+            is $status, Mesos::Status::DRIVER_STOPPED();
+            is_deeply $scheduler->states, {map { ("t$_" => [0, 1, 2]) } 1 .. 100};
+        };
+    }
+    return;
 }
 
 sub command {
