@@ -151,9 +151,7 @@ impl Decoder {
             let start = reader.position();
             let failed = |error| Stop::Failure(error, start);
             let (number, wire) = reader.tag().map_err(failed)?;
-            let index = class.index_by_number(number);
-            let known = index.and_then(|index| Some((index, fields.get(index)?)));
-            let Some((index, field)) = known.filter(|(_, field)| field.accepts(wire)) else {
+            let Some((index, field)) = class.accepting(number, wire) else {
                 if self.options.reject_unknown {
                     return Err(failed(WireError::UnknownField(number)));
                 }

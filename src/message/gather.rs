@@ -93,15 +93,12 @@ impl Decoder {
 
     /// The first pass: fills the slots and returns a bit for each field that is there.
     fn scan(&mut self, class: &Class, first_slot: usize, mut reader: Reader<'_>) -> Result<u64, Failure> {
-        let fields = class.fields();
         let mut present = 0;
         while !reader.at_end() {
             let start = reader.position();
             let at_start = |error| (error, start);
             let (number, wire) = reader.tag().map_err(at_start)?;
-            let index = class.index_by_number(number);
-            let known = index.and_then(|index| Some((index, fields.get(index)?)));
-            let Some((index, field)) = known.filter(|(_, field)| field.accepts(wire)) else {
+            let Some((index, field)) = class.accepting(number, wire) else {
                 if self.options.reject_unknown {
                     return Err(at_start(WireError::UnknownField(number)));
                 }

@@ -22,11 +22,7 @@ fn complete(id: ClassId, message: &[u8], depth: usize) -> Result<bool, WireError
     let mut reader = Reader::new(message, 0, message.len());
     while !reader.at_end() {
         let (number, wire) = reader.tag()?;
-        let Some((index, field)) = class
-            .index_by_number(number)
-            .and_then(|index| Some((index, fields.get(index)?)))
-            .filter(|(_, field)| field.accepts(wire))
-        else {
+        let Some((index, field)) = class.accepting(number, wire) else {
             reader.skip(number, wire)?;
             continue;
         };

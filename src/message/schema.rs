@@ -164,6 +164,14 @@ impl Class {
         field.label == Label::Required || of.is_some_and(|of| of.fields().iter().any(|part| part.label == Label::Required))
     }
 
+    /// The field with this number, if a value with this wire type is one of it, and its index among [`fields`](Self::fields).
+    #[inline]
+    pub(super) fn accepting(&self, number: u32, wire: u8) -> Option<(usize, &'static Field)> {
+        let index = self.index_by_number(number)?;
+        let field = self.fields().get(index)?;
+        field.accepts(wire).then_some((index, field))
+    }
+
     /// The index among [`fields`](Self::fields) of the field with this number.
     pub fn index_by_number(&self, number: u32) -> Option<usize> {
         let entry = *self.lookup.get(number as usize)?;
