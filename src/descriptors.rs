@@ -2,11 +2,12 @@
 //! a socket of ours, and a program that opens its STDERR again must get its number.
 //!
 //! Libraries make most of our descriptors, and the system gives each the lowest free number. So while a thread of ours makes some,
-//! the free ones of the three are occupied.
+//! the free ones of the three are occupied. The program may give one free in that very moment; so what can be moved is moved.
 
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use rustix::fs::MemfdFlags;
 use std::future::Future;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 
@@ -106,6 +107,14 @@ impl Drop for AboveStandard {
     }
 }
 
+/// The same file by a number from 3 on.
+pub fn moved(descriptor: OwnedFd) -> io::Result<OwnedFd> {
+    match descriptor.as_raw_fd() {
+        0..=2 => Ok(rustix::io::fcntl_dupfd_cloexec(&descriptor, 3)?),
+        _ => Ok(descriptor),
+    }
+}
+
 /// In a child that was just forked: who made descriptors in the parent is not there.
 pub fn release_in_child() {
     USERS.store(0, Ordering::Relaxed);
@@ -148,5 +157,9 @@ mod tests {
         assert!(!is_open(0) && is_open(2), "given back, except what is somebody else's by now");
         let below = rustix::pipe::pipe().expect("a pipe");
         assert_eq!(below.0.as_raw_fd(), 0, "the test sees what it is about");
+        let above = moved(below.0).expect("moved");
+        assert!(above.as_raw_fd() > 2 && !is_open(0));
+        rustix::io::write(&below.1, b"x").expect("written");
+        assert_eq!(rustix::io::read(&above, &mut [0; 2]), Ok(1), "the same pipe");
     }
 }

@@ -3,7 +3,7 @@
 //! A wake-up is a level, not a count. The channel calls [`Notify::raise`] and [`Notify::lower`] with its lock held, so the
 //! level and the queue never disagree, and a million events need one byte.
 
-use crate::descriptors::AboveStandard;
+use crate::descriptors::{moved, AboveStandard};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::PipeFlags;
@@ -26,7 +26,10 @@ impl Pipe {
     pub fn new() -> std::io::Result<Self> {
         let _above = AboveStandard::hold();
         let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        Ok(Pipe { read, write })
+        Ok(Pipe {
+            read: moved(read)?,
+            write: moved(write)?,
+        })
     }
 
     /// The descriptor to watch for reading. It stays owned by the pipe: watch a duplicate.

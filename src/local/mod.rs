@@ -25,7 +25,7 @@ mod server;
 pub mod settings;
 mod timers;
 
-use crate::descriptors::AboveStandard;
+use crate::descriptors::{moved, AboveStandard};
 pub use settings::config::{BadSetting, Config};
 
 use std::io;
@@ -120,7 +120,7 @@ impl Cluster {
     }
 
     fn start_in(config: Config, work_dir: PathBuf, private: Option<&Path>) -> Result<Cluster, StartError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = TcpListener::from(moved(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.into())?);
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let secret = ids::secret()?;

@@ -9,11 +9,13 @@ use super::ids;
 use super::resources::Resources;
 use super::settings::config::{self, BadSetting, Config};
 use super::settings::{detect, resource_text};
+use crate::descriptors::moved;
 use crate::fork::{Mark, Private};
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -128,12 +130,22 @@ async fn timers(core: Rc<RefCell<Core>>) {
     }
 }
 
+fn above_standard(connection: tokio::net::TcpStream) -> io::Result<tokio::net::TcpStream> {
+    match connection.as_raw_fd() {
+        0..=2 => tokio::net::TcpStream::from_std(moved(connection.into_std()?.into())?.into()),
+        _ => Ok(connection),
+    }
+}
+
 async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
     let guests = Rc::new(Guests::default());
     let _mark = Mark::new(&listener);
     loop {
         let connection = match listener.accept().await {
-            Ok((connection, _)) => Private::new(connection),
+            Ok((connection, _)) => match above_standard(connection) {
+                Ok(connection) => Private::new(connection),
+                Err(_) => continue,
+            },
             Err(e) => {
                 // Out of descriptors, say: others may give some back.
                 log::warn!("cannot accept a connection: {e}");

@@ -1,5 +1,6 @@
 //! The cluster's end of the helper's pipes.
 
+use crate::descriptors::moved;
 use crate::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
 use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 use std::cell::Cell;
@@ -57,8 +58,8 @@ pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
     match protocol::read(&mut reports)? {
         Some(Report::Ready { server, guard }) => Ok(Pipes {
             processes: Processes::of([server, guard]),
-            commands: commands.into(),
-            reports: reports.into(),
+            commands: moved(commands.into())?,
+            reports: moved(reports.into())?,
         }),
         _ => Err(io::Error::other(
             "the helper ended at once; is it of the same version as the module?",

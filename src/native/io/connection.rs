@@ -21,6 +21,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
@@ -169,9 +170,16 @@ impl Unused {
     }
 }
 
+/// What [`run`] runs on. Made on Perl's thread, which gives none of the lowest numbers free meanwhile.
+pub fn runtime() -> io::Result<Runtime> {
+    let _above = AboveStandard::hold();
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
 /// Runs `machine` on this thread until it is done. `emit` takes its callbacks, `kill` carries out
 /// [`Action::KillProcessGroup`]. While `channel`, where the callbacks go, is congested, or the machine takes none, no events are read.
 pub fn run<M>(
+    runtime: &Runtime,
     machine: M,
     commands: mailbox::Receiver<M::Command>,
     emit: impl FnMut(Vec<Emission>) + Send + 'static,
@@ -182,10 +190,6 @@ where
     M: Machine + Send + 'static,
     M::Command: Send + 'static,
 {
-    let runtime = {
-        let _above = AboveStandard::hold();
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?
-    };
     // A task: to wake the runtime's root future takes two system calls each time, also on this thread.
     let driven = runtime.block_on(runtime.spawn(drive(machine, commands, emit, kill, channel)));
     driven.map_err(|why| match why.try_into_panic() {

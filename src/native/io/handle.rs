@@ -51,9 +51,10 @@ impl<C: Send + 'static> Handle<C> {
         let receiver = lock(&self.receiver).take();
         let receiver = receiver.ok_or_else(|| DriverError::System("the driver was started before".to_string()))?;
         let channel = self.gate.channel().clone();
+        let runtime = connection::runtime();
         let body = move || {
             let passed = emit.clone();
-            let run = AssertUnwindSafe(|| connection::run(machine, receiver, passed, kill, channel));
+            let run = AssertUnwindSafe(|| connection::run(&runtime?, machine, receiver, passed, kill, channel));
             // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
             match std::panic::catch_unwind(run) {
                 Ok(Ok(())) => (),

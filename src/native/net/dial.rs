@@ -4,7 +4,7 @@
 //! short while after the one before it, or as soon as that one has failed (RFC 8305). What answers the connection may still be of no
 //! use, so the next attempt begins with another address.
 
-use crate::descriptors::AboveStandard;
+use crate::descriptors::{moved, AboveStandard};
 use crate::fork::Private;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
@@ -142,7 +142,7 @@ async fn attempt(address: SocketAddr) -> io::Result<Private<TcpStream>> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let made = {
         let _above = AboveStandard::hold();
-        socket_with(family, SocketType::STREAM, flags, None)?
+        moved(socket_with(family, SocketType::STREAM, flags, None)?)?
     };
     let socket = Private::new(made);
     match connect(socket.get_ref(), &address) {
