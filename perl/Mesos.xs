@@ -10,7 +10,8 @@
 #include "dispatch.h"
 #include "mesos_perl.h"
 
-/* Where looking at one argument may run Perl code that frees the next: perl's stack does not count them. */
+/* In every XSUB with arguments beside its object: looking at one may run Perl code that frees the others, the object among them. Perl's
+ * stack does not count them. So no argument is converted in a signature. */
 #define HOLD_ARGUMENTS mesos_hold_arguments(aTHX_ ax, items)
 
 MODULE = Mesos    PACKAGE = Mesos
@@ -153,17 +154,22 @@ _xs_init_pipe(SV *self, SV *channel)
   PREINIT:
     MesosDispatcher *dispatcher;
   CODE:
+    HOLD_ARGUMENTS;
     mesos_check(aTHX_ mesos_dispatcher_new_pipe(mesos_handle(aTHX_ channel, &mesos_channel_type), &dispatcher));
     mesos_attach(aTHX_ self, &mesos_dispatcher_type, dispatcher);
 
 # $function and $argument as Async::Interrupt's signal_func gives them: addresses
 void
-_xs_init_interrupt(SV *self, SV *channel, IV function, IV argument)
+_xs_init_interrupt(SV *self, SV *channel, SV *function, SV *argument)
   PREINIT:
     MesosDispatcher *dispatcher;
+    IV called, with;
   CODE:
+    HOLD_ARGUMENTS;
+    called = SvIV(function);
+    with = SvIV(argument);
     mesos_check(aTHX_ mesos_dispatcher_new_interrupt(mesos_handle(aTHX_ channel, &mesos_channel_type),
-        INT2PTR(MesosSignalFunction, function), INT2PTR(void *, argument), &dispatcher));
+        INT2PTR(MesosSignalFunction, called), INT2PTR(void *, with), &dispatcher));
     mesos_attach(aTHX_ self, &mesos_dispatcher_type, dispatcher);
 
 void
@@ -173,10 +179,14 @@ _xs_free(SV *self)
 
 # Dispatches at most that many events to the dispatcher's consumer.
 void
-_dispatch_batch(SV *self, IV most)
+_dispatch_batch(SV *self, SV *most)
+  PREINIT:
+    IV number;
   PPCODE:
+    HOLD_ARGUMENTS;
+    number = SvIV(most);
     PUTBACK;
-    mesos_dispatch_batch(aTHX_ self, most);
+    mesos_dispatch_batch(aTHX_ self, number);
     SPAGAIN;
 
 bool
@@ -202,12 +212,16 @@ MODULE = Mesos    PACKAGE = Mesos::SchedulerDriver
 
 # _xs_init($channel, \%options): the names below
 void
-_xs_init(SV *self, SV *channel, HV *options)
+_xs_init(SV *self, SV *channel, SV *given_options)
   PREINIT:
     MesosSchedulerDriver *driver;
     MesosSchedulerOptions given;
+    HV *options;
   CODE:
-    mesos_hold(aTHX_ (SV *)options);
+    HOLD_ARGUMENTS;
+    if (!SvROK(given_options) || SvTYPE(SvRV(given_options)) != SVt_PVHV)
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvs("expected a hash reference")));
+    options = (HV *)mesos_hold(aTHX_ SvRV(given_options));
     given.driver = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "driver"));
     given.master = mesos_bytes(aTHX_ mesos_option(aTHX_ options, "master"));
     given.framework = mesos_encode(aTHX_ self, MESOS_CLASS_FRAMEWORK_INFO, mesos_option(aTHX_ options, "framework"));
@@ -267,9 +281,13 @@ _xs_start(SV *self)
     RETVAL
 
 int
-_xs_stop(SV *self, bool failover)
+_xs_stop(SV *self, SV *failover)
+  PREINIT:
+    bool given;
   CODE:
-    mesos_check(aTHX_ mesos_scheduler_driver_stop(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), failover, &RETVAL));
+    HOLD_ARGUMENTS;
+    given = cBOOL(SvTRUE(failover));
+    mesos_check(aTHX_ mesos_scheduler_driver_stop(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), given, &RETVAL));
   OUTPUT:
     RETVAL
 
@@ -285,6 +303,7 @@ _xs_request_resources(SV *self, SV *requests)
   PREINIT:
     MesosBytesList requests_bytes;
   CODE:
+    HOLD_ARGUMENTS;
     requests_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_REQUEST, requests);
     mesos_check(aTHX_ mesos_scheduler_driver_request_resources(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         requests_bytes, &RETVAL));
@@ -344,6 +363,7 @@ _xs_revive_offers(SV *self, SV *roles)
     MesosBytesList roles_bytes = { NULL, 0 };
     bool all;
   CODE:
+    HOLD_ARGUMENTS;
     all = !SvOK(roles);
     if (!all)
         roles_bytes = mesos_bytes_list(aTHX_ roles);
@@ -359,6 +379,7 @@ _xs_suppress_offers(SV *self, SV *roles)
     MesosBytesList roles_bytes = { NULL, 0 };
     bool all;
   CODE:
+    HOLD_ARGUMENTS;
     all = !SvOK(roles);
     if (!all)
         roles_bytes = mesos_bytes_list(aTHX_ roles);
@@ -421,6 +442,7 @@ _xs_acknowledge_operation(SV *self, SV *update)
   PREINIT:
     MesosBytes update_bytes;
   CODE:
+    HOLD_ARGUMENTS;
     update_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_OPERATION_STATUS, update);
     mesos_check(aTHX_ mesos_scheduler_driver_acknowledge_operation(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         update_bytes, &RETVAL));
@@ -433,6 +455,7 @@ _xs_reconcile_operations(SV *self, SV *operations)
   PREINIT:
     MesosBytesList operations_bytes;
   CODE:
+    HOLD_ARGUMENTS;
     operations_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION, operations);
     mesos_check(aTHX_ mesos_scheduler_driver_reconcile_operations(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         operations_bytes, &RETVAL));
@@ -469,6 +492,7 @@ _xs_kill_task(SV *self, SV *task_id)
   PREINIT:
     MesosBytes task_id_bytes;
   CODE:
+    HOLD_ARGUMENTS;
     task_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_TASK_ID, task_id);
     mesos_check(aTHX_ mesos_scheduler_driver_kill_task(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         task_id_bytes, &RETVAL));
@@ -481,6 +505,7 @@ _xs_acknowledge(SV *self, SV *update)
   PREINIT:
     MesosBytes update_bytes;
   CODE:
+    HOLD_ARGUMENTS;
     update_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_TASK_STATUS, update);
     mesos_check(aTHX_ mesos_scheduler_driver_acknowledge(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         update_bytes, &RETVAL));
@@ -508,6 +533,7 @@ _xs_reconcile_tasks(SV *self, SV *statuses)
   PREINIT:
     MesosBytesList statuses_bytes;
   CODE:
+    HOLD_ARGUMENTS;
     statuses_bytes = mesos_encode_list(aTHX_ self, MESOS_CLASS_TASK_STATUS, statuses);
     mesos_check(aTHX_ mesos_scheduler_driver_reconcile_tasks(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
         statuses_bytes, &RETVAL));

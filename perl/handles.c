@@ -6,6 +6,7 @@
  *
  *   bytes for Rust      mesos_bytes, mesos_encode and the two for lists copy into mortals of their own, which nobody else knows
  *   handles             XSUBs convert all arguments first and ask for the handle last: nothing runs between mesos_handle and the call
+ *   arguments           every XSUB that has more than its object holds them all before it looks at one (HOLD_ARGUMENTS)
  *   values looked at    whoever looks at a value that may run Perl code holds it first (mesos_hold): arguments, elements of lists
  *   lists               counted once, held, and each element is fetched anew
  *   an event            belongs to a scope (mesos_scope_event) or to a mortal object; what mesos_event_name, _arg and _item lend lives
@@ -225,6 +226,7 @@ static MesosBytes *
 room(pTHX_ SV *array, AV **elements, MesosBytesList *list)
 {
     MesosBytes *items;
+    mesos_hold(aTHX_ array);
     SvGETMAGIC(array);
     if (!SvROK(array) || SvTYPE(SvRV(array)) != SVt_PVAV)
         mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("expected an array reference, got %" SVf, SVfARG(array))));
@@ -357,7 +359,8 @@ SV *
 mesos_option(pTHX_ HV *options, const char *name)
 {
     SV **value = hv_fetch(options, name, strlen(name), 0);
-    return value ? *value : &PL_sv_undef;
+    /* What it is asked for next, its truth or number, may run Perl code. */
+    return value ? mesos_hold(aTHX_ *value) : &PL_sv_undef;
 }
 
 SV *
