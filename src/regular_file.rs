@@ -4,7 +4,7 @@
 use crate::descriptors::AboveStandard;
 use rustix::fs::OFlags;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -27,6 +27,19 @@ pub fn open(path: &Path, links: Links) -> io::Result<File> {
     // Another file may have taken its place.
     check_metadata(&file.metadata()?, links)?;
     Ok(file)
+}
+
+/// The whole of a regular file, which is not to have more than `most` bytes.
+pub fn read(path: &Path, links: Links, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path, links)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    match bytes.len() <= most {
+        true => Ok(bytes),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("it has more than {most} bytes"),
+        )),
+    }
 }
 
 /// The same check of a file that is open, by whatever name.

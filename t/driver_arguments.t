@@ -8,6 +8,9 @@ no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 
 # Bad input is an error that names the argument, at the line of the call, and nothing is half done. No master is needed for that.
 
+# Dies when it is asked for anything.
+{ package Unwilling; use overload map { ($_ => sub { die 'asked' }) } qw("" 0+ bool) }
+
 my %good = (master => '127.0.0.1:1', framework => {user => '', name => 'arguments'}, scheduler => Mesos::Scheduler->new);
 
 # PERL_MESOS_DRIVER may choose libmesos, which takes other credentials and tells less.
@@ -30,6 +33,8 @@ subtest 'constructor' => sub {
         [[%good, master => 'non sense'], qr/^master: expected .*got "non sense"/],
         [[%good, master => 'host:99999'], qr/^master: .*"host:99999"/],
         [[%good, master => ''], qr/^master: .*""/],
+        [[%good, master => 'x' x 256], qr/^master: expected /],
+        [[%good, on_exception => bless([], 'Unwilling')], qr/on_exception: expected 'die', 'warn' or a code reference, got an object of Unwilling/],
         [[%good, framework => 'x'], qr/framework/, qr/"x" did not pass type constraint "FrameworkInfo"/],
         [[%good, framework => {}], qr/Mesos::FrameworkInfo\.(?:user|name): required field is missing/],
         [[%good, framework => {user => '', name => 'n', failover_timeout => 'abc'}],
@@ -57,7 +62,7 @@ subtest 'constructor' => sub {
         [[%good, framework_id_file => '/'], qr{framework_id_file: /: cannot be read}],
     ) {
         my ($args, @patterns) = @$case;
-        my $what = join ' ', map { $_ // 'undef' } @$args[@$args ? (-2, -1) : ()];
+        my $what = join ' ', map { ref $_ || ($_ // 'undef') } @$args[@$args ? (-2, -1) : ()];
         dies_at __LINE__, sub { Mesos::SchedulerDriver->new(@$args) }, "new: $what", @patterns;
         unlike $@, qr/s3cret/;
     }

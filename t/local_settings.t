@@ -6,6 +6,7 @@ use File::Spec;
 use File::Temp qw(tempdir);
 use HTTP::Tiny;
 use JSON::PP qw(encode_json);
+use POSIX ();
 use lib 't/lib';
 use Test::Files qw(slurp);
 use Test::Mesos qw(command custom_executor driver_for run_tasks);
@@ -83,6 +84,39 @@ subtest 'settings that are wrong name themselves, at the line that makes the dri
         ok !eval { Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new); 1 };
         like $@, qr/$name: .* at \Q${\__FILE__}\E line ${\(__LINE__ - 1)}\b/, "$name=$value";
     }
+};
+
+# Each in a process of its own, which does not wait for ever.
+subtest 'what is no file is not read' => sub {
+    POSIX::mkfifo("$scratch/fifo", 0600) or die "mkfifo: $!";
+    my $run = q{
+        alarm 30;
+        ($ENV{$ARGV[0]}, my $master) = @ARGV[1, 2];
+        eval { Mesos::SchedulerDriver->new(master => $master, framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new) };
+        print $@;
+    };
+    my @cases = map { ([$_, 'file://', 'local']) }
+        qw(MESOS_RESOURCES MESOS_ATTRIBUTES MESOS_HOSTNAME MESOS_WORK_DIR MESOS_EXECUTOR_ENVIRONMENT_VARIABLES);
+    push @cases, [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '', 'local'];
+    push @cases, map { ([$_, '', 'https://127.0.0.1:1']) } qw(LIBPROCESS_SSL_CA_FILE SSL_CERT_FILE);
+    for my $case (@cases) {
+        my ($name, $before, $master) = @$case;
+        delete local @ENV{qw(LIBPROCESS_SSL_CA_FILE LIBPROCESS_SSL_CA_DIR SSL_CERT_FILE)};
+        for my $file ("$scratch/fifo", '/dev/zero') {
+            open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::SchedulerDriver', '-e', $run, $name, "$before$file", $master
+                or die "cannot run perl: $!";
+            my $said = do { local $/; <$out> };
+            close $out;
+            like $said, qr/\b$name\b.*$file.*not a regular file/, "$name=$before$file";
+        }
+    }
+};
+
+subtest 'what is too long is quoted in part' => sub {
+    local $ENV{MESOS_RESOURCES} = 'x' x 100_000;
+    ok !eval { Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new); 1 };
+    like $@, qr/\AMESOS_RESOURCES: 'xxx+\.\.\. \(\d+ bytes\) \.\.\.x+' is not of the form name:value/;
+    cmp_ok length $@, '<', 10_000;
 };
 
 subtest 'a program that has left the folder that its @INC is relative to' => sub {

@@ -31,6 +31,9 @@ pub fn authority(host: &str, port: u16) -> String {
     }
 }
 
+/// No name of DNS is longer.
+pub const MAX_HOST: usize = 255;
+
 /// `host:port` or `[ipv6]:port`; a port above 0.
 pub fn split_authority(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
@@ -42,5 +45,5 @@ pub fn split_authority(text: &str) -> Option<(String, u16)> {
     let plain = host
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'%'));
-    (plain && !host.is_empty()).then(|| (host.to_string(), port))
+    (plain && !host.is_empty() && host.len() <= MAX_HOST).then(|| (host.to_string(), port))
 }

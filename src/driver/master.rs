@@ -1,6 +1,6 @@
 //! What the `master` string of a scheduler driver may be. Parsing only; files are read by whoever looks for the leader.
 
-use super::address::{authority, split_authority, Secret};
+use super::address::{authority, split_authority, Secret, MAX_HOST};
 use super::DriverError;
 use std::path::PathBuf;
 
@@ -127,7 +127,7 @@ fn host_and_port(text: &str, default: u16) -> Result<(String, u16), &'static str
     let bracketed = text.starts_with('[');
     let valid = match bracketed {
         true => host.parse::<std::net::Ipv6Addr>().is_ok(),
-        false => !host.is_empty() && host.bytes().all(plain),
+        false => (1..=MAX_HOST).contains(&host.len()) && host.bytes().all(plain),
     };
     valid.then_some((host, port)).ok_or("bad host")
 }

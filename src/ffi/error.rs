@@ -60,8 +60,29 @@ thread_local! {
     static LAST: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
+/// A text may quote what was given, however long that is. Its end is what says what is wrong with it.
+fn shortened(message: String) -> String {
+    const MOST: usize = 8192;
+    if message.len() <= MOST {
+        return message;
+    }
+    let cut = |mut at: usize| {
+        while !message.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let (begin, end) = (cut(MOST / 2), cut(message.len() - MOST / 2));
+    let (first, last) = (
+        message.get(..begin).unwrap_or_default(),
+        message.get(end..).unwrap_or_default(),
+    );
+    format!("{first}... ({} bytes) ...{last}", end - begin)
+}
+
 /// Remembers the text of a failure for `mesos_error_message`.
 pub(super) fn remember(message: String) {
+    let message = shortened(message);
     // During thread exit the text has nobody left to read it; in a handler that interrupts this very function it stays as it is.
     let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| *last = message));
 }

@@ -55,7 +55,11 @@ impl std::fmt::Display for StartError {
         match self {
             StartError::Setting(bad) => write!(f, "{bad}"),
             StartError::Helper { path, error } => write!(f, "cannot run the helper {}: {error}", path.display()),
-            StartError::WorkDir { path, error } => write!(f, "cannot use the work directory {}: {error}", path.display()),
+            StartError::WorkDir { path, error } => write!(
+                f,
+                "cannot use the work directory {} (MESOS_WORK_DIR): {error}",
+                crate::logging::shown(&path.to_string_lossy())
+            ),
             StartError::System(error) => write!(f, "cannot start the embedded cluster: {error}"),
         }
     }

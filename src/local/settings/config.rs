@@ -1,9 +1,11 @@
 //! What a cluster is made of, and the environment variables that say so.
 
 use super::resource_text;
+use crate::logging::shown;
 use crate::message::text;
+use crate::regular_file::{self, Links};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How to make a [`Cluster`](crate::local::Cluster).
 #[derive(Debug, Clone, Default)]
@@ -84,6 +86,15 @@ impl Config {
         let resources = resource_text::parse(self.resources.as_deref().unwrap_or_default()).map_err(bad(RESOURCES))?;
         crate::local::resources::validate(&resources).map_err(|reason| BadSetting { name: RESOURCES, reason })?;
         resource_text::parse_attributes(self.attributes.as_deref().unwrap_or_default()).map_err(bad(ATTRIBUTES))?;
+        // Offers show it, and programs look it up. Longer names than this there are none.
+        if let Some(name) = &self.hostname {
+            if name.len() > 255 || name.chars().any(char::is_control) {
+                return Err(BadSetting {
+                    name: HOSTNAME,
+                    reason: format!("'{}' is no name of a host", shown(name)),
+                });
+            }
+        }
         let mut variables = self.executor_environment.iter();
         match variables.find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')) {
             Some((name, _)) => Err(BadSetting {
@@ -95,6 +106,9 @@ impl Config {
     }
 }
 
+/// No setting is longer than this, in bytes.
+const MOST: usize = 1 << 20;
+
 /// `file:///path` stands for what is in that file. Agents take a JSON object's absolute path without `file://`, too.
 fn resolve(name: &'static str, value: String) -> Result<String, BadSetting> {
     let path = match value.strip_prefix("file://") {
@@ -102,7 +116,7 @@ fn resolve(name: &'static str, value: String) -> Result<String, BadSetting> {
         None if name == ENVIRONMENT && value.starts_with('/') => &value,
         None => return Ok(value),
     };
-    match std::fs::read(text::to_os(path)) {
+    match regular_file::read(Path::new(&text::to_os(path)), Links::Follow, MOST) {
         Ok(bytes) => Ok(text::from_bytes(&bytes).trim_end_matches(['\n', '\r']).to_string()),
         Err(e) => Err(BadSetting {
             name,
@@ -230,6 +244,8 @@ mod tests {
             (ENVIRONMENT, "A=1"),
             (ENVIRONMENT, r#"{"A":1}"#),
             (ENVIRONMENT, r#"{"":"x"}"#),
+            (HOSTNAME, "two\nlines"),
+            (HOSTNAME, &"x".repeat(256)),
         ] {
             let error = from(&[(name, value)]).unwrap_err();
             assert_eq!(error.name, name);

@@ -6,6 +6,7 @@ use crate::driver::DriverError;
 use crate::message::text;
 use crate::native::protocol::endpoint::Endpoint;
 use crate::native::tls::{self, Settings, Tls};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const DEFAULT_RECOVERY: Duration = Duration::from_secs(15 * 60);
@@ -26,6 +27,9 @@ pub struct Environment {
     /// From SHUTDOWN to SIGKILL; `None` with MESOS_LOCAL: never.
     pub grace: Option<Duration>,
 }
+
+/// The kernel's room for the path of a socket, without the NUL at its end.
+const MAX_SOCKET: usize = 107;
 
 impl Environment {
     /// Reads the variables through `get`. The five that libmesos requires are required here.
@@ -64,9 +68,14 @@ impl Environment {
             }
             endpoint = endpoint.with_bearer(&token);
         }
-        endpoint.socket = get("MESOS_DOMAIN_SOCKET")
-            .filter(|v| !v.is_empty())
-            .map(|path| text::to_os(&path).into());
+        if let Some(path) = get("MESOS_DOMAIN_SOCKET").filter(|path| !path.is_empty()) {
+            let socket = PathBuf::from(text::to_os(&path));
+            if !socket.is_absolute() || socket.as_os_str().len() > MAX_SOCKET {
+                let expected = format!("the absolute path of a socket, at most {MAX_SOCKET} bytes");
+                return Err(wrong("MESOS_DOMAIN_SOCKET", &path, &expected));
+            }
+            endpoint.socket = Some(socket);
+        }
         if endpoint.socket.is_none() && tls::enabled(&get)? {
             endpoint.tls = Some(Tls::new(&Settings::read(&get)?)?);
         }
@@ -155,6 +164,8 @@ pub(crate) mod tests {
             ("MESOS_AGENT_ENDPOINT", "10.0.0.5"),
             ("MESOS_RECOVERY_TIMEOUT", "5s"),
             ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "-1secs"),
+            ("MESOS_DOMAIN_SOCKET", "relative"),
+            ("MESOS_DOMAIN_SOCKET", &format!("/{}", "s".repeat(107))),
         ] {
             let error = read(&[(name, value)]).expect_err("refused").to_string();
             assert!(

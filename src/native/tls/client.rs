@@ -4,6 +4,7 @@ use super::settings::problem;
 use super::Settings;
 use crate::driver::DriverError;
 use crate::native::net::transport::Transport;
+use crate::regular_file::{self, Links};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{ring, verify_tls12_signature, verify_tls13_signature, CryptoProvider};
 use rustls::pki_types::pem::PemObject;
@@ -63,7 +64,8 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some((chain_file, key_file)) => {
                 let chain = certificates("LIBPROCESS_SSL_CERT_FILE", chain_file)?;
-                let key = PrivateKeyDer::from_pem_file(key_file)
+                let pem = read("LIBPROCESS_SSL_KEY_FILE", key_file)?;
+                let key = PrivateKeyDer::from_pem_slice(&pem)
                     .map_err(|why| file_problem("LIBPROCESS_SSL_KEY_FILE", key_file, &format!("no key: {why}")))?;
                 let built = builder.with_client_auth_cert(chain, key);
                 built.map_err(|why| file_problem("LIBPROCESS_SSL_CERT_FILE", chain_file, &format!("unusable: {why}")))?
@@ -116,6 +118,10 @@ fn roots(settings: &Settings) -> Result<RootCertStore, DriverError> {
         }
     }
     if settings.ca_file.is_none() && settings.ca_dir.is_none() {
+        // The crate reads it as well, but would wait for a FIFO's writer.
+        if let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+            read("SSL_CERT_FILE", Path::new(&path))?;
+        }
         let loaded = rustls_native_certs::load_native_certs();
         for why in &loaded.errors {
             log::warn!("roots of this system: {why}");
@@ -143,9 +149,17 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DriverError> {
     Ok(all)
 }
 
+/// No file of certificates is larger than this.
+const MOST: usize = 64 << 20;
+
+fn read(variable: &str, path: &Path) -> Result<Vec<u8>, DriverError> {
+    regular_file::read(path, Links::Follow, MOST).map_err(|why| file_problem(variable, path, &format!("cannot be read: {why}")))
+}
+
 /// All certificates of a PEM file; at least one.
 fn certificates(variable: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DriverError> {
-    let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(|all| all.collect());
+    let pem = read(variable, path)?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let all = all.map_err(|why| file_problem(variable, path, &format!("no certificates: {why}")))?;
     match all.is_empty() {
         true => Err(file_problem(variable, path, "no certificate in it")),

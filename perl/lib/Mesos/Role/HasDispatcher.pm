@@ -1,6 +1,7 @@
 package Mesos::Role::HasDispatcher;
 use 5.10.1;
 use Carp qw(carp);
+use Mesos::Arguments ();
 use Mesos::Types ();
 use Mesos::Warnings ();
 use Mesos::XS;
@@ -22,11 +23,13 @@ has running => (is => 'rw', default => 0, trigger => sub { $_[0]->_stopped unles
 # Whatever waits in run or run_once returns, and what is queued waits for the next run.
 sub _stopped { my $dispatcher = $_[0]{dispatcher}; $dispatcher->interrupt_wait if $dispatcher }
 
-sub _is_on_exception { !defined $_[0] || ref $_[0] eq 'CODE' || $_[0] eq 'die' || $_[0] eq 'warn' }
+# Objects are none, and are not asked: overloading can die.
+sub _is_on_exception { !defined $_[0] || (ref $_[0] ? ref $_[0] eq 'CODE' : $_[0] eq 'die' || $_[0] eq 'warn') }
 
 sub _check_on_exception {
     my ($value) = @_;
-    Mesos::Types::_die(qq(on_exception: expected 'die', 'warn' or a code reference, got "$value")) unless _is_on_exception($value);
+    return if _is_on_exception($value);
+    Mesos::Types::_die(q(on_exception: expected 'die', 'warn' or a code reference, got ) . Mesos::Arguments::_describe($value));
 }
 
 sub _default_on_exception {
