@@ -173,7 +173,7 @@ sub attack {
                     my $close = $i == $count - 1 && $method eq $private;
                     place(@place, $kind);
                     undef @place;
-                    my $stack = $shared ? aliases($object, @$args) : [];
+                    my $stack = $shared ? aliases(@{ [$object] }, @$args) : [];
                     # The array must hold the only references.
                     @$args = () if $shared;
                     local $strike = sub { $struck++; clear($args); @$stack = (); $object->_xs_free if $close };
@@ -212,12 +212,13 @@ subtest 'what is not text' => sub {
             my ($name, $object, $code) = @$case;
             local $strike = $free;
             $struck = 0;
-            ok eval { share(\@stack, $code, $object, [$class->new]); 1 }, "$name: $class" or diag $@;
+            @stack = ($object, $class->new);
+            ok eval { share(\@stack, $code); 1 }, "$name: $class" or diag $@;
             is $struck, 1;
         }
         for my $name (qw(implicit_acknowledgements master_timeout reconcile_on_registration max_unanswered_calls max_queued_calls)) {
             my %options = (master => '127.0.0.1:1', framework => {user => 'u', name => 'n'}, driver => '', helper => '',
-                executor_environment => [], max_unanswered_calls => 5, max_queued_calls => 5, $name => $class->new);
+                executor_environment => [], master_timeout => 0, map({ ($_ => 5) } qw(max_unanswered_calls max_queued_calls)), $name => $class->new);
             local $strike = sub { $struck++; delete $options{$name}; $options{$_} = 'Z' x 20 for 1 .. 300; delete @options{1 .. 300} };
             $struck = 0;
             ok eval { bless({}, 'Mesos::SchedulerDriver')->_xs_init(Mesos::Channel->new, \%options); 1 }, "new: $name: $class" or diag $@;
