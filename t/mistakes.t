@@ -123,6 +123,16 @@ my @mistakes = (
         qr/\A\S.*its type is LAUNCH, but launch is missing LINE\n\z/],
     ['a task without its name', {offers => '$driver->launchTasks([$_->{id}], [{task_id => {value => "t"}, slave_id => $_->{slave_id}}]) for @$offers; #here'},
         qr/\A.*name.* LINE\n\z/],
+    ['a call that the master refuses', {offers => '$driver->updateFramework({user => "", name => "n", id => $offers->[0]{framework_id}, checkpoint => 1})
+            unless $self->{launched};
+        $driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : task($_)]) for @$offers;'},
+        qr/\AMesos: framework \S+, master \S+: answer 400 \(FrameworkInfo update is not valid: .*\) for UPDATE_FRAMEWORK\n\z/, $stopped],
+    ['a role that is not the framework\'s', {offers => '$driver->suppressOffers(["other"]); #here
+        $driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : task($_)]) for @$offers;'},
+        "suppressOffers: 'other' is not a role of the framework (it has '*'): a master ignores the whole call LINE\n", $stopped],
+    ['offers that are refused for a negative time', {offers => '$driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : task($_)], {refuse_seconds => -1}) for @$offers; #here'},
+        "launchTasks: filters->{refuse_seconds} is -1, so the master takes its default, 5 seconds LINE\n", $stopped],
+    ['an id that is empty', {offers => '$driver->killTask({value => ""}); #here'}, "taskId: TaskID.value is empty LINE\n"],
     ['a wrong address', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments, master => "http://localhost:5050/mesos"); #here'},
         qr{\A.*master.*/mesos.* LINE\n\z}],
     ['none, and the program runs the loop and exits in a callback', {update => 'exit 0 if $status->{state} == Mesos::TaskState::TASK_FINISHED;',

@@ -201,9 +201,13 @@ subtest 'calls that do nothing' => sub {
 subtest 'operations that a master would drop' => sub {
     my $driver = driver();
     $driver->start;
-    my $resource = {name => 'cpus', type => 0, scalar => {value => 1}};
     my %type = map { ($_ => Mesos::Offer::Operation::Type->can($_)->()) } qw(LAUNCH LAUNCH_GROUP RESERVE UNRESERVE CREATE DESTROY
         GROW_VOLUME SHRINK_VOLUME CREATE_DISK DESTROY_DISK);
+    my %plain = (name => 'cpus', type => 0, scalar => {value => 1});
+    my $resource = {%plain, reservations => [{type => 2, role => 'r'}]};
+    my $volume = {%$resource, disk => {persistence => {id => 'v'}, volume => {container_path => 'p', mode => 1}}};
+    my $reserve = sub { my ($part, %of) = @_; $part = lc $part; return {type => $type{uc $part}, $part => {resources => [$resource, {%$resource, %of}]}} };
+    my $volumes = sub { my ($part, %of) = @_; $part = lc $part; return {type => $type{uc $part}, $part => {volumes => [{%$volume, %of}]}} };
     for (
         [{}, 'expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got none'],
         [{launch => {task_infos => []}}, 'expected a type .* got none'],
@@ -217,6 +221,37 @@ subtest 'operations that a master would drop' => sub {
         [{type => $type{UNRESERVE}, unreserve => {}}, 'unreserve\.resources is empty'],
         [{type => $type{CREATE}, create => {}}, 'create\.volumes is empty'],
         [{type => $type{DESTROY}, destroy => {}}, 'destroy\.volumes is empty'],
+        (map {
+            my $part = $_;
+            my $path = "$part\\.resources\\[1\\]";
+            [$reserve->($part, name => ''), "$path\\.name is empty"],
+            [$reserve->($part, scalar => undef), "$path\\.scalar is missing"],
+            [$reserve->($part, type => 1), "$path\\.ranges is missing"],
+            [$reserve->($part, type => 2), "$path\\.set is missing"],
+            [$reserve->($part, type => 3), "$path\\.type: expected SCALAR, RANGES or SET, got 3"],
+            [$reserve->($part, reservations => undef), "$path\\.reservations is missing"],
+            [$reserve->($part, reservations => []), "$path\\.reservations is missing"],
+            [$reserve->($part, reservations => [{type => 2}]), "$path\\.reservations\\[0\\]\\.role is missing"],
+            [$reserve->($part, reservations => [{type => 2, role => ''}]), "$path\\.reservations\\[0\\]\\.role is empty"],
+            [$reserve->($part, reservations => [{role => 'r'}]), "$path\\.reservations\\[0\\]\\.type is missing"],
+            [$reserve->($part, reservations => [{type => 1, role => 'r'}]), "$path\\.reservations\\[0\\]\\.type: expected DYNAMIC"],
+            [$reserve->($part, allocation_info => {}), "$path\\.allocation_info\\.role is missing"],
+        } qw(reserve unreserve)),
+        (map {
+            my $part = $_;
+            my $path = "$part\\.volumes\\[0\\]";
+            [$volumes->($part, name => ''), "$path\\.name is empty"],
+            [$volumes->($part, disk => undef), "$path\\.disk is missing"],
+            [$volumes->($part, disk => {volume => $volume->{disk}{volume}}), "$path\\.disk\\.persistence is missing"],
+            [$volumes->($part, disk => {%{ $volume->{disk} }, persistence => {id => ''}}), "$path\\.disk\\.persistence\\.id is empty"],
+            [$volumes->($part, disk => {persistence => {id => 'v'}}), "$path\\.disk\\.volume is missing"],
+            [$volumes->($part, reservations => undef), "$path\\.reservations is missing"],
+        } qw(create destroy)),
+        [{type => $type{GROW_VOLUME}, grow_volume => {volume => $resource, addition => $resource}}, 'grow_volume\.volume\.disk is missing'],
+        [{type => $type{GROW_VOLUME}, grow_volume => {volume => $volume, addition => {%plain, scalar => undef}}}, 'grow_volume\.addition\.scalar is missing'],
+        [{type => $type{SHRINK_VOLUME}, shrink_volume => {volume => $resource, subtract => {value => 1}}}, 'shrink_volume\.volume\.disk is missing'],
+        [{type => $type{CREATE_DISK}, create_disk => {source => $resource, target_type => 2}}, 'create_disk\.source\.disk\.source is missing'],
+        [{type => $type{DESTROY_DISK}, destroy_disk => {source => $resource}}, 'destroy_disk\.source\.disk\.source is missing'],
     ) {
         my ($operation, $why) = @$_;
         my $good = {type => $type{RESERVE}, reserve => {resources => [$resource]}};
@@ -224,7 +259,96 @@ subtest 'operations that a master would drop' => sub {
         like $@, qr/operations: Offer\.Operation 1: .*$why at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
         is $driver->acceptOffers([{value => 'o'}], [$good]), Mesos::Status::DRIVER_RUNNING;
     }
+    # As reservations were written before Mesos 1.4, and operations that are whole.
+    is $driver->acceptOffers([{value => 'o'}], [$_]), Mesos::Status::DRIVER_RUNNING for
+        $reserve->('reserve', reservations => undef, role => 'r', reservation => {principal => 'p'}),
+        $volumes->('create', reservations => undef, role => 'r'), $volumes->('destroy'),
+        {type => $type{GROW_VOLUME}, grow_volume => {volume => $volume, addition => $resource}};
+    my $reservation = $reserve->('reserve');
+    for (
+        [acceptOffers => [[], [$reservation]], 'offerIds: expected at least one, got none'],
+        [acceptOffers => [[{value => ''}], []], 'offerIds: OfferID\.value is empty'],
+        [launchTasks => [[{value => ''}], []], 'offerIds: OfferID\.value is empty'],
+        [declineOffer => [{value => ''}], 'offerId: OfferID\.value is empty'],
+        [killTask => [{value => ''}], 'taskId: TaskID\.value is empty'],
+        [sendFrameworkMessage => [{value => ''}, {value => 's'}, 'x'], 'executorId: ExecutorID\.value is empty'],
+        [sendFrameworkMessage => [{value => 'e'}, {value => ''}, 'x'], 'slaveId: SlaveID\.value is empty'],
+        [shutdownExecutor => [{value => ''}, {value => 's'}], 'executorId: ExecutorID\.value is empty'],
+        [shutdownExecutor => [{value => 'e'}, {value => ''}], 'slaveId: SlaveID\.value is empty'],
+        [acceptInverseOffers => [[]], 'inverseOfferIds: expected at least one, got none'],
+        [acceptInverseOffers => [[{value => 'i'}, {value => ''}]], 'inverseOfferIds: OfferID\.value is empty'],
+        [declineInverseOffers => [[]], 'inverseOfferIds: expected at least one, got none'],
+    ) {
+        my ($method, $args, $why) = @$_;
+        ok !eval { $driver->$method(@$args); 1 }, "$method: $why";
+        like $@, qr/\A$why at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
+    }
     $driver->stop;
+};
+
+subtest 'calls that a master would ignore' => sub {
+    my $driver = driver(framework => {user => '', name => 'n', principal => 'p', roles => ['a', 'b'], capabilities => [{type => 6}]});
+    my ($offer, $default) = ({value => 'o'}, 'so the master takes its default, 5 seconds');
+    my $resource = {name => 'disk', type => 0, scalar => {value => 1}, reservations => [{type => 2, role => 'a'}]};
+    my $operation = sub {
+        my ($kind, $list, %of) = @_;
+        return {type => Mesos::Offer::Operation::Type->can($kind)->(), lc $kind => {$list => [{%$resource, %of}]}};
+    };
+    my $volume = sub { (disk => {persistence => {id => 'v', @_}, volume => {container_path => 'p', mode => 1}}) };
+    my $of = "but the framework's principal is 'p': a master drops the operation";
+    my $mine = "is not a role of the framework (it has 'a', 'b'): a master ignores the whole call";
+    $driver->start;
+    for (
+        [launchTasks => [[$offer], [], {refuse_seconds => -1}], "launchTasks: filters->{refuse_seconds} is -1, $default"],
+        [launchTask => [$offer, [], {refuse_seconds => -1}], "launchTask: filters->{refuse_seconds} is -1, $default"],
+        [acceptOffers => [[$offer], [], Mesos::Filters->new({refuse_seconds => -0.5})], "acceptOffers: filters->{refuse_seconds} is -0.5, $default"],
+        [declineOffer => [$offer, {refuse_seconds => -9**9**9}], "declineOffer: filters->{refuse_seconds} is -Inf, $default"],
+        [acceptInverseOffers => [[$offer], {refuse_seconds => -1}], "acceptInverseOffers: filters->{refuse_seconds} is -1, $default"],
+        [declineInverseOffers => [[$offer], {refuse_seconds => -1}], "declineInverseOffers: filters->{refuse_seconds} is -1, $default"],
+        [launchTasks => [[], []], 'launchTasks: there are no offers and no tasks: nothing is done'],
+        [requestResources => [[]], 'requestResources: there are no requests: nothing is done'],
+        [requestResources => [[{}]], 'requestResources: requests->[0]{resources} is missing or empty: nothing is asked for'],
+        [reviveOffers => [['a', 'c']], "reviveOffers: 'c' $mine"],
+        [suppressOffers => [['']], "suppressOffers: '' $mine"],
+        [suppressOffers => [['*']], "suppressOffers: '*' $mine"],
+        [acceptOffers => [[$offer], [$operation->(RESERVE => 'resources')]],
+            "acceptOffers: operations->[0]{reserve}{resources}[0]{reservations}[-1]{principal} is missing, $of"],
+        [acceptOffers => [[$offer], [$operation->(CREATE => 'volumes', $volume->())]],
+            "acceptOffers: operations->[0]{create}{volumes}[0]{disk}{persistence}{principal} is missing, $of"],
+    ) {
+        my ($method, $args, $text) = @$_;
+        is_deeply told(__LINE__, sub { $driver->$method(@$args) }), [$text];
+        is_deeply [warnings_of(sub { no warnings 'Mesos'; $driver->$method(@$args) })], [], 'silenced';
+    }
+    # At another line: each name is told once for each place.
+    for (
+        [declineOffer => [$offer, {refuse_seconds => 'nan'}], "declineOffer: filters->{refuse_seconds} is nan, $default"],
+        [requestResources => [[{resources => [$resource]}, {slave_id => {value => 's'}, resources => []}]],
+            'requestResources: requests->[1]{resources} is missing or empty: nothing is asked for'],
+        [acceptOffers => [[$offer], [$operation->(RESERVE => 'resources', reservations => [{type => 2, role => 'a', principal => 'q'}])]],
+            "acceptOffers: operations->[0]{reserve}{resources}[0]{reservations}[-1]{principal} is 'q', $of"],
+    ) {
+        my ($method, $args, $text) = @$_;
+        is_deeply told(__LINE__, sub { $driver->$method(@$args) }), [$text];
+    }
+    is_deeply [warnings_of(sub {
+        $driver->launchTasks([$offer], [], {refuse_seconds => 0});
+        $driver->launchTasks([$offer], []);
+        $driver->declineOffer($offer, $_) for {}, {refuse_seconds => 1e300}, {refuse_seconds => '5'}, undef;
+        $driver->requestResources([{resources => [$resource]}]);
+        $driver->reviveOffers(@$_), $driver->suppressOffers(@$_) for [], [[]], [['a']], [['b', 'a']];
+        $driver->acceptOffers([$offer], [$operation->(RESERVE => 'resources', reservations => [{type => 2, role => 'a', principal => 'p'}]),
+            $operation->(CREATE => 'volumes', $volume->(principal => 'p')), $operation->(UNRESERVE => 'resources')]);
+    })], [], 'what is right is not told';
+    $driver->stop;
+    for my $one (driver(), driver(framework => {user => '', name => 'n', role => 'r'})) {
+        my $own = $one->framework->{role} || '*';
+        $one->start;
+        is_deeply [warnings_of(sub { $one->reviveOffers([$own]) })], [], "of the role $own";
+        is_deeply told(__LINE__, sub { $one->reviveOffers(["no$own"]) }),
+            ["reviveOffers: 'no$own' is not a role of the framework (it has '$own'): a master ignores the whole call"];
+        $one->stop;
+    }
 };
 
 subtest 'a running driver that is dropped' => sub {

@@ -90,7 +90,7 @@ sub stop { $_[0]->_xs_stop($_[1] ? 1 : 0) }
 sub abort { $_[0]->_xs_abort }
 
 # After the methods that it modifies and requires.
-with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns';
+with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns', 'Mesos::Role::WarnsOfCalls';
 
 sub _is_alive { $_[0]->_xs_is_running }
 
@@ -434,7 +434,8 @@ Does the same with one offer. As in Mesos 1.07.1, it takes an array of tasks.
 
 Applies operations (C<Mesos::Offer::Operation>: launch, launch_group, reserve, unreserve, create, destroy, ...) to offers of one agent. If an
 operation has an C<id>, Mesos reports its state through C<operationStatusUpdate>. Dies if an operation has no type, or not the part that its type
-names, or nothing in it: a master would drop it without a word.
+names, or nothing in it, or resources that no master accepts there: a master would drop it without a word. Of operations
+on what the offers do not hold, it tells only those that have an C<id>.
 
 =head2 declineOffer
 

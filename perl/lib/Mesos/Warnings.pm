@@ -346,6 +346,10 @@ You make a call before C<start>, call C<stop> before C<start>, or call C<start> 
 
 =item *
 
+A call would have no effect, or another one than it says, and the master tells only its own log: see L<Mesos::Role::WarnsOfCalls>.
+
+=item *
+
 Your program drops a driver that is running. (Not if an exception leaves C<run>, or if a callback calls C<exit>.)
 
 =item *

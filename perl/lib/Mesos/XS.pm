@@ -14,7 +14,7 @@ use XSLoader ();
 $Carp::Internal{$_} = 1 for qw(
     Mesos Mesos::XS Mesos::Arguments Mesos::Channel Mesos::Dispatcher Mesos::Dispatcher::Pipe Mesos::Dispatcher::AnyEvent
     Mesos::Dispatcher::Interrupt Mesos::Dispatcher::IOAsync Mesos::Dispatcher::Mojo Mesos::Dispatcher::POE
-    Mesos::Role::HasDispatcher Mesos::Role::Warns Mesos::Warnings Mesos::SchedulerDriver Mesos::ExecutorDriver
+    Mesos::Role::HasDispatcher Mesos::Role::Warns Mesos::Role::WarnsOfCalls Mesos::Warnings Mesos::SchedulerDriver Mesos::ExecutorDriver
 );
 
 Mesos::trace(split /=/, defined $ENV{PERL_MESOS_TRACE} ? $ENV{PERL_MESOS_TRACE} : 'QUIET', 2);

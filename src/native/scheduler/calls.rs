@@ -4,9 +4,9 @@ use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
 use crate::message::field_number::{acknowledge as acknowledge_field, scheduler_call};
 use crate::message::fields;
+use crate::native::scheduler::operations::operation_is_whole;
 use crate::native::scheduler::wire::{self, Call, CallType};
 use crate::native::wire::{Id, Launch, Operation, OperationStatus, OperationType, TaskInfo, TaskStatus};
-use crate::proto::{self, offer::operation::Type};
 use bytes::Bytes;
 use prost::Message;
 
@@ -163,6 +163,10 @@ fn accept_operations(
     filters: Option<Vec<u8>>,
 ) -> Result<Prepared, DriverError> {
     let mut launched = Vec::new();
+    // Tasks come back as lost, and anything else is dropped without a word.
+    if offer_ids.is_empty() && !operations.is_empty() && !operations.iter().any(|operation| launches(operation)) {
+        return Err(empty_list("offerIds"));
+    }
     for (index, operation) in operations.iter().enumerate() {
         operation_is_whole(index, operation)?;
         let decoded = Operation::decode(&operation[..]).map_err(|e| problem("operations", "Offer.Operation", &e))?;
@@ -174,6 +178,18 @@ fn accept_operations(
         launched.extend(task_ids("operations", &launch.unwrap_or_default().task_infos)?);
     }
     accept("offerIds", offer_ids, operations, filters, launched)
+}
+
+fn launches(operation: &[u8]) -> bool {
+    let kind = Operation::decode(operation).map(|operation| operation.kind());
+    matches!(kind, Ok(OperationType::Launch | OperationType::LaunchGroup))
+}
+
+fn empty_list(name: &'static str) -> DriverError {
+    DriverError::Argument {
+        name,
+        problem: "expected at least one, got none".to_string(),
+    }
 }
 
 fn kill(task_id: Vec<u8>) -> Result<Prepared, DriverError> {
@@ -416,6 +432,9 @@ fn accept(
 
 /// The body of both calls about inverse offers.
 fn inverse_offers(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Result<wire::Decline, DriverError> {
+    if offer_ids.is_empty() {
+        return Err(empty_list("inverseOfferIds"));
+    }
     Ok(wire::Decline {
         offer_ids: ids("inverseOfferIds", "OfferID", offer_ids)?,
         filters: optional("filters", "Filters", filters)?,
@@ -431,48 +450,6 @@ fn task_ids(name: &'static str, tasks: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Drive
     decoded.collect()
 }
 
-/// A master drops what has no type, or not the part that the type names, with no more than a line in its log.
-fn operation_is_whole(index: usize, encoded: &[u8]) -> Result<(), DriverError> {
-    let wrong = |why: String| {
-        Err(DriverError::Argument {
-            name: "operations",
-            problem: format!("Offer.Operation {index}: {why}"),
-        })
-    };
-    let operation = proto::offer::Operation::decode(encoded).map_err(|e| problem("operations", "Offer.Operation", &e))?;
-    let kind = operation.r#type();
-    // Whether the part is there, and whether it holds something.
-    let (part, state) = match kind {
-        Type::Unknown => {
-            let got = operation.r#type.map_or("none".to_string(), |t| t.to_string());
-            return wrong(format!(
-                "expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got {got}"
-            ));
-        }
-        Type::Launch => ("launch", operation.launch.map(|l| (!l.task_infos.is_empty(), "task_infos"))),
-        Type::LaunchGroup => {
-            let tasks = |g: proto::offer::operation::LaunchGroup| (!g.task_group.tasks.is_empty(), "task_group.tasks");
-            ("launch_group", operation.launch_group.map(tasks))
-        }
-        Type::Reserve => ("reserve", operation.reserve.map(|r| (!r.resources.is_empty(), "resources"))),
-        Type::Unreserve => (
-            "unreserve",
-            operation.unreserve.map(|r| (!r.resources.is_empty(), "resources")),
-        ),
-        Type::Create => ("create", operation.create.map(|c| (!c.volumes.is_empty(), "volumes"))),
-        Type::Destroy => ("destroy", operation.destroy.map(|d| (!d.volumes.is_empty(), "volumes"))),
-        Type::GrowVolume => ("grow_volume", operation.grow_volume.map(|_| (true, ""))),
-        Type::ShrinkVolume => ("shrink_volume", operation.shrink_volume.map(|_| (true, ""))),
-        Type::CreateDisk => ("create_disk", operation.create_disk.map(|_| (true, ""))),
-        Type::DestroyDisk => ("destroy_disk", operation.destroy_disk.map(|_| (true, ""))),
-    };
-    match state {
-        None => wrong(format!("its type is {}, but {part} is missing", kind.as_str_name())),
-        Some((false, list)) => wrong(format!("{part}.{list} is empty")),
-        Some((true, _)) => Ok(()),
-    }
-}
-
 fn ids(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {
     all.into_iter().map(|one| id(name, class, one)).collect()
 }
@@ -480,7 +457,14 @@ fn ids(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>
 /// An id message: decodable, and with a value.
 fn id(name: &'static str, class: &str, bytes: Vec<u8>) -> Result<Vec<u8>, DriverError> {
     let decoded = Id::read(&bytes).map_err(|e| problem(name, class, &e))?;
-    required(name, &format!("{class}.value"), decoded.value)?;
+    let value = required(name, &format!("{class}.value"), decoded.value)?;
+    // Nothing has such an id, and of most calls with one a master says nothing.
+    if value.is_empty() {
+        return Err(DriverError::Argument {
+            name,
+            problem: format!("{class}.value is empty"),
+        });
+    }
     Ok(bytes)
 }
 
@@ -505,7 +489,7 @@ fn required<T>(name: &'static str, field: &str, value: Option<T>) -> Result<T, D
     })
 }
 
-fn problem(name: &'static str, class: &str, error: &prost::DecodeError) -> DriverError {
+pub fn problem(name: &'static str, class: &str, error: &prost::DecodeError) -> DriverError {
     undecodable(name, class, &format!(" ({error})"))
 }
 

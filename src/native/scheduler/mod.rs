@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod events;
 pub mod machine;
+mod operations;
 pub mod registration;
 pub mod wire;
 

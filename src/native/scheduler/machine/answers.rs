@@ -1,6 +1,7 @@
 //! What the answer to a call means, and what becomes of calls without one.
 
 use super::{CallType, SchedulerMachine, State, BACKOFF_CAP};
+use crate::logging::tell;
 use crate::native::machine::Now;
 use crate::native::protocol::http::Head;
 use crate::native::protocol::pipeline::Answer;
@@ -29,11 +30,6 @@ impl SchedulerMachine {
             return log::info!("framework {}: {name} accepted", self.framework());
         }
         let what = format!("{status} ({}) for {name}", answer.body);
-        log::error!(
-            "framework {}, master {}: answer {what}",
-            self.framework(),
-            self.session.target()
-        );
         // Another leader, or one that does not know this subscription (any more).
         let says = |text: &str| answer.body.contains(text);
         let gone = match status {
@@ -43,6 +39,16 @@ impl SchedulerMachine {
             400 => says("stream ID") || says("cannot be found"),
             _ => false,
         };
+        let line = format!(
+            "framework {}, master {}: answer {what}",
+            self.framework(),
+            self.session.target()
+        );
+        // A call that was wrong: nothing else tells, unless it had tasks, or the driver now ends.
+        match gone || status == 401 || !answer.call.tasks.is_empty() {
+            true => log::error!("{line}"),
+            false => tell(&line),
+        }
         // What a gateway says of a server that it could not understand is no word on the call.
         if status < 500 || status == 503 {
             let reason = match gone || status == 401 {
