@@ -41,16 +41,6 @@ const CIRCLES: &[Circle] = &[
         why: "each side of the cxx bridge names the other's types",
     },
     Circle {
-        folder: "local",
-        modules: &["agent", "api", "core", "master"],
-        why: "master and agent are one struct, which holds what the API streams to",
-    },
-    Circle {
-        folder: "local::agent",
-        modules: &["environment", "mod"],
-        why: "not taken apart yet",
-    },
-    Circle {
         folder: "local::api",
         modules: &["executor", "http", "scheduler"],
         why: "not taken apart yet",

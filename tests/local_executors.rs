@@ -310,6 +310,10 @@ fn calls_of_nobody() {
         subscribe: Some(call::Subscribe::default()),
         ..executor.call(call::Type::Subscribe)
     };
+    // An agent knows a framework that it runs something of.
+    assert_eq!(executor.post(subscribe()), (400, "Framework cannot be found".into()));
+    framework.launch(vec![framework.command("t", "sleep 100")]);
+    framework.wait_for("t", TaskState::TaskRunning);
     assert_eq!(executor.post(subscribe()), (400, "Executor cannot be found".into()));
     let stranger = Call {
         framework_id: FrameworkId { value: "x".into() },

@@ -7,6 +7,7 @@ pub mod address;
 pub mod backend;
 pub mod common;
 pub mod counters;
+pub mod duration;
 pub mod executor;
 pub mod framework;
 pub mod framework_id_file;

@@ -1,352 +1,432 @@
-//! The state of the cluster: one master and one agent, without I/O. What happens to it is in the modules beside.
+//! The cluster's parts put together: a master, agents, the links between them, event streams and the helper.
 //!
-//! Everything runs on one thread. Nothing here waits: answers are queued on streams, programs are started by the helper.
+//! The machines decide, this module carries out. Everything runs on one thread, and nothing here waits: events are queued on streams,
+//! programs are started by the helper.
 
 use super::agent::helper::Helper;
-use super::api::stream::EventStream;
+use super::agent::launch::{Launch, LaunchError};
+use super::agent::state::{Checkpoint, Identity};
+use super::agent::{self, last_words, sandbox, Agent};
+use super::clock::Clock;
+use super::events::Stream;
+use super::helper_protocol::Report;
 use super::ids;
-use super::resources::Resources;
-use super::timers::{Timer, Timers};
-use crate::proto::framework_info::capability::Type as Capability;
-use crate::proto::{
-    Attribute, ContainerStatus, ExecutorInfo, FrameworkId, FrameworkInfo, SlaveId, TaskInfo, TaskState, TaskStatus,
-};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use super::link::{Letter, Links};
+use super::master::{self, Master, Registry};
+use super::stream::{EventStream, Records, Subscriber};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// How many frameworks, and tasks of one framework, `/state` remembers after their end.
-const REMEMBERED_FRAMEWORKS: usize = 50;
-const REMEMBERED_TASKS: usize = 1000;
-
 /// What does not change while the cluster runs.
-pub struct Identity {
+pub struct Settings {
     /// Whose the cluster is, and its helper: who this process was when it was started.
     pub owner: nix::unistd::Uid,
-    pub master_id: String,
-    pub agent_id: String,
-    pub hostname: String,
     pub address: SocketAddr,
-    /// Seconds since the epoch.
-    pub started: f64,
     pub work_dir: PathBuf,
-    pub attributes: Vec<Attribute>,
-    pub total: Resources,
-    /// Below MESOS_* and below what frameworks set.
-    pub executor_environment: BTreeMap<String, String>,
     /// What every client but an executor has to know, also for /health. Never written anywhere.
     pub secret: String,
 }
 
+/// A place for an agent: its link, and who is at the other end.
+struct Slot {
+    identity: Identity,
+    state: State,
+}
+
+enum State {
+    Runs(Box<Agent>),
+    /// Its process was killed. It can be started again.
+    Crashed(Checkpoint),
+    /// It ended in order, or was told to.
+    Ended,
+}
+
+/// An open answer to SUBSCRIBE.
+pub struct Opened {
+    pub stream: Stream,
+    pub records: Records,
+    pub subscriber: Subscriber,
+}
+
 pub struct Core {
-    pub identity: Identity,
-    /// Neither used nor offered.
-    pub free: Resources,
-    pub frameworks: BTreeMap<String, Framework>,
-    /// Ids that can never subscribe again.
-    pub removed: BTreeSet<String>,
-    /// The newest of them, for `/state`.
-    pub completed: VecDeque<Framework>,
-    pub offers: BTreeMap<String, Offer>,
-    /// By the helper's number of the process.
-    pub containers: BTreeMap<u64, Container>,
-    pub timers: Timers,
-    pub helper: Helper,
-    pub allocation_pending: bool,
-    pub turns: super::master::turns::Turns,
-    pub next_framework: u64,
-    pub next_offer: u64,
-    /// Notified when somebody who must wait (see `agent::room`) may have to no longer.
+    pub settings: Settings,
+    pub clock: Clock,
+    pub master: Master,
+    slots: Vec<Slot>,
+    links: Links,
+    streams: BTreeMap<u64, EventStream>,
+    next_stream: u64,
+    helper: Helper,
+    /// Notified when a call that must wait may have to no longer.
     pub relief: Arc<Notify>,
-    numbers: u64,
-}
-
-pub struct Framework {
-    pub info: FrameworkInfo,
-    /// Always at least one: `*` when the framework named none.
-    pub roles: Vec<String>,
-    pub suppressed: BTreeSet<String>,
-    pub filters: Vec<Filter>,
-    /// Absent while disconnected.
-    pub subscription: Option<Subscription>,
-    /// Offered to it, or used by its tasks and executors, by role.
-    pub allocated: BTreeMap<String, Resources>,
-    pub tasks: BTreeMap<String, Task>,
-    pub completed_tasks: VecDeque<Task>,
-    /// Custom executors: the process of each id.
-    pub executors: BTreeMap<String, u64>,
-    pub registered: f64,
-    pub reregistered: Option<f64>,
-    pub unregistered: f64,
-    /// Which of its disconnections it is in or had last: a timer of an older one means nothing.
-    pub disconnection: u64,
-}
-
-pub struct Subscription {
-    /// The Mesos-Stream-Id.
-    pub id: String,
-    pub stream: EventStream,
-}
-
-/// Keeps offers away: see [`offers`](super::master::offers).
-pub struct Filter {
-    pub role: String,
-    pub refused: Resources,
-    pub until: Instant,
-}
-
-pub struct Offer {
-    pub framework: String,
-    pub role: String,
-    pub resources: Resources,
-}
-
-pub struct Task {
-    pub info: TaskInfo,
-    /// The agent's latest, whatever has been acknowledged.
-    pub state: TaskState,
-    /// The latest that was sent to the framework with a uuid.
-    pub forwarded: Option<TaskState>,
-    /// For custom executors only: the master does not know others.
-    pub executor_id: Option<String>,
-    /// The process it belongs to; 0 before and without one.
-    pub process: u64,
-    /// Sent to its executor, which may still not have answered.
-    pub delivered: bool,
-    pub resources: Resources,
-    /// The first is with the framework, the others wait for its acknowledgement.
-    pub updates: VecDeque<TaskStatus>,
-    /// The bytes of those.
-    pub waiting: usize,
-    /// How long the next retry waits.
-    pub backoff: Duration,
-    /// Updates that were taken from the executor, by uuid.
-    pub seen: BTreeSet<Vec<u8>>,
-    /// One for each state that was reported, oldest first.
-    pub history: Vec<TaskStatus>,
-    pub healthy: Option<bool>,
-    pub container_status: Option<ContainerStatus>,
-}
-
-/// A running (or starting) program with its sandbox.
-pub struct Container {
-    pub framework: String,
-    pub executor_id: String,
-    pub container_id: String,
-    /// Opens the executor API for this executor. Never written anywhere but into its environment.
-    pub token: String,
-    pub directory: PathBuf,
-    pub pid: Option<u32>,
-    pub kind: Kind,
-    /// The role that `held` was allocated to.
-    pub role: String,
-    /// Given back when the process has ended.
-    pub held: Resources,
-    /// When SIGKILL is sent, once an end is under way.
-    pub deadline: Option<Instant>,
-}
-
-pub enum Kind {
-    /// A task's own command, without an executor of its own.
-    Command {
-        task: String,
-        killed: bool,
-        overdue: bool,
-    },
-    Custom(Box<Executor>),
-}
-
-pub struct Executor {
-    pub info: ExecutorInfo,
-    pub stream: Option<EventStream>,
-    /// Has been subscribed once.
-    pub registered: bool,
-    /// To be sent when it subscribes, in this order.
-    pub queued: Vec<TaskInfo>,
-    pub had_task: bool,
-    pub terminating: bool,
-}
-
-/// Seconds since the epoch.
-pub fn now() -> f64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
-}
-
-/// The eight states after which nothing comes.
-pub fn is_terminal(state: TaskState) -> bool {
-    use TaskState::*;
-    matches!(
-        state,
-        TaskFinished | TaskFailed | TaskKilled | TaskError | TaskLost | TaskDropped | TaskGone | TaskGoneByOperator
-    )
-}
-
-impl Task {
-    /// The role that its resources were allocated to, as the launch has put it there.
-    pub fn role(&self) -> String {
-        let of = |resource: &crate::proto::Resource| resource.allocation_info.as_ref()?.role.clone();
-        self.info.resources.iter().find_map(of).unwrap_or_else(|| "*".into())
-    }
-}
-
-impl Framework {
-    pub fn has(&self, capability: Capability) -> bool {
-        self.info.capabilities.iter().any(|c| c.r#type == Some(capability as i32))
-    }
-
-    /// TASK_DROPPED and its like are only for those that know them.
-    pub fn lost(&self, precise: TaskState) -> TaskState {
-        if self.has(Capability::PartitionAware) {
-            precise
-        } else {
-            TaskState::TaskLost
-        }
-    }
-
-    /// Whether it has much to read.
-    pub fn is_full(&self) -> bool {
-        self.subscription.as_ref().is_some_and(|s| s.stream.is_full())
-    }
-
-    pub fn is_connected(&self) -> bool {
-        self.subscription.is_some()
-    }
-
-    /// Takes a task out of the living.
-    pub fn complete_task(&mut self, id: &str) {
-        if let Some(mut task) = self.tasks.remove(id) {
-            task.updates.clear();
-            task.waiting = 0;
-            self.completed_tasks.push_back(task);
-            if self.completed_tasks.len() > REMEMBERED_TASKS {
-                self.completed_tasks.pop_front();
-            }
-        }
-    }
+    /// Notified when something may be due earlier than before.
+    changed: Rc<Notify>,
 }
 
 impl Core {
-    pub fn new(identity: Identity, helper: Helper) -> Self {
+    /// A master with `agents`, which have registered when this returns.
+    pub fn new(settings: Settings, master: master::Identity, agents: Vec<Identity>, helper: Helper) -> Self {
+        let clock = Clock::default();
         let mut core = Core {
-            free: identity.total.clone(),
-            identity,
-            frameworks: BTreeMap::new(),
-            removed: BTreeSet::new(),
-            completed: VecDeque::new(),
-            offers: BTreeMap::new(),
-            containers: BTreeMap::new(),
-            timers: Timers::default(),
+            settings,
+            master: Master::new(master, Registry::default(), clock.now()),
+            clock,
+            slots: Vec::new(),
+            links: Links::default(),
+            streams: BTreeMap::new(),
+            next_stream: 1,
             helper,
-            allocation_pending: false,
-            turns: Default::default(),
-            next_framework: 0,
-            next_offer: 0,
             relief: Arc::default(),
-            numbers: 0,
+            changed: Rc::default(),
         };
-        core.timers.add(super::master::offers::BATCH_INTERVAL, Timer::Batch);
+        for identity in agents {
+            core.add_agent(identity);
+        }
+        core.run();
         core
     }
 
-    /// A number that was never given before: for streams and processes.
-    pub fn number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+    /// One more agent, whose number is that of its place.
+    pub fn add_agent(&mut self, mut identity: Identity) {
+        identity.number = self.links.add();
+        let mut agent = Agent::new(identity.clone(), self.clock.now());
+        agent.master_detected();
+        let state = State::Runs(Box::new(agent));
+        self.slots.push(Slot { identity, state });
     }
 
-    pub fn agent_id(&self) -> SlaveId {
-        SlaveId {
-            value: self.identity.agent_id.clone(),
+    /// One more agent, with what the first one has.
+    pub fn add_agent_like_the_others(&mut self) {
+        if let Some(identity) = self.slots.first().map(|slot| slot.identity.clone()) {
+            self.add_agent(identity);
+            self.run();
         }
     }
 
-    pub fn new_framework_id(&mut self) -> FrameworkId {
-        let id = format!("{}-{:04}", self.identity.master_id, self.next_framework);
-        self.next_framework += 1;
-        FrameworkId { value: id }
+    /// The agents that run.
+    pub fn agents(&self) -> impl Iterator<Item = &Agent> {
+        self.slots.iter().filter_map(|slot| match &slot.state {
+            State::Runs(agent) => Some(agent.as_ref()),
+            State::Crashed(_) | State::Ended => None,
+        })
     }
 
-    pub fn remember_removed(&mut self, id: String, framework: Framework) {
-        self.removed.insert(id);
-        self.completed.push_back(framework);
-        if self.completed.len() > REMEMBERED_FRAMEWORKS {
-            self.completed.pop_front();
+    /// The ids of all that have run something which may still be there.
+    pub fn agent_ids(&self) -> Vec<String> {
+        let id = |slot: &Slot| match &slot.state {
+            State::Runs(agent) => agent.id.clone(),
+            State::Crashed(checkpoint) => checkpoint.id.clone(),
+            State::Ended => None,
+        };
+        self.slots.iter().filter_map(id).map(|id| id.value).collect()
+    }
+
+    pub fn agent(&mut self, number: usize) -> Option<&mut Agent> {
+        match &mut self.slots.get_mut(number)?.state {
+            State::Runs(agent) => Some(agent),
+            State::Crashed(_) | State::Ended => None,
         }
     }
 
-    /// Resources that `framework` had, offered or used, are free again.
-    pub fn recover(&mut self, framework: &str, role: &str, resources: &Resources) {
-        let framework = self.frameworks.get_mut(framework);
-        if let Some(allocated) = framework.and_then(|f| f.allocated.get_mut(role)) {
-            allocated.subtract(resources);
-        }
-        self.free.add(resources);
-    }
-
-    /// Calls whatever is due.
-    pub fn fire(&mut self, now: Instant) {
-        while let Some(timer) = self.timers.take(now) {
-            match timer {
-                Timer::Batch => {
-                    self.allocate();
-                    self.timers.add(super::master::offers::BATCH_INTERVAL, Timer::Batch);
-                }
-                Timer::Allocate => {
-                    self.allocation_pending = false;
-                    self.allocate();
-                }
-                Timer::Heartbeat { stream } => self.heartbeat(stream),
-                Timer::ExecutorHeartbeat { process, stream } => self.executor_heartbeat(process, stream),
-                Timer::Failover {
-                    framework,
-                    disconnection,
-                } => self.failover_timeout(&framework, disconnection),
-                Timer::Retry { framework, task, uuid } => self.retry_update(&framework, &task, &uuid),
-                Timer::Grace { process } => self.grace_is_over(process, now),
-                Timer::Registration { process } => self.registration_timeout(process),
-                Timer::Completion { process } => self.completion_timeout(process),
-            }
+    /// A fresh event stream, whose records are the body of an answer.
+    pub fn open_stream(&mut self) -> Opened {
+        let stream = Stream::new(self.next_stream);
+        self.next_stream += 1;
+        let (events, records, subscriber) = EventStream::open(stream.backlog.clone(), self.relief.clone());
+        self.streams.insert(stream.id, events);
+        Opened {
+            stream,
+            records,
+            subscriber,
         }
     }
 
     /// The subscriber of a stream has gone.
     pub fn stream_closed(&mut self, stream: u64) {
-        let framework = self
-            .frameworks
-            .iter()
-            .find(|(_, f)| f.subscription.as_ref().is_some_and(|s| s.stream.id == stream));
-        if let Some(id) = framework.map(|(id, _)| id.clone()) {
-            return self.disconnect(&id);
+        self.tick();
+        self.streams.remove(&stream);
+        self.master.stream_closed(stream);
+        for number in 0..self.slots.len() {
+            self.agent(number).into_iter().for_each(|agent| agent.stream_closed(stream));
         }
-        for container in self.containers.values_mut() {
-            if let Kind::Custom(executor) = &mut container.kind {
-                // The executor itself lives on: only the end of its process counts.
-                if executor.stream.as_ref().is_some_and(|s| s.id == stream) {
-                    executor.stream = None;
+        self.run();
+    }
+
+    /// Tells everybody the time.
+    pub fn tick(&mut self) {
+        let now = self.clock.now();
+        self.master.set_time(now);
+        for number in 0..self.slots.len() {
+            self.agent(number).into_iter().for_each(|agent| agent.set_time(now));
+        }
+    }
+
+    /// Does what is due, and carries out what the machines want, until they want nothing more.
+    pub fn run(&mut self) {
+        self.tick();
+        self.master.fire();
+        for number in 0..self.slots.len() {
+            self.agent(number).into_iter().for_each(Agent::fire);
+        }
+        while self.carry_out() {}
+        self.changed.notify_one();
+    }
+
+    /// Whether there was anything.
+    fn carry_out(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut some = false;
+        for action in self.master.take_actions() {
+            some = true;
+            match action {
+                master::Action::Send { stream, event } => self.streams.get(&stream).into_iter().for_each(|s| s.send(&*event)),
+                master::Action::End { stream } => drop(self.streams.remove(&stream)),
+                master::Action::ToAgent { link, message } => self.links.send(now, link, Letter::ToAgent(message)),
+            }
+        }
+        for number in 0..self.slots.len() {
+            let actions = self.agent(number).map(Agent::take_actions).unwrap_or_default();
+            some |= !actions.is_empty();
+            actions.into_iter().for_each(|action| self.carry_out_for(number, action));
+        }
+        while let Some((link, letter)) = self.links.receive(now) {
+            some = true;
+            match letter {
+                Letter::ToMaster(message) => self.master.agent_message(link, message),
+                Letter::ToAgent(message) => self
+                    .agent(link)
+                    .into_iter()
+                    .for_each(|agent| agent.master_message(message.clone())),
+            }
+        }
+        some
+    }
+
+    fn carry_out_for(&mut self, number: usize, action: agent::Action) {
+        use agent::Action;
+        match action {
+            Action::ToMaster(message) => self.links.send(self.clock.now(), number, Letter::ToMaster(message)),
+            Action::Send { stream, event } => self.streams.get(&stream).into_iter().for_each(|s| s.send(&*event)),
+            Action::End { stream } => drop(self.streams.remove(&stream)),
+            Action::Start { process, launch } => {
+                if let Err(error) = self.start(process, *launch) {
+                    self.agent(number)
+                        .into_iter()
+                        .for_each(|agent| agent.not_started(process, error.clone()));
+                }
+            }
+            Action::Prepare { process, launch, error } => {
+                let error = self.prepare(&launch).err().unwrap_or(error);
+                self.agent(number)
+                    .into_iter()
+                    .for_each(|agent| agent.not_started(process, error.clone()));
+            }
+            Action::Signal { process, signal } => self.helper.signal(process, signal),
+            Action::LastWords { who, how, directory } => last_words::tell_of(&who, &how, &directory),
+            Action::Relief => self.relief.notify_waiters(),
+            Action::Ended => {
+                if let Some(slot) = self.slots.get_mut(number) {
+                    slot.state = State::Ended;
                 }
             }
         }
     }
-}
 
-/// A status with what every status has. `state` is that of the task, `source` who says so.
-pub fn status(task: &str, state: TaskState, source: crate::proto::task_status::Source) -> TaskStatus {
-    TaskStatus {
-        task_id: crate::proto::TaskId { value: task.to_string() },
-        state: state as i32,
-        source: Some(source as i32),
-        timestamp: Some(now()),
-        ..Default::default()
+    /// Makes a program's sandbox. Returns who is to run it.
+    fn prepare(&self, launch: &Launch) -> Result<Option<super::helper_protocol::User>, LaunchError> {
+        let no_directory = |reason: String| {
+            let directory = launch.runs.join(&launch.container);
+            let directory = directory.display();
+            LaunchError::Directory(format!("Failed to create executor directory '{directory}': {reason}"))
+        };
+        if self.helper.is_gone() {
+            let reason = "the helper process of the embedded cluster has ended".to_string();
+            return Err(LaunchError::Container(reason));
+        }
+        let user = sandbox::user(&launch.user, self.settings.owner).map_err(no_directory)?;
+        sandbox::create(&launch.runs, &launch.container, user.as_ref()).map_err(|e| no_directory(e.to_string()))?;
+        Ok(user)
     }
-}
 
-/// A fresh uuid, which asks for an acknowledgement.
-pub fn uuid() -> Option<hyper::body::Bytes> {
-    Some(ids::uuid_bytes().to_vec().into())
+    fn start(&mut self, process: u64, launch: Launch) -> Result<(), LaunchError> {
+        let user = self.prepare(&launch)?;
+        self.helper
+            .start(process, super::helper_protocol::Program { user, ..launch.program });
+        Ok(())
+    }
+
+    /// What the helper said about one of its processes.
+    pub fn helper_report(&mut self, report: Report) {
+        self.tick();
+        let process = match &report {
+            Report::Ready { .. } => return,
+            Report::Started { process, .. } | Report::Failed { process, .. } | Report::Exited { process, .. } => *process,
+        };
+        match self.slots.get_mut(Agent::owner_of(process)).map(|slot| &mut slot.state) {
+            Some(State::Runs(agent)) => agent.helper_report(report),
+            Some(State::Crashed(checkpoint)) => checkpoint.report(report),
+            Some(State::Ended) | None => {}
+        }
+        self.run();
+    }
+
+    /// The helper is gone, and everything that it ran with it.
+    pub fn helper_gone(&mut self) {
+        self.tick();
+        self.helper.gone();
+        for number in 0..self.slots.len() {
+            self.agent(number).into_iter().for_each(Agent::helper_gone);
+        }
+        self.run();
+    }
+
+    /// Whether the helper was told to end.
+    pub fn dismissed_helper(&self) -> bool {
+        self.helper.is_dismissed()
+    }
+
+    /// Has the helper kill everything and end.
+    pub fn shutdown_helper(&self) {
+        self.helper.shutdown();
+    }
+
+    /// When [`run`](Self::run) has something to do; `None` is not before something else happens.
+    pub fn due(&self) -> Option<Instant> {
+        let agents = self.agents().filter_map(Agent::next_timer);
+        let all = agents.chain(self.master.next_timer()).chain(self.links.next());
+        let wait = self.clock.wait(all.min()?)?;
+        Instant::now().checked_add(wait)
+    }
+
+    pub fn changed(&self) -> Rc<Notify> {
+        self.changed.clone()
+    }
+
+    /// The agent and the process whose token this is.
+    pub fn executor_of_token(&self, token: &[u8]) -> Option<(usize, u64)> {
+        let of = |agent: &Agent| Some((agent.identity.number, agent.executor_of_token(token)?));
+        self.agents().find_map(of)
+    }
+
+    /// The agent and the process of an executor; the errors are in the words of an agent.
+    pub fn find_executor(&self, framework: &str, executor: &str) -> Result<(usize, u64), &'static str> {
+        let mut error = "Framework cannot be found";
+        for agent in self.agents() {
+            match agent.find_executor(framework, executor) {
+                Ok(process) => return Ok((agent.identity.number, process)),
+                Err(e) if e != error => error = e,
+                Err(_) => {}
+            }
+        }
+        Err(error)
+    }
+
+    /// Kills an agent's process. Programs of frameworks that checkpoint live on.
+    pub fn crash_agent(&mut self, number: usize) {
+        self.tick();
+        let Some(slot) = self.slots.get_mut(number) else { return };
+        match std::mem::replace(&mut slot.state, State::Ended) {
+            State::Runs(agent) => {
+                let (checkpoint, actions) = agent.crash();
+                slot.state = State::Crashed(checkpoint);
+                actions.into_iter().for_each(|action| self.carry_out_for(number, action));
+                if !self.links.is_cut(number) {
+                    self.master.link_broken(number);
+                }
+            }
+            other => slot.state = other,
+        }
+        self.run();
+    }
+
+    /// Ends an agent in order: with all that it runs, and a word to the master.
+    pub fn stop_agent(&mut self, number: usize) {
+        self.tick();
+        if let Some(agent) = self.agent(number) {
+            agent.unregister();
+            agent.master_message(super::messages::ToAgent::Shutdown {
+                message: "it was stopped".into(),
+            });
+        }
+        self.run();
+    }
+
+    /// Starts an agent again: one that crashed goes on from what it had, one that ended is a new one.
+    pub fn start_agent(&mut self, number: usize) {
+        self.tick();
+        let now = self.clock.now();
+        let Some(slot) = self.slots.get_mut(number) else { return };
+        match std::mem::replace(&mut slot.state, State::Ended) {
+            State::Crashed(checkpoint) => {
+                slot.state = State::Runs(Box::new(Agent::recover(slot.identity.clone(), checkpoint, now)));
+            }
+            State::Ended => {
+                let mut agent = Agent::new(slot.identity.clone(), now);
+                agent.master_detected();
+                slot.state = State::Runs(Box::new(agent));
+            }
+            State::Runs(agent) => slot.state = State::Runs(agent),
+        }
+        self.run();
+    }
+
+    /// Cuts an agent off: what it and the master say to each other is lost, and neither is told.
+    pub fn cut_agent(&mut self, number: usize) {
+        self.links.cut(number);
+    }
+
+    pub fn heal_agent(&mut self, number: usize) {
+        self.tick();
+        self.links.heal(number);
+        self.run();
+    }
+
+    pub fn delay_agent(&mut self, number: usize, delay: Duration) {
+        self.links.delay(number, delay);
+    }
+
+    /// The master ends, and another one takes its place. Frameworks and agents have to come back to it.
+    pub fn fail_over_master(&mut self) {
+        self.tick();
+        let identity = master::Identity {
+            id: ids::uuid(),
+            started: self.clock.now().seconds(),
+            ..self.master.identity.clone()
+        };
+        for framework in self.master.frameworks.values() {
+            if let Some(subscription) = &framework.subscription {
+                self.streams.remove(&subscription.stream.id);
+            }
+        }
+        self.master = Master::new(identity, self.master.registry(), self.clock.now());
+        for number in 0..self.slots.len() {
+            if let Some(agent) = self.agent(number) {
+                agent.master_lost();
+                agent.master_detected();
+            }
+        }
+        self.run();
+    }
+
+    /// Moves the clock on, step by step, so that each timer fires in its turn.
+    pub fn advance(&mut self, by: Duration) {
+        self.tick();
+        let end = self.clock.now().plus(by);
+        loop {
+            let agents = self.agents().filter_map(Agent::next_timer);
+            let next = agents.chain(self.master.next_timer()).chain(self.links.next()).min();
+            let now = self.clock.now();
+            match next.filter(|next| *next <= end) {
+                Some(next) => self.clock.advance(next.after(now)),
+                None => break self.clock.advance(end.after(now)),
+            }
+            self.run();
+        }
+        self.run();
+    }
 }

@@ -5,28 +5,38 @@
 //! | step | module |
 //! |---|---|
 //! | settings: arguments, `MESOS_*` variables, what the machine has | [`settings`] |
-//! | requests in, answers and event streams out | `api`: `guests`, `http`, `scheduler`, `executor`, `stream`, `state` |
-//! | the state, and what is due later | `core`, `timers`, `ids`, `resources` |
-//! | the master: frameworks, offers, launches, operations | `master` |
-//! | the agent: containers, executors, updates, sandboxes | `agent` |
+//! | connections, timers, the thread's loop | `server` |
+//! | requests in, answers out | `api`: `guests`, `http`, `scheduler`, `executor`, `state` |
+//! | the parts put together | `core`, with `stream` (event streams), `link` (between master and agents), `clock`, `control` (faults on demand) |
+//! | the master, a machine without I/O | `master` |
+//! | an agent, a machine without I/O | `agent` |
+//! | what both speak and use | `messages`, `events`, `timers`, `ids`, `resources` |
 //! | processes | `agent::helper`, [`helper_protocol`], and the executable `mesos-perl-helper` |
 //!
 //! One thread (tokio, current thread) owns everything. Tasks and executors are children of the helper, never of this process.
 
 mod agent;
 mod api;
+mod clock;
+mod control;
 mod core;
+mod events;
 pub mod helper_protocol;
 mod ids;
+mod link;
 mod master;
+mod messages;
 pub mod removal;
 mod resources;
 mod server;
 pub mod settings;
+mod stream;
 mod timers;
 
 use crate::descriptors::{moved, AboveStandard};
+pub use control::Control;
 pub use settings::config::{BadSetting, Config};
+pub use settings::intervals::Intervals;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -35,6 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::sync::mpsc::{unbounded_channel, UnboundedSender};
 use tokio::sync::oneshot;
 
 /// Why there is no cluster.
@@ -84,6 +95,8 @@ pub struct Cluster {
     secret: String,
     creator: u32,
     stop: Option<oneshot::Sender<()>>,
+    /// Dropping it changes nothing.
+    controls: UnboundedSender<(Control, Sender<()>)>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has done its work.
     ended: Receiver<()>,
@@ -132,17 +145,18 @@ impl Cluster {
             path: config.helper.clone(),
             error,
         })?;
-        let identity = server::identity(config, address, secret.clone(), work_dir.clone()).map_err(StartError::Setting)?;
+        let parts = server::parts(config, address, secret.clone(), work_dir.clone()).map_err(StartError::Setting)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()?;
         let (stop, stopped) = oneshot::channel();
+        let (controls, received) = unbounded_channel();
         let (ending, ended) = std::sync::mpsc::channel();
         let serve = move || {
             let _ending: Sender<()> = ending;
             let tasks = tokio::task::LocalSet::new();
-            let serving = tasks.run_until(server::serve(identity, listener, pipes, stopped));
+            let serving = tasks.run_until(server::serve(parts, listener, pipes, received, stopped));
             if let Err(e) = runtime.block_on(AboveStandard::polled(serving)) {
                 log::error!("the embedded cluster has ended: {e}");
             }
@@ -155,6 +169,7 @@ impl Cluster {
             secret,
             creator: std::process::id(),
             stop,
+            controls,
             thread,
             ended,
             private: None,
@@ -170,6 +185,14 @@ impl Cluster {
     /// What clients send as `Authorization: Bearer <secret>`. For nobody's eyes: not for logs, nor for command lines.
     pub fn secret(&self) -> &str {
         &self.secret
+    }
+
+    /// Does something to the cluster, and returns when it is done. Without effect when the cluster has ended.
+    pub fn control(&self, control: Control) {
+        let (done, wait) = std::sync::mpsc::channel();
+        if self.controls.send((control, done)).is_ok() {
+            let _ = wait.recv();
+        }
     }
 
     /// Where the sandboxes are.

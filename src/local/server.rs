@@ -1,11 +1,14 @@
 //! The cluster's thread: accepts connections, fires timers, talks to the helper, until it is told to stop.
 
+use super::agent;
 use super::agent::helper::{self, Helper, Pipes};
 use super::agent::orphans;
 use super::api::guests::Guests;
 use super::api::http;
-use super::core::{now, Core, Identity};
+use super::control::{self, Control};
+use super::core::{Core, Settings};
 use super::ids;
+use super::master;
 use super::resources::Resources;
 use super::settings::config::{self, BadSetting, Config};
 use super::settings::{detect, resource_text};
@@ -18,7 +21,9 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 /// Killing everything takes the helper some milliseconds; beyond this it is stuck, and the end of its pipe has to do.
@@ -27,8 +32,15 @@ pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 /// What a connection buffers at most; so the head of a request may be no larger.
 const MAX_BUFFER: usize = 64 * 1024;
 
+/// Everything that a cluster is made of, before it runs.
+pub struct Parts {
+    pub settings: Settings,
+    pub master: master::Identity,
+    pub agents: Vec<agent::state::Identity>,
+}
+
 /// Puts settings, detection and fresh ids together.
-pub fn identity(config: Config, address: SocketAddr, secret: String, work_dir: PathBuf) -> Result<Identity, BadSetting> {
+pub fn parts(config: Config, address: SocketAddr, secret: String, work_dir: PathBuf) -> Result<Parts, BadSetting> {
     let bad = |name| {
         move |e: resource_text::BadText| BadSetting {
             name,
@@ -38,33 +50,49 @@ pub fn identity(config: Config, address: SocketAddr, secret: String, work_dir: P
     let given = resource_text::parse(config.resources.as_deref().unwrap_or_default()).map_err(bad(config::RESOURCES))?;
     let attributes =
         resource_text::parse_attributes(config.attributes.as_deref().unwrap_or_default()).map_err(bad(config::ATTRIBUTES))?;
-    let master_id = ids::uuid();
-    Ok(Identity {
-        owner: nix::unistd::geteuid(),
-        agent_id: format!("{master_id}-S0"),
-        master_id,
-        hostname: config.hostname.unwrap_or_else(|| "localhost".into()),
+    let hostname = config.hostname.unwrap_or_else(|| "localhost".into());
+    let started = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let master = master::Identity {
+        id: ids::uuid(),
+        hostname: hostname.clone(),
         address,
-        started: now(),
-        total: Resources::new(&detect::complete(given, &work_dir)),
-        work_dir,
+        started: started.as_secs_f64(),
+        intervals: config.intervals.clone(),
+    };
+    let agent = agent::state::Identity {
+        number: 0,
+        hostname,
+        address,
         attributes,
+        total: Resources::new(&detect::complete(given, &work_dir)),
+        work_dir: work_dir.clone(),
         executor_environment: config.executor_environment,
-        secret,
+        intervals: config.intervals,
+    };
+    Ok(Parts {
+        settings: Settings {
+            owner: nix::unistd::geteuid(),
+            address,
+            work_dir,
+            secret,
+        },
+        master,
+        agents: vec![agent; config.agents],
     })
 }
 
 /// Runs until `stopped` resolves, by a value or because the cluster was dropped. Everything is dead when it returns.
 pub async fn serve(
-    identity: Identity,
+    parts: Parts,
     listener: std::net::TcpListener,
     pipes: Pipes,
+    mut controls: UnboundedReceiver<(Control, Sender<()>)>,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let (helper, commands) = Helper::new();
     let (commands_pipe, reports_pipe, processes) = pipes.split();
-    let core = Rc::new(RefCell::new(Core::new(identity, helper)));
+    let core = Rc::new(RefCell::new(Core::new(parts.settings, parts.master, parts.agents, helper)));
 
     tokio::task::spawn_local(async move {
         if let Err(e) = helper::write_commands(commands_pipe, commands).await {
@@ -74,11 +102,18 @@ pub async fn serve(
     let (ended, helper_ended) = oneshot::channel::<()>();
     tokio::task::spawn_local(reports(core.clone(), reports_pipe, ended));
     tokio::task::spawn_local(timers(core.clone()));
+    let controlled = core.clone();
+    tokio::task::spawn_local(async move {
+        while let Some((control, done)) = controls.recv().await {
+            control::carry_out(&mut controlled.borrow_mut(), control);
+            let _ = done.send(());
+        }
+    });
     tokio::select! {
         () = accept(core.clone(), listener) => {}
         _ = stopped => {}
     }
-    core.borrow().helper.shutdown();
+    core.borrow().shutdown_helper();
     let awake = async {
         let mut again = tokio::time::interval(Duration::from_millis(20));
         loop {
@@ -105,17 +140,17 @@ async fn reports(core: Rc<RefCell<Core>>, pipe: std::os::fd::OwnedFd, _ended: on
         log::error!("cannot read from the helper: {e}");
     }
     // Nobody told it to end: then perhaps it has ended nothing.
-    if !core.borrow().helper.is_dismissed() {
-        let agent = core.borrow().identity.agent_id.clone();
-        orphans::end_all(&agent).await;
+    if !core.borrow().dismissed_helper() {
+        let agents = core.borrow().agent_ids();
+        orphans::end_all(&agents).await;
     }
     core.borrow_mut().helper_gone();
 }
 
 async fn timers(core: Rc<RefCell<Core>>) {
-    let changed = core.borrow().timers.changed();
+    let changed = core.borrow().changed();
     loop {
-        let next = core.borrow().timers.next();
+        let next = core.borrow().due();
         let due = async {
             match next {
                 Some(due) => tokio::time::sleep_until(due.into()).await,
@@ -123,10 +158,10 @@ async fn timers(core: Rc<RefCell<Core>>) {
             }
         };
         tokio::select! {
-            () = due => {}
+            () = due => core.borrow_mut().run(),
+            // Something else is due first.
             () = changed.notified() => {}
         }
-        core.borrow_mut().fire(Instant::now());
     }
 }
 

@@ -1,64 +1,45 @@
-//! What the cluster does later. A timer is never cancelled: whoever is called looks whether it still matters.
+//! What a machine does later. A timer is never cancelled: whoever is called looks whether it still matters.
 
+use super::clock::Time;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use std::time::Duration;
 
-/// What is due. Streams, processes and generations are numbers that are never used twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Timer {
-    /// The allocator's periodic run.
-    Batch,
-    /// One allocation soon after resources came back.
-    Allocate,
-    /// A HEARTBEAT on a scheduler's stream.
-    Heartbeat { stream: u64 },
-    /// A HEARTBEAT on an executor's stream.
-    ExecutorHeartbeat { process: u64, stream: u64 },
-    /// The failover timeout of a framework, counted from one of its disconnections.
-    Failover { framework: String, disconnection: u64 },
-    /// Send an unacknowledged update again.
-    Retry { framework: String, task: String, uuid: Vec<u8> },
-    /// The grace period of a kill or shutdown is over.
-    Grace { process: u64 },
-    /// An executor had to be subscribed by now.
-    Registration { process: u64 },
-    /// The task's max_completion_time is over.
-    Completion { process: u64 },
-}
-
-/// All timers by the time at which they are due.
-#[derive(Default)]
-pub struct Timers {
-    queue: BTreeMap<(Instant, u64), Timer>,
+/// A machine's timers by the time at which they are due. `T` says what is due.
+#[derive(Debug)]
+pub struct Timers<T> {
+    queue: BTreeMap<(Time, u64), T>,
     count: u64,
-    changed: Rc<Notify>,
 }
 
-impl Timers {
-    pub fn add(&mut self, after: Duration, timer: Timer) {
-        // Beyond what the clock can say is never; 30 years will do for the longest.
-        let after = after.min(Duration::from_secs(30 * 365 * 24 * 3600));
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Timers {
+            queue: BTreeMap::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<T> Timers<T> {
+    pub fn add(&mut self, due: Time, timer: T) {
         self.count += 1;
-        self.queue.insert((Instant::now() + after, self.count), timer);
-        self.changed.notify_one();
+        self.queue.insert((due, self.count), timer);
+    }
+
+    /// `after` from `now` on.
+    pub fn after(&mut self, now: Time, after: Duration, timer: T) {
+        self.add(now.plus(after), timer);
     }
 
     /// When the first one is due.
-    pub fn next(&self) -> Option<Instant> {
+    pub fn next(&self) -> Option<Time> {
         self.queue.keys().next().map(|(due, _)| *due)
     }
 
     /// Takes the first one that is due.
-    pub fn take(&mut self, now: Instant) -> Option<Timer> {
+    pub fn take(&mut self, now: Time) -> Option<T> {
         let first = *self.queue.keys().next().filter(|(due, _)| *due <= now)?;
         self.queue.remove(&first)
-    }
-
-    /// Notified when a timer was added.
-    pub fn changed(&self) -> Rc<Notify> {
-        self.changed.clone()
     }
 }
 
@@ -69,13 +50,15 @@ mod tests {
     #[test]
     fn in_order_of_time_then_of_addition() {
         let mut timers = Timers::default();
-        timers.add(Duration::from_secs(9), Timer::Batch);
-        timers.add(Duration::ZERO, Timer::Allocate);
-        timers.add(Duration::MAX, Timer::Grace { process: 1 });
-        let now = Instant::now();
-        assert_eq!(timers.take(now), Some(Timer::Allocate));
+        let now = Time::from_epoch(Duration::from_secs(100));
+        timers.after(now, Duration::from_secs(9), "last");
+        timers.after(now, Duration::ZERO, "first");
+        timers.after(now, Duration::ZERO, "second");
+        timers.after(now, Duration::MAX, "never");
+        assert_eq!(timers.take(now), Some("first"));
+        assert_eq!(timers.take(now), Some("second"));
         assert_eq!(timers.take(now), None);
-        assert_eq!(timers.take(now + Duration::from_secs(10)), Some(Timer::Batch));
+        assert_eq!(timers.take(now.plus(Duration::from_secs(10))), Some("last"));
         assert!(timers.next().is_some());
     }
 }

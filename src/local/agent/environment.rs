@@ -1,7 +1,7 @@
 //! What a program is started with: argv, and the environment that Mesos promises to executors.
 
-use super::{duration, Start};
-use crate::local::core::{Identity, Kind};
+use super::launch::{duration, unspecified, Start};
+use super::state::{Identity, Kind};
 use crate::message::text;
 use crate::proto::CommandInfo;
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Between SHUTDOWN and SIGKILL, unless the ExecutorInfo says otherwise.
-pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// How long an executor waits at most between two attempts to subscribe again.
+const SUBSCRIPTION_BACKOFF: Duration = Duration::from_secs(2);
 
 /// The file to execute and argv with its zeroth.
 pub fn command_line(command: &CommandInfo) -> (Vec<u8>, Vec<Vec<u8>>) {
     let Some(value) = command.value.as_deref() else {
-        let script = format!("echo '{}' >&2; exit 1", super::unspecified(command));
+        let script = format!("echo '{}' >&2; exit 1", unspecified(command));
         return (b"/bin/sh".to_vec(), vec![b"sh".to_vec(), b"-c".to_vec(), script.into_bytes()]);
     };
     let value = text::to_bytes(value).into_owned();
@@ -41,7 +41,16 @@ pub fn has_secret_references(command: &CommandInfo) -> bool {
 }
 
 /// The whole environment, weakest first: the cluster's, then Mesos' own, then what the framework set; PATH if nobody did.
-pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path, token: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+///
+/// `checkpoint`: whether the framework wants its executors to survive the agent.
+pub fn of(
+    identity: &Identity,
+    agent: &str,
+    start: &Start<'_>,
+    checkpoint: bool,
+    directory: &Path,
+    token: &str,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut all: BTreeMap<String, String> = identity.executor_environment.clone();
     let directory = text::from_bytes(directory.as_os_str().as_bytes()).into_owned();
     let mut set = |name: &str, value: String| {
@@ -53,21 +62,27 @@ pub fn of(identity: &Identity, start: &Start<'_>, directory: &Path, token: &str)
     set("MESOS_EXECUTOR_ID", start.executor.to_string());
     set("MESOS_DIRECTORY", directory.clone());
     set("MESOS_SANDBOX", directory);
-    set("MESOS_SLAVE_ID", identity.agent_id.clone());
-    set("MESOS_SLAVE_PID", format!("slave(1)@{}", identity.address));
+    set("MESOS_SLAVE_ID", agent.to_string());
+    set("MESOS_SLAVE_PID", identity.pid());
     set("MESOS_AGENT_ENDPOINT", identity.address.to_string());
-    // The embedded agent recovers nothing, whatever FrameworkInfo.checkpoint says.
-    set("MESOS_CHECKPOINT", "0".into());
+    set("MESOS_CHECKPOINT", u8::from(checkpoint).to_string());
+    if checkpoint {
+        set("MESOS_RECOVERY_TIMEOUT", duration_text(identity.intervals.recovery_timeout));
+        set("MESOS_SUBSCRIPTION_BACKOFF_MAX", duration_text(SUBSCRIPTION_BACKOFF));
+    }
     set("MESOS_HTTP_COMMAND_EXECUTOR", "0".into());
     match &start.kind {
         Kind::Custom(executor) => {
-            let grace = duration(executor.info.shutdown_grace_period.as_ref()).unwrap_or(SHUTDOWN_GRACE);
+            let grace = duration(executor.info.shutdown_grace_period.as_ref()).unwrap_or(identity.intervals.shutdown_grace);
             set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(grace));
             set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", token.to_string());
         }
         // A command has nothing to say to the agent.
         Kind::Command { .. } => {
-            set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", duration_text(SHUTDOWN_GRACE));
+            set(
+                "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
+                duration_text(identity.intervals.shutdown_grace),
+            );
             set("MESOS_ALLOCATION_ROLE", start.role.to_string());
         }
     }

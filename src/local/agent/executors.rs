@@ -1,185 +1,168 @@
 //! Custom executors: one process for each executor id, tasks queued until it subscribes, and its calls.
 
-use super::environment::SHUTDOWN_GRACE;
-use super::{duration, Start};
-use crate::local::api::stream::{executor_event, scheduler_event, EventStream, Records, Subscriber};
-use crate::local::core::{Container, Core, Executor, Kind};
+use super::launch::{duration, Start};
+use super::state::{Container, Executor, Kind};
+use super::{Action, Agent, Timer};
+use crate::local::events::{executor_event, Stream, FULL};
 use crate::local::ids;
-use crate::local::resources::Resources;
-use crate::local::timers::Timer;
-use crate::proto::executor::{call, event, Event};
-use crate::proto::scheduler;
+use crate::local::messages::ToMaster;
+use crate::proto::executor::call::{self, Type};
+use crate::proto::executor::{event, Call, Event};
 use crate::proto::task_status::Reason;
-use crate::proto::{ContainerId, ExecutorId, KillPolicy, SlaveInfo, TaskId, TaskInfo, TaskState, TaskStatus};
-use hyper::body::Bytes;
+use crate::proto::{ContainerId, KillPolicy, TaskId, TaskInfo, TaskState, TaskStatus};
+use bytes::Bytes;
 use std::time::Duration;
 
-/// An executor must have subscribed by then.
-const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Whether an executor's SUBSCRIBE was taken. If not, there is none to subscribe.
+pub struct NoExecutor;
 
-const HEARTBEAT: Duration = Duration::from_secs(30 * 60);
-
-/// An open answer to an executor's SUBSCRIBE.
-pub struct Subscribed {
-    pub records: Records,
-    pub number: u64,
-    pub subscriber: Subscriber,
-}
-
-fn send_launch(stream: &EventStream, task: TaskInfo) {
-    stream.send(&Event {
+fn launch_event(task: TaskInfo) -> Event {
+    Event {
         launch: Some(event::Launch { task }),
         ..executor_event(event::Type::Launch)
-    });
+    }
 }
 
-/// A message of the framework.
-pub fn send_message(stream: &EventStream, data: Bytes) {
-    stream.send(&Event {
-        message: Some(event::Message { data }),
-        ..executor_event(event::Type::Message)
-    });
-}
+impl Agent {
+    fn send(&mut self, stream: u64, event: Event) {
+        let event = Box::new(event);
+        self.actions.push(Action::Send { stream, event });
+    }
 
-impl Core {
+    /// The executor in a container, if that has one.
+    fn executor(&self, process: u64) -> Option<&Executor> {
+        match &self.containers.get(&process)?.kind {
+            Kind::Custom(executor) => Some(executor),
+            Kind::Command { .. } => None,
+        }
+    }
+
+    fn executor_mut(&mut self, process: u64) -> Option<&mut Executor> {
+        match &mut self.containers.get_mut(&process)?.kind {
+            Kind::Custom(executor) => Some(executor),
+            Kind::Command { .. } => None,
+        }
+    }
+
+    /// The stream of an executor that listens.
+    fn stream_of(&self, process: u64) -> Option<&Stream> {
+        self.executor(process)?.stream.as_ref()
+    }
+
     /// Gives a task to its executor, which is started if need be.
-    pub fn launch_in_executor(&mut self, framework: &str, mut task: TaskInfo, role: &str) {
+    pub(super) fn launch_in_executor(&mut self, framework: &str, task: TaskInfo, role: &str) {
         let id = task.task_id.value.clone();
-        let Some(info) = task.executor.as_mut() else { return };
+        let Some(info) = task.executor.clone() else { return };
         let executor_id = info.executor_id.value.clone();
-        let known = self
-            .frameworks
-            .get(framework)
-            .and_then(|f| f.executors.get(&executor_id))
-            .copied();
-        let process = match known {
-            Some(process) => process,
-            None => {
+        let process = match self.find_executor(framework, &executor_id) {
+            Ok(process) => process,
+            Err(_) => {
                 let command = info.command.clone().unwrap_or_default();
-                let held = Resources::new(&info.resources);
+                let container = info.container.clone();
                 let executor = Executor {
-                    info: info.clone(),
+                    info,
                     stream: None,
                     registered: false,
                     queued: Vec::new(),
                     had_task: false,
                     terminating: false,
                 };
-                let kind = Kind::Custom(Box::new(executor));
-                let start = Start {
+                let process = self.start_container(Start {
                     framework,
                     executor: &executor_id,
                     command: &command,
-                    container: info.container.as_ref(),
+                    container: container.as_ref(),
                     role,
-                    kind,
-                    held: held.clone(),
-                };
-                match self.start_container(start) {
-                    Ok(process) => {
-                        if let Some(framework) = self.frameworks.get_mut(framework) {
-                            framework.executors.insert(executor_id, process);
-                        }
-                        self.timers.add(REGISTRATION_TIMEOUT, Timer::Registration { process });
-                        process
-                    }
-                    Err(error) => {
-                        self.recover(framework, role, &held);
-                        self.executor_failure(framework, &executor_id, -1);
-                        return self.not_launched(framework, &id, &executor_id, error);
-                    }
-                }
+                    kind: Kind::Custom(Box::new(executor)),
+                });
+                let patience = self.identity.intervals.registration;
+                self.timers.after(self.now, patience, Timer::Registration { process });
+                process
             }
         };
-        let terminating = match self.containers.get_mut(&process).map(|container| &mut container.kind) {
-            Some(Kind::Custom(executor)) if !executor.terminating => {
-                match executor.stream.as_ref().filter(|_| executor.registered) {
-                    Some(stream) => {
-                        executor.had_task = true;
-                        send_launch(stream, task);
-                    }
-                    None => executor.queued.push(task),
-                }
-                let delivered = executor.stream.is_some();
-                if let Some(task) = self.frameworks.get_mut(framework).and_then(|f| f.tasks.get_mut(&id)) {
-                    task.delivered = delivered;
-                }
-                false
-            }
-            _ => true,
-        };
-        if terminating {
+        let Some(executor) = self.executor_mut(process).filter(|executor| !executor.terminating) else {
             return self.drop_task(framework, &id, Reason::ExecutorTerminated, "Executor terminating");
+        };
+        let listening = executor
+            .stream
+            .as_ref()
+            .filter(|_| executor.registered)
+            .map(|stream| stream.id);
+        match listening {
+            Some(stream) => {
+                executor.had_task = true;
+                self.send(stream, launch_event(task));
+            }
+            None => executor.queued.push(task),
+        }
+        if let Some(task) = self.frameworks.get_mut(framework).and_then(|f| f.tasks.get_mut(&id)) {
+            task.delivered = listening.is_some();
         }
         self.set_process(framework, &id, process);
     }
 
-    /// SUBSCRIBE of an executor: the first, or after it lost its stream.
-    pub fn executor_subscribe(&mut self, process: u64, subscribe: call::Subscribe) -> Option<Subscribed> {
-        let number = self.number();
-        let (stream, records, subscriber) = EventStream::open(number, self.relief.clone());
-        let subscribed = Some(Subscribed {
-            records,
-            number,
-            subscriber,
-        });
-        let framework_id = self.containers.get(&process)?.framework.clone();
-        let Some(framework_info) = self.frameworks.get(&framework_id).map(|f| f.info.clone()) else {
-            stream.send(&executor_event(event::Type::Shutdown));
-            return subscribed;
+    /// SUBSCRIBE of an executor on a fresh stream: the first, or after it lost its stream.
+    pub fn executor_subscribe(&mut self, process: u64, subscribe: call::Subscribe, stream: Stream) -> Result<(), NoExecutor> {
+        let framework_id = self.containers.get(&process).ok_or(NoExecutor)?.framework.clone();
+        let number = stream.id;
+        let framework = self.frameworks.get(&framework_id).filter(|f| !f.terminating);
+        let Some(framework_info) = framework.map(|f| f.info.clone()) else {
+            self.send(number, executor_event(event::Type::Shutdown));
+            self.actions.push(Action::End { stream: number });
+            return Ok(());
         };
         let slave_info = self.slave_info();
-        let container = self.containers.get_mut(&process)?;
-        let container_id = Some(ContainerId {
+        let container_id = self.containers.get(&process).map(|container| ContainerId {
             value: container.container_id.clone(),
             ..Default::default()
         });
-        let Kind::Custom(executor) = &mut container.kind else {
-            return None;
-        };
+        let executor = self.executor_mut(process).ok_or(NoExecutor)?;
         if executor.terminating || (!executor.had_task && executor.queued.is_empty()) {
-            stream.send(&executor_event(event::Type::Shutdown));
-            if !executor.terminating {
+            let terminating = executor.terminating;
+            self.send(number, executor_event(event::Type::Shutdown));
+            self.actions.push(Action::End { stream: number });
+            if !terminating {
                 self.shutdown_executor(process);
             }
-            return subscribed;
+            return Ok(());
         }
         let executor_info = executor.info.clone();
-        let answer = event::Subscribed {
+        executor.registered = true;
+        executor.had_task = true;
+        // A former stream ends.
+        let former = executor.stream.replace(stream);
+        let queued = std::mem::take(&mut executor.queued);
+        let subscribed = event::Subscribed {
             executor_info,
             framework_info,
             slave_info,
             container_id,
         };
-        stream.send(&Event {
-            subscribed: Some(answer),
-            ..executor_event(event::Type::Subscribed)
-        });
-        executor.registered = true;
-        executor.had_task = true;
-        // Dropping a former stream ends it.
-        executor.stream = Some(stream);
-        let queued = std::mem::take(&mut executor.queued);
-        self.timers
-            .add(HEARTBEAT, Timer::ExecutorHeartbeat { process, stream: number });
+        former
+            .into_iter()
+            .for_each(|former| self.actions.push(Action::End { stream: former.id }));
+        self.send(
+            number,
+            Event {
+                subscribed: Some(subscribed),
+                ..executor_event(event::Type::Subscribed)
+            },
+        );
+        let timer = Timer::Heartbeat { process, stream: number };
+        self.timers.after(self.now, self.identity.intervals.executor_heartbeat, timer);
 
         for update in subscribe.unacknowledged_updates {
             self.executor_update(process, update.status);
         }
         self.lose_undelivered(&framework_id, process, &subscribe.unacknowledged_tasks);
         for task in queued {
-            if let Some(known) = self
-                .frameworks
-                .get_mut(&framework_id)
-                .and_then(|f| f.tasks.get_mut(&task.task_id.value))
-            {
+            let framework = self.frameworks.get_mut(&framework_id);
+            if let Some(known) = framework.and_then(|f| f.tasks.get_mut(&task.task_id.value)) {
                 known.delivered = true;
             }
-            if let Some(Kind::Custom(executor)) = self.containers.get(&process).map(|container| &container.kind) {
-                executor.stream.iter().for_each(|stream| send_launch(stream, task.clone()));
-            }
+            self.send(number, launch_event(task));
         }
-        subscribed
+        Ok(())
     }
 
     /// Tasks that were sent on a stream that broke, and of which a resubscribing executor knows nothing.
@@ -198,24 +181,22 @@ impl Core {
             .for_each(|id| self.drop_task(framework_id, id, Reason::SlaveRestarted, "Task launched during agent restart"));
     }
 
-    fn slave_info(&self) -> SlaveInfo {
-        SlaveInfo {
-            hostname: self.identity.hostname.clone(),
-            port: Some(i32::from(self.identity.address.port())),
-            resources: self.identity.total.items().to_vec(),
-            attributes: self.identity.attributes.clone(),
-            id: Some(self.agent_id()),
-            ..Default::default()
+    /// The reader of a stream has gone. The executor itself lives on: only the end of its process counts.
+    pub fn stream_closed(&mut self, stream: u64) {
+        for container in self.containers.values_mut() {
+            if let Kind::Custom(executor) = &mut container.kind {
+                if executor.stream.as_ref().is_some_and(|s| s.id == stream) {
+                    executor.stream = None;
+                }
+            }
         }
     }
 
-    pub fn executor_heartbeat(&mut self, process: u64, stream: u64) {
-        let Some(Kind::Custom(executor)) = self.containers.get(&process).map(|container| &container.kind) else {
-            return;
-        };
-        if let Some(live) = executor.stream.as_ref().filter(|live| live.id == stream) {
-            live.send(&executor_event(event::Type::Heartbeat));
-            self.timers.add(HEARTBEAT, Timer::ExecutorHeartbeat { process, stream });
+    pub(super) fn heartbeat(&mut self, process: u64, stream: u64) {
+        if self.stream_of(process).is_some_and(|live| live.id == stream) {
+            self.send(stream, executor_event(event::Type::Heartbeat));
+            let timer = Timer::Heartbeat { process, stream };
+            self.timers.after(self.now, self.identity.intervals.executor_heartbeat, timer);
         }
     }
 
@@ -229,130 +210,156 @@ impl Core {
         self.fill_container(&mut status, process);
         // Another executor's task is none of its business.
         let task = self.frameworks.get(&framework).and_then(|f| f.tasks.get(&task_id.value));
-        if task.is_some_and(|task| task.process == process) {
+        if task.map_or(true, |task| task.process == process) {
             self.update(&framework, status);
         }
-        if let Some(Kind::Custom(executor)) = self.containers.get(&process).map(|container| &container.kind) {
+        if let Some(stream) = self.stream_of(process).map(|stream| stream.id) {
             let acknowledged = Some(event::Acknowledged { task_id, uuid });
-            let event = Event {
-                acknowledged,
-                ..executor_event(event::Type::Acknowledged)
-            };
-            executor.stream.iter().for_each(|stream| stream.send(&event));
+            self.send(
+                stream,
+                Event {
+                    acknowledged,
+                    ..executor_event(event::Type::Acknowledged)
+                },
+            );
         }
     }
 
     /// MESSAGE of an executor to its framework: not reliable.
-    pub fn message_to_framework(&self, process: u64, data: Bytes) {
+    pub fn message_to_framework(&mut self, process: u64, data: Bytes) {
         let Some(container) = self.containers.get(&process) else {
             return;
         };
-        let message = scheduler::event::Message {
-            slave_id: self.agent_id(),
-            executor_id: ExecutorId {
-                value: container.executor_id.clone(),
-            },
+        let (framework, executor) = (container.framework.clone(), container.executor_id.clone());
+        self.tell_master(ToMaster::Message {
+            framework,
+            executor,
             data,
+        });
+    }
+
+    /// A message of the framework: lost unless its executor listens, and reads.
+    pub(super) fn message_to_executor(&mut self, framework: &str, executor: &str, data: Bytes) {
+        let Ok(process) = self.find_executor(framework, executor) else {
+            return;
         };
-        let kind = scheduler::event::Type::Message;
+        let Some(stream) = self.stream_of(process) else { return };
+        if stream.is_full() {
+            return log::warn!("a message to executor {executor} is dropped: it does not read");
+        }
+        let stream = stream.id;
         self.send(
-            &container.framework,
-            &scheduler::Event {
-                message: Some(message),
-                ..scheduler_event(kind)
+            stream,
+            Event {
+                message: Some(event::Message { data }),
+                ..executor_event(event::Type::Message)
             },
         );
     }
 
     /// KILL of a task that an executor has or will have.
-    pub fn kill_in_executor(&mut self, framework_id: &str, id: &str, process: u64, kill_policy: Option<KillPolicy>) {
-        let Some(container) = self.containers.get_mut(&process) else {
-            return;
-        };
-        let container_executor = container.executor_id.clone();
-        let Kind::Custom(executor) = &mut container.kind else { return };
+    pub(super) fn kill_in_executor(&mut self, framework_id: &str, id: &str, process: u64, kill_policy: Option<KillPolicy>) {
+        let executor_id = self
+            .containers
+            .get(&process)
+            .map(|c| c.executor_id.clone())
+            .unwrap_or_default();
+        let Some(executor) = self.executor_mut(process) else { return };
         let before = executor.queued.len();
         executor.queued.retain(|task| task.task_id.value != id);
-        if executor.queued.len() == before {
-            let kill = Some(event::Kill {
-                task_id: TaskId { value: id.to_string() },
-                kill_policy,
-            });
-            executor.stream.iter().for_each(|stream| {
-                stream.send(&Event {
-                    kill: kill.clone(),
-                    ..executor_event(event::Type::Kill)
-                });
-            });
-            return;
+        if executor.queued.len() != before {
+            return self.killed_before_delivery(framework_id, id, &executor_id);
         }
-        self.killed_before_delivery(framework_id, id, &container_executor);
-    }
-
-    /// SHUTDOWN call of the scheduler.
-    pub fn shutdown_by_id(&mut self, framework: &str, executor: &str, agent: &str) {
-        let process = self
-            .frameworks
-            .get(framework)
-            .and_then(|f| f.executors.get(executor))
-            .copied();
-        if let Some(process) = process.filter(|_| agent == self.identity.agent_id) {
-            self.shutdown_executor(process);
+        if let Some(stream) = executor.stream.as_ref().map(|stream| stream.id) {
+            let task_id = TaskId { value: id.to_string() };
+            let kill = Some(event::Kill { task_id, kill_policy });
+            self.send(
+                stream,
+                Event {
+                    kill,
+                    ..executor_event(event::Type::Kill)
+                },
+            );
         }
     }
 
     /// SHUTDOWN event, and SIGKILL to what is left after the grace period; at once for one that never subscribed.
-    pub fn shutdown_executor(&mut self, process: u64) {
-        let Some(Kind::Custom(executor)) = self.containers.get_mut(&process).map(|container| &mut container.kind) else {
-            return;
-        };
+    pub(super) fn shutdown_executor(&mut self, process: u64) {
+        let grace = self.identity.intervals.shutdown_grace;
+        let Some(executor) = self.executor_mut(process) else { return };
         executor.terminating = true;
-        let wait = match &executor.stream {
-            Some(stream) => {
-                stream.send(&executor_event(event::Type::Shutdown));
-                duration(executor.info.shutdown_grace_period.as_ref()).unwrap_or(SHUTDOWN_GRACE)
-            }
-            None if executor.registered => SHUTDOWN_GRACE,
+        let stream = executor.stream.as_ref().map(|stream| stream.id);
+        let wait = match stream {
+            Some(_) => duration(executor.info.shutdown_grace_period.as_ref()).unwrap_or(grace),
+            None if executor.registered => grace,
             None => Duration::ZERO,
         };
+        if let Some(stream) = stream {
+            self.send(stream, executor_event(event::Type::Shutdown));
+        }
         self.end_after(process, wait);
     }
 
-    pub fn registration_timeout(&mut self, process: u64) {
-        let Some(container) = self.containers.get_mut(&process) else {
-            return;
-        };
-        let (framework, executor_id) = (container.framework.clone(), container.executor_id.clone());
-        let Kind::Custom(executor) = &mut container.kind else { return };
+    pub(super) fn registration_timeout(&mut self, process: u64) {
+        let Some(executor) = self.executor_mut(process) else { return };
         if executor.registered || executor.terminating {
             return;
         }
-        executor.terminating = true;
+        let limit = super::environment::duration_text(self.identity.intervals.registration);
+        let message = format!("Executor did not register within {limit}");
+        self.give_up_executor(process, Reason::ExecutorRegistrationTimeout, &message);
+    }
+
+    /// An executor that was not heard of in time: its tasks have failed, and it is killed.
+    pub(super) fn give_up_executor(&mut self, process: u64, reason: Reason, message: &str) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let (framework, executor_id) = (container.framework.clone(), container.executor_id.clone());
+        if let Some(executor) = self.executor_mut(process) {
+            executor.terminating = true;
+        }
         for id in self.tasks_of(&framework, process) {
-            let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorRegistrationTimeout);
-            let message = "Executor did not register within 1mins".to_string();
-            self.agent_update(&framework, &id, &executor_id, state, reason, message);
+            let state = TaskState::TaskFailed;
+            self.agent_update(&framework, &id, &executor_id, state, reason, message.to_string());
         }
         self.end_after(process, Duration::ZERO);
     }
 
-    /// FAILURE for an executor whose process ended, with the raw wait status, or -1 when there was none.
-    pub fn executor_failure(&self, framework: &str, executor: &str, raw: i32) {
-        let failure = scheduler::event::Failure {
-            slave_id: Some(self.agent_id()),
-            executor_id: Some(ExecutorId {
-                value: executor.to_string(),
-            }),
-            status: Some(raw),
+    /// The process of an executor has ended.
+    pub(super) fn executor_exited(&mut self, process: u64, raw: i32) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
         };
-        let kind = scheduler::event::Type::Failure;
-        self.send(
-            framework,
-            &scheduler::Event {
-                failure: Some(failure),
-                ..scheduler_event(kind)
-            },
-        );
+        let (framework, executor) = (container.framework.clone(), container.executor_id.clone());
+        let (directory, told_to_end) = (container.directory.clone(), container.deadline.is_some());
+        let registered = self.is_registered_executor(process);
+        let tasks = self.tasks_of(&framework, process);
+        // Not one that was told to end: it was given time, and may have been killed then.
+        if raw != 0 && (!told_to_end || !registered) {
+            let who = match tasks.is_empty() {
+                true => format!("executor {executor}"),
+                false => format!("executor {executor} of task {}", tasks.join(", ")),
+            };
+            self.last_words(who, raw, directory);
+        }
+        self.executor_failure(&framework, &executor, raw);
+        for task in tasks {
+            let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorTerminated);
+            self.agent_update(&framework, &task, &executor, state, reason, "Executor terminated".into());
+        }
+    }
+
+    /// The end of an executor, with the raw wait status, or -1 when there was no process.
+    pub(super) fn executor_failure(&mut self, framework: &str, executor: &str, raw: i32) {
+        if self.frameworks.get(framework).map_or(true, |f| f.terminating) {
+            return;
+        }
+        self.tell_master(ToMaster::ExecutorExited {
+            framework: framework.to_string(),
+            executor: executor.to_string(),
+            status: raw,
+        });
     }
 
     /// The process of an executor that may call; the errors are in the words of the agent.
@@ -370,12 +377,39 @@ impl Core {
     /// The running executor that `token` belongs to.
     pub fn executor_of_token(&self, token: &[u8]) -> Option<u64> {
         let custom = |kind: &Kind| matches!(kind, Kind::Custom(_));
-        let owner = |(_, container): &(&u64, &Container)| custom(&container.kind) && ids::is_same_secret(token, &container.token);
+        let owner =
+            |(_, container): &(&u64, &Container)| custom(&container.kind) && ids::is_same_secret(token, &container.token.0);
         self.containers.iter().find(owner).map(|(process, _)| *process)
     }
 
     /// Whether an executor has been subscribed once.
-    pub fn is_registered(&self, process: u64) -> bool {
-        matches!(self.containers.get(&process).map(|c| &c.kind), Some(Kind::Custom(executor)) if executor.registered)
+    pub fn is_registered_executor(&self, process: u64) -> bool {
+        self.executor(process).is_some_and(|executor| executor.registered)
+    }
+
+    /// Whether a call has to wait, since nobody has room for what it carries. When that may have changed, there is a relief.
+    ///
+    /// A call that waits is not answered, and its connection not read further: so the executor has to wait, too, as for a slow network.
+    pub fn has_no_room_for(&self, process: u64, kind: Type, call: &Call) -> bool {
+        let updates: Vec<&TaskStatus> = match kind {
+            Type::Update => call.update.iter().map(|update| &update.status).collect(),
+            // To come back must not take long, but it must not be a way around either.
+            Type::Subscribe => {
+                let subscribe = call.subscribe.iter();
+                let updates = subscribe.flat_map(|subscribe| &subscribe.unacknowledged_updates);
+                updates.map(|update| &update.status).collect()
+            }
+            Type::Message | Type::Heartbeat | Type::Unknown => return false,
+        };
+        let Some(framework) = self.frameworks.get(&call.framework_id.value) else {
+            return false;
+        };
+        // An executor that does not read its acknowledgements.
+        let deaf = kind == Type::Update && self.stream_of(process).is_some_and(|stream| stream.is_full());
+        let many = |status: &&TaskStatus| match framework.tasks.get(&status.task_id.value) {
+            Some(task) => task.updates.waiting >= FULL,
+            None => framework.late.values().map(|late| late.waiting).sum::<usize>() >= FULL,
+        };
+        deaf || updates.iter().any(many)
     }
 }

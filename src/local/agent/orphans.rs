@@ -12,14 +12,17 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Members may fork while we look.
 const LOOKS: usize = 100;
 
-/// Kills every process that runs for this agent. On a thread of its own, since reading another's environment can block.
-pub async fn end_all(agent: &str) {
-    let mark = format!("MESOS_SLAVE_ID={agent}").into_bytes();
+/// Kills every process that runs for these agents. On a thread of its own, since reading another's environment can block.
+pub async fn end_all(agents: &[String]) {
+    let marks: Vec<Vec<u8>> = agents
+        .iter()
+        .map(|agent| format!("MESOS_SLAVE_ID={agent}").into_bytes())
+        .collect();
     let (done, ended) = oneshot::channel::<()>();
     let work = move || {
         let _done = done;
         for _ in 0..LOOKS {
-            if !kill_marked(&mark) {
+            if !kill_marked(&marks) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -32,7 +35,7 @@ pub async fn end_all(agent: &str) {
 }
 
 /// One look at all processes. Whether there was one.
-fn kill_marked(mark: &[u8]) -> bool {
+fn kill_marked(marks: &[Vec<u8>]) -> bool {
     let Ok(list) = std::fs::read_dir("/proc") else { return false };
     let mut killed = false;
     for pid in list.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
@@ -41,7 +44,10 @@ fn kill_marked(mark: &[u8]) -> bool {
             continue;
         };
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if environment.split(|byte| *byte == 0).any(|variable| variable == mark) {
+        if environment
+            .split(|byte| *byte == 0)
+            .any(|variable| marks.iter().any(|mark| mark == variable))
+        {
             killed |= pidfd_send_signal(process, Signal::Kill).is_ok();
         }
     }

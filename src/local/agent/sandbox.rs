@@ -27,7 +27,8 @@ pub fn path(work_dir: &Path, place: &Place<'_>) -> PathBuf {
     runs(work_dir, place).join(place.container)
 }
 
-fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
+/// The directory in which it and its predecessors are.
+pub fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
     let executors = work_dir
         .join("slaves")
         .join(text::to_os(place.agent))
@@ -40,26 +41,26 @@ fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
 /// A directory that is no link.
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Makes `<work_dir>/slaves/<S>/frameworks/<F>/executors/<E>/runs/<container>`, mode 0750, and points `runs/latest` at it.
+/// Makes the directory called `container`, mode 0750, in `runs`, which is an absolute path, and points `runs/latest` at it.
 ///
 /// All of it by descriptors: where another user owns a directory above, he can replace what is below at any time, by links too. What
 /// gets an owner here is the directory that was made here.
-pub fn create(work_dir: &Path, place: &Place<'_>, owner: Option<&User>) -> io::Result<PathBuf> {
-    let path = runs(work_dir, place);
-    let runs = way(&path)?;
-    mkdirat(&runs, place.container, Mode::from_raw_mode(0o750))?;
+pub fn create(runs: &Path, container: &str, owner: Option<&User>) -> io::Result<()> {
+    let sandbox = runs.join(container);
+    let runs = way(runs)?;
+    mkdirat(&runs, container, Mode::from_raw_mode(0o750))?;
     if let Some(user) = owner {
-        let sandbox = openat(&runs, place.container, DIRECTORY, Mode::empty())?;
+        let sandbox = openat(&runs, container, DIRECTORY, Mode::empty())?;
         if fstat(&sandbox)?.st_uid != nix::unistd::geteuid().as_raw() {
             return Err(io::Error::other("somebody else has replaced it"));
         }
         std::os::unix::fs::fchown(&sandbox, Some(user.uid), Some(user.gid))?;
     }
     // Renamed into place, so that there is always one once there was one.
-    let (sandbox, fresh) = (path.join(place.container), format!(".latest-{}", place.container));
+    let fresh = format!(".latest-{container}");
     symlinkat(&sandbox, &runs, &fresh)?;
     renameat(&runs, &fresh, &runs, "latest")?;
-    Ok(sandbox)
+    Ok(())
 }
 
 /// Makes a directory and those above it that are missing; see [`way`]. Links in what is there already are followed.
@@ -225,8 +226,12 @@ mod tests {
             executor: "E",
             container,
         };
-        let first = create(&work_dir, &place("one"), None).unwrap();
-        let second = create(&work_dir, &place("two"), None).unwrap();
+        let make = |name| {
+            let place = place(name);
+            create(&runs(&work_dir, &place), name, None).unwrap();
+            path(&work_dir, &place)
+        };
+        let (first, second) = (make("one"), make("two"));
         assert_eq!(first, work_dir.join("slaves/S0/frameworks/F/executors/E/runs/one"));
         assert_eq!(
             fs::read_link(work_dir.join("slaves/S0/frameworks/F/executors/E/runs/latest")).unwrap(),
@@ -254,7 +259,7 @@ mod tests {
         for link in links {
             fs::create_dir_all(link.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(&outside, link).unwrap();
-            let error = create(&work_dir, &place, None).unwrap_err();
+            let error = create(&runs, "one", None).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(nix::libc::ENOTDIR), "{}", link.display());
             fs::remove_file(link).unwrap();
         }

@@ -1,149 +1,140 @@
 //! Reliable status updates: one stream for each task, of which the oldest unacknowledged update is with the framework.
 
-use super::room;
-use crate::local::core::{is_terminal, Core};
-use crate::local::timers::Timer;
+use super::state::Updates;
+use super::{Agent, Timer};
+use crate::local::events::is_terminal;
+use crate::local::messages::ToMaster;
 use crate::proto::network_info::IpAddress;
-use crate::proto::{ContainerStatus, ExecutorId, NetworkInfo, TaskState, TaskStatus};
-use std::time::Duration;
+use crate::proto::{ContainerId, ContainerStatus, ExecutorId, NetworkInfo, TaskState, TaskStatus};
 
-/// How many states of a task `/state` tells.
-const HISTORY: usize = 100;
-
-/// The first retry waits so long, every further one twice as long as the one before.
-const RETRY: Duration = Duration::from_secs(10);
-const RETRY_MAX: Duration = Duration::from_secs(600);
-
-impl Core {
-    /// Takes an update (with uuid) of the agent or an executor. Those of unknown or ended tasks end here.
-    pub fn update(&mut self, framework_id: &str, mut update: TaskStatus) {
-        let (id, agent_id) = (update.task_id.value.clone(), self.agent_id());
-        let Some(framework) = self.frameworks.get_mut(framework_id) else {
+impl Agent {
+    /// Takes an update (with uuid) of the agent or an executor. Those of frameworks that are gone and of ended tasks end here.
+    pub(super) fn update(&mut self, framework_id: &str, mut update: TaskStatus) {
+        update.slave_id = Some(self.agent_id());
+        update.timestamp.get_or_insert(self.now.seconds());
+        let id = update.task_id.value.clone();
+        let Some(framework) = self.frameworks.get_mut(framework_id).filter(|f| !f.terminating) else {
             return;
         };
-        let Some(task) = framework.tasks.get_mut(&id) else { return };
-        let (Ok(state), Some(uuid)) = (TaskState::try_from(update.state), update.uuid.clone()) else {
+        let Ok(state) = TaskState::try_from(update.state) else {
             return;
         };
-        if is_terminal(task.state) || !task.seen.insert(uuid.to_vec()) {
-            return;
-        }
-        update.slave_id = Some(agent_id);
-        update.timestamp.get_or_insert_with(crate::local::core::now);
-        task.state = state;
-        task.healthy = update.healthy.or(task.healthy);
-        if update.container_status.is_some() {
-            task.container_status = update.container_status.clone();
-        }
-        if task.history.last().map_or(true, |last| last.state != update.state) {
-            // These can be large, and `/state` does not show them.
-            task.history.push(TaskStatus {
-                data: None,
-                message: None,
-                ..update.clone()
-            });
-            if task.history.len() > HISTORY {
-                task.history.remove(0);
+        let updates = match framework.tasks.get_mut(&id) {
+            Some(task) if task.is_terminal() => return,
+            Some(task) => {
+                task.state = state;
+                &mut task.updates
             }
-        }
-        task.waiting += room::cost(&update);
-        task.updates.push_back(update);
-        let first = task.updates.len() == 1;
-        if is_terminal(state) {
-            // At once, not when it is acknowledged.
-            let (role, resources) = (task.role(), std::mem::take(&mut task.resources));
-            self.recover(framework_id, &role, &resources);
-            self.allocate_soon();
-        }
-        if first {
+            None => framework.late.entry(id.clone()).or_default(),
+        };
+        if updates.push(update) && updates.queue.len() == 1 {
             self.forward(framework_id, &id);
         }
     }
 
-    /// Sends the oldest update of a task for the first time.
-    fn forward(&mut self, framework_id: &str, id: &str) {
-        let Some(task) = self.frameworks.get_mut(framework_id).and_then(|f| f.tasks.get_mut(id)) else {
-            return;
-        };
-        task.backoff = RETRY;
-        self.send_oldest(framework_id, id, false);
+    fn updates(&mut self, framework: &str, task: &str) -> Option<&mut Updates> {
+        self.frameworks.get_mut(framework)?.updates(task)
     }
 
-    fn send_oldest(&mut self, framework_id: &str, id: &str, again: bool) {
-        let Some(framework) = self.frameworks.get_mut(framework_id) else {
-            return;
-        };
-        // What was sent before still waits to be read.
-        let unread = again && framework.is_full();
-        let Some(task) = framework.tasks.get_mut(id) else { return };
-        let Some(update) = task.updates.front().cloned() else { return };
-        let uuid = update.uuid.clone().unwrap_or_default().to_vec();
-        task.forwarded = TaskState::try_from(update.state).ok();
-        let retry = Timer::Retry {
-            framework: framework_id.to_string(),
-            task: id.to_string(),
-            uuid,
-        };
-        self.timers.add(task.backoff, retry);
-        task.backoff = (task.backoff * 2).min(RETRY_MAX);
-        if !unread {
-            self.send_status(framework_id, update);
+    /// Sends the oldest update of a task for the first time.
+    pub(super) fn forward(&mut self, framework: &str, task: &str) {
+        let first = self.identity.intervals.retry;
+        if let Some(updates) = self.updates(framework, task) {
+            updates.backoff = first;
+            self.send_oldest(framework, task);
         }
     }
 
+    /// Sends the oldest update, and again when the time has come.
+    fn send_oldest(&mut self, framework: &str, task: &str) {
+        let most = self.identity.intervals.retry_max;
+        let Some(updates) = self.updates(framework, task) else {
+            return;
+        };
+        let Some(update) = updates.queue.front() else { return };
+        let uuid = update.uuid.clone().unwrap_or_default().to_vec();
+        let wait = updates.backoff;
+        updates.backoff = (wait * 2).min(most);
+        let retry = Timer::Retry {
+            framework: framework.to_string(),
+            task: task.to_string(),
+            uuid,
+        };
+        self.timers.after(self.now, wait, retry);
+        self.tell_oldest(framework, task);
+    }
+
+    fn tell_oldest(&mut self, framework_id: &str, task: &str) {
+        if !self.is_registered() {
+            return;
+        }
+        let Some(framework) = self.frameworks.get_mut(framework_id) else {
+            return;
+        };
+        let known = framework.tasks.get(task).map(|task| task.state);
+        let Some(update) = framework.updates(task).and_then(|updates| updates.queue.front()) else {
+            return;
+        };
+        let Some(latest) = known.or_else(|| TaskState::try_from(update.state).ok()) else {
+            return;
+        };
+        let status = Box::new(update.clone());
+        let framework = framework_id.to_string();
+        self.tell_master(ToMaster::Update {
+            framework,
+            status,
+            latest,
+        });
+    }
+
     /// Sends the oldest update again, if it is still the one with `uuid`.
-    pub fn retry_update(&mut self, framework: &str, id: &str, uuid: &[u8]) {
-        let task = self.frameworks.get(framework).and_then(|f| f.tasks.get(id));
-        let oldest = task
-            .and_then(|task| task.updates.front())
-            .and_then(|update| update.uuid.as_deref());
-        if oldest == Some(uuid) {
-            self.send_oldest(framework, id, true);
+    pub(super) fn retry(&mut self, framework: &str, task: &str, uuid: &[u8]) {
+        let updates = self.updates(framework, task);
+        let oldest = updates.and_then(|updates| updates.queue.front().and_then(|update| update.uuid.clone()));
+        if oldest.as_deref() == Some(uuid) {
+            self.send_oldest(framework, task);
         }
     }
 
     /// A framework is back: what it has not acknowledged is sent now rather than at the next retry, which stays armed.
-    pub fn resend_updates(&mut self, framework_id: &str) {
-        let Some(framework) = self.frameworks.get(framework_id) else {
-            return;
-        };
-        let oldest = framework.tasks.values().filter_map(|task| task.updates.front().cloned());
-        for update in oldest.collect::<Vec<_>>() {
-            self.send_status(framework_id, update);
-        }
+    pub(super) fn resend(&mut self, framework: &str) {
+        let Some(known) = self.frameworks.get(framework) else { return };
+        let tasks: Vec<String> = known.tasks.keys().chain(known.late.keys()).cloned().collect();
+        tasks.iter().for_each(|task| self.tell_oldest(framework, task));
+    }
+
+    /// The same for all frameworks: the master is a new one, or had lost this agent.
+    pub(super) fn resend_all(&mut self) {
+        let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
+        frameworks.iter().for_each(|framework| self.resend(framework));
     }
 
     /// ACKNOWLEDGE. Anything but the uuid that is waited for is ignored.
-    pub fn acknowledge(&mut self, framework_id: &str, agent: &str, id: &str, uuid: &[u8]) {
-        if agent != self.identity.agent_id {
-            return;
-        }
+    pub(super) fn acknowledged(&mut self, framework_id: &str, task: &str, uuid: &[u8]) {
         let Some(framework) = self.frameworks.get_mut(framework_id) else {
             return;
         };
-        let Some(task) = framework.tasks.get_mut(id) else { return };
-        if !task
-            .updates
-            .front()
-            .is_some_and(|update| update.uuid.as_deref() == Some(uuid))
-        {
+        let Some(updates) = framework.updates(task) else { return };
+        let Some(acknowledged) = updates.acknowledge(uuid) else {
             return;
+        };
+        let ended = TaskState::try_from(acknowledged.state).is_ok_and(is_terminal);
+        let nothing_left = updates.queue.is_empty();
+        if ended {
+            framework.tasks.remove(task);
         }
-        let acknowledged = task.updates.pop_front();
-        task.waiting -= acknowledged.as_ref().map_or(0, room::cost);
-        self.relief.notify_waiters();
-        if acknowledged
-            .and_then(|update| TaskState::try_from(update.state).ok())
-            .is_some_and(is_terminal)
-        {
-            framework.complete_task(id);
-        } else {
-            self.forward(framework_id, id);
+        if ended || nothing_left {
+            framework.late.remove(task);
         }
+        self.relief();
+        if !ended {
+            self.forward(framework_id, task);
+        }
+        self.tidy(framework_id);
     }
 
     /// What the agent knows of the container of an update.
-    pub fn fill_container(&self, update: &mut TaskStatus, process: u64) {
+    pub(super) fn fill_container(&self, update: &mut TaskStatus, process: u64) {
         let Some(container) = self.containers.get(&process) else {
             return;
         };
@@ -151,7 +142,7 @@ impl Core {
             value: container.executor_id.clone(),
         });
         let status = update.container_status.get_or_insert_with(ContainerStatus::default);
-        let container_id = || crate::proto::ContainerId {
+        let container_id = || ContainerId {
             value: container.container_id.clone(),
             ..Default::default()
         };

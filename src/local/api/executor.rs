@@ -1,8 +1,7 @@
 //! Calls of the v1 executor API: validation and dispatch. Codes and texts are those of Mesos 1.11.
 
 use super::http::Refusal;
-use crate::local::agent::executors::Subscribed;
-use crate::local::core::Core;
+use crate::local::core::{Core, Opened};
 use crate::local::ids;
 use crate::proto::executor::call::Type;
 use crate::proto::executor::Call;
@@ -12,7 +11,7 @@ use hyper::StatusCode;
 
 /// What a call that was understood is answered with.
 pub enum Answer {
-    Subscribed(Box<Subscribed>),
+    Subscribed(Opened),
     Accepted,
 }
 
@@ -72,28 +71,69 @@ fn check_status(call: &Call, status: &TaskStatus) -> Result<(), String> {
     Ok(())
 }
 
-/// Obeys a validated call. `only` is the process in whose name the caller may speak, when it is not everyone's.
+/// Whether a call has to wait, since nobody has room for what it carries. When that may have changed, `core.relief` is notified.
+pub fn has_no_room_for(core: &Core, kind: Type, call: &Call) -> bool {
+    let framework = core.master.frameworks.get(&call.framework_id.value);
+    let full = framework.is_some_and(|framework| framework.is_full());
+    let Ok((agent, process)) = core.find_executor(&call.framework_id.value, &call.executor_id.value) else {
+        return false;
+    };
+    match kind {
+        Type::Message => full,
+        Type::Update => {
+            full || core
+                .agents()
+                .any(|one| one.identity.number == agent && one.has_no_room_for(process, kind, call))
+        }
+        Type::Subscribe => {
+            let carries = call
+                .subscribe
+                .as_ref()
+                .is_some_and(|subscribe| !subscribe.unacknowledged_updates.is_empty());
+            let full = full
+                || core
+                    .agents()
+                    .any(|one| one.identity.number == agent && one.has_no_room_for(process, kind, call));
+            carries && full
+        }
+        Type::Heartbeat | Type::Unknown => false,
+    }
+}
+
+/// Carries out a validated call. `only` is the process in whose name the caller may speak, when it is not everyone's.
 pub fn handle(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<Answer, Refusal> {
+    core.tick();
+    let answer = answer(core, kind, call, only);
+    core.run();
+    answer
+}
+
+fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<Answer, Refusal> {
     // Answered before anything is looked up: the C++ library sends it with invented ids.
     if kind == Type::Heartbeat {
         return Ok(Answer::Accepted);
     }
     let found = core.find_executor(&call.framework_id.value, &call.executor_id.value);
-    if only.is_some_and(|only| found != Ok(only)) {
+    if only.is_some_and(|only| found.map(|(_, process)| process) != Ok(only)) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "The token is that of another executor"));
     }
-    let process = found.map_err(Refusal::bad)?;
+    let (number, process) = found.map_err(Refusal::bad)?;
+    let gone = || Refusal::bad("Executor cannot be found");
     if kind == Type::Subscribe {
-        let subscribed = core.executor_subscribe(process, call.subscribe.unwrap_or_default());
-        let subscribed = subscribed.ok_or_else(|| Refusal::bad("Executor cannot be found"))?;
-        return Ok(Answer::Subscribed(Box::new(subscribed)));
+        let opened = core.open_stream();
+        let agent = core.agent(number).ok_or_else(gone)?;
+        agent
+            .executor_subscribe(process, call.subscribe.unwrap_or_default(), opened.stream.clone())
+            .map_err(|_| gone())?;
+        return Ok(Answer::Subscribed(opened));
     }
-    if !core.is_registered(process) {
+    let agent = core.agent(number).ok_or_else(gone)?;
+    if !agent.is_registered_executor(process) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "Executor is not subscribed"));
     }
     match kind {
-        Type::Update => core.executor_update(process, call.update.unwrap_or_default().status),
-        Type::Message => core.message_to_framework(process, call.message.unwrap_or_default().data),
+        Type::Update => agent.executor_update(process, call.update.unwrap_or_default().status),
+        Type::Message => agent.message_to_framework(process, call.message.unwrap_or_default().data),
         _ => return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented.")),
     }
     Ok(Answer::Accepted)

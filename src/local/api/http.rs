@@ -2,10 +2,9 @@
 
 use super::guests::{Guest, MOST_OF_EXECUTOR};
 use super::scheduler::Answer;
-use super::stream::{Records, Subscriber};
 use super::{executor, scheduler, state};
-use crate::local::core::Core;
-use crate::local::{ids, master};
+use crate::local::core::{Core, Opened};
+use crate::local::ids;
 use crate::message::{required, text};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -108,7 +107,7 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
         Some(Route::Version) => Ok(json(&state::version())),
         Some(Route::State) => Ok(json(&state::state(&core.borrow()))),
         Some(Route::Redirect) => {
-            let location = HeaderValue::from_str(&format!("//{}", core.borrow().identity.address));
+            let location = HeaderValue::from_str(&format!("//{}", core.borrow().settings.address));
             let mut reply = empty(StatusCode::TEMPORARY_REDIRECT);
             reply
                 .headers_mut()
@@ -140,14 +139,8 @@ async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resul
     Ok(match answer {
         Answer::Accepted => empty(StatusCode::ACCEPTED),
         Answer::Done => empty(StatusCode::OK),
-        Answer::Subscribed(subscribed) => {
-            let master::Subscribed {
-                stream_id,
-                records,
-                number,
-                subscriber,
-            } = *subscribed;
-            let mut reply = stream(core, records, number, subscriber);
+        Answer::Subscribed { stream_id, opened } => {
+            let mut reply = stream(core, opened);
             reply
                 .headers_mut()
                 .extend(HeaderValue::from_str(&stream_id).ok().map(|id| (mesos_stream_id(), id)));
@@ -194,7 +187,7 @@ async fn executor(
     let relief = core.borrow().relief.clone();
     loop {
         let relieved = relief.notified();
-        if !core.borrow().has_no_room_for(kind, &call) {
+        if !executor::has_no_room_for(&core.borrow(), kind, &call) {
             break;
         }
         relieved.await;
@@ -202,14 +195,7 @@ async fn executor(
     let answer = executor::handle(&mut core.borrow_mut(), kind, call, only)?;
     Ok(match answer {
         executor::Answer::Accepted => empty(StatusCode::ACCEPTED),
-        executor::Answer::Subscribed(subscribed) => {
-            let crate::local::agent::executors::Subscribed {
-                records,
-                number,
-                subscriber,
-            } = *subscribed;
-            stream(core, records, number, subscriber)
-        }
+        executor::Answer::Subscribed(opened) => stream(core, opened),
     })
 }
 
@@ -295,10 +281,10 @@ enum Caller {
 /// Whom the header `Authorization: Bearer <secret or token>` stands for.
 fn caller(headers: &HeaderMap, core: &Core) -> Option<Caller> {
     let given = bearer(headers)?;
-    if ids::is_same_secret(given, &core.identity.secret) {
+    if ids::is_same_secret(given, &core.settings.secret) {
         return Some(Caller::Client);
     }
-    core.executor_of_token(given).map(Caller::Executor)
+    core.executor_of_token(given).map(|(_, process)| Caller::Executor(process))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
@@ -362,12 +348,13 @@ fn json(value: &serde_json::Value) -> Reply {
 }
 
 /// An event stream, which the core hears of when its reader goes.
-fn stream(core: Rc<RefCell<Core>>, records: Records, number: u64, subscriber: Subscriber) -> Reply {
+fn stream(core: Rc<RefCell<Core>>, opened: Opened) -> Reply {
+    let (subscriber, number) = (opened.subscriber, opened.stream.id);
     tokio::task::spawn_local(async move {
         subscriber.gone().await;
         core.borrow_mut().stream_closed(number);
     });
-    let mut reply = Response::new(records.boxed());
+    let mut reply = Response::new(opened.records.boxed());
     reply
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));

@@ -5,4 +5,3 @@ pub mod guests;
 pub mod http;
 pub mod scheduler;
 pub mod state;
-pub mod stream;

@@ -1,9 +1,8 @@
 //! Calls of the v1 scheduler API: decoding, validation, dispatch. Codes and texts are those of Mesos 1.11.
 
 use super::http::Refusal;
-use crate::local::core::Core;
+use crate::local::core::{Core, Opened};
 use crate::local::ids;
-use crate::local::master::Subscribed;
 use crate::proto::scheduler::call::{self, Type};
 use crate::proto::{FrameworkId, FrameworkInfo};
 use hyper::StatusCode;
@@ -60,7 +59,10 @@ pub struct Subscribe {
 
 /// What a call that was understood is answered with.
 pub enum Answer {
-    Subscribed(Box<Subscribed>),
+    Subscribed {
+        stream_id: String,
+        opened: Opened,
+    },
     Accepted,
     /// UPDATE_FRAMEWORK only.
     Done,
@@ -120,19 +122,17 @@ fn check(call: &Call) -> Result<Type, String> {
     Ok(kind)
 }
 
-/// Obeys a validated call. `stream_id` is the header Mesos-Stream-Id.
+/// Carries out a validated call. `stream_id` is the header Mesos-Stream-Id.
 pub fn handle(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) -> Result<Answer, Refusal> {
-    if let (Type::Subscribe, Some(subscribe)) = (kind, call.subscribe) {
-        if stream_id.is_some() {
-            return Err(Refusal::bad(
-                "Subscribe calls should not include the 'Mesos-Stream-Id' header",
-            ));
-        }
-        let subscribed = core.subscribe(subscribe.framework_info, subscribe.suppressed_roles);
-        return Ok(Answer::Subscribed(Box::new(subscribed)));
-    }
-    let id = call.framework_id.map(|id| id.value).unwrap_or_default();
-    let Some(framework) = core.frameworks.get(&id) else {
+    core.tick();
+    let answer = answer(core, kind, call, stream_id);
+    core.run();
+    answer
+}
+
+/// Whether the caller is the framework that is subscribed.
+fn check_subscription(core: &Core, id: &str, stream_id: Option<&str>) -> Result<(), Refusal> {
+    let Some(framework) = core.master.frameworks.get(id) else {
         return Err(Refusal::bad("Framework cannot be found"));
     };
     let Some(subscription) = &framework.subscription else {
@@ -151,27 +151,46 @@ pub fn handle(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) 
         }
         Some(_) => {}
     }
+    Ok(())
+}
+
+fn answer(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) -> Result<Answer, Refusal> {
+    if let (Type::Subscribe, Some(subscribe)) = (kind, call.subscribe) {
+        if stream_id.is_some() {
+            return Err(Refusal::bad(
+                "Subscribe calls should not include the 'Mesos-Stream-Id' header",
+            ));
+        }
+        let (opened, stream_id) = (core.open_stream(), ids::uuid());
+        let (info, suppressed) = (subscribe.framework_info, subscribe.suppressed_roles);
+        core.master
+            .subscribe(info, suppressed, opened.stream.clone(), stream_id.clone());
+        return Ok(Answer::Subscribed { stream_id, opened });
+    }
+    let id = call.framework_id.map(|id| id.value).unwrap_or_default();
+    check_subscription(core, &id, stream_id)?;
     match kind {
         Type::Unknown | Type::Subscribe => {
             return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented."));
         }
         Type::UpdateFramework => {
             let update = call.update_framework.unwrap_or_default();
-            core.update_framework(&id, update.framework_info, update.suppressed_roles)
+            core.master
+                .update_framework(&id, update.framework_info, update.suppressed_roles)
                 .map_err(Refusal::bad)?;
             return Ok(Answer::Done);
         }
-        Type::Teardown => core.remove_framework(&id),
-        Type::Accept => core.accept(&id, call.accept.unwrap_or_default()),
+        Type::Teardown => core.master.remove_framework(&id),
+        Type::Accept => core.master.accept(&id, call.accept.unwrap_or_default()),
         Type::Decline => {
             let decline = call.decline.unwrap_or_default();
-            core.decline(&id, &decline.offer_ids, decline.filters.as_ref());
+            core.master.decline(&id, &decline.offer_ids, decline.filters.as_ref());
         }
-        Type::Revive => core.revive(&id, &call.revive.unwrap_or_default().roles),
-        Type::Suppress => core.suppress(&id, &call.suppress.unwrap_or_default().roles),
+        Type::Revive => core.master.revive(&id, &call.revive.unwrap_or_default().roles),
+        Type::Suppress => core.master.suppress(&id, &call.suppress.unwrap_or_default().roles),
         Type::Kill => {
             let kill = call.kill.unwrap_or_default();
-            core.kill(
+            core.master.kill(
                 &id,
                 &kill.task_id.value,
                 kill.slave_id.as_ref().map(|agent| agent.value.as_str()),
@@ -180,17 +199,19 @@ pub fn handle(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) 
         }
         Type::Shutdown => {
             let shutdown = call.shutdown.unwrap_or_default();
-            core.shutdown_by_id(&id, &shutdown.executor_id.value, &shutdown.slave_id.value);
+            core.master
+                .shutdown_executor(&id, &shutdown.executor_id.value, &shutdown.slave_id.value);
         }
         Type::Acknowledge => {
             let one = call.acknowledge.unwrap_or_default();
-            core.acknowledge(&id, &one.slave_id.value, &one.task_id.value, &one.uuid);
+            core.master
+                .acknowledge(&id, &one.slave_id.value, &one.task_id.value, &one.uuid);
         }
-        Type::Reconcile => core.reconcile(&id, &call.reconcile.unwrap_or_default().tasks),
-        Type::Message => core.message_to_executor(&id, call.message.unwrap_or_default()),
+        Type::Reconcile => core.master.reconcile(&id, &call.reconcile.unwrap_or_default().tasks),
+        Type::Message => core.master.message_to_executor(&id, call.message.unwrap_or_default()),
         Type::ReconcileOperations => {
             let asked = call.reconcile_operations.unwrap_or_default();
-            core.reconcile_operations(&id, &asked.operations);
+            core.master.reconcile_operations(&id, &asked.operations);
         }
         // There are neither inverse offers nor operations with feedback here; requests are only logged by Mesos, too.
         Type::AcceptInverseOffers | Type::DeclineInverseOffers | Type::AcknowledgeOperationStatus | Type::Request => {

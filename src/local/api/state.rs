@@ -1,6 +1,8 @@
 //! The JSON of `/state` and `/version`, with the names that tools look for (v0 style).
 
-use crate::local::core::{Core, Framework, Kind, Task};
+use crate::local::agent::state::{Container, Kind};
+use crate::local::core::Core;
+use crate::local::master::state::{Agent, Framework, Task};
 use crate::local::master::VERSION;
 use crate::local::resources::{amount_text, Resources};
 use crate::message::text;
@@ -83,17 +85,17 @@ fn status(status: &TaskStatus) -> Value {
     made
 }
 
-fn task(core: &Core, framework: &str, task: &Task) -> Value {
+fn task(framework: &str, task: &Task) -> Value {
     let mut made = json!({
         "id": task.info.task_id.value,
         "name": task.info.name,
         "framework_id": framework,
-        "executor_id": task.executor_id.clone().unwrap_or_default(),
-        "slave_id": core.identity.agent_id,
+        "executor_id": task.executor_id().unwrap_or_default(),
+        "slave_id": task.agent,
         "state": state_name(task.state as i32),
         // What it was launched with, also after its end.
         "resources": resources(&Resources::new(&task.info.resources)),
-        "role": task.info.resources.iter().find_map(|r| r.allocation_info.as_ref()?.role.clone()).unwrap_or_else(|| "*".into()),
+        "role": task.role,
         "statuses": task.history.iter().map(status).collect::<Vec<_>>(),
     });
     if let Some(all) = &task.info.labels {
@@ -104,10 +106,10 @@ fn task(core: &Core, framework: &str, task: &Task) -> Value {
 
 fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) -> Value {
     let used = sum(f.tasks.values().map(|task| &task.resources));
-    let offers = core.offers.iter().filter(|(_, offer)| offer.framework == id);
+    let offers = core.master.offers.iter().filter(|(_, offer)| offer.framework == id);
     let offers: Vec<Value> = offers
         .map(|(offer_id, offer)| {
-            json!({ "id": offer_id, "framework_id": id, "slave_id": core.identity.agent_id,
+            json!({ "id": offer_id, "framework_id": id, "slave_id": offer.agent,
                     "allocation_info": { "role": offer.role }, "resources": resources(&offer.resources) })
         })
         .collect();
@@ -116,18 +118,10 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
         .capabilities
         .iter()
         .filter_map(|c| Capability::try_from(c.r#type?).ok());
-    let executors = core
-        .containers
-        .values()
-        .filter(|c| c.framework == id)
-        .filter_map(|c| match &c.kind {
-            Kind::Custom(executor) => Some(json!({
-                "executor_id": c.executor_id, "name": executor.info.name.clone().unwrap_or_default(), "framework_id": id,
-                "slave_id": core.identity.agent_id, "container": c.container_id, "directory": text::from_bytes(c.directory.as_os_str().as_bytes()),
-                "resources": resources(&c.held),
-            })),
-            Kind::Command { .. } => None,
-        });
+    let executors = core.agents().flat_map(|agent| {
+        let theirs = agent.containers.values().filter(|container| container.framework == id);
+        theirs.filter_map(|container| executor(agent.id.as_ref().map_or("", |id| &id.value), container))
+    });
     let mut made = json!({
         "id": id,
         "name": f.info.name,
@@ -139,15 +133,15 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
         "webui_url": f.info.webui_url.clone().unwrap_or_default(),
         "active": f.is_connected(),
         "connected": f.is_connected(),
-        "recovered": false,
+        "recovered": f.recovered,
         "user": f.info.user,
         "failover_timeout": f.info.failover_timeout.unwrap_or(0.0),
         "checkpoint": f.info.checkpoint.unwrap_or(false),
         "registered_time": f.registered,
         "unregistered_time": f.unregistered,
-        "tasks": f.tasks.values().map(|t| task(core, id, t)).collect::<Vec<_>>(),
-        "unreachable_tasks": [],
-        "completed_tasks": f.completed_tasks.iter().map(|t| task(core, id, t)).collect::<Vec<_>>(),
+        "tasks": f.tasks.values().map(|t| task(id, t)).collect::<Vec<_>>(),
+        "unreachable_tasks": f.unreachable_tasks.values().map(|t| task(id, t)).collect::<Vec<_>>(),
+        "completed_tasks": f.completed_tasks.iter().map(|t| task(id, t)).collect::<Vec<_>>(),
         "offers": offers,
         "executors": executors.collect::<Vec<_>>(),
     });
@@ -167,40 +161,67 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
     made
 }
 
-/// GET /master/state.
-pub fn state(core: &Core) -> Value {
-    let identity = &core.identity;
-    let (address, hostname) = (identity.address, &identity.hostname);
-    let offered = core.offered();
-    let all_offered = sum(offered.values());
-    let mut used = identity.total.clone();
-    used.subtract(&core.free);
-    used.subtract(&all_offered);
-    let frameworks = core
-        .frameworks
-        .iter()
-        .map(|(id, f)| framework(core, id, f, offered.get(id.as_str())));
-    let completed = core
-        .completed
-        .iter()
-        .filter_map(|f| Some(framework(core, &f.info.id.as_ref()?.value, f, None)));
-    let slave = json!({
-        "id": identity.agent_id,
-        "hostname": hostname,
-        "port": address.port(),
-        "attributes": attributes(&identity.attributes),
-        "pid": format!("slave(1)@{address}"),
-        "registered_time": identity.started,
-        "resources": resources(&identity.total),
+/// A custom executor on the agent with this id.
+fn executor(agent: &str, container: &Container) -> Option<Value> {
+    let Kind::Custom(executor) = &container.kind else {
+        return None;
+    };
+    Some(json!({
+        "executor_id": container.executor_id,
+        "name": executor.info.name.clone().unwrap_or_default(),
+        "framework_id": container.framework,
+        "slave_id": agent,
+        "container": container.container_id,
+        "directory": text::from_bytes(container.directory.as_os_str().as_bytes()),
+        "resources": resources(&Resources::new(&executor.info.resources)),
+    }))
+}
+
+fn slave(core: &Core, id: &str, agent: &Agent) -> Value {
+    let offers = core.master.offers.values().filter(|offer| offer.agent == id);
+    let offered = sum(offers.map(|offer| &offer.resources));
+    let mut used = agent.total.clone();
+    used.subtract(&agent.free);
+    used.subtract(&offered);
+    let mut made = json!({
+        "id": id,
+        "hostname": agent.info.hostname,
+        "port": agent.info.port(),
+        "attributes": attributes(&agent.info.attributes),
+        "pid": format!("slave({})@{}", agent.link + 1, core.settings.address),
+        "registered_time": agent.registered,
+        "resources": resources(&agent.total),
         "used_resources": resources(&used),
-        "offered_resources": resources(&all_offered),
+        "offered_resources": resources(&offered),
         "reserved_resources": {},
-        "unreserved_resources": resources(&identity.total.usable_by("*")),
-        "active": true,
+        "unreserved_resources": resources(&agent.total.usable_by("*")),
+        "active": agent.connected,
         "deactivated": false,
         "version": VERSION,
         "capabilities": [],
     });
+    if let Some(time) = agent.reregistered {
+        made["reregistered_time"] = time.into();
+    }
+    made
+}
+
+/// GET /master/state.
+pub fn state(core: &Core) -> Value {
+    let (master, identity) = (&core.master, &core.master.identity);
+    let (address, hostname) = (identity.address, &identity.hostname);
+    let offered = master.offered();
+    let frameworks = master
+        .frameworks
+        .iter()
+        .map(|(id, f)| framework(core, id, f, offered.get(id.as_str())));
+    let completed = master.completed.iter().map(|f| framework(core, f.id(), f, None));
+    let slaves = master.agents.iter().map(|(id, agent)| slave(core, id, agent));
+    let (active, inactive): (Vec<_>, Vec<_>) = master.agents.values().partition(|agent| agent.connected);
+    let recovered = master
+        .recovered
+        .iter()
+        .map(|(id, info)| json!({ "id": id, "hostname": info.hostname, "port": info.port() }));
     json!({
         "version": VERSION,
         "build_date": version()["build_date"],
@@ -208,18 +229,18 @@ pub fn state(core: &Core) -> Value {
         "build_user": version()["build_user"],
         "start_time": identity.started,
         "elected_time": identity.started,
-        "id": identity.master_id,
+        "id": identity.id,
         "pid": format!("master@{address}"),
         "hostname": hostname,
         "capabilities": ["AGENT_UPDATE"],
-        "activated_slaves": 1.0,
-        "deactivated_slaves": 0.0,
-        "unreachable_slaves": 0.0,
+        "activated_slaves": active.len() as f64,
+        "deactivated_slaves": inactive.len() as f64,
+        "unreachable_slaves": master.unreachable.len() as f64,
         "leader": format!("master@{address}"),
-        "leader_info": { "id": identity.master_id, "pid": format!("master@{address}"), "port": address.port(), "hostname": hostname },
-        "flags": { "work_dir": text::from_bytes(identity.work_dir.as_os_str().as_bytes()) },
-        "slaves": [slave],
-        "recovered_slaves": [],
+        "leader_info": { "id": identity.id, "pid": format!("master@{address}"), "port": address.port(), "hostname": hostname },
+        "flags": { "work_dir": text::from_bytes(core.settings.work_dir.as_os_str().as_bytes()) },
+        "slaves": slaves.collect::<Vec<_>>(),
+        "recovered_slaves": recovered.collect::<Vec<_>>(),
         "frameworks": frameworks.collect::<Vec<_>>(),
         "completed_frameworks": completed.collect::<Vec<_>>(),
         "orphan_tasks": [],

@@ -1,21 +1,24 @@
 //! ACCEPT: from offers and operations to tasks on the agent.
 
+use super::state::{Executor, Task};
 use super::validate::{self, Against};
-use crate::local::core::{status, uuid, Core, Task};
+use super::Master;
+use crate::local::clock::Time;
+use crate::local::events::status;
+use crate::local::messages::ToAgent;
 use crate::local::resources::Resources;
 use crate::proto::offer::operation;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::call;
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{Filters, TaskInfo, TaskState, TaskStatus};
-use std::collections::{BTreeSet, VecDeque};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-impl Core {
+impl Master {
     /// ACCEPT. Its results are updates: the call itself has been accepted before.
     pub fn accept(&mut self, framework: &str, accept: call::Accept) {
-        let role = match self.check_offers(framework, &accept.offer_ids) {
-            Ok(role) => role,
+        let (agent, role) = match self.check_offers(framework, &accept.offer_ids) {
+            Ok(both) => both,
             Err(error) => return self.reject(framework, &accept, &error),
         };
         let mut available = Resources::default();
@@ -32,9 +35,9 @@ impl Core {
                 };
                 for task in launch.task_infos {
                     match &void {
-                        Ok(()) => self.launch(framework, task, &role, &mut available),
+                        Ok(()) => self.launch(framework, task, &agent, &role, &mut available),
                         Err(message) => {
-                            let error = refusal(&task, TaskState::TaskError, Reason::TaskInvalid, message.clone());
+                            let error = refusal(self.now, &task, TaskState::TaskError, Reason::TaskInvalid, message.clone());
                             self.send_status(framework, error);
                         }
                     }
@@ -47,6 +50,7 @@ impl Core {
         }
         self.refuse(
             framework,
+            &agent,
             &role,
             &available,
             Some(&accept.filters.unwrap_or(Filters { refuse_seconds: None })),
@@ -59,7 +63,7 @@ impl Core {
         for id in distinct {
             if self.offers.get(id).is_some_and(|offer| offer.framework == framework) {
                 if let Some(offer) = self.offers.remove(id) {
-                    self.recover(framework, &offer.role, &offer.resources);
+                    self.recover(framework, &offer.agent, &offer.role, &offer.resources);
                 }
             }
         }
@@ -78,7 +82,8 @@ impl Core {
             .flat_map(|g| &g.task_group.tasks);
         for task in launches.chain(groups) {
             let message = format!("Task launched with invalid offers: {error}");
-            self.send_status(framework, refusal(task, state, Reason::InvalidOffers, message));
+            let refused = refusal(self.now, task, state, Reason::InvalidOffers, message);
+            self.send_status(framework, refused);
         }
     }
 
@@ -86,38 +91,32 @@ impl Core {
     fn reject_group(&mut self, framework: &str, group: operation::LaunchGroup) {
         for task in &group.task_group.tasks {
             let message = "Task groups are not supported by the embedded cluster".to_string();
-            self.send_status(
-                framework,
-                refusal(task, TaskState::TaskError, Reason::TaskGroupInvalid, message),
-            );
+            let refused = refusal(self.now, task, TaskState::TaskError, Reason::TaskGroupInvalid, message);
+            self.send_status(framework, refused);
         }
     }
 
     /// Validates one task and hands it to the agent.
-    fn launch(&mut self, framework_id: &str, mut task: TaskInfo, role: &str, available: &mut Resources) {
+    fn launch(&mut self, framework_id: &str, mut task: TaskInfo, agent_id: &str, role: &str, available: &mut Resources) {
         validate::complete(&mut task, framework_id);
-        let Some(framework) = self.frameworks.get(framework_id) else {
+        let (Some(framework), Some(agent)) = (self.frameworks.get(framework_id), self.agents.get(agent_id)) else {
             return;
         };
-        let agent_id = &self.identity.agent_id;
         let against = Against {
             framework_id,
             framework,
             agent_id,
+            agent,
             role,
             available,
-            containers: &self.containers,
         };
-        let needed = match validate::task(&task, &against) {
-            Ok(()) => validate::needed(&task, &against),
-            Err(message) => {
-                self.send_status(
-                    framework_id,
-                    refusal(&task, TaskState::TaskError, Reason::TaskInvalid, message),
-                );
-                return;
-            }
-        };
+        let valid = validate::task(&task, &against);
+        let starts_executor = validate::starts_executor(&task, &against);
+        let needed = validate::needed(&task, &against);
+        if let Err(message) = valid {
+            let refused = refusal(self.now, &task, TaskState::TaskError, Reason::TaskInvalid, message);
+            return self.send_status(framework_id, refused);
+        }
         available.subtract(&needed);
         // Executors see what the resources were allocated for.
         let executor_resources = task.executor.iter_mut().flat_map(|executor| executor.resources.iter_mut());
@@ -126,48 +125,44 @@ impl Core {
                 role: Some(role.to_string()),
             });
         }
-        let id = task.task_id.value.clone();
+        if let Some(info) = task.executor.clone().filter(|_| starts_executor) {
+            let key = (framework_id.to_string(), info.executor_id.value.clone());
+            let executor = Executor {
+                resources: Resources::new(&info.resources),
+                role: role.to_string(),
+                info,
+            };
+            if let Some(agent) = self.agents.get_mut(agent_id) {
+                agent.executors.insert(key, executor);
+            }
+        }
         let known = Task {
+            agent: agent_id.to_string(),
+            role: role.to_string(),
             state: TaskState::TaskStaging,
             forwarded: None,
-            executor_id: task.executor.as_ref().map(|executor| executor.executor_id.value.clone()),
-            process: 0,
-            delivered: false,
             resources: Resources::new(&task.resources),
-            updates: VecDeque::new(),
-            waiting: 0,
-            backoff: Duration::ZERO,
-            seen: BTreeSet::new(),
             history: Vec::new(),
             healthy: None,
             container_status: None,
             info: task.clone(),
         };
-        if let Some(framework) = self.frameworks.get_mut(framework_id) {
-            framework.tasks.insert(id, known);
-        }
-        match task.executor.is_some() {
-            true => self.launch_in_executor(framework_id, task, role),
-            false => self.launch_command(framework_id, task, role),
-        }
-    }
-
-    /// A task that the agent cannot start: lost, with a uuid, since the agent says so.
-    pub fn drop_task(&mut self, framework: &str, task: &str, reason: Reason, message: &str) {
-        let Some(state) = self.frameworks.get(framework).map(|f| f.lost(TaskState::TaskDropped)) else {
+        let Some(framework) = self.frameworks.get_mut(framework_id) else {
             return;
         };
-        let mut dropped = status(task, state, Source::Slave);
-        dropped.reason = Some(reason as i32);
-        dropped.message = Some(message.to_string());
-        dropped.uuid = uuid();
-        self.update(framework, dropped);
+        framework.tasks.insert(task.task_id.value.clone(), known);
+        let message = ToAgent::Run {
+            framework: Box::new(framework.info.clone()),
+            role: role.to_string(),
+            task: Box::new(task),
+        };
+        self.send_agent(agent_id, message);
     }
 }
 
 /// The master's own word on a task that never came to be.
-fn refusal(task: &TaskInfo, state: TaskState, reason: Reason, message: String) -> TaskStatus {
-    let mut refused = status(&task.task_id.value, state, Source::Master);
+fn refusal(now: Time, task: &TaskInfo, state: TaskState, reason: Reason, message: String) -> TaskStatus {
+    let mut refused = status(now, &task.task_id.value, state, Source::Master);
     refused.reason = Some(reason as i32);
     refused.message = Some(message);
     refused.slave_id = Some(task.slave_id.clone());

@@ -1,192 +1,271 @@
-//! The master: frameworks from SUBSCRIBE to their end, heartbeats, messages, reconciliation.
+//! The master, as a machine: a plain value without I/O, clock or threads. It is fed with calls of frameworks, messages of agents and the
+//! time. It answers with [`Action`]s, which `core` carries out.
+//!
+//! | what | module |
+//! |---|---|
+//! | what it knows | `state` |
+//! | frameworks from SUBSCRIBE to their end | `frameworks` |
+//! | agents from their registration to their end | `agents` |
+//! | who gets which offer | `offers`, `turns` |
+//! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks`, `operations` |
+//! | status updates, acknowledgements, kills, reconciliation | `updates` |
 
+mod agents;
 mod checks;
+mod frameworks;
 mod launch;
-pub mod offers;
+mod offers;
 mod operations;
-pub mod turns;
+pub mod state;
+#[cfg(test)]
+mod tests;
+mod turns;
+mod updates;
 mod validate;
 
-use super::api::stream::{scheduler_event, EventStream, Records, Subscriber};
-use super::core::{is_terminal, now, status, Core, Framework, Kind, Subscription};
-use super::ids;
-use super::timers::Timer;
-use crate::driver::framework::REMOVED;
-use crate::proto::framework_info::capability::Type as Capability;
-use crate::proto::master_info;
-use crate::proto::scheduler::{call, event, Event};
-use crate::proto::task_status::{Reason, Source};
-use crate::proto::{Address, FrameworkId, FrameworkInfo, MasterInfo, TaskState, TaskStatus};
+use super::clock::Time;
+use super::events::scheduler_event;
+use super::messages::{ToAgent, ToMaster};
+use super::settings::intervals::Intervals;
+use super::timers::Timers;
+use crate::proto::scheduler::{event, Event};
+use crate::proto::{master_info, Address, FrameworkId, MasterInfo, SlaveId, TaskStatus};
+use state::{Agent, Framework, Offer, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
-
-/// Seconds between HEARTBEAT events, as announced in SUBSCRIBED.
-const HEARTBEAT_SECONDS: f64 = 15.0;
+use std::net::SocketAddr;
 
 /// The version of Mesos whose behaviour this is.
 pub const VERSION: &str = "1.11.0";
 
-/// An open answer to SUBSCRIBE.
-pub struct Subscribed {
-    /// The Mesos-Stream-Id.
-    pub stream_id: String,
-    pub records: Records,
-    pub number: u64,
-    pub subscriber: Subscriber,
+/// How many frameworks `/state` remembers after their end.
+const REMEMBERED_FRAMEWORKS: usize = 50;
+
+/// How many ids of agents that are gone, and of frameworks that ended, are remembered at most.
+const REMEMBERED_IDS: usize = 100_000;
+
+/// What does not change as long as a master lives.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub id: String,
+    pub hostname: String,
+    pub address: SocketAddr,
+    /// Seconds since the epoch.
+    pub started: f64,
+    pub intervals: Intervals,
 }
 
-/// The roles that `info` asks for, or why it may not.
-#[allow(deprecated)]
-pub fn roles_of(info: &FrameworkInfo) -> Result<Vec<String>, String> {
-    let multi = info
-        .capabilities
-        .iter()
-        .any(|c| c.r#type == Some(Capability::MultiRole as i32));
-    if !multi {
-        if !info.roles.is_empty() {
-            return Err("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable".into());
+/// What a master wants to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// An event for a framework, on this stream.
+    Send { stream: u64, event: Box<Event> },
+    /// The stream ends after what was sent.
+    End { stream: u64 },
+    /// A message to the agent at the other end of this link.
+    ToAgent { link: usize, message: ToAgent },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Timer {
+    /// The allocator's periodic run.
+    Batch,
+    /// One allocation soon after resources came back.
+    Allocate,
+    /// A HEARTBEAT on a stream.
+    Heartbeat { stream: u64 },
+    /// The failover timeout of a framework, counted from one of its disconnections.
+    Failover { framework: String, disconnection: u64 },
+    /// An agent is to be pinged.
+    Ping { agent: String, connection: u64 },
+    /// Agents that have not come back after a failover are given up.
+    Reregister,
+    /// An offer was out for long enough.
+    OfferTimeout { offer: String },
+}
+
+/// What a master keeps for its successor.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    /// Agents that were admitted.
+    pub agents: BTreeMap<String, crate::proto::SlaveInfo>,
+    pub unreachable: BTreeMap<String, (crate::proto::SlaveInfo, Time)>,
+    pub gone: BTreeSet<String>,
+}
+
+/// A master.
+pub struct Master {
+    pub identity: Identity,
+    now: Time,
+    pub frameworks: BTreeMap<String, Framework>,
+    /// Ids that can never subscribe again.
+    removed: BTreeSet<String>,
+    /// The newest of them, for `/state`.
+    pub completed: VecDeque<Framework>,
+    pub agents: BTreeMap<String, Agent>,
+    /// Known to the master before this one, and not back yet.
+    pub recovered: BTreeMap<String, crate::proto::SlaveInfo>,
+    pub unreachable: BTreeMap<String, Unreachable>,
+    pub gone: BTreeSet<String>,
+    pub offers: BTreeMap<String, Offer>,
+    timers: Timers<Timer>,
+    actions: Vec<Action>,
+    turns: turns::Turns,
+    allocation_pending: bool,
+    next_framework: u64,
+    next_agent: u64,
+    next_offer: u64,
+    numbers: u64,
+}
+
+impl Master {
+    /// A master that knows nobody but those of `registry`.
+    pub fn new(identity: Identity, registry: Registry, now: Time) -> Master {
+        let mut timers = Timers::default();
+        timers.after(now, identity.intervals.allocation, Timer::Batch);
+        if !registry.agents.is_empty() {
+            timers.after(now, identity.intervals.reregister, Timer::Reregister);
         }
-        let role = info.role.clone().unwrap_or_else(|| "*".into());
-        ids::check_role(&role).map_err(|e| format!("'FrameworkInfo.role' is not a valid role: {e}"))?;
-        return Ok(vec![role]);
-    }
-    if info.role.is_some() {
-        return Err("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable".into());
-    }
-    let distinct: BTreeSet<&String> = info.roles.iter().collect();
-    if distinct.len() != info.roles.len() {
-        return Err("'FrameworkInfo.roles' contains duplicate items".into());
-    }
-    for role in &info.roles {
-        ids::check_role(role).map_err(|e| format!("'FrameworkInfo.roles' contains invalid role: {e}"))?;
-    }
-    Ok(info.roles.clone())
-}
-
-fn validate(info: &FrameworkInfo, suppressed: &[String]) -> Result<Vec<String>, String> {
-    let roles = roles_of(info)?;
-    if let Some(id) = info.id.as_ref().filter(|id| !id.value.is_empty()) {
-        ids::check(&id.value).map_err(|e| format!("'FrameworkInfo.id' is not a valid ID: {e}"))?;
-    }
-    if let Some(timeout) = info
-        .failover_timeout
-        .filter(|t| !t.is_finite() || t.abs() > i64::MAX as f64 / 1e9)
-    {
-        return Err(format!("The framework failover_timeout ({timeout}) is invalid"));
-    }
-    match suppressed.iter().find(|role| !roles.contains(role)) {
-        Some(role) => Err(format!("Suppressed role '{role}' is not one of the framework's roles")),
-        None => Ok(roles),
-    }
-}
-
-impl Core {
-    /// SUBSCRIBE. Whatever is wrong with the framework is an ERROR event on the stream, which then ends.
-    pub fn subscribe(&mut self, mut info: FrameworkInfo, suppressed: Vec<String>) -> Subscribed {
-        let number = self.number();
-        let (stream, records, subscriber) = EventStream::open(number, self.relief.clone());
-        let stream_id = ids::uuid();
-        let subscribed = Subscribed {
-            stream_id: stream_id.clone(),
-            records,
-            number,
-            subscriber,
-        };
-        let given = info.id.as_ref().map(|id| id.value.clone()).filter(|id| !id.is_empty());
-        let roles = match validate(&info, &suppressed) {
-            Err(message) => return refuse(stream, message, subscribed),
-            Ok(_) if given.as_ref().is_some_and(|id| self.removed.contains(id)) => {
-                return refuse(stream, REMOVED.into(), subscribed);
-            }
-            Ok(roles) => roles,
-        };
-        let id = match given {
-            Some(id) => FrameworkId { value: id },
-            None => self.new_framework_id(),
-        };
-        info.id = Some(id.clone());
-        if self
-            .frameworks
-            .get(&id.value)
-            .is_some_and(|known| known.info.principal != info.principal)
-        {
-            return refuse(stream, "Changing framework's principal is not allowed.".into(), subscribed);
+        let unreachable = registry.unreachable.into_iter();
+        Master {
+            identity,
+            now,
+            frameworks: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            completed: VecDeque::new(),
+            agents: BTreeMap::new(),
+            recovered: registry.agents,
+            unreachable: unreachable
+                .map(|(id, (info, since))| (id, Unreachable { info, since }))
+                .collect(),
+            gone: registry.gone,
+            offers: BTreeMap::new(),
+            timers,
+            actions: Vec::new(),
+            turns: turns::Turns::default(),
+            allocation_pending: false,
+            next_framework: 0,
+            next_agent: 0,
+            next_offer: 0,
+            numbers: 0,
         }
-        self.take_back_offers(&id.value);
-        let subscription = Subscription { id: stream_id, stream };
-        self.framework_subscribed(&id.value, info, roles, suppressed, subscription);
-        self.allocate();
-        self.resend_updates(&id.value);
-        subscribed
     }
 
-    fn framework_subscribed(
-        &mut self,
-        id: &str,
-        mut info: FrameworkInfo,
-        roles: Vec<String>,
-        suppressed: Vec<String>,
-        subscription: Subscription,
-    ) {
-        let number = subscription.stream.id;
-        let suppressed = suppressed.into_iter().collect();
-        subscription.stream.send(&self.subscribed_event(id));
-        subscription.stream.send(&scheduler_event(event::Type::Heartbeat));
-        match self.frameworks.get_mut(id) {
-            Some(framework) => {
-                if let Some(old) = framework.subscription.take() {
-                    let message = "Framework failed over".to_string();
-                    old.stream.send(&Event {
-                        error: Some(event::Error { message }),
-                        ..scheduler_event(event::Type::Error)
-                    });
+    /// What a successor has to know.
+    pub fn registry(&self) -> Registry {
+        let agents = self.agents.iter().map(|(id, agent)| (id.clone(), agent.info.clone()));
+        let unreachable = self.unreachable.iter();
+        Registry {
+            agents: agents.chain(self.recovered.clone()).collect(),
+            unreachable: unreachable
+                .map(|(id, one)| (id.clone(), (one.info.clone(), one.since)))
+                .collect(),
+            gone: self.gone.clone(),
+        }
+    }
+
+    /// The time of what comes next. It never goes back.
+    pub fn set_time(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// When [`fire`](Self::fire) has something to do.
+    pub fn next_timer(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Does what is due.
+    pub fn fire(&mut self) {
+        while let Some(timer) = self.timers.take(self.now) {
+            match timer {
+                Timer::Batch => {
+                    self.allocate();
+                    self.timers.after(self.now, self.identity.intervals.allocation, Timer::Batch);
                 }
-                // These two cannot change: quietly kept.
-                info.user = framework.info.user.clone();
-                info.checkpoint = framework.info.checkpoint;
-                framework.info = info;
-                framework.roles = roles;
-                framework.suppressed = suppressed;
-                framework.filters.clear();
-                framework.subscription = Some(subscription);
-                framework.reregistered = Some(now());
-            }
-            None => {
-                let framework = Framework {
-                    info,
-                    roles,
-                    suppressed,
-                    filters: Vec::new(),
-                    subscription: Some(subscription),
-                    allocated: BTreeMap::new(),
-                    tasks: BTreeMap::new(),
-                    completed_tasks: VecDeque::new(),
-                    executors: BTreeMap::new(),
-                    registered: now(),
-                    reregistered: None,
-                    unregistered: 0.0,
-                    disconnection: 0,
-                };
-                self.frameworks.insert(id.to_string(), framework);
+                Timer::Allocate => {
+                    self.allocation_pending = false;
+                    self.allocate();
+                }
+                Timer::Heartbeat { stream } => self.heartbeat(stream),
+                Timer::Failover {
+                    framework,
+                    disconnection,
+                } => self.failover_timeout(&framework, disconnection),
+                Timer::Ping { agent, connection } => self.ping(&agent, connection),
+                Timer::Reregister => self.give_up_recovered(),
+                Timer::OfferTimeout { offer } => self.rescind(&offer),
             }
         }
-        log::info!("framework {id} subscribed to the embedded cluster");
-        self.timers.add(
-            Duration::from_secs_f64(HEARTBEAT_SECONDS),
-            Timer::Heartbeat { stream: number },
+    }
+
+    /// A message of the agent at the other end of `link`.
+    pub fn agent_message(&mut self, link: usize, message: ToMaster) {
+        match message {
+            ToMaster::Register { info } => self.register(link, *info),
+            ToMaster::Reregister(what) => self.reregister(link, *what),
+            ToMaster::Pong => self.pong(link),
+            ToMaster::Update {
+                framework,
+                status,
+                latest,
+            } => self.update(link, &framework, *status, latest),
+            ToMaster::ExecutorExited {
+                framework,
+                executor,
+                status,
+            } => self.executor_exited(link, &framework, &executor, status),
+            ToMaster::Message {
+                framework,
+                executor,
+                data,
+            } => self.message_to_framework(link, &framework, &executor, data),
+            ToMaster::Unregister => self.unregister(link),
+        }
+    }
+
+    /// A number that was never given before.
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn new_framework_id(&mut self) -> FrameworkId {
+        let id = format!("{}-{:04}", self.identity.id, self.next_framework);
+        self.next_framework += 1;
+        FrameworkId { value: id }
+    }
+
+    /// Sends `event` to the framework if it is connected.
+    fn send(&mut self, framework: &str, event: Event) {
+        if let Some(subscription) = self.frameworks.get(framework).and_then(|f| f.subscription.as_ref()) {
+            let (stream, event) = (subscription.stream.id, Box::new(event));
+            self.actions.push(Action::Send { stream, event });
+        }
+    }
+
+    /// Sends a status as it is. Those without a uuid are sent only here, and never again.
+    fn send_status(&mut self, framework: &str, status: TaskStatus) {
+        let update = Some(event::Update { status });
+        self.send(
+            framework,
+            Event {
+                update,
+                ..scheduler_event(event::Type::Update)
+            },
         );
     }
 
-    fn subscribed_event(&self, id: &str) -> Event {
-        let subscribed = event::Subscribed {
-            framework_id: FrameworkId { value: id.to_string() },
-            heartbeat_interval_seconds: Some(HEARTBEAT_SECONDS),
-            master_info: Some(self.master_info()),
+    /// To the agent with this id, if it is connected.
+    fn send_agent(&mut self, agent: &str, message: ToAgent) -> bool {
+        let Some(known) = self.agents.get(agent).filter(|known| known.connected) else {
+            return false;
         };
-        Event {
-            subscribed: Some(subscribed),
-            ..scheduler_event(event::Type::Subscribed)
-        }
+        let link = known.link;
+        self.actions.push(Action::ToAgent { link, message });
+        true
     }
 
     pub fn master_info(&self) -> MasterInfo {
@@ -200,7 +279,7 @@ impl Core {
             r#type: Some(kind as i32),
         };
         MasterInfo {
-            id: self.identity.master_id.clone(),
+            id: self.identity.id.clone(),
             ip,
             port: u32::from(address.port()),
             pid: Some(format!("master@{address}")),
@@ -212,221 +291,15 @@ impl Core {
         }
     }
 
-    pub fn address(&self) -> Address {
+    fn address(&self) -> Address {
         Address {
             hostname: Some(self.identity.hostname.clone()),
             ip: Some(self.identity.address.ip().to_string()),
             port: i32::from(self.identity.address.port()),
         }
     }
-
-    /// Sends `event` to the framework if it is connected.
-    pub fn send(&self, framework: &str, event: &Event) -> bool {
-        match self.frameworks.get(framework).and_then(|f| f.subscription.as_ref()) {
-            Some(subscription) => {
-                subscription.stream.send(event);
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Sends a status as it is. Those without a uuid are sent only here, and never again.
-    pub fn send_status(&self, framework: &str, status: TaskStatus) -> bool {
-        let update = Some(event::Update { status });
-        self.send(
-            framework,
-            &Event {
-                update,
-                ..scheduler_event(event::Type::Update)
-            },
-        )
-    }
-
-    pub fn heartbeat(&mut self, stream: u64) {
-        let subscriptions = self.frameworks.values().filter_map(|f| f.subscription.as_ref());
-        if let Some(live) = subscriptions.into_iter().find(|s| s.stream.id == stream) {
-            live.stream.send(&scheduler_event(event::Type::Heartbeat));
-            self.timers
-                .add(Duration::from_secs_f64(HEARTBEAT_SECONDS), Timer::Heartbeat { stream });
-        }
-    }
-
-    /// The stream is gone: offers are taken back, and the failover timeout runs.
-    pub fn disconnect(&mut self, id: &str) {
-        self.take_back_offers(id);
-        let disconnection = self.number();
-        let Some(framework) = self.frameworks.get_mut(id) else {
-            return;
-        };
-        framework.subscription = None;
-        framework.disconnection = disconnection;
-        framework.unregistered = now();
-        let timeout = Duration::try_from_secs_f64(framework.info.failover_timeout.unwrap_or(0.0)).unwrap_or_default();
-        log::info!("framework {id} disconnected, removed in {timeout:?} unless it comes back");
-        self.timers.add(
-            timeout,
-            Timer::Failover {
-                framework: id.to_string(),
-                disconnection,
-            },
-        );
-    }
-
-    pub fn failover_timeout(&mut self, id: &str, disconnection: u64) {
-        if self
-            .frameworks
-            .get(id)
-            .is_some_and(|f| !f.is_connected() && f.disconnection == disconnection)
-        {
-            self.remove_framework(id);
-        }
-    }
-
-    /// TEARDOWN, or a disconnection that lasted: executors are shut down, tasks end as killed without any update.
-    pub fn remove_framework(&mut self, id: &str) {
-        self.take_back_offers(id);
-        let Some(mut framework) = self.frameworks.remove(id) else {
-            return;
-        };
-        framework.unregistered = now();
-        framework.subscription = None;
-        for task in framework.tasks.values_mut().filter(|task| !is_terminal(task.state)) {
-            // Still used until the process is gone.
-            match self.containers.get_mut(&task.process) {
-                Some(container) => container.held.add(&task.resources),
-                None => self.free.add(&task.resources),
-            }
-            task.state = TaskState::TaskKilled;
-            let mut removed = status(&task.info.task_id.value, TaskState::TaskKilled, Source::Master);
-            removed.reason = Some(Reason::FrameworkRemoved as i32);
-            removed.message = Some(format!("Framework {id} removed"));
-            task.history.push(removed);
-        }
-        let ids: Vec<String> = framework.tasks.keys().cloned().collect();
-        ids.iter().for_each(|task| framework.complete_task(task));
-        self.remember_removed(id.to_string(), framework);
-        let processes: Vec<u64> = self
-            .containers
-            .iter()
-            .filter(|(_, c)| c.framework == id)
-            .map(|(p, _)| *p)
-            .collect();
-        processes.into_iter().for_each(|process| self.shutdown(process));
-        log::info!("framework {id} removed");
-        self.keep_turns();
-        self.allocate();
-    }
-
-    /// UPDATE_FRAMEWORK: the texts are those of a 400.
-    pub fn update_framework(&mut self, id: &str, info: FrameworkInfo, suppressed: Vec<String>) -> Result<(), String> {
-        let roles = validate(&info, &suppressed).map_err(|e| format!("Supplied FrameworkInfo is not valid: {e}"))?;
-        let Some(framework) = self.frameworks.get_mut(id) else {
-            return Err("Framework cannot be found".into());
-        };
-        let unsupported = |field: &str, from: &str, to: &str| {
-            let what = format!("Updating 'FrameworkInfo.{field}' is unsupported; attempted to update from '{from}' to '{to}'");
-            Err(format!("FrameworkInfo update is not valid: {what}"))
-        };
-        let old = &framework.info;
-        if old.user != info.user {
-            return unsupported("user", &old.user, &info.user);
-        }
-        if old.principal != info.principal {
-            let text = |principal: &Option<String>| principal.clone().unwrap_or_default();
-            return unsupported("principal", &text(&old.principal), &text(&info.principal));
-        }
-        if old.checkpoint.unwrap_or(false) != info.checkpoint.unwrap_or(false) {
-            let text = |checkpoint: Option<bool>| checkpoint.unwrap_or(false).to_string();
-            return unsupported("checkpoint", &text(old.checkpoint), &text(info.checkpoint));
-        }
-        framework.info = info;
-        framework.roles = roles;
-        framework.suppressed = suppressed.into_iter().collect();
-        self.rescind_foreign_offers(id);
-        self.allocate();
-        Ok(())
-    }
-
-    /// A scheduler's MESSAGE to an executor: lost unless that is running.
-    pub fn message_to_executor(&mut self, framework: &str, message: call::Message) {
-        let Some(process) = self
-            .frameworks
-            .get(framework)
-            .and_then(|f| f.executors.get(&message.executor_id.value))
-        else {
-            return;
-        };
-        if let Some(Kind::Custom(executor)) = self.containers.get(process).map(|c| &c.kind) {
-            if let Some(stream) = executor
-                .stream
-                .as_ref()
-                .filter(|_| message.slave_id.value == self.identity.agent_id)
-            {
-                match stream.is_full() {
-                    false => super::agent::executors::send_message(stream, message.data),
-                    true => log::warn!(
-                        "a message to executor {} is dropped: it does not read",
-                        message.executor_id.value
-                    ),
-                }
-            }
-        }
-    }
-
-    /// RECONCILE: every answer is an update without uuid. An empty list asks for all tasks.
-    pub fn reconcile(&mut self, id: &str, asked: &[call::reconcile::Task]) {
-        let Some(framework) = self.frameworks.get(id) else { return };
-        if framework.is_full() {
-            return log::warn!("framework {id} asks for states and does not read them: no answer");
-        }
-        if asked.is_empty() {
-            let all: Vec<TaskStatus> = framework
-                .tasks
-                .keys()
-                .map(|task| self.reconciled(framework, task, None))
-                .collect();
-            all.into_iter().for_each(|status| {
-                self.send_status(id, status);
-            });
-            return;
-        }
-        for one in asked {
-            let agent = one.slave_id.as_ref().map(|agent| agent.value.as_str());
-            self.send_status(id, self.reconciled(framework, &one.task_id.value, agent));
-        }
-    }
-
-    /// What is known of `task`; `agent` is where the framework believes it to be.
-    pub fn reconciled(&self, framework: &Framework, task: &str, agent: Option<&str>) -> TaskStatus {
-        let (state, message) = match framework.tasks.get(task) {
-            Some(known) => (known.forwarded.unwrap_or(known.state), "Reconciliation: Latest task state"),
-            None if agent == Some(self.identity.agent_id.as_str()) => (
-                framework.lost(TaskState::TaskGone),
-                "Reconciliation: Task is unknown to the agent",
-            ),
-            None => (framework.lost(TaskState::TaskUnknown), "Reconciliation: Task is unknown"),
-        };
-        let mut answer = status(task, state, Source::Master);
-        answer.reason = Some(Reason::Reconciliation as i32);
-        answer.message = Some(message.into());
-        answer.slave_id = agent.map(|agent| crate::proto::SlaveId {
-            value: agent.to_string(),
-        });
-        if let Some(known) = framework.tasks.get(task) {
-            answer.slave_id = Some(self.agent_id());
-            answer.executor_id = known.executor_id.clone().map(|value| crate::proto::ExecutorId { value });
-            answer.healthy = known.healthy;
-            answer.container_status = known.container_status.clone();
-        }
-        answer
-    }
 }
 
-fn refuse(stream: EventStream, message: String, subscribed: Subscribed) -> Subscribed {
-    stream.send(&Event {
-        error: Some(event::Error { message }),
-        ..scheduler_event(event::Type::Error)
-    });
-    subscribed
+fn slave_id(id: &str) -> SlaveId {
+    SlaveId { value: id.to_string() }
 }

@@ -1,29 +1,24 @@
-//! The allocator and its offers: who gets the agent's free resources, and who refused them.
+//! The allocator and its offers: who gets the agents' free resources, and who refused them.
 //!
-//! There is one agent, so one run gives everything that is free and fits to the first framework whose [turn](super::turns) it is.
+//! A run goes through the agents. Everything of one that is free and fits goes to the first framework whose [turn](super::turns) it is.
 
-use crate::local::api::stream::scheduler_event;
-use crate::local::core::{Core, Filter, Framework, Offer};
+use super::state::{Filter, Framework, Offer};
+use super::{Master, Timer};
+use crate::local::clock::Time;
+use crate::local::events::scheduler_event;
 use crate::local::resources::Resources;
-use crate::local::timers::Timer;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{self, ExecutorId, Filters, FrameworkId, OfferId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
-/// The allocator's period.
-pub const BATCH_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Resources of finished tasks are offered again after this. Mesos waits for the next batch; a laptop should feel quick.
-const SOON: Duration = Duration::from_millis(100);
+use std::time::Duration;
 
 const DEFAULT_REFUSE_SECONDS: f64 = 5.0;
 const MAX_REFUSE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
 
-/// How long a refusal lasts; `None` is not at all.
-pub fn refusal(filters: Option<&Filters>) -> Option<Duration> {
+/// How long a refusal lasts, at least for one `period` of the allocator; `None` is not at all.
+fn refusal(filters: Option<&Filters>, period: Duration) -> Option<Duration> {
     let seconds = filters.and_then(|f| f.refuse_seconds).unwrap_or(DEFAULT_REFUSE_SECONDS);
     if seconds == 0.0 {
         return None;
@@ -32,18 +27,14 @@ pub fn refusal(filters: Option<&Filters>) -> Option<Duration> {
         s if s.is_nan() || s < 0.0 => DEFAULT_REFUSE_SECONDS,
         s => s.min(MAX_REFUSE_SECONDS),
     };
-    Some(Duration::from_secs_f64(seconds).max(BATCH_INTERVAL))
+    Some(Duration::from_secs_f64(seconds).max(period))
 }
 
 impl Framework {
-    /// Whether `resources` may be offered in `role` now: not when an unexpired refusal covers all of them.
-    fn wants(&self, role: &str, resources: &Resources, now: Instant) -> bool {
-        self.is_connected()
-            && !self.suppressed.contains(role)
-            && self
-                .filters
-                .iter()
-                .all(|f| f.role != role || f.until <= now || !f.refused.contains(resources))
+    /// Whether `resources` of `agent` may be offered in `role` now: not when an unexpired refusal covers all of them.
+    fn wants(&self, role: &str, agent: &str, resources: &Resources, now: Time) -> bool {
+        let keeps_away = |f: &Filter| f.role == role && f.agent == agent && f.until > now && f.refused.contains(resources);
+        self.is_connected() && !self.suppressed.contains(role) && !self.filters.iter().any(keeps_away)
     }
 
     fn strip(&self) -> bool {
@@ -51,32 +42,21 @@ impl Framework {
     }
 }
 
-impl Core {
-    /// One run over all roles and frameworks.
-    pub fn allocate(&mut self) {
-        if !self.free.is_allocatable() {
-            return;
-        }
-        let now = Instant::now();
+impl Master {
+    /// One run over all agents, roles and frameworks.
+    pub(super) fn allocate(&mut self) {
+        let now = self.now;
         for framework in self.frameworks.values_mut() {
             framework.filters.retain(|filter| filter.until > now);
         }
-        let has_gpus = self.identity.total.scalar("gpus") > 0.0;
         let mut made: BTreeMap<String, Vec<proto::Offer>> = BTreeMap::new();
-        for role in self.roles_in_turn() {
-            for id in self.frameworks_in_turn(&role) {
-                let resources = self.free.usable_by(&role);
-                if !resources.is_allocatable() {
-                    break;
-                }
-                // An agent with gpus is kept for those that can use them.
-                let wants = |f: &Framework| f.wants(&role, &resources, now) && (!has_gpus || f.has(Capability::GpuResources));
-                if self.frameworks.get(&id).is_some_and(wants) {
-                    self.turns.chosen(&role, &id);
-                    let offer = self.make_offer(&id, role.clone(), resources);
-                    made.entry(id).or_default().push(offer);
-                }
-            }
+        let agents = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| agent.connected && agent.free.is_allocatable());
+        let agents: Vec<String> = agents.map(|(id, _)| id.clone()).collect();
+        for agent in agents {
+            self.allocate_agent(&agent, &mut made);
         }
         for (id, offers) in made {
             let offers = Some(event::Offers {
@@ -85,7 +65,7 @@ impl Core {
             });
             self.send(
                 &id,
-                &Event {
+                Event {
                     offers,
                     ..scheduler_event(event::Type::Offers)
                 },
@@ -93,10 +73,33 @@ impl Core {
         }
     }
 
+    /// Gives what an agent has free to those whose turn it is.
+    fn allocate_agent(&mut self, agent_id: &str, made: &mut BTreeMap<String, Vec<proto::Offer>>) {
+        for role in self.roles_in_turn() {
+            for id in self.frameworks_in_turn(&role) {
+                let Some(agent) = self.agents.get(agent_id) else { return };
+                let resources = agent.free.usable_by(&role);
+                if !resources.is_allocatable() {
+                    break;
+                }
+                // An agent with gpus is kept for those that can use them.
+                let has_gpus = agent.total.scalar("gpus") > 0.0;
+                let wants = |f: &Framework| {
+                    f.wants(&role, agent_id, &resources, self.now) && (!has_gpus || f.has(Capability::GpuResources))
+                };
+                if self.frameworks.get(&id).is_some_and(wants) {
+                    self.turns.chosen(&role, &id);
+                    if let Some(offer) = self.make_offer(&id, agent_id, &role, resources) {
+                        made.entry(id).or_default().push(offer);
+                    }
+                }
+            }
+        }
+    }
+
     /// The largest share of any resource that `allocated` is of the whole.
     fn dominant_share<'a>(&self, allocated: impl Iterator<Item = &'a Resources> + Clone) -> f64 {
-        let total = &self.identity.total;
-        let share = |name| match total.scalar(name) {
+        let share = |name| match self.agents.values().map(|agent| agent.total.scalar(name)).sum::<f64>() {
             all if all > 0.0 => allocated.clone().map(|one| one.scalar(name)).sum::<f64>() / all,
             _ => 0.0,
         };
@@ -128,104 +131,127 @@ impl Core {
     }
 
     /// Forgets the turns of frameworks that are gone, and of roles that nobody has any more.
-    pub fn keep_turns(&mut self) {
+    pub(super) fn keep_turns(&mut self) {
         let roles = self.frameworks.values().flat_map(|f| f.roles.iter().map(String::as_str));
         self.turns.keep(&roles.collect(), |id| self.frameworks.contains_key(id));
     }
 
-    fn make_offer(&mut self, framework_id: &str, role: String, resources: Resources) -> proto::Offer {
-        let id = format!("{}-O{}", self.identity.master_id, self.next_offer);
+    fn make_offer(&mut self, framework_id: &str, agent_id: &str, role: &str, resources: Resources) -> Option<proto::Offer> {
+        let id = format!("{}-O{}", self.identity.id, self.next_offer);
+        let (agent, framework) = (self.agents.get_mut(agent_id)?, self.frameworks.get_mut(framework_id)?);
         self.next_offer += 1;
-        self.free.subtract(&resources);
-        let mut executor_ids = Vec::new();
-        let mut items = resources.items().to_vec();
-        let mut allocation_info = Some(AllocationInfo {
-            role: Some(role.clone()),
+        agent.free.subtract(&resources);
+        framework.add_allocated(role, &resources);
+        let executor_ids = agent
+            .executors_of(framework_id)
+            .map(|(id, _)| ExecutorId { value: id.to_string() });
+        let executor_ids = executor_ids.collect();
+        let allocation_info = (!framework.strip()).then(|| AllocationInfo {
+            role: Some(role.to_string()),
         });
-        if let Some(framework) = self.frameworks.get_mut(framework_id) {
-            framework.allocated.entry(role.clone()).or_default().add(&resources);
-            executor_ids = framework
-                .executors
-                .keys()
-                .map(|id| ExecutorId { value: id.clone() })
-                .collect();
-            if framework.strip() {
-                allocation_info = None;
-            }
-        }
+        let mut items = resources.items().to_vec();
         items
             .iter_mut()
             .for_each(|item| item.allocation_info = allocation_info.clone());
-        self.offers.insert(
-            id.clone(),
-            Offer {
-                framework: framework_id.to_string(),
-                role,
-                resources,
-            },
-        );
-        proto::Offer {
+        let (hostname, attributes) = (agent.info.hostname.clone(), agent.info.attributes.clone());
+        let path = Some(format!("/slave({})", agent.link + 1));
+        let offer = Offer {
+            framework: framework_id.to_string(),
+            role: role.to_string(),
+            agent: agent_id.to_string(),
+            resources,
+        };
+        self.offers.insert(id.clone(), offer);
+        if let Some(timeout) = self.identity.intervals.offer {
+            let timer = Timer::OfferTimeout { offer: id.clone() };
+            self.timers.after(self.now, timeout, timer);
+        }
+        Some(proto::Offer {
             id: OfferId { value: id },
             framework_id: FrameworkId {
                 value: framework_id.to_string(),
             },
-            slave_id: self.agent_id(),
-            hostname: self.identity.hostname.clone(),
+            slave_id: super::slave_id(agent_id),
+            hostname,
             url: Some(proto::Url {
                 scheme: "http".into(),
                 address: self.address(),
-                path: Some("/slave(1)".into()),
+                path,
                 ..Default::default()
             }),
             resources: items,
-            attributes: self.identity.attributes.clone(),
+            attributes,
             executor_ids,
             allocation_info,
             ..Default::default()
-        }
+        })
     }
 
     /// Has an allocation run soon, for resources that came back.
-    pub fn allocate_soon(&mut self) {
+    pub(super) fn allocate_soon(&mut self) {
         if !self.allocation_pending {
             self.allocation_pending = true;
-            self.timers.add(SOON, Timer::Allocate);
+            self.timers.after(self.now, self.identity.intervals.recovery, Timer::Allocate);
         }
     }
 
+    /// Resources that `framework` had, offered or used, are free again.
+    pub(super) fn recover(&mut self, framework: &str, agent: &str, role: &str, resources: &Resources) {
+        if let Some(framework) = self.frameworks.get_mut(framework) {
+            framework.subtract_allocated(role, resources);
+        }
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.free.add(resources);
+        }
+    }
+
+    /// Takes an offer out of the framework's hands.
+    fn take_back(&mut self, id: &str) -> Option<Offer> {
+        let offer = self.offers.remove(id)?;
+        self.recover(&offer.framework, &offer.agent, &offer.role, &offer.resources);
+        Some(offer)
+    }
+
+    fn offers_where(&self, which: impl Fn(&Offer) -> bool) -> Vec<String> {
+        let those = self.offers.iter().filter(|(_, offer)| which(offer));
+        those.map(|(id, _)| id.clone()).collect()
+    }
+
     /// All offers of a framework become free, without a word.
-    pub fn take_back_offers(&mut self, framework: &str) {
-        let ids: Vec<String> = self
-            .offers
-            .iter()
-            .filter(|(_, o)| o.framework == framework)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for offer in ids.iter().filter_map(|id| self.offers.remove(id)).collect::<Vec<_>>() {
-            self.recover(framework, &offer.role, &offer.resources);
+    pub(super) fn take_back_offers(&mut self, framework: &str) {
+        for id in self.offers_where(|offer| offer.framework == framework) {
+            self.take_back(&id);
         }
     }
 
     /// The framework has given roles up: RESCIND for the offers that it has in them.
-    pub fn rescind_foreign_offers(&mut self, id: &str) {
+    pub(super) fn rescind_foreign_offers(&mut self, id: &str) {
         let roles = self.frameworks.get(id).map(|f| f.roles.clone()).unwrap_or_default();
-        let foreign = |(_, o): &(&String, &Offer)| o.framework == id && !roles.contains(&o.role);
-        let ids: Vec<String> = self.offers.iter().filter(foreign).map(|(id, _)| id.clone()).collect();
-        for offer_id in ids {
-            if let Some(offer) = self.offers.remove(&offer_id) {
-                self.recover(id, &offer.role, &offer.resources);
-            }
-            let rescind = event::Rescind {
-                offer_id: OfferId { value: offer_id },
-            };
-            self.send(
-                id,
-                &Event {
-                    rescind: Some(rescind),
-                    ..scheduler_event(event::Type::Rescind)
-                },
-            );
+        for offer in self.offers_where(|offer| offer.framework == id && !roles.contains(&offer.role)) {
+            self.rescind(&offer);
         }
+    }
+
+    /// RESCIND for all offers of an agent.
+    pub(super) fn rescind_offers_of(&mut self, agent: &str) {
+        for offer in self.offers_where(|offer| offer.agent == agent) {
+            self.rescind(&offer);
+        }
+    }
+
+    /// RESCIND for an offer, if it is still out.
+    pub(super) fn rescind(&mut self, id: &str) {
+        let Some(offer) = self.take_back(id) else { return };
+        let rescind = event::Rescind {
+            offer_id: OfferId { value: id.to_string() },
+        };
+        self.send(
+            &offer.framework,
+            Event {
+                rescind: Some(rescind),
+                ..scheduler_event(event::Type::Rescind)
+            },
+        );
     }
 
     /// DECLINE; unknown offers and those of others are ignored.
@@ -233,24 +259,25 @@ impl Core {
         for id in offers {
             if self.offers.get(&id.value).is_some_and(|offer| offer.framework == framework) {
                 if let Some(offer) = self.offers.remove(&id.value) {
-                    self.refuse(framework, &offer.role, &offer.resources, filters);
+                    self.refuse(framework, &offer.agent, &offer.role, &offer.resources, filters);
                 }
             }
         }
     }
 
     /// Takes `resources` back from a framework that does not want them for a while.
-    pub fn refuse(&mut self, framework: &str, role: &str, resources: &Resources, filters: Option<&Filters>) {
+    pub(super) fn refuse(&mut self, framework: &str, agent: &str, role: &str, resources: &Resources, filters: Option<&Filters>) {
         if resources.is_empty() {
             return;
         }
-        self.recover(framework, role, resources);
-        if let (Some(framework), Some(duration)) = (self.frameworks.get_mut(framework), refusal(filters)) {
-            let until = Instant::now() + duration;
+        self.recover(framework, agent, role, resources);
+        let duration = refusal(filters, self.identity.intervals.allocation);
+        if let (Some(framework), Some(duration)) = (self.frameworks.get_mut(framework), duration) {
             framework.filters.push(Filter {
                 role: role.to_string(),
+                agent: agent.to_string(),
                 refused: resources.clone(),
-                until,
+                until: self.now.plus(duration),
             });
         }
     }
@@ -294,8 +321,8 @@ impl Core {
         sums
     }
 
-    /// Checks the offers of an ACCEPT; the first thing wrong counts. Returns the common role.
-    pub fn check_offers(&self, framework: &str, offers: &[OfferId]) -> Result<String, String> {
+    /// Checks the offers of an ACCEPT; the first thing wrong counts. Returns the common agent and role.
+    pub(super) fn check_offers(&self, framework: &str, offers: &[OfferId]) -> Result<(String, String), String> {
         let mut seen = BTreeSet::new();
         for id in offers.iter().map(|id| &id.value) {
             if !seen.insert(id) {
@@ -327,37 +354,40 @@ impl Core {
                 ));
             }
         }
-        Ok(first.role.clone())
+        for (id, offer) in offers.iter().zip(&known) {
+            if offer.agent != first.agent {
+                let (id, theirs, ours) = (&id.value, &offer.agent, &first.agent);
+                return Err(format!(
+                    "Aggregated offers must belong to one single agent. Offer {id} uses agent {theirs} and agent {ours}"
+                ));
+            }
+        }
+        Ok((first.agent.clone(), first.role.clone()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::events::Stream;
 
     fn seconds(refuse_seconds: f64) -> Option<f64> {
-        refusal(Some(&Filters {
+        let filters = Filters {
             refuse_seconds: Some(refuse_seconds),
-        }))
-        .map(|d| d.as_secs_f64())
+        };
+        refusal(Some(&filters), Duration::from_secs(1)).map(|d| d.as_secs_f64())
     }
 
-    fn core(resources: &str) -> Core {
-        let total = Resources::new(&crate::local::settings::resource_text::parse(resources).unwrap());
-        let identity = crate::local::core::Identity {
-            owner: nix::unistd::geteuid(),
-            master_id: "M".into(),
-            agent_id: "M-S0".into(),
-            hostname: "localhost".into(),
-            address: ([127, 0, 0, 1], 1).into(),
-            started: 0.0,
-            work_dir: "/".into(),
-            attributes: Vec::new(),
-            total,
-            executor_environment: BTreeMap::new(),
-            secret: String::new(),
-        };
-        Core::new(identity, crate::local::agent::helper::Helper::new().0)
+    /// A master with one agent.
+    fn master(resources: &str) -> Master {
+        let mut master = crate::local::master::tests::master();
+        crate::local::master::tests::register(&mut master, 0, resources);
+        master
+    }
+
+    fn subscribe(master: &mut Master, info: proto::FrameworkInfo) {
+        let stream = Stream::new(master.number());
+        master.subscribe(info, Vec::new(), stream, "stream".into());
     }
 
     fn info(roles: &[&str], capabilities: &[Capability]) -> proto::FrameworkInfo {
@@ -372,8 +402,8 @@ mod tests {
     }
 
     /// Who has an offer now, with its role. All are declined for no time, as soon as they are seen.
-    fn offered(core: &mut Core) -> Vec<(String, String)> {
-        let all: Vec<_> = core
+    fn offered(master: &mut Master) -> Vec<(String, String)> {
+        let all: Vec<_> = master
             .offers
             .iter()
             .map(|(id, o)| (id.clone(), o.framework.clone(), o.role.clone()))
@@ -382,52 +412,56 @@ mod tests {
             refuse_seconds: Some(0.0),
         };
         for (id, framework, _) in &all {
-            core.decline(framework, &[OfferId { value: id.clone() }], Some(&at_once));
+            master.decline(framework, &[OfferId { value: id.clone() }], Some(&at_once));
         }
-        core.allocate();
+        master.allocate();
         all.into_iter().map(|(_, framework, role)| (framework, role)).collect()
     }
 
     /// A real 1.11.0 gave 5 and 4 offers to two such frameworks in 8 seconds.
     #[test]
     fn those_who_decline_take_turns() {
-        let mut core = core("cpus:4;mem:1024");
+        let mut master = master("cpus:4;mem:1024");
         let multi = [Capability::MultiRole];
         for _ in 0..2 {
-            core.subscribe(info(&["*"], &multi), Vec::new());
+            subscribe(&mut master, info(&["*"], &multi));
         }
-        let seen: Vec<String> = (0..6).flat_map(|_| offered(&mut core)).map(|(id, _)| id).collect();
+        let seen: Vec<String> = (0..6).flat_map(|_| offered(&mut master)).map(|(id, _)| id).collect();
         assert_eq!(seen, ["M-0000", "M-0001", "M-0000", "M-0001", "M-0000", "M-0001"]);
         // A framework's roles take turns, too.
-        core.remove_framework("M-0000");
-        core.remove_framework("M-0001");
-        core.subscribe(info(&["db", "web"], &multi), Vec::new());
-        let seen: Vec<String> = (0..4).flat_map(|_| offered(&mut core)).map(|(_, role)| role).collect();
+        master.remove_framework("M-0000");
+        master.remove_framework("M-0001");
+        subscribe(&mut master, info(&["db", "web"], &multi));
+        let seen: Vec<String> = (0..4).flat_map(|_| offered(&mut master)).map(|(_, role)| role).collect();
         assert_eq!(seen, ["db", "web", "db", "web"]);
     }
 
     #[test]
     fn reservations_are_for_their_role_and_those_below() {
-        let mut core = core("cpus(eng):2;mem(eng):512;cpus(ops):1;mem(ops):512");
-        core.subscribe(info(&["eng/web", "web"], &[Capability::MultiRole]), Vec::new());
-        let offer = core.offers.values().next().unwrap();
-        assert_eq!((core.offers.len(), offer.role.as_str()), (1, "eng/web"));
+        let mut master = master("cpus(eng):2;mem(eng):512;cpus(ops):1;mem(ops):512");
+        subscribe(&mut master, info(&["eng/web", "web"], &[Capability::MultiRole]));
+        let offer = master.offers.values().next().unwrap();
+        assert_eq!((master.offers.len(), offer.role.as_str()), (1, "eng/web"));
         assert_eq!(offer.resources.scalar("cpus"), 2.0);
     }
 
     #[test]
     fn gpus_are_for_those_who_know_them() {
-        let mut core = core("cpus:4;mem:1024;gpus:1");
-        core.subscribe(info(&["*"], &[Capability::MultiRole]), Vec::new());
-        assert!(core.offers.is_empty());
-        core.subscribe(info(&["*"], &[Capability::MultiRole, Capability::GpuResources]), Vec::new());
-        assert_eq!(core.offers.values().next().unwrap().framework, "M-0001");
+        let mut master = master("cpus:4;mem:1024;gpus:1");
+        subscribe(&mut master, info(&["*"], &[Capability::MultiRole]));
+        assert!(master.offers.is_empty());
+        subscribe(&mut master, info(&["*"], &[Capability::MultiRole, Capability::GpuResources]));
+        assert_eq!(master.offers.values().next().unwrap().framework, "M-0001");
     }
 
     #[test]
     fn durations_of_refusals() {
-        assert_eq!(refusal(None), Some(Duration::from_secs(5)));
-        assert_eq!(refusal(Some(&Filters { refuse_seconds: None })), Some(Duration::from_secs(5)));
+        let default = Some(Duration::from_secs(5));
+        assert_eq!(refusal(None, Duration::from_secs(1)), default);
+        assert_eq!(
+            refusal(Some(&Filters { refuse_seconds: None }), Duration::from_secs(1)),
+            default
+        );
         assert_eq!(seconds(0.0), None);
         assert_eq!(seconds(0.1), Some(1.0), "not below the allocation interval");
         assert_eq!(seconds(-3.0), Some(5.0));

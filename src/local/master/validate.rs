@@ -1,22 +1,22 @@
 //! Whether a task may be launched: the checks of the master in its order, with its texts.
 
 use super::checks;
-use crate::local::core::{Framework, Kind};
+use super::state::{Agent, Framework};
 use crate::local::ids;
 use crate::local::resources::{self, Resources};
 use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::{health_check, CommandInfo, DurationInfo, ExecutorInfo, Resource, TaskInfo};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What a task is held against.
 pub struct Against<'a> {
     pub framework_id: &'a str,
     pub framework: &'a Framework,
     pub agent_id: &'a str,
+    pub agent: &'a Agent,
     pub role: &'a str,
     /// What is left of the offers.
     pub available: &'a Resources,
-    pub containers: &'a BTreeMap<u64, crate::local::core::Container>,
 }
 
 /// Fills in what schedulers may leave out.
@@ -43,12 +43,16 @@ pub fn complete(task: &mut TaskInfo, framework_id: &str) {
 /// What the task takes from the offers: its own resources, and those of an executor that is not there yet.
 pub fn needed(task: &TaskInfo, against: &Against<'_>) -> Resources {
     let mut needed = Resources::new(&task.resources);
-    if let Some(executor) = &task.executor {
-        if !against.framework.executors.contains_key(&executor.executor_id.value) {
-            needed.add(&Resources::new(&executor.resources));
-        }
+    if let Some(executor) = task.executor.as_ref().filter(|_| starts_executor(task, against)) {
+        needed.add(&Resources::new(&executor.resources));
     }
     needed
+}
+
+/// Whether the task has an executor that does not run on the agent yet.
+pub fn starts_executor(task: &TaskInfo, against: &Against<'_>) -> bool {
+    let new = |executor: &ExecutorInfo| running(executor, against).is_none();
+    task.executor.as_ref().is_some_and(new)
 }
 
 /// The first reason why not. `task` is [`complete`].
@@ -57,6 +61,9 @@ pub fn task(task: &TaskInfo, against: &Against<'_>) -> Result<(), String> {
     ids::check(id)?;
     if against.framework.tasks.contains_key(id) {
         return Err(format!("Task has duplicate ID: {id}"));
+    }
+    if against.framework.unreachable_tasks.contains_key(id) {
+        return Err(format!("Task reuses the ID of an unreachable task: {id}"));
     }
     if task.slave_id.value != against.agent_id {
         let (used, expected) = (&task.slave_id.value, against.agent_id);
@@ -208,11 +215,8 @@ fn validate_executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(
 }
 
 fn running<'a>(executor: &ExecutorInfo, against: &Against<'a>) -> Option<&'a ExecutorInfo> {
-    let process = against.framework.executors.get(&executor.executor_id.value)?;
-    match &against.containers.get(process)?.kind {
-        Kind::Custom(existing) => Some(&existing.info),
-        Kind::Command { .. } => None,
-    }
+    let known = against.agent.executor(against.framework_id, &executor.executor_id.value)?;
+    Some(&known.info)
 }
 
 /// Equality as Mesos has it: labels and shutdown_grace_period are not compared.

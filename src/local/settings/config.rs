@@ -1,5 +1,6 @@
 //! What a cluster is made of, and the environment variables that say so.
 
+use super::intervals::{self, Intervals};
 use super::resource_text;
 use crate::logging::shown;
 use crate::message::text;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// How to make a [`Cluster`](crate::local::Cluster).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The helper executable.
     pub helper: PathBuf,
@@ -22,6 +23,24 @@ pub struct Config {
     pub attributes: Option<String>,
     /// What offers say; by default `localhost`.
     pub hostname: Option<String>,
+    /// How many agents there are. Each has all of `resources`.
+    pub agents: usize,
+    pub intervals: Intervals,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            helper: PathBuf::new(),
+            executor_environment: BTreeMap::new(),
+            work_dir: None,
+            resources: None,
+            attributes: None,
+            hostname: None,
+            agents: 1,
+            intervals: Intervals::default(),
+        }
+    }
 }
 
 /// An environment variable (or the field of [`Config`] that it fills) with a value that cannot be.
@@ -44,6 +63,12 @@ pub const ATTRIBUTES: &str = "MESOS_ATTRIBUTES";
 pub const WORK_DIR: &str = "MESOS_WORK_DIR";
 pub const ENVIRONMENT: &str = "MESOS_EXECUTOR_ENVIRONMENT_VARIABLES";
 pub const HOSTNAME: &str = "MESOS_HOSTNAME";
+pub const AGENTS: &str = "MESOS_NUM_SLAVES";
+pub const PINGS: &str = "MESOS_MAX_AGENT_PING_TIMEOUTS";
+pub const OFFER: &str = "MESOS_OFFER_TIMEOUT";
+
+/// More agents than this are a mistake.
+const MOST_AGENTS: usize = 10_000;
 
 impl Config {
     /// The settings that `get` knows (`std::env::var(name).ok()`, say). An empty value is none.
@@ -72,6 +97,20 @@ impl Config {
         self.attributes = get(ATTRIBUTES)?.or(self.attributes.take());
         self.work_dir = get(WORK_DIR)?.map(|path| text::to_os(&path).into()).or(self.work_dir.take());
         self.hostname = get(HOSTNAME)?.or(self.hostname.take());
+        if let Some(text) = get(AGENTS)? {
+            self.agents = count(AGENTS, &text)?;
+        }
+        if let Some(text) = get(PINGS)? {
+            self.intervals.pings = u32::try_from(count(PINGS, &text)?).unwrap_or(u32::MAX);
+        }
+        if let Some(text) = get(OFFER)? {
+            self.intervals.offer = Some(parse_duration(OFFER, &text)?);
+        }
+        for (name, setting) in self.intervals.durations() {
+            if let Some(text) = get(name)? {
+                *setting = parse_duration(name, &text)?;
+            }
+        }
         self.check()
     }
 
@@ -108,6 +147,19 @@ impl Config {
 
 /// No setting is longer than this, in bytes.
 const MOST: usize = 1 << 20;
+
+fn parse_duration(name: &'static str, text: &str) -> Result<std::time::Duration, BadSetting> {
+    intervals::parse(text).map_err(|reason| BadSetting { name, reason })
+}
+
+/// A whole number from 1 to [`MOST_AGENTS`].
+fn count(name: &'static str, text: &str) -> Result<usize, BadSetting> {
+    let number = text.parse().ok().filter(|number| (1..=MOST_AGENTS).contains(number));
+    number.ok_or_else(|| BadSetting {
+        name,
+        reason: format!("expected a whole number from 1 to {MOST_AGENTS}, not '{text}'"),
+    })
+}
 
 /// `file:///path` stands for what is in that file. Agents take a JSON object's absolute path without `file://`, too.
 fn resolve(name: &'static str, value: String) -> Result<String, BadSetting> {
@@ -154,7 +206,9 @@ const NO_SETTINGS: [&str; 23] = [
 
 /// Which of the environment's `names` look like settings of a Mesos and are none here.
 pub fn without_effect(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    let known = [RESOURCES, ATTRIBUTES, WORK_DIR, ENVIRONMENT, HOSTNAME];
+    let mut intervals = Intervals::default();
+    let mut known = vec![RESOURCES, ATTRIBUTES, WORK_DIR, ENVIRONMENT, HOSTNAME, AGENTS, PINGS, OFFER];
+    known.extend(intervals.durations().map(|(name, _)| name));
     let foreign = |name: &String| {
         let name = name.as_str();
         // Flags are in capitals; what is not is somebody's own.
@@ -195,6 +249,17 @@ mod tests {
         assert_eq!(config.hostname.as_deref(), Some("here"));
         assert_eq!(config.executor_environment["A"], "1");
         assert!(from(&[(RESOURCES, "")]).unwrap().resources.is_none());
+        let config = from(&[
+            (AGENTS, "3"),
+            (PINGS, "2"),
+            (OFFER, "5secs"),
+            ("MESOS_ALLOCATION_INTERVAL", "100ms"),
+        ])
+        .unwrap();
+        let of_intervals = (config.intervals.pings, config.intervals.offer, config.intervals.allocation);
+        let milliseconds = std::time::Duration::from_millis;
+        assert_eq!(of_intervals, (2, Some(milliseconds(5000)), milliseconds(100)));
+        assert_eq!((config.agents, Config::default().agents), (3, 1));
     }
 
     #[test]
@@ -228,9 +293,10 @@ mod tests {
             "MESOS_RESOURCE",
             "MESOS_SANDBOX",
             "MESOS_ALLOCATION_INTERVAL",
+            "MESOS_REGISTRY",
         ];
         let foreign = without_effect(names.map(str::to_string));
-        assert_eq!(foreign, ["MESOS_ALLOCATION_INTERVAL", "MESOS_RESOURCE"]);
+        assert_eq!(foreign, ["MESOS_REGISTRY", "MESOS_RESOURCE"]);
     }
 
     #[test]
@@ -246,6 +312,12 @@ mod tests {
             (ENVIRONMENT, r#"{"":"x"}"#),
             (HOSTNAME, "two\nlines"),
             (HOSTNAME, &"x".repeat(256)),
+            (AGENTS, "0"),
+            (AGENTS, "many"),
+            (PINGS, "-1"),
+            (OFFER, "5"),
+            ("MESOS_ALLOCATION_INTERVAL", "0secs"),
+            ("MESOS_AGENT_PING_TIMEOUT", "soon"),
         ] {
             let error = from(&[(name, value)]).unwrap_err();
             assert_eq!(error.name, name);

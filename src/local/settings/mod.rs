@@ -2,4 +2,5 @@
 
 pub mod config;
 pub mod detect;
+pub mod intervals;
 pub mod resource_text;

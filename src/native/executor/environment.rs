@@ -1,7 +1,7 @@
 //! What an agent tells an executor by its environment.
 
-use super::duration;
 use crate::driver::address::split_authority;
+use crate::driver::duration;
 use crate::driver::DriverError;
 use crate::message::text;
 use crate::native::protocol::endpoint::Endpoint;

@@ -1,6 +1,5 @@
 //! The executor driver that Perl holds.
 
-pub mod duration;
 pub mod environment;
 pub mod machine;
 pub mod wire;

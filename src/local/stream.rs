@@ -1,35 +1,19 @@
 //! Event streams: the bodies of answers to SUBSCRIBE, in RecordIO (`<decimal length>\n<bytes>`, nothing between records).
 //!
-//! Nothing that must arrive is dropped for a subscriber that does not read. But [`is_full`](EventStream::is_full) tells when that much waits
+//! Nothing that must arrive is dropped for a subscriber that does not read. But its [`Backlog`] tells when that much waits
 //! for it that whoever has more has to wait, too.
 
+use super::events::Backlog;
 use crate::message::text;
 use crate::proto::{executor, scheduler};
 use hyper::body::{Body, Bytes, Frame};
 use prost::Message;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
 use tokio::sync::Notify;
-
-/// An event for a scheduler, with its type; the caller puts the member in.
-pub fn scheduler_event(kind: scheduler::event::Type) -> scheduler::Event {
-    scheduler::Event {
-        r#type: Some(kind as i32),
-        ..Default::default()
-    }
-}
-
-/// The same for an executor.
-pub fn executor_event(kind: executor::event::Type) -> executor::Event {
-    executor::Event {
-        r#type: Some(kind as i32),
-        ..Default::default()
-    }
-}
 
 /// What a stream carries.
 pub trait Event: Message {
@@ -49,23 +33,18 @@ impl Event for executor::Event {
     }
 }
 
-/// From so many bytes on a stream is full.
-pub const FULL: usize = 4 << 20;
-
 /// What a record costs beside its bytes.
 const OVERHEAD: usize = 100;
 
 /// What waits in a stream. `relief` is notified when it is full no longer.
 struct Queue {
-    waiting: AtomicUsize,
+    backlog: Backlog,
     relief: Arc<Notify>,
 }
 
 impl Queue {
     fn taken(&self, record: &Bytes) {
-        let cost = record.len() + OVERHEAD;
-        let before = self.waiting.fetch_sub(cost, Ordering::Relaxed);
-        if before >= FULL && before - cost < FULL {
+        if self.backlog.take(record.len() + OVERHEAD) {
             self.relief.notify_waiters();
         }
     }
@@ -73,8 +52,6 @@ impl Queue {
 
 /// The sending side. Dropping it ends the answer after what has been sent.
 pub struct EventStream {
-    /// Unique in this cluster; never used again.
-    pub id: u64,
     sender: UnboundedSender<Option<Bytes>>,
     queue: Arc<Queue>,
 }
@@ -91,23 +68,15 @@ pub struct Subscriber {
 }
 
 impl EventStream {
-    pub fn open(id: u64, relief: Arc<Notify>) -> (EventStream, Records, Subscriber) {
+    /// `backlog` is what tells how much waits in it.
+    pub fn open(backlog: Backlog, relief: Arc<Notify>) -> (EventStream, Records, Subscriber) {
         let (sender, receiver) = unbounded_channel();
-        let queue = Arc::new(Queue {
-            waiting: AtomicUsize::new(0),
-            relief,
-        });
+        let queue = Arc::new(Queue { backlog, relief });
         let stream = EventStream {
-            id,
             sender: sender.clone(),
             queue: queue.clone(),
         };
         (stream, Records { receiver, queue }, Subscriber { sender })
-    }
-
-    /// Whether the subscriber has much to read before it needs more.
-    pub fn is_full(&self) -> bool {
-        self.queue.waiting.load(Ordering::Relaxed) >= FULL && !self.sender.is_closed()
     }
 
     /// Queues one event. Nobody may be listening any more: then it is lost, as on a wire.
@@ -115,7 +84,7 @@ impl EventStream {
         let body = text::original(text::of(event.class()), event.encode_to_vec());
         let mut record = format!("{}\n", body.len()).into_bytes();
         record.extend(body);
-        self.queue.waiting.fetch_add(record.len() + OVERHEAD, Ordering::Relaxed);
+        self.queue.backlog.add(record.len() + OVERHEAD);
         let _ = self.sender.send(Some(record.into()));
     }
 }
@@ -130,6 +99,7 @@ impl Drop for EventStream {
 impl Drop for Records {
     fn drop(&mut self) {
         self.receiver.close();
+        self.queue.backlog.close();
         self.queue.relief.notify_waiters();
     }
 }
@@ -157,13 +127,14 @@ impl Body for Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::events::{executor_event, scheduler_event, FULL};
     use http_body_util::BodyExt;
 
     #[test]
     fn records_end_with_the_stream() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (stream, records, subscriber) = EventStream::open(1, Arc::default());
+            let (stream, records, subscriber) = EventStream::open(Backlog::default(), Arc::default());
             stream.send(&executor_event(executor::event::Type::Shutdown));
             let message = "B\u{10fffc}".to_string();
             stream.send(&scheduler::Event {
@@ -183,7 +154,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let relief: Arc<Notify> = Arc::default();
-            let (stream, mut records, _) = EventStream::open(1, relief.clone());
+            let backlog = Backlog::default();
+            let (stream, mut records, _) = EventStream::open(backlog.clone(), relief.clone());
             let large = || {
                 let message = "x".repeat(FULL / 2);
                 let error = Some(scheduler::event::Error { message });
@@ -193,19 +165,19 @@ mod tests {
                 });
             };
             large();
-            assert!(!stream.is_full());
+            assert!(!backlog.is_full());
             large();
-            assert!(stream.is_full());
+            assert!(backlog.is_full());
             let relieved = relief.notified();
             records.frame().await.unwrap().unwrap();
             let at_once = std::time::Duration::ZERO;
-            assert!(!stream.is_full() && tokio::time::timeout(at_once, relieved).await.is_ok());
+            assert!(!backlog.is_full() && tokio::time::timeout(at_once, relieved).await.is_ok());
             // Nobody needs to wait for who has gone.
             large();
             let relieved = relief.notified();
-            assert!(stream.is_full());
+            assert!(backlog.is_full());
             drop(records);
-            assert!(!stream.is_full() && tokio::time::timeout(at_once, relieved).await.is_ok());
+            assert!(!backlog.is_full() && tokio::time::timeout(at_once, relieved).await.is_ok());
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Durations as Mesos writes them in the environment of executors: `5secs`, `2.5mins`.
+//! Durations as Mesos writes them, in flags and in the environment of executors: `5secs`, `2.5mins`.
 
 use std::time::Duration;
 

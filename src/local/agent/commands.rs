@@ -1,0 +1,198 @@
+//! Tasks that are commands: the agent runs them itself, and says what Mesos' command executor would say.
+
+use super::launch::{duration, unspecified, Start};
+use super::state::{Framework, Kind, Task};
+use super::{wait_status, Action, Agent, Timer};
+use crate::local::events::{status, uuid};
+use crate::proto::framework_info::capability::Type as Capability;
+use crate::proto::task_status::{Reason, Source};
+use crate::proto::{FrameworkInfo, KillPolicy, TaskInfo, TaskState};
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+/// Between SIGTERM and SIGKILL, unless a policy says otherwise.
+const KILL_GRACE: Duration = Duration::from_secs(3);
+
+fn grace(policy: Option<&KillPolicy>) -> Option<Duration> {
+    duration(policy.and_then(|policy| policy.grace_period.as_ref()))
+}
+
+impl Agent {
+    /// RUN of the master.
+    pub(super) fn run(&mut self, info: FrameworkInfo, role: String, task: TaskInfo) {
+        let framework_id = info.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
+        let framework = self
+            .frameworks
+            .entry(framework_id.clone())
+            .or_insert_with(|| Framework::new(info));
+        if framework.terminating {
+            return;
+        }
+        let known = Task::new(task.clone(), role.clone());
+        framework.tasks.insert(task.task_id.value.clone(), known);
+        match task.executor.is_some() {
+            true => self.launch_in_executor(&framework_id, task, &role),
+            false => self.launch_command(&framework_id, task, &role),
+        }
+    }
+
+    /// Starts a task's own command.
+    fn launch_command(&mut self, framework: &str, task: TaskInfo, role: &str) {
+        let id = task.task_id.value.clone();
+        let command = task.command.clone().unwrap_or_default();
+        if command.value.is_none() {
+            let message = format!("Executor terminated: {}", unspecified(&command));
+            let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorTerminated);
+            return self.agent_update(framework, &id, &id, state, reason, message);
+        }
+        let kind = Kind::Command {
+            task: id.clone(),
+            killed: false,
+            overdue: false,
+        };
+        let process = self.start_container(Start {
+            framework,
+            executor: &id,
+            command: &command,
+            container: task.container.as_ref(),
+            role,
+            kind,
+        });
+        self.set_process(framework, &id, process);
+    }
+
+    /// An update in the name of the command's executor.
+    fn command_update(&mut self, framework: &str, task: &str, process: u64, state: TaskState) {
+        let mut update = status(self.now, task, state, Source::Executor);
+        update.uuid = uuid();
+        self.fill_container(&mut update, process);
+        self.update(framework, update);
+    }
+
+    pub(super) fn command_started(&mut self, process: u64) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let Kind::Command { task, killed, .. } = &container.kind else {
+            return;
+        };
+        let (framework, task, killed) = (container.framework.clone(), task.clone(), *killed);
+        // What was killed before it ran goes on to its end. STARTING is said only now, when the process id is known.
+        if !killed {
+            self.command_update(&framework, &task, process, TaskState::TaskStarting);
+            self.command_update(&framework, &task, process, TaskState::TaskRunning);
+        }
+        let known = self.frameworks.get(&framework).and_then(|f| f.tasks.get(&task));
+        if let Some(limit) = known.and_then(|known| duration(known.info.max_completion_time.as_ref())) {
+            self.timers.after(self.now, limit, Timer::Completion { process });
+        }
+    }
+
+    pub(super) fn command_exited(&mut self, process: u64, raw: i32) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let Kind::Command { task, killed, overdue } = &container.kind else {
+            return;
+        };
+        let (framework, task, killed, overdue) = (container.framework.clone(), task.clone(), *killed, *overdue);
+        let directory = container.directory.clone();
+        if raw != 0 && (!killed || overdue) {
+            self.last_words(format!("task {task}"), raw, directory);
+        }
+        let state = match () {
+            () if overdue => TaskState::TaskFailed,
+            () if killed => TaskState::TaskKilled,
+            () if raw == 0 => TaskState::TaskFinished,
+            () => TaskState::TaskFailed,
+        };
+        let mut update = status(self.now, &task, state, Source::Executor);
+        update.message = Some(wait_status::command_text(raw));
+        update.reason = overdue.then_some(Reason::MaxCompletionTimeReached as i32);
+        update.uuid = uuid();
+        self.fill_container(&mut update, process);
+        self.update(&framework, update);
+    }
+
+    /// KILL of the master.
+    pub(super) fn kill(&mut self, framework_id: &str, id: &str, policy: Option<KillPolicy>) {
+        let Some(framework) = self.frameworks.get(framework_id) else {
+            return;
+        };
+        let Some(task) = framework.tasks.get(id) else {
+            return self.drop_task(framework_id, id, Reason::ExecutorTerminated, "Cannot find executor");
+        };
+        if task.is_terminal() {
+            return;
+        }
+        let process = task.process;
+        let wait = grace(policy.as_ref())
+            .or_else(|| grace(task.info.kill_policy.as_ref()))
+            .unwrap_or(KILL_GRACE);
+        // Before its process runs, a command is as good as queued: the agent answers, and nothing of it is seen.
+        let unborn = self.containers.get(&process).is_some_and(|container| container.pid.is_none());
+        match self.containers.get(&process).map(|container| &container.kind) {
+            Some(Kind::Command { .. }) if unborn => {
+                self.mark_killed(process);
+                let signal = Signal::SIGKILL;
+                self.actions.push(Action::Signal { process, signal });
+                self.killed_before_delivery(framework_id, id, id);
+            }
+            Some(Kind::Command { .. }) => self.kill_command(process, wait),
+            Some(Kind::Custom(_)) => self.kill_in_executor(framework_id, id, process, policy),
+            None => self.drop_task(framework_id, id, Reason::ExecutorTerminated, "Cannot find executor"),
+        }
+    }
+
+    /// Says that a command was killed; whether that is new.
+    fn mark_killed(&mut self, process: u64) -> bool {
+        match self.containers.get_mut(&process).map(|container| &mut container.kind) {
+            Some(Kind::Command { killed, .. }) => !std::mem::replace(killed, true),
+            _ => false,
+        }
+    }
+
+    pub(super) fn killed_before_delivery(&mut self, framework: &str, task: &str, executor: &str) {
+        let (state, reason) = (TaskState::TaskKilled, Reason::TaskKilledDuringLaunch);
+        let message = "Killed before delivery to the executor".to_string();
+        self.agent_update(framework, task, executor, state, reason, message);
+    }
+
+    /// SIGTERM to the tree, SIGKILL after `wait`. Said again, it can only become earlier.
+    fn kill_command(&mut self, process: u64, wait: Duration) {
+        let first = self.mark_killed(process);
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let Kind::Command { task, .. } = &container.kind else {
+            return;
+        };
+        let (framework, task) = (container.framework.clone(), task.clone());
+        if first {
+            let known = self.frameworks.get(&framework);
+            if known.is_some_and(|f| f.has(Capability::TaskKillingState)) {
+                self.command_update(&framework, &task, process, TaskState::TaskKilling);
+            }
+            let signal = Signal::SIGTERM;
+            self.actions.push(Action::Signal { process, signal });
+        }
+        self.end_after(process, wait);
+    }
+
+    pub(super) fn shutdown_command(&mut self, process: u64) {
+        self.kill_command(process, KILL_GRACE);
+    }
+
+    /// The task took too long: it is killed without any grace, and has failed.
+    pub(super) fn completion_timeout(&mut self, process: u64) {
+        let Some(container) = self.containers.get_mut(&process) else {
+            return;
+        };
+        if let Kind::Command { overdue, killed, .. } = &mut container.kind {
+            if !*killed {
+                *overdue = true;
+                self.kill_command(process, Duration::ZERO);
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Containers: a program with its sandbox, from its start to the end of its process.
+
+use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Start};
+use super::state::{Container, Kind, Token};
+use super::{environment, sandbox, wait_status, Action, Agent, Timer};
+use crate::local::events::{status, uuid};
+use crate::local::helper_protocol::{Program, Report};
+use crate::local::ids;
+use crate::proto::task_status::{Reason, Source};
+use crate::proto::{ExecutorId, TaskState};
+use nix::sys::signal::Signal;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+impl Agent {
+    /// Has a program started in a sandbox of its own. What is wrong with that now or later comes as [`not_started`](Self::not_started).
+    pub(super) fn start_container(&mut self, start: Start<'_>) -> u64 {
+        let process = self.next_process;
+        self.next_process += 1;
+        let container_id = ids::uuid();
+        let agent = self.agent_id().value;
+        let place = sandbox::Place {
+            agent: &agent,
+            framework: start.framework,
+            executor: start.executor,
+            container: &container_id,
+        };
+        let (runs, sandbox) = (
+            sandbox::runs(&self.identity.work_dir, &place),
+            sandbox::path(&self.identity.work_dir, &place),
+        );
+        let framework = self.frameworks.get(start.framework);
+        let wanted = start.command.user.clone();
+        let user = wanted.unwrap_or_else(|| framework.map(|f| f.info.user.clone()).unwrap_or_default());
+        let token = ids::secret();
+        let program = token
+            .as_ref()
+            .map_err(|e| LaunchError::Container(format!("no randomness for a token: {e}")))
+            .and_then(|token| self.program(&start, &sandbox, token));
+        let container = Container {
+            framework: start.framework.to_string(),
+            executor_id: start.executor.to_string(),
+            container_id: container_id.clone(),
+            token: Token(token.unwrap_or_default()),
+            directory: sandbox,
+            pid: None,
+            kind: start.kind,
+            role: start.role.to_string(),
+            deadline: None,
+        };
+        self.containers.insert(process, container);
+        // In Mesos' order: first the sandbox with its owner, then what runs in it.
+        let launch = Launch {
+            runs,
+            container: container_id,
+            user,
+            program: match &program {
+                Ok(program) => program.clone(),
+                Err(_) => Program::default(),
+            },
+        };
+        let launch = Box::new(launch);
+        match program {
+            Ok(_) => self.actions.push(Action::Start { process, launch }),
+            Err(error) => self.actions.push(Action::Prepare { process, launch, error }),
+        }
+        process
+    }
+
+    /// What is to run in `directory`.
+    fn program(&self, start: &Start<'_>, directory: &std::path::Path, token: &str) -> Result<Program, LaunchError> {
+        contained_by_a_process(start.container).map_err(LaunchError::Container)?;
+        if environment::has_secret_references(start.command) {
+            let reason = "Default secret resolver cannot resolve references".to_string();
+            return Err(LaunchError::Container(reason));
+        }
+        let fetches = sandbox::fetches(&start.command.uris).map_err(LaunchError::Container)?;
+        let (file, arguments) = environment::command_line(start.command);
+        let checkpoint = self.frameworks.get(start.framework).is_some_and(|f| f.checkpoints());
+        let program = Program {
+            directory: directory.as_os_str().as_bytes().to_vec(),
+            stdout: b"stdout".to_vec(),
+            stderr: b"stderr".to_vec(),
+            file,
+            arguments,
+            environment: environment::of(&self.identity, &self.agent_id().value, start, checkpoint, directory, token),
+            user: None,
+            fetches,
+        };
+        check_size(&program)?;
+        Ok(program)
+    }
+
+    /// A container that was not even begun. `who` is to know what becomes of its tasks.
+    pub fn not_started(&mut self, process: u64, error: LaunchError) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let (framework, executor) = (container.framework.clone(), container.executor_id.clone());
+        if matches!(container.kind, Kind::Custom(_)) {
+            self.executor_failure(&framework, &executor, -1);
+        }
+        let tasks = self.tasks_of(&framework, process);
+        // An end after a kill is said already.
+        for task in tasks {
+            let (state, reason, message) = match &error {
+                LaunchError::Directory(message) => (TaskState::TaskDropped, Reason::ExecutorTerminated, message.clone()),
+                LaunchError::Container(message) => {
+                    let message = format!("Failed to launch container: {message}");
+                    (TaskState::TaskFailed, Reason::ContainerLaunchFailed, message)
+                }
+            };
+            let state = match (state, self.frameworks.get(&framework)) {
+                (TaskState::TaskDropped, Some(framework)) => framework.lost(state),
+                _ => state,
+            };
+            self.agent_update(&framework, &task, &executor, state, reason, message);
+        }
+        self.forget_container(process);
+    }
+
+    /// The agent's own word on a task.
+    pub(super) fn agent_update(
+        &mut self,
+        framework: &str,
+        task: &str,
+        executor: &str,
+        state: TaskState,
+        reason: Reason,
+        message: String,
+    ) {
+        let mut update = status(self.now, task, state, Source::Slave);
+        update.reason = Some(reason as i32);
+        update.message = Some(message);
+        update.executor_id = Some(ExecutorId {
+            value: executor.to_string(),
+        });
+        update.uuid = uuid();
+        self.update(framework, update);
+    }
+
+    /// A task that the agent cannot start: lost.
+    pub(super) fn drop_task(&mut self, framework: &str, task: &str, reason: Reason, message: &str) {
+        let Some(state) = self.frameworks.get(framework).map(|f| f.lost(TaskState::TaskDropped)) else {
+            return;
+        };
+        let mut dropped = status(self.now, task, state, Source::Slave);
+        dropped.reason = Some(reason as i32);
+        dropped.message = Some(message.to_string());
+        dropped.uuid = uuid();
+        self.update(framework, dropped);
+    }
+
+    pub(super) fn set_process(&mut self, framework: &str, task: &str, process: u64) {
+        if let Some(task) = self.frameworks.get_mut(framework).and_then(|f| f.tasks.get_mut(task)) {
+            task.process = process;
+        }
+    }
+
+    fn launch_failed(&mut self, framework: &str, task: &str, process: u64, reason: &str) {
+        let mut failed = status(self.now, task, TaskState::TaskFailed, Source::Slave);
+        failed.reason = Some(Reason::ContainerLaunchFailed as i32);
+        failed.message = Some(format!("Failed to launch container: {reason}"));
+        failed.uuid = uuid();
+        self.fill_container(&mut failed, process);
+        self.update(framework, failed);
+    }
+
+    /// What the helper said about one of this agent's processes.
+    pub fn helper_report(&mut self, report: Report) {
+        match report {
+            Report::Ready { .. } => {}
+            Report::Started { process, pid } => self.container_started(process, pid),
+            Report::Failed { process, reason } => self.container_failed(process, &reason),
+            Report::Exited { process, status } => self.container_exited(process, status),
+        }
+    }
+
+    /// The helper is gone, and everything that it ran with it.
+    pub fn helper_gone(&mut self) {
+        let processes: Vec<u64> = self.containers.keys().copied().collect();
+        processes
+            .into_iter()
+            .for_each(|process| self.container_exited(process, Signal::SIGKILL as i32));
+    }
+
+    fn container_started(&mut self, process: u64, pid: u32) {
+        let Some(container) = self.containers.get_mut(&process) else {
+            return;
+        };
+        container.pid = Some(pid);
+        if let Kind::Command { .. } = &container.kind {
+            self.command_started(process);
+        }
+    }
+
+    fn container_failed(&mut self, process: u64, reason: &str) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        let (framework, executor) = (container.framework.clone(), container.executor_id.clone());
+        if matches!(container.kind, Kind::Custom(_)) {
+            self.executor_failure(&framework, &executor, -1);
+        }
+        for task in self.tasks_of(&framework, process) {
+            self.launch_failed(&framework, &task, process, reason);
+        }
+        self.forget_container(process);
+    }
+
+    fn container_exited(&mut self, process: u64, raw: i32) {
+        let Some(container) = self.containers.get(&process) else {
+            return;
+        };
+        match &container.kind {
+            Kind::Command { .. } => self.command_exited(process, raw),
+            Kind::Custom(_) => self.executor_exited(process, raw),
+        }
+        self.forget_container(process);
+    }
+
+    pub(super) fn last_words(&mut self, who: String, raw: i32, directory: PathBuf) {
+        let how = wait_status::command_text(raw);
+        self.actions.push(Action::LastWords { who, how, directory });
+    }
+
+    /// Tasks of a container that have not ended.
+    pub(super) fn tasks_of(&self, framework: &str, process: u64) -> Vec<String> {
+        let tasks = self.frameworks.get(framework).into_iter().flat_map(|f| &f.tasks);
+        tasks
+            .filter(|(_, task)| task.process == process && !task.is_terminal())
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    fn forget_container(&mut self, process: u64) {
+        let Some(container) = self.containers.remove(&process) else {
+            return;
+        };
+        if let Kind::Custom(executor) = &container.kind {
+            if let Some(stream) = &executor.stream {
+                self.actions.push(Action::End { stream: stream.id });
+            }
+        }
+        self.relief();
+        self.tidy(&container.framework);
+    }
+
+    /// SIGKILL to the tree after `wait`, or earlier if that was said before.
+    pub(super) fn end_after(&mut self, process: u64, wait: Duration) {
+        let deadline = self.now.plus(wait);
+        let Some(container) = self.containers.get_mut(&process) else {
+            return;
+        };
+        if container.deadline.map_or(true, |set| deadline < set) {
+            container.deadline = Some(deadline);
+            self.timers.add(deadline, Timer::Grace { process });
+        }
+    }
+
+    pub(super) fn grace_is_over(&mut self, process: u64) {
+        let now = self.now;
+        let over = |container: &Container| container.deadline.is_some_and(|deadline| deadline <= now);
+        if self.containers.get(&process).is_some_and(over) {
+            let signal = Signal::SIGKILL;
+            self.actions.push(Action::Signal { process, signal });
+        }
+    }
+
+    /// Ends a container in order: its framework is gone, or asked for it.
+    pub(super) fn shutdown(&mut self, process: u64) {
+        match self.containers.get(&process).map(|container| &container.kind) {
+            Some(Kind::Command { .. }) => self.shutdown_command(process),
+            Some(Kind::Custom(_)) => self.shutdown_executor(process),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! An agent that crashed: what of it lives on, and how the next one takes that over.
+
+use super::state::{Checkpoint, Container, Framework, Identity, Kind};
+use super::{Action, Agent, Timer};
+use crate::local::clock::Time;
+use crate::proto::task_status::Reason;
+use nix::sys::signal::Signal;
+use std::collections::BTreeMap;
+
+impl Agent {
+    /// The agent's process is killed. Its connections break; programs of frameworks that do not checkpoint end.
+    pub fn crash(mut self) -> (Checkpoint, Vec<Action>) {
+        let mut actions = Vec::new();
+        let fleeting =
+            |frameworks: &BTreeMap<String, Framework>, id: &str| !frameworks.get(id).is_some_and(Framework::checkpoints);
+        for (process, container) in &mut self.containers {
+            match &mut container.kind {
+                Kind::Custom(executor) => {
+                    let stream = executor.stream.take();
+                    actions.extend(stream.map(|stream| Action::End { stream: stream.id }));
+                }
+                // Mesos' executor of a command ends it, and itself.
+                Kind::Command { .. } if fleeting(&self.frameworks, &container.framework) => {
+                    let (process, signal) = (*process, Signal::SIGKILL);
+                    actions.push(Action::Signal { process, signal });
+                }
+                Kind::Command { .. } => {}
+            }
+        }
+        let frameworks = &self.frameworks;
+        self.containers
+            .retain(|_, container| !fleeting(frameworks, &container.framework));
+        self.frameworks.retain(|_, framework| framework.checkpoints());
+        let checkpoint = Checkpoint {
+            id: self.id,
+            frameworks: self.frameworks,
+            containers: self.containers,
+            next_process: self.next_process,
+            reports: Vec::new(),
+        };
+        (checkpoint, actions)
+    }
+
+    /// An agent that goes on from there. It gives its executors some time to come back, then it looks for its master.
+    pub fn recover(identity: Identity, checkpoint: Checkpoint, now: Time) -> Agent {
+        let mut agent = Agent::new(identity, now);
+        agent.id = checkpoint.id;
+        agent.frameworks = checkpoint.frameworks;
+        agent.containers = checkpoint.containers;
+        agent.next_process = checkpoint.next_process;
+        for report in checkpoint.reports {
+            agent.helper_report(report);
+        }
+        agent.arm_again();
+        agent
+            .timers
+            .after(now, agent.identity.intervals.reregistration, Timer::Reregistration);
+        agent
+    }
+
+    /// Timers of what goes on.
+    fn arm_again(&mut self) {
+        let deadlines = self
+            .containers
+            .iter()
+            .filter_map(|(process, c)| Some((*process, c.deadline?)));
+        for (process, deadline) in deadlines.collect::<Vec<_>>() {
+            self.timers.add(deadline, Timer::Grace { process });
+        }
+        let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
+        for framework in frameworks {
+            let Some(known) = self.frameworks.get(&framework) else {
+                continue;
+            };
+            let tasks: Vec<String> = known.tasks.keys().chain(known.late.keys()).cloned().collect();
+            for task in tasks {
+                self.forward(&framework, &task);
+            }
+            self.tidy(&framework);
+        }
+    }
+
+    /// Executors that are not back by now are given up.
+    pub(super) fn recovered(&mut self) {
+        let absent = |container: &Container| match &container.kind {
+            Kind::Custom(executor) => executor.stream.is_none() && !executor.terminating,
+            Kind::Command { .. } => false,
+        };
+        let absent: Vec<u64> = self
+            .containers
+            .iter()
+            .filter(|(_, c)| absent(c))
+            .map(|(process, _)| *process)
+            .collect();
+        let limit = super::environment::duration_text(self.identity.intervals.reregistration);
+        let message = format!("Executor did not reregister within {limit}");
+        for process in absent {
+            self.give_up_executor(process, Reason::ExecutorReregistrationTimeout, &message);
+        }
+        self.master_detected();
+    }
+}

@@ -1,0 +1,247 @@
+//! What an agent knows: frameworks with their tasks, and containers.
+
+use crate::local::clock::Time;
+use crate::local::events::{is_terminal, Stream};
+use crate::local::helper_protocol::Report;
+use crate::local::resources::Resources;
+use crate::local::settings::intervals::Intervals;
+use crate::proto::framework_info::capability::Type as Capability;
+use crate::proto::{Attribute, ExecutorInfo, FrameworkInfo, SlaveId, TaskInfo, TaskState, TaskStatus};
+use prost::Message;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// So many uuids of a task's updates are remembered, to know an update that comes twice.
+const REMEMBERED_UPDATES: usize = 1000;
+
+/// What an update costs beside its bytes, while it waits.
+const OVERHEAD: usize = 500;
+
+/// What an update that waits takes in memory, about.
+pub fn cost(update: &TaskStatus) -> usize {
+    update.encoded_len() + OVERHEAD
+}
+
+/// What does not change as long as an agent lives.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The number of its link, which makes its pid: `slave(1)` is 0.
+    pub number: usize,
+    pub hostname: String,
+    pub address: SocketAddr,
+    pub work_dir: PathBuf,
+    pub attributes: Vec<Attribute>,
+    pub total: Resources,
+    /// Below MESOS_* and below what frameworks set.
+    pub executor_environment: BTreeMap<String, String>,
+    pub intervals: Intervals,
+}
+
+impl Identity {
+    /// `slave(1)@127.0.0.1:5051`
+    pub fn pid(&self) -> String {
+        format!("slave({})@{}", self.number + 1, self.address)
+    }
+}
+
+/// Where the agent stands with its master.
+#[derive(Debug, Default, PartialEq)]
+pub enum Master {
+    /// There is none to be seen.
+    #[default]
+    None,
+    /// It has been asked, for the time with this number.
+    Asked {
+        attempt: u64,
+    },
+    Registered {
+        heard: Time,
+    },
+}
+
+/// What an agent has written down for frameworks that checkpoint.
+#[derive(Debug)]
+pub struct Checkpoint {
+    pub id: Option<SlaveId>,
+    pub frameworks: BTreeMap<String, Framework>,
+    pub containers: BTreeMap<u64, Container>,
+    pub next_process: u64,
+    /// What happened to its processes while there was no agent.
+    pub reports: Vec<Report>,
+}
+
+impl Checkpoint {
+    /// The helper's word for an agent that is not there.
+    pub fn report(&mut self, report: Report) {
+        self.reports.push(report);
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Framework {
+    pub info: FrameworkInfo,
+    /// The master has said that it is gone: nothing more is said of it.
+    pub terminating: bool,
+    pub tasks: BTreeMap<String, Task>,
+    /// Updates for tasks that the agent does not know: never launched, or forgotten since.
+    pub late: BTreeMap<String, Updates>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub info: TaskInfo,
+    pub role: String,
+    /// The newest, whatever has been acknowledged.
+    pub state: TaskState,
+    /// The process it belongs to; 0 before and without one.
+    pub process: u64,
+    /// Sent to its executor, which may still not have answered.
+    pub delivered: bool,
+    pub updates: Updates,
+}
+
+/// Reliable updates of one task.
+#[derive(Debug, Clone, Default)]
+pub struct Updates {
+    /// The first is with the framework, the others wait for its acknowledgement.
+    pub queue: VecDeque<TaskStatus>,
+    /// The bytes of those.
+    pub waiting: usize,
+    /// How long the next retry waits.
+    pub backoff: Duration,
+    /// Updates that were taken from the executor, by uuid, and in which order.
+    seen: BTreeSet<Vec<u8>>,
+    order: VecDeque<Vec<u8>>,
+}
+
+/// A running (or starting) program with its sandbox.
+#[derive(Debug, Clone)]
+pub struct Container {
+    pub framework: String,
+    pub executor_id: String,
+    pub container_id: String,
+    /// Opens the executor API for this executor. Never written anywhere but into its environment.
+    pub token: Token,
+    pub directory: PathBuf,
+    pub pid: Option<u32>,
+    pub kind: Kind,
+    pub role: String,
+    /// When SIGKILL is sent, once an end is under way.
+    pub deadline: Option<Time>,
+}
+
+/// A secret, which is in no debugging output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// A task's own command, without an executor of its own.
+    Command {
+        task: String,
+        killed: bool,
+        overdue: bool,
+    },
+    Custom(Box<Executor>),
+}
+
+#[derive(Debug, Clone)]
+pub struct Executor {
+    pub info: ExecutorInfo,
+    pub stream: Option<Stream>,
+    /// Has been subscribed once.
+    pub registered: bool,
+    /// To be sent when it subscribes, in this order.
+    pub queued: Vec<TaskInfo>,
+    pub had_task: bool,
+    pub terminating: bool,
+}
+
+impl Framework {
+    pub fn new(info: FrameworkInfo) -> Framework {
+        Framework {
+            info,
+            terminating: false,
+            tasks: BTreeMap::new(),
+            late: BTreeMap::new(),
+        }
+    }
+
+    pub fn has(&self, capability: Capability) -> bool {
+        self.info.capabilities.iter().any(|c| c.r#type == Some(capability as i32))
+    }
+
+    /// TASK_DROPPED and its like are only for those that know them.
+    pub fn lost(&self, precise: TaskState) -> TaskState {
+        if self.has(Capability::PartitionAware) {
+            precise
+        } else {
+            TaskState::TaskLost
+        }
+    }
+
+    pub fn checkpoints(&self) -> bool {
+        self.info.checkpoint.unwrap_or(false)
+    }
+
+    pub fn updates(&mut self, task: &str) -> Option<&mut Updates> {
+        match self.tasks.get_mut(task) {
+            Some(task) => Some(&mut task.updates),
+            None => self.late.get_mut(task),
+        }
+    }
+}
+
+impl Task {
+    pub fn new(info: TaskInfo, role: String) -> Task {
+        Task {
+            info,
+            role,
+            state: TaskState::TaskStaging,
+            process: 0,
+            delivered: false,
+            updates: Updates::default(),
+        }
+    }
+
+    pub fn is_terminal(&self) -> bool {
+        is_terminal(self.state)
+    }
+}
+
+impl Updates {
+    /// Takes an update in, unless it was taken in before.
+    pub fn push(&mut self, update: TaskStatus) -> bool {
+        let uuid = update.uuid.clone().unwrap_or_default().to_vec();
+        if !self.seen.insert(uuid.clone()) {
+            return false;
+        }
+        self.order.push_back(uuid);
+        if self.order.len() > REMEMBERED_UPDATES {
+            if let Some(oldest) = self.order.pop_front() {
+                self.seen.remove(&oldest);
+            }
+        }
+        self.waiting += cost(&update);
+        self.queue.push_back(update);
+        true
+    }
+
+    /// Takes the oldest out, if it is the one with `uuid`.
+    pub fn acknowledge(&mut self, uuid: &[u8]) -> Option<TaskStatus> {
+        if self.queue.front()?.uuid.as_deref() != Some(uuid) {
+            return None;
+        }
+        let acknowledged = self.queue.pop_front()?;
+        self.waiting -= cost(&acknowledged);
+        Some(acknowledged)
+    }
+}

@@ -1,0 +1,53 @@
+//! Faults and repairs on demand: what a test does to a running cluster.
+
+use super::core::Core;
+use std::time::Duration;
+
+/// Something to be done to the cluster. Agents are counted from 0.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Control {
+    /// One more agent, like the others.
+    AddAgent,
+    /// Kills the agent's process. Tasks of frameworks that checkpoint live on.
+    CrashAgent(usize),
+    /// Ends the agent in order, with all that it runs.
+    StopAgent(usize),
+    /// Starts an agent again that crashed or was stopped.
+    StartAgent(usize),
+    /// Whatever the agent and the master say to each other is lost, and neither is told.
+    CutAgent(usize),
+    HealAgent(usize),
+    /// Messages between the agent and the master take so long from now on.
+    DelayAgent(usize, Duration),
+    /// As an operator's MARK_AGENT_GONE; unknown ids are ignored.
+    MarkAgentGone(String),
+    /// The master ends, and another one takes its place.
+    FailOverMaster,
+    /// The cluster's time stands, for all its timers.
+    PauseClock,
+    ResumeClock,
+    /// Moves the cluster's time on. Each timer on the way fires in its turn.
+    AdvanceClock(Duration),
+}
+
+/// Does it, with all that follows at once.
+pub fn carry_out(core: &mut Core, control: Control) {
+    core.tick();
+    match control {
+        Control::AddAgent => core.add_agent_like_the_others(),
+        Control::CrashAgent(agent) => core.crash_agent(agent),
+        Control::StopAgent(agent) => core.stop_agent(agent),
+        Control::StartAgent(agent) => core.start_agent(agent),
+        Control::CutAgent(agent) => core.cut_agent(agent),
+        Control::HealAgent(agent) => core.heal_agent(agent),
+        Control::DelayAgent(agent, delay) => core.delay_agent(agent, delay),
+        Control::MarkAgentGone(id) => {
+            core.master.mark_gone(&id);
+        }
+        Control::FailOverMaster => core.fail_over_master(),
+        Control::PauseClock => core.clock.pause(),
+        Control::ResumeClock => core.clock.resume(),
+        Control::AdvanceClock(by) => core.advance(by),
+    }
+    core.run();
+}

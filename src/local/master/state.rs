@@ -1,0 +1,225 @@
+//! What a master knows: frameworks with their tasks, agents, offers.
+
+use crate::local::clock::Time;
+use crate::local::events::{is_terminal, Stream};
+use crate::local::resources::Resources;
+use crate::proto::framework_info::capability::Type as Capability;
+use crate::proto::{ContainerStatus, ExecutorInfo, FrameworkInfo, SlaveInfo, TaskInfo, TaskState, TaskStatus};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many tasks of one framework `/state` remembers after their end, and how many states of a task it tells.
+const REMEMBERED_TASKS: usize = 1000;
+const HISTORY: usize = 100;
+
+pub struct Framework {
+    pub info: FrameworkInfo,
+    /// Always at least one: `*` when the framework named none.
+    pub roles: Vec<String>,
+    pub suppressed: BTreeSet<String>,
+    pub filters: Vec<Filter>,
+    /// Absent while disconnected.
+    pub subscription: Option<Subscription>,
+    /// Offered to it, or used by its tasks and executors, by role.
+    pub allocated: BTreeMap<String, Resources>,
+    pub tasks: BTreeMap<String, Task>,
+    /// Those on agents that are unreachable.
+    pub unreachable_tasks: BTreeMap<String, Task>,
+    pub completed_tasks: VecDeque<Task>,
+    pub registered: f64,
+    pub reregistered: Option<f64>,
+    pub unregistered: f64,
+    /// Known from agents only, after a failover of the master.
+    pub recovered: bool,
+    /// Which of its disconnections it is in or had last: a timer of an older one means nothing.
+    pub disconnection: u64,
+}
+
+pub struct Subscription {
+    /// The Mesos-Stream-Id.
+    pub id: String,
+    pub stream: Stream,
+}
+
+/// Keeps offers away: see [`offers`](super::offers).
+pub struct Filter {
+    pub role: String,
+    pub agent: String,
+    pub refused: Resources,
+    pub until: Time,
+}
+
+pub struct Offer {
+    pub framework: String,
+    pub role: String,
+    pub agent: String,
+    pub resources: Resources,
+}
+
+#[derive(Clone)]
+pub struct Task {
+    pub info: TaskInfo,
+    pub agent: String,
+    pub role: String,
+    /// The newest that the agent has told of, whatever has been acknowledged.
+    pub state: TaskState,
+    /// The update that went to the framework and asks for an acknowledgement: its state and uuid.
+    pub forwarded: Option<(TaskState, Bytes)>,
+    /// What it uses: nothing any more after its end.
+    pub resources: Resources,
+    /// One for each state that was reported, oldest first.
+    pub history: Vec<TaskStatus>,
+    pub healthy: Option<bool>,
+    pub container_status: Option<ContainerStatus>,
+}
+
+pub struct Agent {
+    /// Which of the cluster's links leads to it.
+    pub link: usize,
+    pub info: SlaveInfo,
+    pub total: Resources,
+    /// Neither used nor offered.
+    pub free: Resources,
+    /// Custom executors by framework and id.
+    pub executors: BTreeMap<(String, String), Executor>,
+    /// Whether the link to it is there. What is not is offered to nobody.
+    pub connected: bool,
+    /// Pings that it has not answered.
+    pub missed: u32,
+    /// Which of its connections this is: a timer of an older one means nothing.
+    pub connection: u64,
+    pub registered: f64,
+    pub reregistered: Option<f64>,
+    /// Tasks to be killed, told again when it comes back.
+    pub kills: BTreeSet<(String, String)>,
+}
+
+pub struct Executor {
+    pub info: ExecutorInfo,
+    pub role: String,
+    pub resources: Resources,
+}
+
+/// An agent that did not answer pings, or did not come back.
+pub struct Unreachable {
+    pub info: SlaveInfo,
+    pub since: Time,
+}
+
+impl Framework {
+    pub fn new(info: FrameworkInfo, roles: Vec<String>, now: Time) -> Framework {
+        Framework {
+            info,
+            roles,
+            suppressed: BTreeSet::new(),
+            filters: Vec::new(),
+            subscription: None,
+            allocated: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            unreachable_tasks: BTreeMap::new(),
+            completed_tasks: VecDeque::new(),
+            registered: now.seconds(),
+            reregistered: None,
+            unregistered: 0.0,
+            recovered: false,
+            disconnection: 0,
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        self.info.id.as_ref().map_or("", |id| &id.value)
+    }
+
+    pub fn has(&self, capability: Capability) -> bool {
+        self.info.capabilities.iter().any(|c| c.r#type == Some(capability as i32))
+    }
+
+    /// TASK_DROPPED and its like are only for those that know them.
+    pub fn lost(&self, precise: TaskState) -> TaskState {
+        if self.has(Capability::PartitionAware) {
+            precise
+        } else {
+            TaskState::TaskLost
+        }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.subscription.is_some()
+    }
+
+    /// Whether it has much to read.
+    pub fn is_full(&self) -> bool {
+        self.subscription.as_ref().is_some_and(|s| s.stream.is_full())
+    }
+
+    pub fn add_allocated(&mut self, role: &str, resources: &Resources) {
+        self.allocated.entry(role.to_string()).or_default().add(resources);
+    }
+
+    pub fn subtract_allocated(&mut self, role: &str, resources: &Resources) {
+        if let Some(allocated) = self.allocated.get_mut(role) {
+            allocated.subtract(resources);
+            if allocated.is_empty() {
+                self.allocated.remove(role);
+            }
+        }
+    }
+
+    /// Takes a task out of the living.
+    pub fn complete_task(&mut self, id: &str) {
+        if let Some(task) = self.tasks.remove(id) {
+            self.remember(task);
+        }
+    }
+
+    pub fn remember(&mut self, task: Task) {
+        self.completed_tasks.push_back(task);
+        if self.completed_tasks.len() > REMEMBERED_TASKS {
+            self.completed_tasks.pop_front();
+        }
+    }
+}
+
+impl Task {
+    pub fn is_terminal(&self) -> bool {
+        is_terminal(self.state)
+    }
+
+    /// For custom executors only: the master does not know others.
+    pub fn executor_id(&self) -> Option<&str> {
+        self.info
+            .executor
+            .as_ref()
+            .map(|executor| executor.executor_id.value.as_str())
+    }
+
+    /// Adds a status to the history that `/state` shows.
+    pub fn record(&mut self, status: &TaskStatus) {
+        if self.history.last().is_some_and(|last| last.state == status.state) {
+            return;
+        }
+        // These can be large, and `/state` does not show them.
+        self.history.push(TaskStatus {
+            data: None,
+            message: None,
+            ..status.clone()
+        });
+        if self.history.len() > HISTORY {
+            self.history.remove(0);
+        }
+    }
+}
+
+impl Agent {
+    /// What it runs executors with, for offers to `framework`.
+    pub fn executors_of<'a>(&'a self, framework: &'a str) -> impl Iterator<Item = (&'a str, &'a Executor)> {
+        let of = move |((owner, id), executor): (&'a (String, String), &'a Executor)| {
+            (owner == framework).then_some((id.as_str(), executor))
+        };
+        self.executors.iter().filter_map(of)
+    }
+
+    pub fn executor(&self, framework: &str, id: &str) -> Option<&Executor> {
+        self.executors.get(&(framework.to_string(), id.to_string()))
+    }
+}

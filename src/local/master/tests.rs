@@ -1,0 +1,332 @@
+//! The master with a made-up clock and made-up agents.
+
+use super::*;
+use crate::local::events::Stream;
+use crate::local::messages::{Reregister, RunningTask};
+use crate::local::settings::resource_text;
+use crate::proto::framework_info::capability::Type as Capability;
+use crate::proto::offer::{operation, Operation};
+use crate::proto::scheduler::call::{self, reconcile};
+use crate::proto::{framework_info, FrameworkInfo, SlaveInfo, TaskId, TaskInfo, TaskState};
+use bytes::Bytes;
+use std::time::Duration;
+
+pub fn master() -> Master {
+    let identity = Identity {
+        id: "M".into(),
+        hostname: "localhost".into(),
+        address: ([127, 0, 0, 1], 1).into(),
+        started: 0.0,
+        intervals: Intervals::default(),
+    };
+    Master::new(identity, Registry::default(), Time::from_epoch(Duration::from_secs(1000)))
+}
+
+fn slave_info(resources: &str) -> SlaveInfo {
+    SlaveInfo {
+        hostname: "host".into(),
+        resources: resource_text::parse(resources).unwrap(),
+        ..Default::default()
+    }
+}
+
+pub fn register(master: &mut Master, link: usize, resources: &str) {
+    let info = Box::new(slave_info(resources));
+    master.agent_message(link, ToMaster::Register { info });
+}
+
+fn wait(master: &mut Master, seconds: u64) {
+    for _ in 0..seconds {
+        master.set_time(master.now.plus(Duration::from_secs(1)));
+        master.fire();
+    }
+}
+
+/// What went to the frameworks since the last time, as short texts, and what to the agents.
+fn told(master: &mut Master) -> (Vec<String>, Vec<ToAgent>) {
+    let (mut events, mut letters) = (Vec::new(), Vec::new());
+    for action in master.take_actions() {
+        match action {
+            Action::Send { stream, event } => events.extend(text(&event).map(|text| format!("{stream} {text}"))),
+            Action::End { stream } => events.push(format!("{stream} ends")),
+            Action::ToAgent {
+                message: ToAgent::Ping { .. },
+                ..
+            } => {}
+            Action::ToAgent { message, .. } => letters.push(message),
+        }
+    }
+    (events, letters)
+}
+
+fn text(event: &Event) -> Option<String> {
+    let kind = event::Type::try_from(event.r#type?).ok()?;
+    Some(match kind {
+        event::Type::Heartbeat | event::Type::Subscribed => return None,
+        event::Type::Update => {
+            let status = &event.update.as_ref()?.status;
+            let state = TaskState::try_from(status.state).ok()?.as_str_name();
+            let message = status.message.clone().unwrap_or_default();
+            format!("{} {state} {message}", status.task_id.value)
+        }
+        event::Type::Offers => {
+            let offers = &event.offers.as_ref()?.offers;
+            let agents: Vec<&str> = offers.iter().map(|offer| offer.slave_id.value.as_str()).collect();
+            format!("offers of {}", agents.join(" "))
+        }
+        event::Type::Failure => format!("failure of {}", event.failure.as_ref()?.slave_id.as_ref()?.value),
+        other => other.as_str_name().to_lowercase(),
+    })
+}
+
+fn info(id: &str, capabilities: &[Capability], checkpoint: bool) -> FrameworkInfo {
+    let capability = |kind: &Capability| framework_info::Capability {
+        r#type: Some(*kind as i32),
+    };
+    FrameworkInfo {
+        id: Some(FrameworkId { value: id.into() }),
+        capabilities: capabilities.iter().map(capability).collect(),
+        checkpoint: Some(checkpoint),
+        failover_timeout: Some(1000.0),
+        ..Default::default()
+    }
+}
+
+fn subscribe(master: &mut Master, stream: u64, info: FrameworkInfo) {
+    master.subscribe(info, Vec::new(), Stream::new(stream), format!("stream {stream}"));
+}
+
+/// Launches a task on the framework's only offer; nothing is left of that.
+fn launch(master: &mut Master, framework: &str, task: &str, resources: &str) {
+    let of = |(id, offer): (&String, &Offer)| (offer.framework == framework).then(|| (id.clone(), offer.agent.clone()));
+    let (offer, agent) = master.offers.iter().find_map(of).expect("an offer");
+    let task = TaskInfo {
+        name: task.into(),
+        task_id: TaskId { value: task.into() },
+        slave_id: slave_id(&agent),
+        resources: resource_text::parse(resources).unwrap(),
+        command: Some(Default::default()),
+        ..Default::default()
+    };
+    let launch = Some(operation::Launch { task_infos: vec![task] });
+    let accept = call::Accept {
+        offer_ids: vec![crate::proto::OfferId { value: offer }],
+        operations: vec![Operation {
+            launch,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    master.accept(framework, accept);
+}
+
+/// An agent's update of a task.
+fn update(
+    master: &mut Master,
+    link: usize,
+    framework: &str,
+    task: &str,
+    state: TaskState,
+    uuid: &'static [u8],
+    latest: TaskState,
+) {
+    let mut status = crate::local::events::status(master.now, task, state, crate::proto::task_status::Source::Executor);
+    status.uuid = Some(Bytes::from_static(uuid));
+    let (framework, status) = (framework.to_string(), Box::new(status));
+    master.agent_message(
+        link,
+        ToMaster::Update {
+            framework,
+            status,
+            latest,
+        },
+    );
+}
+
+/// The agent's free resources, as a number of CPUs.
+fn free(master: &Master, agent: &str) -> f64 {
+    master.agents[agent].free.scalar("cpus")
+}
+
+#[test]
+fn each_agent_makes_an_offer_of_its_own() {
+    let mut master = master();
+    (0..3).for_each(|link| register(&mut master, link, "cpus:2;mem:512"));
+    subscribe(&mut master, 1, info("f", &[], false));
+    let (events, letters) = told(&mut master);
+    assert_eq!(events, ["1 offers of M-S0 M-S1 M-S2"]);
+    assert_eq!(letters.len(), 3, "each was admitted");
+    // Offers of two agents cannot be accepted together.
+    let offer_ids = master.offers.keys().map(|id| crate::proto::OfferId { value: id.clone() });
+    let error = master.check_offers("f", &offer_ids.collect::<Vec<_>>()).unwrap_err();
+    let expected = "Aggregated offers must belong to one single agent. Offer M-O1 uses agent M-S1 and agent M-S0";
+    assert_eq!(error, expected);
+}
+
+/// As on a real 1.11.0, also in its words.
+#[test]
+fn an_agent_that_does_not_answer_is_unreachable_and_comes_back() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("aware", &[Capability::PartitionAware], false));
+    launch(&mut master, "aware", "a", "cpus:1;mem:32");
+    subscribe(&mut master, 2, info("plain", &[], true));
+    wait(&mut master, 6);
+    let plain = master.offers.iter().find(|(_, offer)| offer.framework == "plain");
+    if plain.is_none() {
+        master.take_back_offers("aware");
+        master.suppress("aware", &[]);
+        master.allocate();
+    }
+    launch(&mut master, "plain", "p", "cpus:1;mem:32");
+    for (framework, task) in [("aware", "a"), ("plain", "p")] {
+        let running = TaskState::TaskRunning;
+        update(&mut master, 0, framework, task, running, b"u", running);
+    }
+    master.agent_message(0, ToMaster::Pong);
+    told(&mut master);
+    wait(&mut master, 15 * 6);
+    let (mut events, _) = told(&mut master);
+    events.retain(|event| !event.contains("offers") && !event.contains("rescind"));
+    assert_eq!(
+        events,
+        [
+            "1 a TASK_UNREACHABLE health check timed out",
+            "2 p TASK_LOST health check timed out",
+            "1 failure of M-S0",
+            "2 failure of M-S0",
+        ]
+    );
+    assert!(master.agents.is_empty() && master.offers.is_empty());
+    for (framework, asked) in [("aware", "a"), ("plain", "p")] {
+        for slave_id in [Some(slave_id("M-S0")), None] {
+            let task_id = TaskId { value: asked.into() };
+            master.reconcile(framework, &[reconcile::Task { task_id, slave_id }]);
+        }
+        master.reconcile(framework, &[]);
+    }
+    assert_eq!(
+        told(&mut master).0,
+        [
+            "1 a TASK_UNREACHABLE Reconciliation: Task is unreachable",
+            "1 a TASK_UNKNOWN Reconciliation: Task is unknown",
+            "2 p TASK_LOST Reconciliation: Task is unreachable",
+            "2 p TASK_LOST Reconciliation: Task is unknown",
+        ]
+    );
+    // It comes back with what it has.
+    let running = |framework: &str, task: &str| RunningTask {
+        framework: framework.into(),
+        role: "*".into(),
+        info: TaskInfo {
+            task_id: TaskId { value: task.into() },
+            resources: resource_text::parse("cpus:1;mem:32").unwrap(),
+            ..Default::default()
+        },
+        state: TaskState::TaskRunning,
+        forwarded: None,
+    };
+    let mut again = slave_info("cpus:4;mem:512");
+    again.id = Some(slave_id("M-S0"));
+    let what = Reregister {
+        info: again,
+        tasks: vec![running("aware", "a"), running("plain", "p")],
+        ..Default::default()
+    };
+    master.agent_message(0, ToMaster::Reregister(Box::new(what)));
+    let (mut events, letters) = told(&mut master);
+    events.retain(|event| !event.contains("offers"));
+    assert_eq!(
+        events,
+        [
+            "1 a TASK_RUNNING Unreachable agent re-reregistered",
+            "2 p TASK_RUNNING Unreachable agent re-reregistered",
+        ]
+    );
+    let (agent, missing) = (slave_id("M-S0"), Vec::new());
+    assert_eq!(letters, [ToAgent::Reregistered { agent, missing }]);
+    let offered: f64 = master.offers.values().map(|offer| offer.resources.scalar("cpus")).sum();
+    assert_eq!(free(&master, "M-S0") + offered, 2.0);
+}
+
+#[test]
+fn a_broken_link_loses_what_cannot_survive_it() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("fleeting", &[Capability::PartitionAware], false));
+    launch(&mut master, "fleeting", "f", "cpus:1;mem:32");
+    told(&mut master);
+    master.link_broken(0);
+    assert_eq!(told(&mut master).0, ["1 f TASK_LOST Agent host disconnected"]);
+    // It is offered to nobody, and given up in the end.
+    wait(&mut master, 15 * 6);
+    assert_eq!(told(&mut master).0, ["1 failure of M-S0"]);
+}
+
+#[test]
+fn resources_come_back_when_the_end_is_heard_of() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("f", &[], false));
+    launch(&mut master, "f", "t", "cpus:3;mem:32");
+    let used = |master: &Master| {
+        let offered: f64 = master.offers.values().map(|offer| offer.resources.scalar("cpus")).sum();
+        4.0 - offered - free(master, "M-S0")
+    };
+    // The agent knows of the end, but tells it only when STARTING is acknowledged.
+    let (starting, finished) = (TaskState::TaskStarting, TaskState::TaskFinished);
+    update(&mut master, 0, "f", "t", starting, b"1", starting);
+    assert_eq!(used(&master), 3.0);
+    update(&mut master, 0, "f", "t", starting, b"1", finished);
+    assert_eq!(used(&master), 0.0);
+    assert_eq!(master.frameworks["f"].tasks["t"].state, finished);
+    update(&mut master, 0, "f", "t", finished, b"2", finished);
+    master.acknowledge("f", "M-S0", "t", &Bytes::from_static(b"1"));
+    assert!(master.frameworks["f"].tasks.contains_key("t"));
+    master.acknowledge("f", "M-S0", "t", &Bytes::from_static(b"2"));
+    assert!(!master.frameworks["f"].tasks.contains_key("t"));
+}
+
+#[test]
+fn a_new_master_waits_for_the_agents_of_the_old_one() {
+    let mut old = master();
+    register(&mut old, 0, "cpus:4;mem:512");
+    let mut master = Master::new(
+        Identity {
+            id: "N".into(),
+            ..old.identity.clone()
+        },
+        old.registry(),
+        old.now,
+    );
+    subscribe(&mut master, 1, info("M-0000", &[Capability::PartitionAware], false));
+    let task_id = TaskId { value: "t".into() };
+    let asked = reconcile::Task {
+        task_id,
+        slave_id: Some(slave_id("M-S0")),
+    };
+    master.reconcile("M-0000", std::slice::from_ref(&asked));
+    assert!(told(&mut master).0.is_empty(), "it may still come back");
+    wait(&mut master, 600);
+    assert_eq!(told(&mut master).0, ["1 failure of M-S0"]);
+    master.reconcile("M-0000", std::slice::from_ref(&asked));
+    assert_eq!(
+        told(&mut master).0,
+        ["1 t TASK_UNREACHABLE Reconciliation: Task is unreachable"]
+    );
+    assert!(master.mark_gone("M-S0") && !master.mark_gone("M-S7"));
+    master.reconcile("M-0000", &[asked]);
+    assert_eq!(
+        told(&mut master).0,
+        ["1 t TASK_GONE_BY_OPERATOR Reconciliation: Task is gone"]
+    );
+    // It may not come back.
+    let mut again = slave_info("cpus:4;mem:512");
+    again.id = Some(slave_id("M-S0"));
+    let what = Reregister {
+        info: again,
+        ..Default::default()
+    };
+    master.agent_message(0, ToMaster::Reregister(Box::new(what)));
+    assert!(matches!(told(&mut master).1.as_slice(), [ToAgent::Shutdown { .. }]));
+}
