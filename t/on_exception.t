@@ -150,6 +150,42 @@ sub statusUpdate { }
 
 package main;
 
+subtest 'texts of exceptions' => sub {
+    my $long = 'x' x 5_000_000 . "\n";
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    local $SIG{ALRM} = sub { die "no end\n" };
+    for (
+        [ "\e[2Jcls\r\0\x7f at x line 1.\n", '\u{1b}[2Jcls\r\u{0}\u{7f} at x line 1' ],
+        [ "one\nE0101 00:00:00 forged.rs:1] two\n\tthree\n", "one\n    E0101 00:00:00 forged.rs:1] two\n        three" ],
+        [ "caf\xc3\xa9 \xe2\x80\xae\n", "caf\xc3\xa9 \\u{202e}" ],
+        [ "\x{20ac}\x{202e}\x{9b}2J\n", "\x{20ac}\\u{202e}\\u{9b}2J" ],
+        [ "\xe9\x9b2J\n", "\xe9\\u{9b}2J" ],
+        [ $long, 'x' x 16_384 . '... (of 5000000 characters)' ],
+        [ "\e" x 5_000_000 . "\n", qr/\A(?:\\u\{1b\})+.{0,5}\.\.\. \(of 5000000 characters\)\z/ ],
+        [ "\xc3\xa9" x 100_000 . "\n", qr/\A(?:\xc3\xa9)+\.\.\. \(of 200000 characters\)\z/ ],
+    ) {
+        my ($error, $shown) = @$_;
+        local $Handler::thrown = $error;
+        @warnings = ();
+        my $consumer = Consumer->new(dispatcher => 'AnyEvent', on_exception => 'warn');
+        my $unblock = queue($consumer, 'bad', 'good');
+        alarm 60;
+        $unblock->();
+        $consumer->run;
+        alarm 0;
+        my ($said) = "@warnings" =~ /\AMesos: the callback bad died: (.*)\.\n  on_exception is/s;
+        ok(ref $shown ? $said =~ $shown : $said eq $shown, 'escaped') or diag explain substr $said, 0, 200;
+        cmp_ok length "@warnings", '<', 40_000, 'and bounded';
+        $consumer = Consumer->new(dispatcher => 'AnyEvent', on_exception => 'die');
+        $unblock = queue($consumer, 'bad', 'good');
+        $unblock->();
+        eval { $consumer->run };
+        (my $before = $error) =~ s/\n\z//;
+        ok(0 == index($@, $before), 'what is thrown stays as it is');
+    }
+};
+
 subtest 'offers' => sub {
     for my $uses (0, 1) {
         my @warnings;
@@ -206,7 +242,7 @@ subtest 'executors' => sub {
         my @files;
         File::Find::find(sub { push @files, $File::Find::name if $_ eq 'stderr' }, $dir);
         my $said = join '', map { open my $in, '<', $_ or die $!; readline $in } @files;
-        like $said, qr/^Mesos: the callback launchTask died: cannot do it\nreally\.\n  The driver sends TASK_FAILED for the task\./m, "stderr, mode '$mode'";
+        like $said, qr/^Mesos: the callback launchTask died: cannot do it\n    really\.\n  The driver sends TASK_FAILED for the task\./m, "stderr, mode '$mode'";
     }
 };
 

@@ -8,7 +8,7 @@ use overload ();
 use Scalar::Util qw(blessed reftype);
 use mro ();
 
-our @EXPORT_OK = qw(place_of_user warn_at warn_user die_user nearest check_constructor check_callbacks warn_unknown_fields);
+our @EXPORT_OK = qw(place_of_user warn_at warn_user die_user nearest check_constructor check_callbacks warn_unknown_fields shown);
 
 # The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
 # what the code says of all warnings counts.
@@ -76,6 +76,36 @@ sub warn_at {
     warn $text unless $told{ join "\0", $file, $line, $path }++;
     return;
 }
+
+# How many bytes of a text that somebody else made up are shown.
+my $SHOWN = 16_384;
+
+# Such a text as it may stand on a terminal and in a log, as the core shows the texts of masters: without characters that command a
+# terminal, turn the direction of writing, or look like a line of somebody else's. It may have lines, for stack traces have.
+sub shown {
+    my ($text) = @_;
+    my $length = length $text;
+    $text = substr $text, 0, $SHOWN;
+    # Bytes that are UTF-8 are looked at as characters; a cut may have left half of one.
+    my $bytes = !utf8::is_utf8($text);
+    my $partial = $bytes && $length > $SHOWN ? _without_half($text) : $text;
+    $bytes &&= utf8::decode($partial);
+    $text = $partial if $bytes;
+    $text =~ s/\t/    /g;
+    $text =~ s/([\x00-\x09\x0b-\x1f\x7f-\x9f\x{200b}-\x{200f}\x{2028}-\x{202e}\x{2060}-\x{2069}\x{feff}])/_escaped($1)/ge;
+    $text =~ s/\n(?!\z)/\n    /g;
+    utf8::encode($text) if $bytes;
+    $text = substr($text, 0, $SHOWN) . "... (of $length characters)" if $length > $SHOWN || length $text > 2 * $SHOWN;
+    return $text;
+}
+
+sub _without_half {
+    my ($text) = @_;
+    $text =~ s/[\xc0-\xff][\x80-\xbf]*\z//;
+    return $text;
+}
+
+sub _escaped { return $_[0] eq "\r" ? '\r' : sprintf '\u{%x}', ord $_[0] }
 
 sub warn_user {
     my ($text, $path) = @_;

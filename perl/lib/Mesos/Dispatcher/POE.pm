@@ -2,6 +2,7 @@ package Mesos::Dispatcher::POE;
 use 5.10.1;
 use POE::Kernel;
 use POE::Session;
+use Mesos::Warnings ();
 use Scalar::Util qw(weaken);
 use Moo;
 use namespace::autoclean;
@@ -37,7 +38,7 @@ sub _ready {
     return if eval { $self->ready; 1 };
     my $error = $@;
     if   ($self->{_rethrow}) { push @{ $self->{_errors} }, $error }
-    else                     { warn $error }
+    else                     { warn ref $error ? $error : Mesos::Warnings::shown($error) }
 }
 
 sub _rethrow {

@@ -116,6 +116,7 @@ sub _callback_died {
     my $what = eval {"$error"};
     $what = ref $error unless defined $what;
     $what =~ s/\.?\s*\z//;
+    $what = Mesos::Warnings::shown($what);
     my $text = "Mesos: the callback $event died: $what.\n" . ($outcome ? "  $outcome\n" : '') . '  '
         . (defined $mode ? 'on_exception is ' . (ref $mode ? 'a code reference' : "'$mode'") : 'The event loop decides how the program goes on')
         . ": see on_exception => 'die', 'warn' or a code reference in Mesos::Role::HasDispatcher.\n";
@@ -217,6 +218,9 @@ As in Mesos 1.07.1, the event loop gets the exception; before that, the driver p
 POE's kernel if your program runs it itself, print the exception and continue. With all others, it leaves C<run>.
 
 =back
+
+In what the driver prints, control characters of the exception are escaped, its further lines are indented, and a very long one is cut. The
+exception itself stays what it is.
 
 Whatever you choose, the driver does not acknowledge an update whose callback died, and Mesos sends it again. If C<resourceOffers> dies, the
 driver declines the offers that it has not used, with the default filter, and Mesos offers those resources again later. If an executor's
