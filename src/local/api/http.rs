@@ -16,13 +16,24 @@ use prost::Message;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A call may be so large: drivers send less.
 const MAX_BODY: usize = 256 << 20;
 
-/// A body of which nothing comes for so long does not come.
-const STALL: Duration = Duration::from_secs(30);
+/// How long a body is waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// A body of which nothing comes for so long does not come.
+    stall: Duration,
+    /// And the whole of it has so long for each MiB, besides: who sends a byte now and then keeps others' bodies out.
+    for_mebibyte: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    stall: Duration::from_secs(30),
+    for_mebibyte: Duration::from_secs(1),
+};
 
 const PROTOBUF: &str = "application/x-protobuf";
 
@@ -218,21 +229,33 @@ async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Bytes), R
         }
         Some(_) => {}
     }
-    let body = collect(body).await?;
+    let body = collect(body, PATIENCE).await?;
     Ok(Ok((parts.headers, body)))
 }
 
-async fn collect(body: Incoming) -> Result<Bytes, Refusal> {
-    let announced = body.size_hint().exact().unwrap_or_default();
-    if announced > MAX_BODY as u64 {
+async fn collect<B>(body: B, patience: Patience) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|bytes| bytes > MAX_BODY as u64) {
         return Err(too_large());
     }
+    let mebibytes = announced.map_or(MAX_BODY >> 20, |bytes| bytes as usize >> 20);
+    let end = Instant::now() + patience.stall + patience.for_mebibyte * mebibytes as u32;
     let mut body = Limited::new(body, MAX_BODY);
     let mut whole = BytesMut::new();
     loop {
-        let frame = tokio::time::timeout(STALL, body.frame())
+        let endless = || Refusal::new(StatusCode::REQUEST_TIMEOUT, "The request does not end");
+        let left = end.saturating_duration_since(Instant::now());
+        // What is there already has no time limit of tokio's.
+        if left.is_zero() {
+            return Err(endless());
+        }
+        let frame = tokio::time::timeout(left.min(patience.stall), body.frame())
             .await
-            .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "The request does not end"))?;
+            .map_err(|_| endless())?;
         match frame {
             None => return Ok(whole.freeze()),
             Some(Ok(frame)) => whole.extend(frame.into_data()),
@@ -364,9 +387,46 @@ fn stream(core: Rc<RefCell<Core>>, opened: Opened) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::body::{Frame, SizeHint};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    /// A byte now and then, for ever.
+    struct Trickle(tokio::time::Interval);
+
+    impl Body for Trickle {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let byte = || Some(Ok(Frame::data(Bytes::from_static(b"x"))));
+            self.0.poll_tick(cx).map(|_| byte())
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(3 << 20)
+        }
+    }
+
+    #[test]
+    fn a_body_has_to_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let patience = Patience {
+                stall: Duration::from_millis(200),
+                for_mebibyte: Duration::from_millis(20),
+            };
+            let begin = Instant::now();
+            let body = Trickle(tokio::time::interval(Duration::from_millis(1)));
+            let collected = tokio::time::timeout(Duration::from_secs(20), collect(body, patience)).await;
+            let refusal = collected.expect("it goes on for ever").unwrap_err();
+            assert_eq!(refusal.status, StatusCode::REQUEST_TIMEOUT);
+            assert!(begin.elapsed() >= Duration::from_millis(260), "the whole time for 3 MiB");
+        });
     }
 
     #[test]
