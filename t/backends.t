@@ -38,9 +38,11 @@ subtest 'choice' => sub {
     is(Mesos::SchedulerDriver->new(%good, driver => 'native')->backend, 'native', 'the argument is stronger');
     my $line = __LINE__ + 1;
     ok !eval { Mesos::SchedulerDriver->new(%good); 1 };
-    like $@, qr/^driver: expected "native" or "libmesos", got "nonsense" at \Q${\__FILE__}\E line $line\b/;
+    like $@, qr/^PERL_MESOS_DRIVER: expected "native" or "libmesos", got "nonsense" at \Q${\__FILE__}\E line $line\b/;
     ok !eval { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new); 1 };
-    like $@, qr/^driver: expected "native" or "libmesos", got "nonsense"/;
+    like $@, qr/^PERL_MESOS_DRIVER: expected "native" or "libmesos", got "nonsense"/;
+    ok !eval { Mesos::SchedulerDriver->new(%good, driver => 'nonsense'); 1 };
+    like $@, qr/^driver: expected "native" or "libmesos", got "nonsense" at/;
 };
 
 # Halves that are not there, each by its driver.

@@ -14,7 +14,7 @@ my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(Executor TaskStatus);
 
 has executor => (is => 'ro', isa => $type{Executor}, required => 1);
 # Empty: the default, which Mesos->backends tells.
-has driver => (is => 'ro', isa => Str, default => sub { defined $ENV{PERL_MESOS_DRIVER} ? $ENV{PERL_MESOS_DRIVER} : '' });
+has driver => (is => 'ro', isa => Str, default => sub { Mesos::Types::_driver_of_environment() });
 has autoflush => (is => 'ro', default => 1);
 
 sub BUILD {

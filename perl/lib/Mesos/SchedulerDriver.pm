@@ -22,7 +22,7 @@ my %is_optional = map { ($_ => 1) } qw(inverseOffers inverseOfferRescinded opera
 fieldhash my %master;
 has master => (is => 'bare', isa => Str, required => 1);
 # Empty: the default, which Mesos->backends tells.
-has driver => (is => 'ro', isa => Str, default => sub { defined $ENV{PERL_MESOS_DRIVER} ? $ENV{PERL_MESOS_DRIVER} : '' });
+has driver => (is => 'ro', isa => Str, default => sub { Mesos::Types::_driver_of_environment() });
 has framework => (is => 'ro', isa => $type{FrameworkInfo}, coerce => $type{FrameworkInfo}->coercion, required => 1);
 has scheduler => (is => 'ro', isa => $type{Scheduler}, required => 1);
 # Nor its secret.

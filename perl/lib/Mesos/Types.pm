@@ -63,6 +63,14 @@ sub _user_level {
     return $level - 1;
 }
 
+# For the attribute `driver`, whose error would not name the variable.
+sub _driver_of_environment {
+    my $value = $ENV{PERL_MESOS_DRIVER};
+    return '' unless defined $value && length $value;
+    _die(qq(PERL_MESOS_DRIVER: expected "native" or "libmesos", got "$value")) unless $value =~ /\A(?:native|libmesos)\z/;
+    return $value;
+}
+
 sub _die {
     my ($problem) = @_;
     # The user's line is behind the frames of Moo and Type::Tiny, which Carp does not look past.
