@@ -375,8 +375,8 @@ other call dies without having done anything:
 
     called from a signal handler that interrupted another call of this module at ...
 
-If the handler interrupts anything else, it may call everything in this module. But Perl itself may be in the middle of allocating memory, as
-with all Perl code in such handlers. An object of ours that loses its last reference in such a handler is leaked. And a handler must
+If the handler interrupts anything else, it may call everything in this module. But Perl itself may be in the middle of allocating memory.
+Then any Perl code in the handler can hang or crash the program, with this module or without. An object of ours that loses its last reference in such a handler is leaked. And a handler must
 not leave an interrupted call with C<die>, because the locks stay behind. It is better to let the handler set a variable that a timer of
 the loop checks.
 
