@@ -88,6 +88,17 @@
 #define MESOS_DECODE_MAPS 8
 
 /*
+ For C: what a driver's status may be.
+ */
+#define MESOS_STATUS_NOT_STARTED 1
+
+#define MESOS_STATUS_RUNNING 2
+
+#define MESOS_STATUS_ABORTED 3
+
+#define MESOS_STATUS_STOPPED 4
+
+/*
  How deep messages may be nested, the outermost included. Mesos' own recursive message, ContainerID, needs a handful.
  */
 #define MESOS_MAX_DEPTH 100

@@ -269,7 +269,7 @@ _xs_is_running(SV *self)
     int status;
   CODE:
     mesos_check(aTHX_ mesos_scheduler_driver_status(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type), &status));
-    RETVAL = status == 2 /* DRIVER_RUNNING */;
+    RETVAL = status == MESOS_STATUS_RUNNING;
   OUTPUT:
     RETVAL
 

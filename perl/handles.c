@@ -297,7 +297,7 @@ void
 mesos_told_status(pTHX_ SV *driver, int status)
 {
     dSP;
-    if (status != 1 /* DRIVER_NOT_STARTED */)
+    if (status != MESOS_STATUS_NOT_STARTED)
         return;
     ENTER;
     SAVETMPS;

@@ -1,4 +1,4 @@
-//! Runs a [`Machine`]: the only part of this module that touches sockets. One thread, two connections.
+//! Runs a [`Machine`]: reads, writes, waits and calls back for it, on one thread with two connections. `native/net` opens them.
 
 use super::mailbox;
 use crate::channel::{weight_of, Channel};
