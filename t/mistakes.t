@@ -139,6 +139,8 @@ my @mistakes = (
         run => '$driver->start; my $status = 0; $driver->dispatcher->serve;'}, '', 'exit'],
     ['none, and a callback dies while the program runs the loop', {update => 'die "enough\n" if $status->{state} == Mesos::TaskState::TASK_FINISHED;',
         more => 'on_exception => "die"', run => '$driver->start; my $status = 0; $driver->dispatcher->serve;'}, "enough\n"],
+    ['a driver that is never started', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here', run => 'my $status = $driver->status;'},
+        "the program ends, and its Mesos::SchedulerDriver was never started: call run LINE\n", 1],
     ['a start and nothing else', {run => 'our $kept = $driver;
         $driver->start; #here
         my $status = 0;'},
@@ -199,7 +201,8 @@ for my $loop (keys %loops) {
 }
 for my $loop (sort keys %loops) {
     subtest $loop => sub {
-        my @waiting = grep { !$_->[4] } @mistakes;
+        # Without a loop, callbacks come between statements as soon as there is an event: a start may be enough.
+        my @waiting = grep { !$_->[4] && !($loop =~ /Interrupt/ && $_->[0] =~ /a start and nothing else/) } @mistakes;
         my @started;
         while (@waiting || @started) {
             # Two at a time, as even small machines can.

@@ -121,8 +121,9 @@ each_dispatcher(sub {
 
 subtest 'the value' => sub {
     for my $bad ('', 'Die', {}, []) {
+        my $got = ref $bad ? 'a reference to ' . lc ref $bad : qq("$bad");
         ok !eval { Consumer->new(on_exception => $bad); 1 };
-        like "$@", qr/on_exception: expected 'die', 'warn' or a code reference, got "\Q$bad\E" at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
+        like "$@", qr/on_exception: expected 'die', 'warn' or a code reference, got \Q$got\E at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
     }
     local $ENV{PERL_MESOS_ON_EXCEPTION} = 'warn';
     is +Consumer->new->on_exception, 'warn', 'from the environment';
@@ -244,6 +245,19 @@ subtest 'executors' => sub {
         my $said = join '', map { open my $in, '<', $_ or die $!; readline $in } @files;
         like $said, qr/^Mesos: the callback launchTask died: cannot do it\n    really\.\n  The driver sends TASK_FAILED for the task\./m, "stderr, mode '$mode'";
     }
+};
+
+subtest 'an executor without launchTask' => sub {
+    local $SIG{ALRM} = sub { die "no end of the task\n" };
+    my $program = File::Temp->new(SUFFIX => '.pl');
+    print $program 'use Mesos::ExecutorDriver; exit Mesos::ExecutorDriver->new(executor => Mesos::Executor->new)->run' or die $!;
+    $program->flush;
+    alarm 100;
+    my ($scheduler) = Test::Mesos::run_tasks('local', [
+        {task_id => {value => 't'}, name => 't', executor => {executor_id => {value => 'e'}, command => {value => "$^X $program"}}}]);
+    alarm 0;
+    is_deeply $scheduler->states->{t}, [3], 'TASK_FAILED';
+    is $scheduler->last_status->{t}{message}, 'Mesos::Executor has no method launchTask';
 };
 
 done_testing;

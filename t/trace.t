@@ -90,7 +90,7 @@ like traced('loud'), qr/expected QUIET, ERROR, WARNING or INFO, got "loud" at -e
 
 {
     local $ENV{LIBPROCESS_SSL_VERIFY_SERVER_CERT} = 0;
-    my $code = 'Mesos::SchedulerDriver->new(master => "https://127.0.0.1:1", framework => {user => "", name => "traced"},
+    my $code = 'no warnings "Mesos"; Mesos::SchedulerDriver->new(master => "https://127.0.0.1:1", framework => {user => "", name => "traced"},
         scheduler => Mesos::Scheduler->new, driver => "native")';
     my $warning = qr/LIBPROCESS_SSL_VERIFY_SERVER_CERT=0: certificates are not verified/;
     like traced(undef, $code), qr/\AMesos: $warning.*\n\z/, 'servers that are not verified: a warning by default';

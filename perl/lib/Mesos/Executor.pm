@@ -9,10 +9,17 @@ use namespace::autoclean;
 sub registered       { }
 sub reregistered     { }
 sub disconnected     { }
-sub launchTask       { }
 sub killTask         { }
 sub frameworkMessage { }
 sub shutdown         { }
+
+# Or the scheduler would wait for ever for news of the task.
+sub launchTask {
+    my ($self, $driver, $task) = @_;
+    my $message = ref($self) . ' has no method launchTask';
+    Mesos::_tell("$message: the task fails");
+    return $driver->sendStatusUpdate({task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message});
+}
 
 # A driver that ends must not end without a word: it says so itself unless this method has.
 sub error {
@@ -50,7 +57,7 @@ Mesos::Executor - base class of executors
 =head1 DESCRIPTION
 
 A L<Mesos::ExecutorDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing,
-except that C<error> prints its message. Override those that you need. The driver ignores what they return.
+except that C<error> prints its message, and that C<launchTask> reports C<TASK_FAILED>. Override those that you need. The driver ignores what they return.
 
 Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>).
 

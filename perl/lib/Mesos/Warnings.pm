@@ -384,6 +384,10 @@ Your program drops a driver that is running. (Not if an exception leaves C<run>,
 
 =item *
 
+Your program makes a driver and ends, and has never started one.
+
+=item *
+
 Your program ends after C<start>, and neither the program nor an event loop has asked the driver for an event. The warning names the line of
 C<start>.
 

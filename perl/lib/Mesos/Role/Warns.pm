@@ -20,6 +20,14 @@ sub _check_unknown_fields {
 # The drivers that were started, and where, by their addresses.
 my %started;
 
+# Where the first driver was made, unless one was started: a program that makes drivers and starts none has forgotten that.
+my ($first_made, $has_started);
+after BUILD => sub {
+    my ($self) = @_;
+    $first_made ||= {pid => $$, class => ref $self, place => [place_of_user()]};
+};
+before start => sub { $has_started = 1 };
+
 after start => sub {
     my ($self) = @_;
     return if $self->status != Mesos::Status::DRIVER_RUNNING();
@@ -55,6 +63,10 @@ sub _tell_failure {
 END {
     my $exit_code = $?;
     local ($@, $!);
+    # The parent of a child that ends here may still start its own.
+    if ($first_made && !$has_started && !$exit_code && $first_made->{pid} == $$) {
+        warn_at($first_made->{place}, "the program ends, and its $first_made->{class} was never started: call run", 'never started');
+    }
     for my $started (values %started) {
         my $driver = $started->{driver} or next;
         $driver->_tell_failure($driver->{_failure}) if defined $driver->{_failure};
