@@ -70,8 +70,8 @@ subtest 'settings without effect are named' => sub {
     };
     local @ENV{qw(MESOS_RESOURCES MESOS_SANDBOX)} = ('cpus:1', '/sandbox');
     is $said->(), '', 'none of a task that is a scheduler';
-    local @ENV{qw(MESOS_RESOURCE MESOS_ALLOCATION_INTERVAL)} = ('cpus:1', '2secs');
-    like $said->(), qr/MESOS_ALLOCATION_INTERVAL, MESOS_RESOURCE without effect/, 'those that nobody reads';
+    local @ENV{qw(MESOS_RESOURCE MESOS_REGISTRY_FETCH_TIMEOUT)} = ('cpus:1', '2secs');
+    like $said->(), qr/MESOS_REGISTRY_FETCH_TIMEOUT, MESOS_RESOURCE without effect/, 'those that nobody reads';
 };
 
 subtest 'settings that are wrong name themselves, at the line that makes the driver' => sub {
