@@ -27,6 +27,7 @@ is_deeply({ %{ Mesos::TaskStatus->decode_json('{"state": 99, "healthy": false, "
 is(Mesos::DurationInfo->decode_json('{"nanoseconds": "-9223372036854775808"}')->encode_json, '{"nanoseconds":-9223372036854775808}', 'integers as strings');
 is(Mesos::TaskStatus->new({ state => 99 })->encode_json, '{"state":99}', 'an unknown number of an enum');
 
+is(Mesos::TaskID->decode_json(qq(\xef\xbb\xbf{"value":"t"}))->{value}, 't', 'after a byte order mark');
 dies_like { Mesos::TaskStatus->decode_json('{') } qr/^Mesos::TaskStatus: not JSON: .* at \Q$0\E line \d+\.$/;
 dies_like { Mesos::TaskStatus->decode_json('[]') } qr/^Mesos::TaskStatus: expected a JSON object, got an array at \Q$0\E line \d+\.$/;
 dies_like { Mesos::TaskStatus->decode_json('{"state":"RUNNING"}') } qr/^Mesos::TaskStatus\.state: Mesos::TaskState has no value "RUNNING" at/;

@@ -14,6 +14,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Mesos accepts no longer ids: they are names of directories.
 const MAX_ID: usize = 255;
 
@@ -88,7 +90,10 @@ impl FrameworkIdFile {
             .mode(0o600)
             .open(&beside)
             .and_then(|mut file| {
-                file.write_all(&[&text::to_bytes(id)[..], b"\n"].concat())?;
+                let id = text::to_bytes(id);
+                // The first one is not the id's when it is read again.
+                let mark = id.get(..BYTE_ORDER_MARK.len()).filter(|first| *first == BYTE_ORDER_MARK);
+                file.write_all(&[mark.unwrap_or_default(), &id[..], b"\n"].concat())?;
                 file.sync_all()
             })
             .and_then(|()| match fs::hard_link(&beside, &self.path) {
@@ -127,8 +132,11 @@ fn load(path: &Path) -> Result<Option<String>, String> {
         Err(why) => return Err(unreadable(why)),
     };
     let mut text = Vec::new();
-    file.take(MAX_ID as u64 + 2).read_to_end(&mut text).map_err(unreadable)?;
-    let line = text.strip_suffix(b"\n").unwrap_or(&text);
+    let limit = MAX_ID + 2 + BYTE_ORDER_MARK.len();
+    file.take(limit as u64).read_to_end(&mut text).map_err(unreadable)?;
+    // Some editors begin a file with one.
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    let line = text.strip_suffix(b"\n").unwrap_or(text);
     let id = text::from_bytes(line);
     match storable(&id) {
         Ok(()) => Ok(Some(id.into_owned())),
@@ -315,6 +323,15 @@ mod tests {
             again.save(id).expect("nothing to do");
             again.remove().expect("removed");
         }
+        fs::write(scratch.0.join("marked"), "\u{feff}id-1\n").expect("file");
+        let mut marked = FrameworkIdFile::open(scratch.0.join("marked")).expect("a store");
+        assert_eq!(marked.id(), Some("id-1"), "without the mark that an editor has put there");
+        marked.remove().expect("removed");
+        let mut own = FrameworkIdFile::open(scratch.0.join("id")).expect("a store");
+        own.save("\u{feff}id-1").expect("saved");
+        let mut again = FrameworkIdFile::open(scratch.0.join("id")).expect("a store");
+        assert_eq!(again.id(), Some("\u{feff}id-1"), "a mark of the id's own");
+        again.remove().expect("removed");
         for id in ["", ".", "..", "a/b", "a\\b", "a\nb", "a\n", "\u{7f}", "\0", &longer] {
             let mut store = FrameworkIdFile::open(scratch.0.join("id")).expect("a store");
             let error = store.save(id).expect_err("refused");

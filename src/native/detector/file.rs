@@ -29,7 +29,8 @@ fn read(path: &Path) -> Result<String, DriverError> {
     regular_file::open(path, Links::Follow)
         .and_then(|file| file.take(MAX_LENGTH).read_to_string(&mut text))
         .map_err(|why| problem(path, &format!("cannot be read: {why}")))?;
-    Ok(text.trim().to_string())
+    // Some editors begin a file with a byte order mark.
+    Ok(text.trim_start_matches('\u{feff}').trim().to_string())
 }
 
 fn problem(path: &Path, why: &str) -> DriverError {
@@ -55,6 +56,8 @@ mod tests {
         let plain = write("plain", "  zk://u:hush@h:1/mesos \n");
         let nested = write("nested", &format!("file://{}\n", plain.display()));
         assert_eq!(resolve(&nested), Master::parse("zk://u:hush@h:1/mesos"));
+        let marked = write("marked", "\u{feff}zk://u:hush@h:1/mesos\r\n");
+        assert_eq!(resolve(&marked), Master::parse("zk://u:hush@h:1/mesos"));
         let endless = folder.join("endless");
         write("endless", &format!("file://{}", endless.display()));
         let fifo = folder.join("fifo");

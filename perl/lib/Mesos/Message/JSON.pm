@@ -48,6 +48,18 @@ sub is_map {
     return $camel eq $entry;
 }
 
+my %FIELDS;    # by class: [label, type, name, v1 name, whether it is a map, whether it holds no messages] of its fields
+
+sub _fields {
+    my ($class) = @_;
+    return $FIELDS{$class} ||= [
+        map {
+            my ($label, $type, $name) = @$_;
+            [ $label, $type, $name, _v1($name), $label == LABEL_REPEATED && is_map($type, $name), !is_message($type) ];
+        } @{ $class->_pb_fields_list }
+    ];
+}
+
 # --- what scalars are: as `encode` has it, for which each is encoded alone and decoded -----------------------------------------
 
 my %ALONE = (
@@ -62,6 +74,8 @@ my %ALONE = (
 
 sub _normal {
     my ($type, $value, $path) = @_;
+    # What most values are needs no trial.
+    return _bytes("$value") if $type == TYPE_STRING && defined $value && !ref $value;
     my ($class, $name) = @{ $ALONE{$type} };
     my ($normal, $error);
     {
@@ -130,16 +144,15 @@ sub _object {
     my ($how, $class, $message, $path, $depth) = @_;
     too_deep($path) if $depth > MAX_DEPTH;
     my %plain;
-    for my $field (@{ $class->_pb_fields_list }) {
-        my ($label, $type, $name) = @$field;
+    for my $field (@{ _fields($class) }) {
+        my ($label, $type, $name, $v1, $is_map, $scalar) = @$field;
         my $value = $message->{$name};
         next unless defined $value;
-        my $here   = "$path.$name";
-        my $scalar = !is_message($type);
-        my $array  = is_array($value, $scalar);
-        my $known  = $how->{v0} ? $name : _v1($name);
+        my $here  = "$path.$name";
+        my $array = ref $value && is_array($value, $scalar);
+        my $known = $how->{v0} ? $name : $v1;
         if ($label == LABEL_REPEATED) {
-            if (is_map($type, $name)) {
+            if ($is_map) {
                 my $entries = entries($type, $value, $here);
                 $plain{$known} = _map($how, $type, $entries, $here, $depth) if @$entries;
                 next;
@@ -152,7 +165,7 @@ sub _object {
         }
         else {
             count($here, 1);
-            $value = _last($value, $scalar);
+            $value = $value->[-1] if $array;
             $plain{$known} = _plain($how, $type, $value, $here, $depth) if defined $value;
         }
     }
@@ -296,6 +309,8 @@ sub of_text {
     $options{maps} = 0 if ($options{maps} || '') eq 'list';
     Carp::croak("$class: not JSON: it is undefined") unless defined $json;
     require JSON::PP;
+    # Some editors begin a file with a byte order mark.
+    $json =~ s{\A\xef\xbb\xbf}{};
     # Mesos passes strings on that are no UTF-8. Then all are taken as bytes, with what is escaped among them as UTF-8.
     my $is_utf8 = !utf8::downgrade($json, 1) || do { my $copy = $json; utf8::decode($copy) };
     $json = _unescaped($json) unless $is_utf8;
@@ -331,10 +346,9 @@ sub _message {
     too_deep($path) if $depth > MAX_DEPTH;
     my $message = $how->{unblessed} ? {} : bless {}, $class;
     my %known;
-    for my $field (@{ $class->_pb_fields_list }) {
-        my ($label, $type, $name) = @$field;
-        my $v1 = _v1($name);
-        @known{ $name, $v1 } = ();
+    for my $field (@{ _fields($class) }) {
+        my ($label, $type, $name, $v1, $is_map) = @$field;
+        @known{ $name, $v1 } = () if $how->{reject_unknown};
         my $key   = defined $plain->{$v1} ? $v1 : $name;
         my $value = $plain->{$key};
         next unless defined $value;
@@ -342,14 +356,14 @@ sub _message {
         if ($label != LABEL_REPEATED) {
             $message->{$name} = _value($how, $type, $value, $here, $depth);
         }
-        elsif (ref $value eq 'HASH' && is_map($type, $name)) {
+        elsif ($is_map && ref $value eq 'HASH') {
             $message->{$name} = _entries($how, $type, $value, $here, $depth);
         }
         else {
             # One value is a list of one, as for Mesos.
             my $items = ref $value eq 'ARRAY' ? $value : [$value];
             $message->{$name} = [ map { _value($how, $type, $items->[$_], "$here\[$_\]", $depth) } 0 .. $#$items ];
-            next unless $how->{maps} && is_map($type, $name);
+            next unless $how->{maps} && $is_map;
             $message->{$name} = { map { ($_->{key} => $_->{value}) } @{ $message->{$name} } };
         }
     }
