@@ -43,6 +43,16 @@ pub enum DriverError {
     AgentFullOfBytes(usize),
 }
 
+impl DriverError {
+    /// The argument is no message of this class.
+    pub fn undecodable(name: &'static str, class: &str, why: &str) -> Self {
+        DriverError::Argument {
+            name,
+            problem: format!("not an encoded {class}{why}"),
+        }
+    }
+}
+
 impl fmt::Display for DriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

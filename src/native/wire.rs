@@ -1,12 +1,19 @@
-//! The messages of the v1 API that both drivers know; those of one are in its `wire`. Inner messages that Perl wants stay encoded: a message and `bytes` have the same wire type,
-//! and v0 and v1 encode those messages alike. Fields that nobody reads are left out; decoding skips them.
+//! The messages of the v1 API that both drivers know; those of one are in its `wire`. Inner messages that Perl wants stay encoded: a
+//! message and `bytes` have the same wire type, and v0 and v1 encode those messages alike. Fields that nobody reads are left out;
+//! decoding skips them.
 //!
 //! Field numbers are those of mesos.v1.scheduler and mesos.v1.executor; where v0 differs (Subscribe), v1 counts. Types
 //! that later versions add decode as Unknown, and are ignored.
 
 pub use crate::driver::framework::{FrameworkInfo, Id};
+use crate::driver::DriverError;
 pub use crate::proto::offer::operation::Type as OperationType;
 use bytes::Bytes;
+
+/// The argument is no message of this class.
+pub fn problem(name: &'static str, class: &str, error: &prost::DecodeError) -> DriverError {
+    DriverError::undecodable(name, class, &format!(" ({error})"))
+}
 
 /// What the drivers read of a TaskStatus.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -6,7 +6,7 @@ use crate::message::field_number::{acknowledge as acknowledge_field, scheduler_c
 use crate::message::fields;
 use crate::native::scheduler::operations::operation_is_whole;
 use crate::native::scheduler::wire::{self, Call, CallType};
-use crate::native::wire::{Id, Launch, Operation, OperationStatus, OperationType, TaskInfo, TaskStatus};
+use crate::native::wire::{problem, Id, Launch, Operation, OperationStatus, OperationType, TaskInfo, TaskStatus};
 use bytes::Bytes;
 use prost::Message;
 
@@ -470,7 +470,7 @@ fn id(name: &'static str, class: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Driver
 
 fn each(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {
     for bytes in &all {
-        fields::without(bytes, &[]).map_err(|_| undecodable(name, class, ""))?;
+        fields::without(bytes, &[]).map_err(|_| DriverError::undecodable(name, class, ""))?;
     }
     Ok(all)
 }
@@ -487,17 +487,6 @@ fn required<T>(name: &'static str, field: &str, value: Option<T>) -> Result<T, D
         name,
         problem: format!("{field} is missing"),
     })
-}
-
-pub fn problem(name: &'static str, class: &str, error: &prost::DecodeError) -> DriverError {
-    undecodable(name, class, &format!(" ({error})"))
-}
-
-fn undecodable(name: &'static str, class: &str, why: &str) -> DriverError {
-    DriverError::Argument {
-        name,
-        problem: format!("not an encoded {class}{why}"),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What an offer operation must have. A master drops one that lacks something with no more than a line in its own log.
 
-use super::calls::problem;
 use crate::driver::DriverError;
+use crate::native::wire::problem;
 use crate::proto::offer::{operation::Type, Operation};
 use crate::proto::{resource, value, Resource};
 use prost::Message;
