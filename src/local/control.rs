@@ -14,7 +14,7 @@ pub enum Control {
     StopAgent(usize),
     /// Starts an agent again that crashed or was stopped.
     StartAgent(usize),
-    /// Whatever the agent and the master say to each other is lost, and neither is told.
+    /// Whatever the agent and the master say to each other arrives when the link is healed. Neither is told.
     CutAgent(usize),
     HealAgent(usize),
     /// Messages between the agent and the master take so long from now on.

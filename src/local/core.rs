@@ -334,6 +334,7 @@ impl Core {
             State::Runs(agent) => {
                 let (checkpoint, actions) = agent.crash();
                 slot.state = State::Crashed(checkpoint);
+                self.links.reset(number);
                 actions.into_iter().for_each(|action| self.carry_out_for(number, action));
                 if !self.links.is_cut(number) {
                     self.master.link_broken(number);
@@ -375,14 +376,14 @@ impl Core {
         self.run();
     }
 
-    /// Cuts an agent off: what it and the master say to each other is lost, and neither is told.
+    /// Cuts an agent off: what it and the master say to each other arrives when the link is healed. Neither is told.
     pub fn cut_agent(&mut self, number: usize) {
         self.links.cut(number);
     }
 
     pub fn heal_agent(&mut self, number: usize) {
         self.tick();
-        self.links.heal(number);
+        self.links.heal(self.clock.now(), number);
         self.run();
     }
 
@@ -405,6 +406,7 @@ impl Core {
         }
         self.master = Master::new(identity, self.master.registry(), self.clock.now());
         for number in 0..self.slots.len() {
+            self.links.reset(number);
             if let Some(agent) = self.agent(number) {
                 agent.master_lost();
                 agent.master_detected();
@@ -430,3 +432,6 @@ impl Core {
         self.run();
     }
 }
+
+#[cfg(test)]
+mod tests;

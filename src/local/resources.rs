@@ -224,6 +224,14 @@ impl Resources {
         }
     }
 
+    /// Its amounts without ports and the like, which mean nothing beyond their agent.
+    pub fn scalars(&self) -> Resources {
+        let items = self.items.iter().filter(|item| item.scalar.is_some());
+        Resources {
+            items: items.cloned().collect(),
+        }
+    }
+
     /// The sum of all scalars called `name`, reserved or not.
     pub fn scalar(&self, name: &str) -> f64 {
         let items = self.items.iter().filter(|item| item.name == name);

@@ -104,6 +104,14 @@ impl Drop for Records {
     }
 }
 
+#[cfg(test)]
+impl Records {
+    /// The next record that is there already; the inner `None` is the end.
+    pub fn try_next(&mut self) -> Option<Option<Bytes>> {
+        self.receiver.try_recv().ok()
+    }
+}
+
 impl Subscriber {
     /// Returns when the body has been dropped: its end was sent, or the connection is gone.
     pub async fn gone(self) {

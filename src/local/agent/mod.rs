@@ -179,6 +179,10 @@ impl Agent {
             ToAgent::Reregistered { agent, missing } => self.reregistered(agent, missing),
             ToAgent::Shutdown { message } => self.told_to_end(&message),
             ToAgent::Ping { connected } => self.pinged(connected),
+            // It was sent before this agent asked again: the master will ask for it.
+            ToAgent::Run { task, .. } if !self.is_registered() => {
+                log::info!("task {} comes from a connection that is given up", task.task_id.value);
+            }
             ToAgent::Run { framework, role, task } => self.run(*framework, role, *task),
             ToAgent::Kill { framework, task, policy } => self.kill(&framework, &task, policy),
             ToAgent::Acknowledge { framework, task, uuid } => self.acknowledged(&framework, &task, &uuid),

@@ -106,6 +106,10 @@ fn task(framework: &str, task: &Task) -> Value {
 
 fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) -> Value {
     let used = sum(f.tasks.values().map(|task| &task.resources));
+    let mut all = used.clone();
+    all.add(offered.unwrap_or(&Resources::default()));
+    let on_agents = core.master.agents.values().flat_map(|agent| agent.executors_of(id));
+    on_agents.for_each(|(_, executor)| all.add(&executor.resources));
     let offers = core.master.offers.iter().filter(|(_, offer)| offer.framework == id);
     let offers: Vec<Value> = offers
         .map(|(offer_id, offer)| {
@@ -127,7 +131,7 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
         "name": f.info.name,
         "used_resources": resources(&used),
         "offered_resources": resources(offered.unwrap_or(&Resources::default())),
-        "resources": resources(&sum(f.allocated.values())),
+        "resources": resources(&all),
         "capabilities": capabilities.map(|c| c.as_str_name()).collect::<Vec<_>>(),
         "hostname": f.info.hostname.clone().unwrap_or_default(),
         "webui_url": f.info.webui_url.clone().unwrap_or_default(),

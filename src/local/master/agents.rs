@@ -155,6 +155,13 @@ impl Master {
             .map(|task| (task.framework.clone(), task.info.task_id.value.clone()))
             .collect();
         let missing = if known { self.missing(id, &named) } else { Vec::new() };
+        // The agent will answer for them. Until then they use what they used.
+        for one in &missing {
+            let task = self.frameworks.get(&one.framework).and_then(|f| f.tasks.get(&one.task));
+            if let (Some(task), Some(agent)) = (task, self.agents.get_mut(id)) {
+                agent.free.subtract(&task.resources);
+            }
+        }
         for task in what.tasks.into_iter().filter(|task| !ended.contains(&task.framework)) {
             self.task_is_on(id, task, was_unreachable);
         }

@@ -20,7 +20,7 @@ pub struct Framework {
     pub filters: Vec<Filter>,
     /// Absent while disconnected.
     pub subscription: Option<Subscription>,
-    /// Offered to it, or used by its tasks and executors, by role.
+    /// What is offered to it, or used by its tasks and executors, by role. Scalars only: the sum goes over agents.
     pub allocated: BTreeMap<String, Resources>,
     pub tasks: BTreeMap<String, Task>,
     /// Those on agents that are unreachable.
@@ -153,12 +153,15 @@ impl Framework {
     }
 
     pub fn add_allocated(&mut self, role: &str, resources: &Resources) {
-        self.allocated.entry(role.to_string()).or_default().add(resources);
+        let scalars = resources.scalars();
+        if !scalars.is_empty() {
+            self.allocated.entry(role.to_string()).or_default().add(&scalars);
+        }
     }
 
     pub fn subtract_allocated(&mut self, role: &str, resources: &Resources) {
         if let Some(allocated) = self.allocated.get_mut(role) {
-            allocated.subtract(resources);
+            allocated.subtract(&resources.scalars());
             if allocated.is_empty() {
                 self.allocated.remove(role);
             }

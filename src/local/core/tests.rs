@@ -1,0 +1,433 @@
+//! The whole cluster but its sockets and processes, with a clock that stands: whatever happens in whichever order, resources neither appear
+//! nor vanish, each offer ends once, and what runs is what the master knows of.
+
+use super::*;
+use crate::local::control::{carry_out, Control};
+use crate::local::helper_protocol::{Command, Frame};
+use crate::local::resources::Resources;
+use crate::local::settings::intervals::Intervals;
+use crate::local::settings::resource_text;
+use crate::proto::framework_info::{capability, Capability};
+use crate::proto::offer::{operation, Operation};
+use crate::proto::scheduler::{call, Event};
+use crate::proto::{Filters, FrameworkId, FrameworkInfo, OfferId, SlaveId, TaskId, TaskInfo};
+use bytes::Bytes;
+use proptest::prelude::*;
+use prost::Message;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+const AGENTS: usize = 3;
+const FRAMEWORKS: usize = 3;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Subscribe(usize),
+    Disconnect(usize),
+    Teardown(usize),
+    /// Launches on some offer of the framework, and declines the rest of it.
+    Launch(usize),
+    Decline(usize),
+    /// Acknowledges what the framework has read.
+    Acknowledge(usize),
+    Kill(usize),
+    Reconcile(usize),
+    Suppress(usize),
+    Revive(usize),
+    /// A process ends by itself.
+    Exit(usize),
+    Control(Control),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let framework = 0..FRAMEWORKS;
+    let agent = || 0..AGENTS;
+    prop_oneof![
+        6 => framework.clone().prop_map(Step::Subscribe),
+        1 => framework.clone().prop_map(Step::Disconnect),
+        1 => framework.clone().prop_map(Step::Teardown),
+        8 => framework.clone().prop_map(Step::Launch),
+        2 => framework.clone().prop_map(Step::Decline),
+        6 => framework.clone().prop_map(Step::Acknowledge),
+        2 => framework.clone().prop_map(Step::Kill),
+        1 => framework.clone().prop_map(Step::Reconcile),
+        1 => framework.clone().prop_map(Step::Suppress),
+        1 => framework.prop_map(Step::Revive),
+        3 => (0..100_usize).prop_map(Step::Exit),
+        1 => agent().prop_map(|agent| Step::Control(Control::CrashAgent(agent))),
+        1 => agent().prop_map(|agent| Step::Control(Control::StopAgent(agent))),
+        3 => agent().prop_map(|agent| Step::Control(Control::StartAgent(agent))),
+        1 => agent().prop_map(|agent| Step::Control(Control::CutAgent(agent))),
+        2 => agent().prop_map(|agent| Step::Control(Control::HealAgent(agent))),
+        1 => (agent(), 0..5_u64).prop_map(|(agent, s)| Step::Control(Control::DelayAgent(agent, Duration::from_secs(s)))),
+        1 => Just(Step::Control(Control::FailOverMaster)),
+        6 => (0..100_u64).prop_map(|s| Step::Control(Control::AdvanceClock(Duration::from_secs(s)))),
+    ]
+}
+
+/// A framework as its driver sees it.
+#[derive(Default)]
+struct Client {
+    generation: usize,
+    opened: Option<Opened>,
+    /// Read, and neither used nor rescinded.
+    offers: BTreeSet<String>,
+    /// Updates that were read and ask for an acknowledgement: task, agent, uuid.
+    updates: Vec<(String, String, Bytes)>,
+    launched: Vec<String>,
+}
+
+struct World {
+    core: Core,
+    commands: UnboundedReceiver<Vec<u8>>,
+    clients: Vec<Client>,
+    /// What runs: the helper's numbers.
+    processes: BTreeSet<u64>,
+    tasks: usize,
+    work_dir: PathBuf,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.work_dir);
+    }
+}
+
+impl World {
+    fn new() -> World {
+        let work_dir = std::env::temp_dir().join(format!("mesos-perl-core-{}", ids::uuid()));
+        std::fs::create_dir_all(&work_dir).unwrap();
+        let address: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let identity = Identity {
+            number: 0,
+            hostname: "host".into(),
+            address,
+            work_dir: work_dir.canonicalize().unwrap(),
+            attributes: Vec::new(),
+            total: Resources::new(&resource_text::parse("cpus:4;mem:512;ports:[1-100]").unwrap()),
+            executor_environment: BTreeMap::new(),
+            intervals: Intervals::default(),
+        };
+        // Rare, since the clock makes a stop at each.
+        let intervals = Intervals {
+            allocation: Duration::from_secs(10),
+            ..Intervals::default()
+        };
+        let settings = Settings {
+            owner: nix::unistd::geteuid(),
+            address,
+            work_dir: identity.work_dir.clone(),
+            secret: String::new(),
+        };
+        let master = master::Identity {
+            id: "M".into(),
+            hostname: "host".into(),
+            address,
+            started: 0.0,
+            intervals,
+        };
+        let (helper, commands) = Helper::new();
+        let mut core = Core::new(settings, master, vec![identity; AGENTS], helper);
+        core.clock.pause();
+        World {
+            core,
+            commands,
+            clients: (0..FRAMEWORKS).map(|_| Client::default()).collect(),
+            processes: BTreeSet::new(),
+            tasks: 0,
+            work_dir,
+        }
+    }
+
+    fn id(&self, framework: usize) -> String {
+        format!("f{framework}-{}", self.clients[framework].generation)
+    }
+
+    fn call(&mut self, work: impl FnOnce(&mut Master)) {
+        self.core.tick();
+        work(&mut self.core.master);
+        self.core.run();
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Subscribe(framework) => self.subscribe(*framework),
+            Step::Disconnect(framework) => self.disconnect(*framework),
+            Step::Teardown(framework) => {
+                let id = self.id(*framework);
+                self.call(|master| master.remove_framework(&id));
+                let generation = self.clients[*framework].generation + 1;
+                self.clients[*framework] = Client {
+                    generation,
+                    ..Client::default()
+                };
+            }
+            Step::Launch(framework) => self.launch(*framework),
+            Step::Decline(framework) => {
+                let offers = std::mem::take(&mut self.clients[*framework].offers);
+                let offers: Vec<OfferId> = offers.into_iter().map(|value| OfferId { value }).collect();
+                let id = self.id(*framework);
+                self.call(|master| master.decline(&id, &offers, None));
+            }
+            Step::Acknowledge(framework) => {
+                let id = self.id(*framework);
+                for (task, agent, uuid) in std::mem::take(&mut self.clients[*framework].updates) {
+                    self.call(|master| master.acknowledge(&id, &agent, &task, &uuid));
+                }
+            }
+            Step::Kill(framework) => {
+                let (id, task) = (self.id(*framework), self.clients[*framework].launched.last().cloned());
+                task.into_iter()
+                    .for_each(|task| self.call(|master| master.kill(&id, &task, None, None)));
+            }
+            Step::Reconcile(framework) => {
+                let id = self.id(*framework);
+                self.call(|master| master.reconcile(&id, &[]));
+            }
+            Step::Suppress(framework) => {
+                let id = self.id(*framework);
+                self.call(|master| master.suppress(&id, &[]));
+            }
+            Step::Revive(framework) => {
+                let id = self.id(*framework);
+                self.call(|master| master.revive(&id, &[]));
+            }
+            Step::Exit(number) => {
+                let process = self.processes.iter().nth(number % self.processes.len().max(1)).copied();
+                process.into_iter().for_each(|process| self.exits(process, 0));
+            }
+            Step::Control(control) => carry_out(&mut self.core, control.clone()),
+        }
+        self.settle();
+    }
+
+    fn subscribe(&mut self, framework: usize) {
+        let capability = Capability {
+            r#type: Some(capability::Type::PartitionAware as i32),
+        };
+        let info = FrameworkInfo {
+            id: Some(FrameworkId {
+                value: self.id(framework),
+            }),
+            failover_timeout: Some(1e9),
+            checkpoint: Some(framework % 2 == 1),
+            capabilities: if framework == 0 { vec![capability] } else { vec![] },
+            ..Default::default()
+        };
+        let opened = self.core.open_stream();
+        let stream = opened.stream.clone();
+        self.call(|master| master.subscribe(info, Vec::new(), stream, "s".into()));
+        let client = &mut self.clients[framework];
+        client.opened = Some(opened);
+        // A master forgets the offers of a framework that subscribes again.
+        client.offers.clear();
+    }
+
+    fn disconnect(&mut self, framework: usize) {
+        if let Some(opened) = self.clients[framework].opened.take() {
+            self.core.stream_closed(opened.stream.id);
+        }
+        self.clients[framework].offers.clear();
+    }
+
+    fn launch(&mut self, framework: usize) {
+        let id = self.id(framework);
+        let Some(offer) = self.clients[framework].offers.pop_first() else {
+            return;
+        };
+        let Some(agent) = self.core.master.offers.get(&offer).map(|offer| offer.agent.clone()) else {
+            return;
+        };
+        self.tasks += 1;
+        let name = format!("t{}", self.tasks);
+        let task = TaskInfo {
+            name: name.clone(),
+            task_id: TaskId { value: name.clone() },
+            slave_id: SlaveId { value: agent },
+            resources: resource_text::parse("cpus:1;mem:32").unwrap(),
+            command: Some(crate::proto::CommandInfo {
+                value: Some("true".into()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        self.clients[framework].launched.push(name);
+        let accept = call::Accept {
+            offer_ids: vec![OfferId { value: offer }],
+            operations: vec![Operation {
+                launch: Some(operation::Launch { task_infos: vec![task] }),
+                ..Default::default()
+            }],
+            filters: Some(Filters {
+                refuse_seconds: Some(0.0),
+            }),
+        };
+        self.call(|master| master.accept(&id, accept));
+    }
+
+    fn exits(&mut self, process: u64, status: i32) {
+        if self.processes.remove(&process) {
+            self.core.helper_report(Report::Exited { process, status });
+        }
+    }
+
+    /// Does what the helper is told to do, and reads what the frameworks are told.
+    fn settle(&mut self) {
+        while let Ok(frame) = self.commands.try_recv() {
+            match Command::decode(&frame[4..]).unwrap() {
+                Command::Start { process, .. } => {
+                    self.processes.insert(process);
+                    self.core.helper_report(Report::Started { process, pid: 1 });
+                }
+                Command::Signal { process, signal } => self.exits(process, signal),
+                Command::Shutdown => {}
+            }
+        }
+        for framework in 0..FRAMEWORKS {
+            self.read(framework);
+        }
+    }
+
+    fn read(&mut self, framework: usize) {
+        let client = &mut self.clients[framework];
+        let Some(opened) = client.opened.as_mut() else { return };
+        let mut ended = false;
+        while let Some(record) = opened.records.try_next() {
+            let Some(record) = record else {
+                ended = true;
+                break;
+            };
+            let start = record.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+            let event = Event::decode(record.slice(start..)).unwrap();
+            for offer in event.offers.iter().flat_map(|offers| &offers.offers) {
+                assert!(client.offers.insert(offer.id.value.clone()), "an offer is made once");
+            }
+            if let Some(rescind) = &event.rescind {
+                client.offers.remove(&rescind.offer_id.value);
+            }
+            let status = event.update.map(|update| update.status);
+            if let Some((uuid, status)) = status.and_then(|status| Some((status.uuid.clone()?, status))) {
+                let agent = status.slave_id.map(|id| id.value).unwrap_or_default();
+                client.updates.push((status.task_id.value, agent, uuid));
+            }
+        }
+        if ended {
+            client.opened = None;
+            client.offers.clear();
+        }
+    }
+
+    fn check(&self) {
+        let master = &self.core.master;
+        for (id, agent) in &master.agents {
+            let mut sum = agent.free.clone();
+            let offers = master.offers.values().filter(|offer| offer.agent == *id);
+            offers.for_each(|offer| sum.add(&offer.resources));
+            let tasks = master.frameworks.values().flat_map(|f| f.tasks.values());
+            tasks
+                .filter(|task| task.agent == *id)
+                .for_each(|task| sum.add(&task.resources));
+            agent.executors.values().for_each(|executor| sum.add(&executor.resources));
+            let whole = sum.contains(&agent.total) && agent.total.contains(&sum);
+            assert!(whole, "all resources of {id} are somewhere, once");
+        }
+        for (id, framework) in &master.frameworks {
+            let mut sum = Resources::default();
+            framework.tasks.values().for_each(|task| sum.add(&task.resources.scalars()));
+            let offers = master.offers.values().filter(|offer| offer.framework == *id);
+            offers.for_each(|offer| sum.add(&offer.resources.scalars()));
+            let allocated = framework.allocated.get("*").cloned().unwrap_or_default();
+            assert!(
+                allocated.contains(&sum) && sum.contains(&allocated),
+                "{id} is charged for what it has"
+            );
+            let gone = framework
+                .unreachable_tasks
+                .keys()
+                .find(|task| framework.tasks.contains_key(*task));
+            assert_eq!(gone, None, "a task is in one place");
+        }
+        for (id, offer) in &master.offers {
+            assert!(
+                master.agents.get(&offer.agent).is_some_and(|agent| agent.connected),
+                "{id} is of an agent that is there"
+            );
+            let client = (0..FRAMEWORKS).find(|framework| self.id(*framework) == offer.framework);
+            let known = client.is_some_and(|client| self.clients[client].offers.contains(id));
+            assert!(known, "{id} is in its framework's hands");
+        }
+    }
+
+    /// Repairs everything, and waits until nothing happens any more.
+    fn repair(&mut self) {
+        for agent in 0..AGENTS {
+            for control in [
+                Control::HealAgent(agent),
+                Control::DelayAgent(agent, Duration::ZERO),
+                Control::StartAgent(agent),
+            ] {
+                self.take(&Step::Control(control));
+            }
+        }
+        // Longer than the longest wait for a retry.
+        for _ in 0..12 {
+            for framework in 0..FRAMEWORKS {
+                if self.clients[framework].opened.is_none() {
+                    self.take(&Step::Subscribe(framework));
+                }
+                self.take(&Step::Acknowledge(framework));
+            }
+            self.take(&Step::Control(Control::AdvanceClock(Duration::from_secs(60))));
+            self.check();
+        }
+    }
+
+    fn check_repaired(&self) {
+        let master = &self.core.master;
+        assert_eq!(master.agents.values().filter(|agent| agent.connected).count(), AGENTS);
+        let known = master.frameworks.values().flat_map(|f| f.tasks.values());
+        let known = known
+            .filter(|task| !task.is_terminal())
+            .map(|task| task.info.task_id.value.clone());
+        let known: BTreeSet<String> = known.collect();
+        let running = |agent: &Agent| {
+            let containers = agent.containers.iter();
+            let pairs = containers.map(|(process, container)| (*process, container.executor_id.clone()));
+            pairs.collect::<Vec<_>>()
+        };
+        let running: Vec<(u64, String)> = self.core.agents().flat_map(running).collect();
+        let tasks: BTreeSet<String> = running.iter().map(|(_, task)| task.clone()).collect();
+        assert_eq!(tasks, known, "what agents run is what the master knows of");
+        let processes: BTreeSet<u64> = running.iter().map(|(process, _)| *process).collect();
+        assert_eq!(processes, self.processes, "and it does run, and nothing else");
+        // Their ends were told and acknowledged: nothing of them is left. A framework that was torn down while nobody could tell an agent
+        // comes back with a new master, as in Mesos; nobody acknowledges for it.
+        let connected = |id: &String| master.frameworks.get(id).is_some_and(|f| f.is_connected());
+        let ended = |f: &master::state::Framework| f.tasks.values().filter(|task| task.is_terminal()).count();
+        let mine = master.frameworks.iter().filter(|(id, _)| connected(id));
+        assert_eq!(mine.map(|(_, f)| ended(f)).sum::<usize>(), 0);
+        let left = self.core.agents().flat_map(|agent| agent.frameworks.iter());
+        let left = left.filter(|(id, _)| connected(id)).flat_map(|(_, f)| f.late.keys());
+        assert_eq!(left.count(), 0);
+    }
+}
+
+/// How many histories are tried: `PROPTEST_CASES`, or a few.
+fn cases() -> u32 {
+    let given = std::env::var("PROPTEST_CASES").ok();
+    given.and_then(|given| given.parse().ok()).unwrap_or(60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+    #[test]
+    fn whatever_happens_nothing_appears_or_vanishes(steps in proptest::collection::vec(step(), 1..60)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+            world.check();
+        }
+        world.repair();
+        world.check_repaired();
+    }
+}
