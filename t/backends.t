@@ -8,6 +8,7 @@ use Mesos::Executor;
 use Mesos::ExecutorDriver;
 use Mesos::Scheduler;
 use Mesos::SchedulerDriver;
+use Test::Examples qw(start finish);
 use Test::Libmesos ();
 
 # The choice of what drivers run on; and, in a build with the stand-in for libmesos, the drivers' scenarios on that.
@@ -86,6 +87,19 @@ subtest 'an error of the constructor is told at the start' => sub {
     my $scheduler = Test::Framework->new;
     is(Mesos::SchedulerDriver->new(%good, scheduler => $scheduler)->run, Mesos::Status::DRIVER_ABORTED());
     is_deeply $scheduler->heard, [['error', "Failed to load flag 'standin_bad_flag'"]];
+};
+
+subtest 'no master for five seconds' => sub {
+    my $program = '$| = 1; my $status = Mesos::SchedulerDriver->new(master => "127.0.0.1:1", master_timeout => 5.5,
+        framework => {user => "", name => "absent"}, scheduler => Mesos::Scheduler->new)->run; print "status $status\n"';
+    my %process = map { local $ENV{PERL_MESOS_TRACE} = $_; delete $ENV{PERL_MESOS_TRACE} unless $_; ($_ => start('-MMesos::SchedulerDriver', '-e', $program)) } '', 'QUIET';
+    my $target = '127.0.0.1:1';
+    for ('', 'QUIET') {
+        my ($code, $out, $err) = finish($process{$_}, 100);
+        is $out, "status 3\n", 'ends with an error';
+        is $err, $_ ? '' : qq(Mesos: framework "absent": no master at $target for 5 s: not registered (the driver goes on trying)\n)
+            . "Mesos: the driver of this framework has failed: no master at $target for 5.5 s: not registered\n", $_ || 'told';
+    }
 };
 
 my $master = '127.0.0.1:5050';

@@ -160,7 +160,7 @@ fn zookeeper(text: &str) -> Result<ZooKeeperUrl, &'static str> {
 }
 
 /// `text` with everything that may be a password replaced: what stands before the last `@`, without the scheme.
-fn masked(text: &str) -> String {
+pub fn masked(text: &str) -> String {
     let Some(at) = text.rfind('@') else {
         return text.to_string();
     };

@@ -3,6 +3,7 @@
 //! Calls take encoded messages (the bytes that Perl's objects encode to), never block on the network, and return the driver's
 //! [`Status`]. What becomes of a call is told by later events.
 
+pub mod absence;
 pub mod address;
 pub mod backend;
 pub mod common;

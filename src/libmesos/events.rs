@@ -3,6 +3,7 @@
 use super::bridge::ffi::Callback;
 use super::work::{Command, Work};
 use crate::channel::Channel;
+use crate::driver::absence::{FIRST_TOLD, TOLD_AGAIN};
 use crate::driver::counters::Counters;
 use crate::driver::framework::value;
 use crate::driver::framework::REMOVED;
@@ -10,6 +11,7 @@ use crate::driver::framework_id_file::{wrong, FrameworkIdFile, FrameworkIdStore}
 use crate::driver::gate::{Emission, Gate};
 use crate::driver::{DriverError, SchedulerCall, Status};
 use crate::event::{Acknowledgement, Arg, ArgType, EventOwner};
+use crate::logging::tell;
 use crate::message::{class, ClassId};
 use crate::proto::task_status::Reason;
 use crate::thread::lock;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub reconcile_on_registration: bool,
     /// How long there may be no master.
     pub master_timeout: Option<Duration>,
+    /// What a user is told that it has no master: a framework by its name. None: nobody is.
+    pub told_as: Option<String>,
     /// The framework's id, if it has one already, and where it is kept.
     pub id: Option<String>,
     pub store: Option<FrameworkIdFile>,
@@ -39,6 +43,7 @@ pub struct Shared {
     implicit_acknowledgements: bool,
     reconcile_on_registration: bool,
     master_timeout: Option<Duration>,
+    told_as: Option<String>,
     commands: Mutex<Sender<Command>>,
     state: Mutex<State>,
 }
@@ -47,6 +52,9 @@ pub struct Shared {
 struct State {
     /// Since when a started driver has had no master.
     absent_since: Option<Instant>,
+    /// When the user is told of that next, and whether that has happened.
+    tells_at: Option<Instant>,
+    has_told: bool,
     is_connected: bool,
     id: Option<String>,
     store: Option<FrameworkIdFile>,
@@ -63,6 +71,7 @@ impl Shared {
             implicit_acknowledgements: settings.implicit_acknowledgements,
             reconcile_on_registration: settings.reconcile_on_registration,
             master_timeout: settings.master_timeout,
+            told_as: settings.told_as,
             commands: Mutex::new(commands),
             state: Mutex::new(State {
                 id: settings.id,
@@ -113,7 +122,39 @@ impl Shared {
 
     /// From now on a master is missing.
     pub fn absent(&self) {
-        lock(&self.state).absent_since = Some(Instant::now());
+        let mut state = lock(&self.state);
+        let now = Instant::now();
+        state.absent_since = Some(now);
+        state.tells_at = now.checked_add(FIRST_TOLD).filter(|_| self.told_as.is_some());
+    }
+
+    /// When the driver's thread has something to do about that.
+    pub fn wakes(&self) -> Option<Instant> {
+        let tells_at = lock(&self.state).tells_at;
+        [self.gives_up(), tells_at].into_iter().flatten().min()
+    }
+
+    /// Tells the user that there is no master at `target`, if it is time for that.
+    pub fn tell_absent(&self, target: &str) {
+        let mut state = lock(&self.state);
+        let (Some(since), Some(at), Some(name)) = (state.absent_since, state.tells_at, &self.told_as) else {
+            return;
+        };
+        let now = Instant::now();
+        if now < at {
+            return;
+        }
+        // What was stopped or has failed waits for nobody.
+        state.tells_at = now.checked_add(TOLD_AGAIN).filter(|_| self.gate.lifecycle.is_running());
+        if state.tells_at.is_none() {
+            return;
+        }
+        state.has_told = true;
+        let seconds = now.saturating_duration_since(since).as_secs();
+        drop(state);
+        tell(&format!(
+            "framework {name:?}: no master at {target} for {seconds} s: not registered (the driver goes on trying)"
+        ));
     }
 
     /// When the driver has to give up; `None`: not for want of a master.
@@ -129,7 +170,10 @@ impl Shared {
 
     /// The driver has failed: its `error` event, and nothing after it.
     pub fn fail(self: &Arc<Self>, message: &str) {
-        lock(&self.state).absent_since = None;
+        {
+            let mut state = lock(&self.state);
+            (state.absent_since, state.tells_at) = (None, None);
+        }
         self.gate.pass([Emission::fatal(message)], &self.owner());
     }
 
@@ -152,7 +196,14 @@ impl Shared {
         self.counters.event("SUBSCRIBED");
         self.counters.count("subscriptions");
         let mut state = lock(&self.state);
-        state.absent_since = None;
+        let since = state.absent_since.take();
+        state.tells_at = None;
+        if let (true, Some(since), Some(name)) = (std::mem::take(&mut state.has_told), since, &self.told_as) {
+            tell(&format!(
+                "framework {name:?}: found the master after {} s",
+                since.elapsed().as_secs()
+            ));
+        }
         state.is_connected = true;
         if let Some(id) = id.and_then(|id| value(id)) {
             // The one thing beside queueing that is done in libmesos' thread: it must come before the callback.

@@ -10,6 +10,7 @@ use crate::driver::counters::Counters;
 use crate::driver::framework::{FrameworkInfo, Id, SuppressedRoles};
 use crate::driver::framework_id_file::FrameworkIdFile;
 use crate::driver::gate::Gate;
+use crate::driver::master::masked;
 use crate::driver::{Driver, DriverError, SchedulerCall, SchedulerOptions, Status};
 use crate::message::text;
 use cxx::UniquePtr;
@@ -57,6 +58,7 @@ impl SchedulerDriver {
             implicit_acknowledgements,
             reconcile_on_registration: options.reconcile_on_registration,
             master_timeout: options.master_timeout,
+            told_as: Some(info.name.clone().unwrap_or_default()),
             id: info.id().map(str::to_string),
             store,
         };
@@ -242,7 +244,7 @@ struct SchedulerProxy {
 
 impl Proxy for SchedulerProxy {
     fn target(&self) -> String {
-        self.master.clone()
+        masked(&self.master)
     }
 
     fn start(&mut self) -> Result<i32, cxx::Exception> {

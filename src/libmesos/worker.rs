@@ -137,12 +137,16 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, shared: &Arc<Shared>
     // What libmesos' join waits for: nothing before the start, and nothing more after a stop.
     let (mut started, mut stopped, mut aborted) = (false, false, false);
     loop {
-        let command = match shared.gives_up() {
+        let command = match shared.wakes() {
             None => commands.recv().ok(),
             Some(end) => match commands.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Disconnected) => None,
                 Err(RecvTimeoutError::Timeout) => {
+                    shared.tell_absent(&proxy.target());
+                    if !shared.gives_up().is_some_and(|end| end <= Instant::now()) {
+                        continue;
+                    }
                     aborted |= succeeded("abort", proxy.abort()).is_some();
                     let message = format!("no master at {} for {} s: not registered", proxy.target(), shared.patience());
                     shared.fail(&message);

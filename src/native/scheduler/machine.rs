@@ -3,6 +3,7 @@
 use super::calls::{self as calls, Prepared};
 use super::events::{callback, master_info};
 use super::registration::{self, Registration};
+use crate::driver::absence::FIRST_TOLD;
 use crate::driver::counters::Counters;
 use crate::driver::framework::REMOVED;
 use crate::driver::framework_id_file::FrameworkIdStore;
@@ -44,9 +45,6 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 const ACKNOWLEDGEMENTS: usize = 10_000;
 /// For offers that come after an abort: a day.
 const ABORTED_REFUSAL: f64 = 86_400.0;
-/// A driver without a master for so long tells its user, and again from time to time.
-const FIRST_TOLD: Duration = Duration::from_secs(5);
-const TOLD_AGAIN: Duration = Duration::from_secs(60);
 /// What a machine is made from.
 pub struct Config {
     /// Where the master is, or how it is found.

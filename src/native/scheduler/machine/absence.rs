@@ -1,6 +1,7 @@
 //! What is done while there is no master: the user is told, and perhaps the driver gives up.
 
-use super::{SchedulerMachine, State, FIRST_TOLD, TOLD_AGAIN};
+use super::{SchedulerMachine, State};
+use crate::driver::absence::{FIRST_TOLD, TOLD_AGAIN};
 use crate::logging::tell;
 use crate::native::machine::Now;
 use std::time::Duration;
