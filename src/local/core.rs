@@ -198,10 +198,11 @@ impl Core {
             some = true;
             match letter {
                 Letter::ToMaster(message) => self.master.agent_message(link, message),
-                Letter::ToAgent(message) => self
-                    .agent(link)
-                    .into_iter()
-                    .for_each(|agent| agent.master_message(message.clone())),
+                Letter::ToAgent(message) => {
+                    if let Some(agent) = self.agent(link) {
+                        agent.master_message(message);
+                    }
+                }
             }
         }
         some

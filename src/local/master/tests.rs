@@ -250,6 +250,45 @@ fn an_agent_that_does_not_answer_is_unreachable_and_comes_back() {
 }
 
 #[test]
+fn offers_that_nobody_uses_are_rescinded_when_there_is_a_timeout() {
+    let mut master = master();
+    master.identity.intervals.offer = Some(Duration::from_secs(30));
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("f", &[], false));
+    wait(&mut master, 29);
+    assert_eq!(told(&mut master).0, ["1 offers of M-S0"]);
+    wait(&mut master, 1);
+    assert_eq!(told(&mut master).0, ["1 rescind", "1 offers of M-S0"]);
+    // One that was accepted is none any more.
+    launch(&mut master, "f", "t", "cpus:4;mem:512");
+    master.agent_message(0, ToMaster::Pong);
+    told(&mut master);
+    wait(&mut master, 30);
+    assert_eq!(told(&mut master).0, Vec::<String>::new());
+}
+
+#[test]
+fn a_refusal_is_kept_when_only_the_driver_is_another_one() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("f", &[], false));
+    let offer = crate::proto::OfferId {
+        value: master.offers.keys().next().expect("an offer").clone(),
+    };
+    let filters = crate::proto::Filters {
+        refuse_seconds: Some(50.0),
+    };
+    master.decline("f", &[offer], Some(&filters));
+    told(&mut master);
+    subscribe(&mut master, 2, info("f", &[], false));
+    assert_eq!(told(&mut master).0, ["1 error", "1 ends"]);
+    // One that had lost its stream starts anew.
+    master.stream_closed(2);
+    subscribe(&mut master, 3, info("f", &[], false));
+    assert_eq!(told(&mut master).0, ["3 offers of M-S0"]);
+}
+
+#[test]
 fn a_broken_link_loses_what_cannot_survive_it() {
     let mut master = master();
     register(&mut master, 0, "cpus:4;mem:512");
