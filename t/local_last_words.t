@@ -21,6 +21,7 @@ my $framework = Test::Framework->new(
         $task->('silent', 'exit 4'),
         $task->('works', 'echo nothing wrong >&2'),
         $task->('killed', 'echo why not >&2; sleep 1000'),
+        {task_id => {value => 'left'}, name => 'left', executor => {executor_id => {value => 'leaves'}, command => {value => 'echo enough >&2'}}},
         {task_id => {value => 'custom'}, name => 'custom', executor => {executor_id => {value => 'early'}, command => {value => 'echo no module >&2; exit 2'}}},
     ],
     on_update => sub { my ($driver, $status) = @_; $driver->killTask($status->{task_id}) if $status->{task_id}{value} eq 'killed' && $status->{state} == 1 },
@@ -37,12 +38,14 @@ sub run_program {
 
 my ($status, $out, $err) = run_program();
 is $status, 0, 'the program ended' or diag $err;
-like $out, qr/\bfails=3 killed=4 silent=3 talks=3 works=2\z/, 'states';
+like $out, qr/\bfails=3 killed=4 left=3 silent=3 talks=3 works=2\z/, 'states';
 like $err, qr/^Mesos: task fails: Command exited with status 3\. It ends its stderr with:\nMesos:     first\nMesos:     bad \\u\{1b\}\[31m news\n/m,
     'a command, with its name, and nothing that commands a terminal';
 my ($talks) = $err =~ /^(Mesos: task talks: .*\n(?:Mesos:     \d+\n)+)/m;
 is_deeply [($talks // '') =~ /(\d+)$/mg], [991 .. 1000], 'the last lines';
 like $err, qr/^Mesos: executor early of task custom: Command exited with status 2\. .*:\nMesos:     no module\n/m, 'an executor';
+like $err, qr/^Mesos: executor leaves of task left: Command exited with status 0\. .*:\nMesos:     enough\n/m,
+    'an executor that leaves its task behind, though its status is 0';
 unlike $err, qr/silent|works|killed|nothing wrong|why not/, 'not those that said nothing, or did not fail';
 
 (undef, undef, $err) = run_program(PERL_MESOS_TRACE => 'QUIET');

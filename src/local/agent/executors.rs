@@ -335,8 +335,10 @@ impl Agent {
         let (directory, told_to_end) = (container.directory.clone(), container.deadline.is_some());
         let registered = self.is_registered_executor(process);
         let tasks = self.tasks_of(&framework, process);
-        // Not one that was told to end: it was given time, and may have been killed then.
-        if raw != 0 && (!told_to_end || !registered) {
+        // Not one that was told to end: it was given time, and may have been killed then. One that leaves tasks behind has failed,
+        // whatever its status says.
+        let failed = raw != 0 || !tasks.is_empty();
+        if failed && (!told_to_end || !registered) {
             let who = match tasks.is_empty() {
                 true => format!("executor {executor}"),
                 false => format!("executor {executor} of task {}", tasks.join(", ")),

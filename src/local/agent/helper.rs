@@ -62,7 +62,7 @@ pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
             reports: moved(reports.into())?,
         }),
         _ => Err(io::Error::other(
-            "the helper ended at once; is it of the same version as the module?",
+            "the helper ended at once; is it of the same version as the module, and may this user start two more processes (ulimit -u)?",
         )),
     }
 }
