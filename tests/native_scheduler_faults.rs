@@ -226,6 +226,28 @@ fn a_connection_for_calls_may_be_closed_between_calls() {
     assert!(channel.is_empty(), "no disconnected");
 }
 
+/// The error names the limit: nothing else tells a program why its master is of no use.
+#[test]
+fn a_record_beyond_the_limit_ends_the_subscription_and_is_named() {
+    for length in ["268435457", "999999999", "18446744073709551616"] {
+        let server = Server::new();
+        let limited = SchedulerOptions {
+            master_timeout: Some(Duration::from_secs(2)),
+            ..options(&server)
+        };
+        let (_driver, channel) = start(limited);
+        let (mut stream, _) = subscribe(&server);
+        expect(&channel, "registered");
+        stream.chunk(format!("{length}\n").as_bytes());
+        expect(&channel, "disconnected");
+        // Subscribes again, and waits for the answer.
+        let _second = server.subscription();
+        let error = text(&expect(&channel, "error"), 0);
+        let named = "for 2 s: a record of more than 268435456 bytes (256 MiB, the longest event that is accepted)";
+        assert!(error.ends_with(named), "{error}");
+    }
+}
+
 /// The driver's next call is answered as one of a subscription that the master does not know any more. Gives the open connection.
 fn refuse_a_call(server: &Server, driver: &dyn SchedulerDriver) -> Connection {
     driver.call(kill("a")).expect("kill");

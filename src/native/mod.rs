@@ -13,6 +13,7 @@
 //! | calls out of arguments, callbacks out of events, FrameworkInfo and roles | [`scheduler`]: `calls`, `events`, `registration` | no |
 //! | which callback, what to remember, what to answer | [`scheduler::machine`], [`executor::machine`], [`machine`] | no |
 //! | the driver that Perl holds: statuses, the thread, the gate to the channel | [`scheduler`], [`executor`], [`io::handle`] | yes |
+//! | what is remembered of the other side, within bounds | [`remembered`] | no |
 //! | what outlives a run, and what is counted | `driver::framework_id_file`, `driver::counters` | yes |
 //!
 //! Everything without I/O is fed bytes and the time, and answers with [`machine::Action`]s: tests replay captures through it.
@@ -23,6 +24,7 @@ pub mod io;
 pub mod machine;
 pub mod net;
 pub mod protocol;
+pub mod remembered;
 pub mod scheduler;
 pub mod tls;
 

@@ -15,6 +15,7 @@ use crate::native::machine::{self, Action, Emission, Machine, Now};
 use crate::native::protocol::backoff::Random;
 use crate::native::protocol::pipeline::{Answer, Outgoing};
 use crate::native::protocol::session::{Session, SessionEvent};
+use crate::native::remembered::Remembered;
 use crate::native::wire::TaskInfo;
 use crate::proto;
 use bytes::Bytes;
@@ -79,8 +80,8 @@ pub struct ExecutorMachine {
     /// It will not come back.
     gone_for_good: bool,
     updates: Vec<Unacknowledged>,
-    /// Task id and TaskInfo, both encoded, of tasks without an acknowledged update.
-    tasks: Vec<(Vec<u8>, Vec<u8>)>,
+    /// TaskInfos of tasks without an acknowledged update.
+    tasks: Remembered,
     kill_at: Option<Duration>,
     /// When the next HEARTBEAT goes out, unless the agent is too old for it.
     heartbeat_at: Option<Duration>,
@@ -153,7 +154,7 @@ impl ExecutorMachine {
             gone_since: None,
             gone_for_good: false,
             updates: Vec::new(),
-            tasks: Vec::new(),
+            tasks: Remembered::default(),
             kill_at: None,
             heartbeat_at: None,
             end_by: None,
@@ -207,7 +208,7 @@ impl ExecutorMachine {
         });
         let subscribe = wire::Subscribe {
             unacknowledged_updates: unacknowledged_updates.collect(),
-            unacknowledged_tasks: self.tasks.iter().map(|(_, task)| task.clone()).collect(),
+            unacknowledged_tasks: self.tasks.messages().cloned().collect(),
         };
         let call = wire::Call {
             subscribe: Some(subscribe),
@@ -250,7 +251,7 @@ impl ExecutorMachine {
                 self.counters.count("updates_acknowledged");
                 let acknowledged = event.acknowledged.unwrap_or_default();
                 self.updates.retain(|u| Some(&u.uuid) != acknowledged.uuid.as_ref());
-                self.tasks.retain(|(id, _)| Some(id) != acknowledged.task_id.as_ref());
+                self.tasks.remove(acknowledged.task_id.as_deref().unwrap_or_default());
             }
             EventType::Message => {
                 let data = event.message.and_then(|m| m.data).unwrap_or_default();
@@ -297,10 +298,15 @@ impl ExecutorMachine {
         let Some(id) = TaskInfo::decode(&task[..]).ok().and_then(|t| t.task_id) else {
             return log::error!("executor {}: a task without an id is ignored", self.environment.executor_id);
         };
-        if self.tasks.iter().any(|(known, _)| *known == id) {
+        if self.tasks.has(&id) {
             return log::warn!("executor {}: a task was launched twice", self.environment.executor_id);
         }
-        self.tasks.push((id, task.clone()));
+        if self.tasks.insert(id, task.clone()) {
+            log::warn!(
+                "executor {}: too many tasks, the agent will not be told again of the oldest",
+                self.environment.executor_id
+            );
+        }
         self.emit(Emission::new("launchTask", vec![Arg::message(class::TASK_INFO, task)]));
     }
 

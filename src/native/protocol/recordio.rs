@@ -6,6 +6,13 @@ use std::fmt;
 /// The longest record that is accepted; an OFFERS event of a very large cluster is a tenth of this.
 pub const MAX_RECORD: usize = 256 << 20;
 
+const TOO_LONG: &str = "a record of more than 268435456 bytes";
+
+/// Whether this reason of a lost subscription says that a record is above the bound.
+pub fn is_too_long(reason: &str) -> bool {
+    reason.starts_with(TOO_LONG)
+}
+
 /// More digits than [`MAX_RECORD`] has cannot be a length.
 const MAX_DIGITS: usize = 9;
 
@@ -22,7 +29,7 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecordError::NotALength(byte) => write!(f, "byte 0x{byte:02x} in the length of a record"),
-            RecordError::TooLong => write!(f, "a record of more than {MAX_RECORD} bytes"),
+            RecordError::TooLong => write!(f, "{TOO_LONG} ({} MiB, the longest event that is accepted)", MAX_RECORD >> 20),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::driver::framework::REMOVED;
 use crate::driver::framework_id_file::FrameworkIdStore;
 use crate::driver::limits::WINDOW;
 use crate::event::{Acknowledgement, Arg, ArgType};
-use crate::logging::bounded;
+use crate::logging::{bounded, tell};
 use crate::message::class;
 use crate::message::field_number::filters;
 use crate::message::fields;
@@ -17,12 +17,13 @@ use crate::native::detector::{Detection, Source};
 use crate::native::machine::{self, Action, Emission, Machine, Now};
 use crate::native::protocol::backoff::Backoff;
 use crate::native::protocol::pipeline::Outgoing;
+use crate::native::protocol::recordio;
 use crate::native::protocol::session::{Session, SessionEvent};
+use crate::native::remembered::Remembered;
 use crate::native::scheduler::wire::{self, CallType, Event, EventType};
 use crate::native::wire::Offer;
 use bytes::Bytes;
 use prost::Message;
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ const LONGEST_HEARTBEAT: f64 = 86_400.0;
 /// How long queued calls may take after `stop`, and after `close` alone.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-/// Acknowledgements that may wait or be unanswered. While there are more, the master's next updates are not read.
+/// Acknowledgements that may wait or be unanswered. While there are more, the master's next updates are not read. The same holds for
+/// refused offers after an abort.
 const ACKNOWLEDGEMENTS: usize = 10_000;
 /// For offers that come after an abort: a day.
 const ABORTED_REFUSAL: f64 = 86_400.0;
@@ -102,7 +104,7 @@ pub struct SchedulerMachine {
     /// How long the master has asked not to be asked again.
     pause: Duration,
     /// Offers that the program may use, to be given back by an abort.
-    offers: HashSet<Vec<u8>>,
+    offers: Remembered,
     /// How many acknowledgements were queued to this subscription and are not answered.
     acknowledgements: usize,
     end_by: Option<Duration>,
@@ -126,7 +128,7 @@ impl SchedulerMachine {
             last_reason: "no answer yet".to_string(),
             backoff: Backoff::new(BACKOFF_CAP, config.seed),
             pause: Duration::ZERO,
-            offers: HashSet::new(),
+            offers: Remembered::default(),
             acknowledgements: 0,
             end_by: None,
             actions: Vec::new(),
@@ -267,7 +269,14 @@ impl SchedulerMachine {
         let ids: Vec<Vec<u8>> = offers.iter().filter_map(|o| Offer::decode(&o[..]).ok()?.id).collect();
         match self.state {
             State::Running if !offers.is_empty() => {
-                self.offers.extend(ids);
+                for id in ids {
+                    if self.offers.insert(id, Vec::new()) {
+                        log::warn!(
+                            "framework {}: too many offers, an abort will not give back the oldest",
+                            self.framework()
+                        );
+                    }
+                }
                 let offers = Arg::List(ArgType::Message(class::OFFER), offers);
                 self.emit(Emission::new("resourceOffers", vec![offers]));
             }
@@ -286,13 +295,19 @@ impl SchedulerMachine {
     }
 
     fn lost(&mut self, reason: String, unsent: Vec<Outgoing>, now: Now) {
-        log::warn!("framework {}, master {}: {reason}", self.framework(), self.session.target());
+        let line = format!("framework {}, master {}: {reason}", self.framework(), self.session.target());
+        // It comes again, however long a subscription has lived, and each SUBSCRIBED in between hides it from `tell_absent`.
+        let too_long = recordio::is_too_long(&reason);
+        match too_long && self.state == State::Running {
+            true => tell(&format!("{line}; the driver drops the connection and subscribes again")),
+            false => log::warn!("{line}"),
+        }
         self.last_reason = reason;
         self.offers.clear();
         self.acknowledgements = 0;
         let since = self.subscribed_since.take();
         if let Some(since) = since {
-            if now.elapsed >= since + STABLE {
+            if now.elapsed >= since + STABLE && !too_long {
                 self.backoff.reset();
             }
             self.absent(now);
@@ -422,7 +437,13 @@ impl Machine for SchedulerMachine {
     }
 
     fn takes_events(&self) -> bool {
-        self.acknowledgements <= ACKNOWLEDGEMENTS
+        // After an abort every event with offers makes a call.
+        let refusals = if self.state == State::Aborted {
+            self.session.calls().0
+        } else {
+            0
+        };
+        self.acknowledgements.max(refusals) <= ACKNOWLEDGEMENTS
     }
 
     fn handle_command(&mut self, command: Command, now: Now) {
@@ -445,7 +466,7 @@ impl Machine for SchedulerMachine {
                 self.state = State::Aborted;
                 if self.session.is_subscribed() {
                     self.send(calls::roles(false, Vec::new()), now);
-                    let outstanding = self.offers.drain().collect();
+                    let outstanding = self.offers.take_ids();
                     self.refuse(outstanding, now);
                 } else {
                     self.session.close();

@@ -102,6 +102,18 @@ fn acknowledge(machine: &mut ExecutorMachine, task: &str, uuid: &[u8]) {
 }
 
 #[test]
+fn an_agent_that_launches_without_end_is_not_remembered_without_end() {
+    let mut machine = registered(&[]);
+    for number in 0..1_000_000 {
+        let mut task = Vec::new();
+        fields::append(&mut task, task_info::TASK_ID, &fields::id(&number.to_string()));
+        machine.launch(task);
+        machine.take_actions();
+    }
+    assert_eq!(machine.tasks.count(), crate::native::remembered::MAX_COUNT);
+}
+
+#[test]
 fn captured_sessions_byte_by_byte() {
     for (folder, expected) in [
         (

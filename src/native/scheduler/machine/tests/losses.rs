@@ -201,3 +201,58 @@ fn why_a_subscription_is_gone_is_heard_from_its_stream() {
         assert_eq!(names(&machine.take_actions()), ["disconnected"], "{body}");
     }
 }
+
+fn offers_event(ids: std::ops::Range<u32>) -> Event {
+    let offer = |number: u32| {
+        let mut offer = Vec::new();
+        fields::append(&mut offer, 1, &fields::id(&number.to_string()));
+        offer.into()
+    };
+    Event {
+        kind: Some(EventType::Offers as i32),
+        offers: Some(wire::Offers {
+            offers: ids.map(offer).collect(),
+        }),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_master_that_offers_without_end_is_not_remembered_without_end() {
+    let mut machine = subscribed();
+    for thousand in 0..1000 {
+        machine.event(offers_event(thousand * 1000..thousand * 1000 + 1000), at(1.0));
+        machine.take_actions();
+    }
+    assert_eq!(machine.offers.count(), crate::native::remembered::MAX_COUNT);
+    // Nor are the refusals after an abort, which nobody answers.
+    machine.command(Command::Abort, at(2.0));
+    let mut read = 0;
+    while read < 1_000_000 && machine.takes_events() {
+        machine.event(offers_event(read..read + 1), at(2.0));
+        read += 1;
+    }
+    assert!(read < 20_000 && machine.session.calls().0 < 20_000, "{read}");
+}
+
+/// However long each subscription lives before.
+#[test]
+fn a_record_that_is_too_long_makes_pauses_that_grow() {
+    let mut machine = subscribed();
+    let mut time = 0.0;
+    for round in 0..8 {
+        time += 10.0;
+        machine.received(Link::Stream, b"b\r\n268435457\n1\r\n", at(time));
+        assert_eq!(names(&machine.take_actions()), ["disconnected"], "round {round}");
+        assert!(machine.last_reason.contains("256 MiB"), "{}", machine.last_reason);
+        let pause = machine.session.deadline().expect("an attempt").as_secs_f64() - time;
+        let full = (0.2 * f64::from(1 << round)).min(15.0);
+        assert!(pause >= full / 2.0 - 1e-6 && pause <= full, "round {round}: {pause}");
+        time += pause + 1e-6;
+        machine.tick(at(time));
+        assert_eq!(opens(&machine.take_actions()), 1);
+        machine.opened(Link::Stream, at(time));
+        machine.received(Link::Stream, &stream(&[subscribed_record(15.0)]), at(time));
+        assert_eq!(names(&machine.take_actions()), ["reregistered"]);
+    }
+}
