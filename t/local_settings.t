@@ -58,8 +58,33 @@ subtest 'values in files, ranges that overlap' => sub {
     is_deeply [map { [@$_{qw(begin end)}] } @{ $ports->{ranges}{range} }], [[31000, 31020]], 'MESOS_RESOURCES';
 };
 
+# Answers no offer.
+{
+    package Hoards;
+    use Moo;
+    extends 'Mesos::Scheduler';
+    has offers => (is => 'ro', default => sub { [] });
+    has rescinded => (is => 'rw', default => 0);
+    sub resourceOffers { my ($self, undef, $offers) = @_; push @{ $self->offers }, @$offers }
+    sub offerRescinded { my ($self) = @_; $self->rescinded($self->rescinded + 1) }
+}
+
+subtest 'how many agents, and how long they are offered' => sub {
+    local @ENV{qw(MESOS_RESOURCES MESOS_NUM_SLAVES MESOS_ALLOCATION_INTERVAL MESOS_OFFER_TIMEOUT)} = ('cpus:1;mem:64', 3, '50ms', '100ms');
+    my $scheduler = Hoards->new;
+    my $driver = driver_for('local', $scheduler);
+    my $end = time + 60;
+    $driver->start;
+    $driver->run_once until $scheduler->rescinded >= 3 && @{ $scheduler->offers } >= 6 || time > $end;
+    my %agents = map { ($_->{slave_id}{value} => 1) } @{ $scheduler->offers };
+    is scalar keys %agents, 3, 'MESOS_NUM_SLAVES';
+    cmp_ok $scheduler->rescinded, '>=', 3, 'MESOS_OFFER_TIMEOUT';
+    $driver->stop;
+};
+
 subtest 'settings without effect are named' => sub {
-    my $code = q{Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new)};
+    # That it is never started has a warning of its own.
+    my $code = q{no warnings 'Mesos'; Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new)};
     my $said = sub {
         delete local $ENV{PERL_MESOS_TRACE};
         open my $saved, '>&', \*STDERR or die $!;
@@ -78,6 +103,7 @@ subtest 'settings that are wrong name themselves, at the line that makes the dri
     for my $case (
         [MESOS_RESOURCES => 'cpus:many'], [MESOS_RESOURCES => 'cpus'], [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '{"A":1}'],
         [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => 'A=1'], [MESOS_ATTRIBUTES => 'rack:nan'], [MESOS_RESOURCES => 'file:///nonexistent'],
+        [MESOS_NUM_SLAVES => 0], [MESOS_MAX_AGENT_PING_TIMEOUTS => 'few'], [MESOS_OFFER_TIMEOUT => 5], [MESOS_ALLOCATION_INTERVAL => '0secs'],
     ) {
         my ($name, $value) = @$case;
         local $ENV{$name} = $value;

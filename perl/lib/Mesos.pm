@@ -212,6 +212,8 @@ a JSON object with additional environment variables for tasks and executors.
 
 =back
 
+C<MESOS_NUM_SLAVES> sets how many agents it has. F<docs/local-cluster.md> lists this and the variables for its timeouts.
+
 A value of C<file:///path> means the text in that file. A value that no agent takes makes C<new> die. Each driver warns of other
 variables that look like settings of a Mesos, because they have no effect here.
 
