@@ -226,6 +226,65 @@ fn executors_come_back_to_an_agent_that_was_restarted_or_are_given_up() {
 }
 
 #[test]
+fn executors_of_two_agents_may_have_the_same_id() {
+    let cluster = cluster_of(2);
+    let mut framework = Framework::new(&cluster);
+    let offers = framework.find("offers", |event| Some(event.offers.as_ref()?.offers.clone()));
+    let mut executors = Vec::new();
+    for (offer, task) in offers.iter().zip(["a", "b"]) {
+        framework.agent_id = offer.slave_id.clone();
+        framework.launch_on(offer, vec![framework.task_of(task, "default", COMMAND)]);
+        let mut executor = Executor::of(&cluster, &framework, "default");
+        executor.subscribe(executor_call::Subscribe::default());
+        assert_eq!(executor.subscribed().slave_info.id, Some(offer.slave_id.clone()));
+        assert_eq!(executor.launched(), task);
+        executors.push(executor);
+    }
+    assert_eq!(
+        executors.iter().map(|e| e.agent.as_str()).collect::<Vec<_>>(),
+        ["slave(1)", "slave(2)"]
+    );
+    // The task of another agent is none of the first one's business, though it may say so.
+    executors[0].update("b", TaskState::TaskFailed, 9);
+    framework.wait_for("b", TaskState::TaskFailed);
+    for (executor, (offer, task)) in executors.iter_mut().zip(offers.iter().zip(["a", "b"])) {
+        framework.agent_id = offer.slave_id.clone();
+        executor.update(task, TaskState::TaskRunning, 1);
+        let running = framework.wait_for(task, TaskState::TaskRunning);
+        assert_eq!(running.slave_id, Some(offer.slave_id.clone()));
+    }
+    let state = state_of(&cluster);
+    let tasks = state["frameworks"][0]["tasks"].as_array().expect("tasks").clone();
+    assert!(tasks.iter().all(|task| task["state"] == "TASK_RUNNING"), "{tasks:?}");
+}
+
+#[test]
+fn an_agent_that_ends_waits_for_what_it_has_to_kill() {
+    let cluster = cluster_of(1);
+    let mut framework = Framework::of(&cluster, named("f", true, true));
+    framework.launch(vec![
+        framework.command("t", "trap '' TERM; echo $$ > pid; while :; do sleep 0.1; done")
+    ]);
+    framework.wait_for("t", TaskState::TaskRunning);
+    let pid = number_in(&framework.sandbox(&cluster, "t").join("pid"));
+    cluster.control(Control::StopAgent(0));
+    cluster.control(Control::StartAgent(0));
+    // Its grace is three seconds.
+    cluster.control(Control::AdvanceClock(Duration::from_secs(3)));
+    until("the task has ended", || !is_alive(pid));
+    let offer = framework.find("an offer of the new agent", |event| {
+        let offers = event.offers.iter().flat_map(|offers| &offers.offers);
+        offers.cloned().find(|offer| offer.slave_id.value.ends_with("-S1"))
+    });
+    framework.agent_id = offer.slave_id.clone();
+    framework.launch_on(&offer, vec![framework.command("new", "exit 0")]);
+    assert_eq!(
+        framework.story("new").last().map(|(state, _)| *state),
+        Some(TaskState::TaskFinished)
+    );
+}
+
+#[test]
 fn frameworks_and_agents_come_back_to_a_new_master() {
     let cluster = cluster_of(2);
     let mut old = Framework::of(&cluster, named("f", true, true));

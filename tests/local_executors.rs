@@ -304,6 +304,7 @@ fn calls_of_nobody() {
         token: cluster.secret().into(),
         id: ExecutorId { value: "e".into() },
         framework_id: framework.id.clone(),
+        agent: "slave(1)".into(),
         records: None,
     };
     let subscribe = || Call {
@@ -346,6 +347,7 @@ fn teardown_ends_a_stubborn_executor() {
         token: cluster.secret().into(),
         id: ExecutorId { value: "e".into() },
         framework_id: framework.id.clone(),
+        agent: "slave(1)".into(),
         records: None,
     };
     executor.subscribe(call::Subscribe::default());

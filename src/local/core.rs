@@ -36,6 +36,10 @@ pub struct Settings {
 struct Slot {
     identity: Identity,
     state: State,
+    /// The next agent's first number for the helper's processes: none is used twice.
+    next_process: u64,
+    /// The agent is to be started again when it has ended.
+    again: bool,
 }
 
 enum State {
@@ -97,7 +101,13 @@ impl Core {
         let mut agent = Agent::new(identity.clone(), self.clock.now());
         agent.master_detected();
         let state = State::Runs(Box::new(agent));
-        self.slots.push(Slot { identity, state });
+        let (next_process, again) = (0, false);
+        self.slots.push(Slot {
+            identity,
+            state,
+            next_process,
+            again,
+        });
     }
 
     /// One more agent, with what the first one has.
@@ -232,7 +242,13 @@ impl Core {
             Action::Relief => self.relief.notify_waiters(),
             Action::Ended => {
                 if let Some(slot) = self.slots.get_mut(number) {
+                    if let State::Runs(agent) = &slot.state {
+                        slot.next_process = agent.next_process();
+                    }
                     slot.state = State::Ended;
+                    if std::mem::take(&mut slot.again) {
+                        self.start_new(number);
+                    }
                 }
             }
         }
@@ -281,7 +297,11 @@ impl Core {
         self.tick();
         self.helper.gone();
         for number in 0..self.slots.len() {
-            self.agent(number).into_iter().for_each(Agent::helper_gone);
+            match self.slots.get_mut(number).map(|slot| &mut slot.state) {
+                Some(State::Runs(agent)) => agent.helper_gone(),
+                Some(State::Crashed(checkpoint)) => checkpoint.helper_gone(),
+                Some(State::Ended) | None => {}
+            }
         }
         self.run();
     }
@@ -314,8 +334,20 @@ impl Core {
         self.agents().find_map(of)
     }
 
-    /// The agent and the process of an executor; the errors are in the words of an agent.
-    pub fn find_executor(&self, framework: &str, executor: &str) -> Result<(usize, u64), &'static str> {
+    /// The agent and the process of an executor; the errors are in the words of an agent. Two agents can have executors with the same
+    /// ids: `only` is the process that is meant, if that is known.
+    pub fn find_executor(&self, framework: &str, executor: &str, only: Option<u64>) -> Result<(usize, u64), &'static str> {
+        let of_only = only.and_then(|process| {
+            let agent = self
+                .agents()
+                .find(|agent| agent.identity.number == Agent::owner_of(process))?;
+            let container = agent.containers.get(&process)?;
+            let is_meant = container.framework == framework && container.executor_id == executor;
+            is_meant.then_some((agent.identity.number, process))
+        });
+        if let Some(found) = of_only {
+            return Ok(found);
+        }
         let mut error = "Framework cannot be found";
         for agent in self.agents() {
             match agent.find_executor(framework, executor) {
@@ -367,14 +399,24 @@ impl Core {
             State::Crashed(checkpoint) => {
                 slot.state = State::Runs(Box::new(Agent::recover(slot.identity.clone(), checkpoint, now)));
             }
-            State::Ended => {
-                let mut agent = Agent::new(slot.identity.clone(), now);
-                agent.master_detected();
-                slot.state = State::Runs(Box::new(agent));
+            State::Ended => self.start_new(number),
+            State::Runs(agent) => {
+                slot.again = agent.is_ending();
+                slot.state = State::Runs(agent);
             }
-            State::Runs(agent) => slot.state = State::Runs(agent),
         }
         self.run();
+    }
+
+    /// A new agent in the place of one that has ended.
+    fn start_new(&mut self, number: usize) {
+        let now = self.clock.now();
+        if let Some(slot) = self.slots.get_mut(number) {
+            let mut agent = Agent::new(slot.identity.clone(), now);
+            agent.number_processes_from(slot.next_process);
+            agent.master_detected();
+            slot.state = State::Runs(Box::new(agent));
+        }
     }
 
     /// Cuts an agent off: what it and the master say to each other arrives when the link is healed. Neither is told.

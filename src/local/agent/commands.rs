@@ -84,7 +84,11 @@ impl Agent {
         }
         let known = self.frameworks.get(&framework).and_then(|f| f.tasks.get(&task));
         if let Some(limit) = known.and_then(|known| duration(known.info.max_completion_time.as_ref())) {
-            self.timers.after(self.now, limit, Timer::Completion { process });
+            let due = self.now.plus(limit);
+            self.timers.add(due, Timer::Completion { process });
+            if let Some(container) = self.containers.get_mut(&process) {
+                container.completion = Some(due);
+            }
         }
     }
 

@@ -48,6 +48,7 @@ impl Agent {
             kind: start.kind,
             role: start.role.to_string(),
             deadline: None,
+            completion: None,
         };
         self.containers.insert(process, container);
         // In Mesos' order: first the sandbox with its owner, then what runs in it.
@@ -245,6 +246,7 @@ impl Agent {
         }
         self.relief();
         self.tidy(&container.framework);
+        self.end_if_idle();
     }
 
     /// SIGKILL to the tree after `wait`, or earlier if that was said before.

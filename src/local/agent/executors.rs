@@ -66,6 +66,7 @@ impl Agent {
                     queued: Vec::new(),
                     had_task: false,
                     terminating: false,
+                    beats: false,
                 };
                 let process = self.start_container(Start {
                     framework,
@@ -148,8 +149,16 @@ impl Agent {
                 ..executor_event(event::Type::Subscribed)
             },
         );
-        let timer = Timer::Heartbeat { process, stream: number };
-        self.timers.after(self.now, self.identity.intervals.executor_heartbeat, timer);
+        if self
+            .executor_mut(process)
+            .is_some_and(|executor| !std::mem::replace(&mut executor.beats, true))
+        {
+            self.timers.after(
+                self.now,
+                self.identity.intervals.executor_heartbeat,
+                Timer::Heartbeat { process },
+            );
+        }
 
         for update in subscribe.unacknowledged_updates {
             self.executor_update(process, update.status);
@@ -192,12 +201,20 @@ impl Agent {
         }
     }
 
-    pub(super) fn heartbeat(&mut self, process: u64, stream: u64) {
-        if self.stream_of(process).is_some_and(|live| live.id == stream) {
-            self.send(stream, executor_event(event::Type::Heartbeat));
-            let timer = Timer::Heartbeat { process, stream };
-            self.timers.after(self.now, self.identity.intervals.executor_heartbeat, timer);
-        }
+    pub(super) fn heartbeat(&mut self, process: u64) {
+        let Some(stream) = self.stream_of(process).map(|stream| stream.id) else {
+            // Until it subscribes again.
+            self.executor_mut(process)
+                .into_iter()
+                .for_each(|executor| executor.beats = false);
+            return;
+        };
+        self.send(stream, executor_event(event::Type::Heartbeat));
+        self.timers.after(
+            self.now,
+            self.identity.intervals.executor_heartbeat,
+            Timer::Heartbeat { process },
+        );
     }
 
     /// UPDATE of an executor: recorded, then acknowledged to it, whoever else has acknowledged.

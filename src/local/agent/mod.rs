@@ -88,7 +88,7 @@ enum Timer {
     /// The master had to be heard of by now.
     Silence,
     /// A HEARTBEAT on an executor's stream.
-    Heartbeat { process: u64, stream: u64 },
+    Heartbeat { process: u64 },
     /// Send an unacknowledged update again.
     Retry { framework: String, task: String, uuid: Vec<u8> },
     /// The grace period of a kill or shutdown is over.
@@ -115,6 +115,10 @@ pub struct Agent {
     actions: Vec<Action>,
     next_process: u64,
     numbers: u64,
+    /// It was told to end, and does so when everything that it runs has.
+    ending: bool,
+    /// A timer looks whether the master is heard of.
+    listens: bool,
 }
 
 /// Each agent has its own numbers for the helper's processes: so many.
@@ -134,10 +138,25 @@ impl Agent {
             timers: Timers::default(),
             actions: Vec::new(),
             numbers: 0,
+            ending: false,
+            listens: false,
         }
     }
 
-    /// Whether the helper's process with this number is one of the agent with the number `agent`.
+    /// Where the next agent in this place goes on with its numbers for processes.
+    pub fn next_process(&self) -> u64 {
+        self.next_process
+    }
+
+    pub fn number_processes_from(&mut self, next: u64) {
+        self.next_process = self.next_process.max(next);
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.ending
+    }
+
+    /// The number of the agent that has the helper's process with this number.
     pub fn owner_of(process: u64) -> usize {
         usize::try_from(process / PROCESSES).unwrap_or(usize::MAX)
     }
@@ -162,7 +181,7 @@ impl Agent {
             match timer {
                 Timer::Register { attempt, backoff } => self.register_again(attempt, backoff),
                 Timer::Silence => self.silence(),
-                Timer::Heartbeat { process, stream } => self.heartbeat(process, stream),
+                Timer::Heartbeat { process } => self.heartbeat(process),
                 Timer::Retry { framework, task, uuid } => self.retry(&framework, &task, &uuid),
                 Timer::Grace { process } => self.grace_is_over(process),
                 Timer::Registration { process } => self.registration_timeout(process),
@@ -263,6 +282,14 @@ impl Agent {
         self.master = Master::default();
         let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
         frameworks.iter().for_each(|id| self.shutdown_framework(id));
-        self.actions.push(Action::Ended);
+        self.ending = true;
+        self.end_if_idle();
+    }
+
+    /// An agent that is to end waits for what it runs.
+    fn end_if_idle(&mut self) {
+        if self.ending && self.containers.is_empty() {
+            self.actions.push(Action::Ended);
+        }
     }
 }

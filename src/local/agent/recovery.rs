@@ -6,6 +6,7 @@ use crate::local::clock::Time;
 use crate::proto::task_status::Reason;
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 impl Agent {
     /// The agent's process is killed. Its connections break; programs of frameworks that do not checkpoint end.
@@ -17,6 +18,7 @@ impl Agent {
             match &mut container.kind {
                 Kind::Custom(executor) => {
                     let stream = executor.stream.take();
+                    executor.beats = false;
                     actions.extend(stream.map(|stream| Action::End { stream: stream.id }));
                 }
                 // Mesos' executor of a command ends it, and itself.
@@ -26,6 +28,13 @@ impl Agent {
                 }
                 Kind::Command { .. } => {}
             }
+        }
+        // Its timers end with it: what waits for an acknowledgement is sent anew.
+        for framework in self.frameworks.values_mut() {
+            let tasks = framework.tasks.values_mut().map(|task| &mut task.updates);
+            tasks
+                .chain(framework.late.values_mut())
+                .for_each(|updates| updates.backoff = Duration::ZERO);
         }
         let frameworks = &self.frameworks;
         self.containers
@@ -67,6 +76,13 @@ impl Agent {
         for (process, deadline) in deadlines.collect::<Vec<_>>() {
             self.timers.add(deadline, Timer::Grace { process });
         }
+        let completions = self
+            .containers
+            .iter()
+            .filter_map(|(process, c)| Some((*process, c.completion?)));
+        for (process, due) in completions.collect::<Vec<_>>() {
+            self.timers.add(due, Timer::Completion { process });
+        }
         let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
         for framework in frameworks {
             let Some(known) = self.frameworks.get(&framework) else {
@@ -74,7 +90,11 @@ impl Agent {
             };
             let tasks: Vec<String> = known.tasks.keys().chain(known.late.keys()).cloned().collect();
             for task in tasks {
-                self.forward(&framework, &task);
+                let known = self.frameworks.get_mut(&framework).and_then(|f| f.updates(&task));
+                // Not what has begun since.
+                if known.is_some_and(|updates| updates.backoff.is_zero()) {
+                    self.forward(&framework, &task);
+                }
             }
             self.tidy(&framework);
         }

@@ -1,6 +1,6 @@
 //! The agent and its master: how it finds one, and how it notices that it has lost it.
 
-use super::state::{Kind, Master};
+use super::state::{Container, Kind, Master};
 use super::{Action, Agent, Timer};
 use crate::local::events::{is_terminal, status, uuid};
 use crate::local::messages::{MissingTask, Reregister, RunningExecutor, RunningTask, ToMaster};
@@ -61,14 +61,19 @@ impl Agent {
                 }
             })
         });
-        let executors = self.containers.values().filter_map(|container| match &container.kind {
-            Kind::Custom(executor) => Some(RunningExecutor {
-                framework: container.framework.clone(),
-                role: container.role.clone(),
-                info: executor.info.clone(),
-            }),
-            Kind::Command { .. } => None,
-        });
+        let there = |container: &&Container| self.frameworks.get(&container.framework).is_some_and(|f| !f.terminating);
+        let executors = self
+            .containers
+            .values()
+            .filter(there)
+            .filter_map(|container| match &container.kind {
+                Kind::Custom(executor) => Some(RunningExecutor {
+                    framework: container.framework.clone(),
+                    role: container.role.clone(),
+                    info: executor.info.clone(),
+                }),
+                Kind::Command { .. } => None,
+            });
         Reregister {
             info: self.slave_info(),
             tasks: tasks.collect(),
@@ -89,7 +94,9 @@ impl Agent {
         let first = !self.is_registered();
         self.master = Master::Registered { heard: self.now };
         if first {
-            self.timers.after(self.now, self.patience(), Timer::Silence);
+            if !std::mem::replace(&mut self.listens, true) {
+                self.timers.after(self.now, self.patience(), Timer::Silence);
+            }
             self.resend_all();
         }
     }
@@ -144,12 +151,14 @@ impl Agent {
     }
 
     pub(super) fn silence(&mut self) {
+        self.listens = false;
         let Master::Registered { heard } = self.master else { return };
         let due = heard.plus(self.patience());
-        match due <= self.now {
-            true => self.ask_master(self.identity.intervals.register),
-            false => self.timers.add(due, Timer::Silence),
+        if due <= self.now {
+            return self.ask_master(self.identity.intervals.register);
         }
+        self.listens = true;
+        self.timers.add(due, Timer::Silence);
     }
 
     /// The end in order.

@@ -73,6 +73,16 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The helper is gone, and everything that it ran with it.
+    pub fn helper_gone(&mut self) {
+        let status = nix::sys::signal::Signal::SIGKILL as i32;
+        let processes = self.containers.keys();
+        self.reports.extend(processes.map(|process| Report::Exited {
+            process: *process,
+            status,
+        }));
+    }
+
     /// The helper's word for an agent that is not there.
     pub fn report(&mut self, report: Report) {
         self.reports.push(report);
@@ -130,6 +140,8 @@ pub struct Container {
     pub role: String,
     /// When SIGKILL is sent, once an end is under way.
     pub deadline: Option<Time>,
+    /// When its task must have completed.
+    pub completion: Option<Time>,
 }
 
 /// A secret, which is in no debugging output.
@@ -163,6 +175,8 @@ pub struct Executor {
     pub queued: Vec<TaskInfo>,
     pub had_task: bool,
     pub terminating: bool,
+    /// A timer sends heartbeats to its present stream.
+    pub beats: bool,
 }
 
 impl Framework {

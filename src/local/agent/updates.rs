@@ -21,13 +21,17 @@ impl Agent {
         };
         let updates = match framework.tasks.get_mut(&id) {
             Some(task) if task.is_terminal() => return,
-            Some(task) => {
-                task.state = state;
-                &mut task.updates
-            }
+            Some(task) => &mut task.updates,
             None => framework.late.entry(id.clone()).or_default(),
         };
-        if updates.push(update) && updates.queue.len() == 1 {
+        if !updates.push(update) {
+            return;
+        }
+        let first = updates.queue.len() == 1;
+        if let Some(task) = framework.tasks.get_mut(&id) {
+            task.state = state;
+        }
+        if first {
             self.forward(framework_id, &id);
         }
     }

@@ -72,10 +72,10 @@ fn check_status(call: &Call, status: &TaskStatus) -> Result<(), String> {
 }
 
 /// Whether a call has to wait, since nobody has room for what it carries. When that may have changed, `core.relief` is notified.
-pub fn has_no_room_for(core: &Core, kind: Type, call: &Call) -> bool {
+pub fn has_no_room_for(core: &Core, kind: Type, call: &Call, only: Option<u64>) -> bool {
     let framework = core.master.frameworks.get(&call.framework_id.value);
     let full = framework.is_some_and(|framework| framework.is_full());
-    let Ok((agent, process)) = core.find_executor(&call.framework_id.value, &call.executor_id.value) else {
+    let Ok((agent, process)) = core.find_executor(&call.framework_id.value, &call.executor_id.value, only) else {
         return false;
     };
     match kind {
@@ -113,7 +113,7 @@ fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<
     if kind == Type::Heartbeat {
         return Ok(Answer::Accepted);
     }
-    let found = core.find_executor(&call.framework_id.value, &call.executor_id.value);
+    let found = core.find_executor(&call.framework_id.value, &call.executor_id.value, only);
     if only.is_some_and(|only| found.map(|(_, process)| process) != Ok(only)) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "The token is that of another executor"));
     }

@@ -73,9 +73,16 @@ enum Route {
 fn route(path: &str) -> Option<Route> {
     let path = path.replace("%28", "(").replace("%29", ")");
     let path = path.strip_suffix('/').unwrap_or(&path);
+    // Each agent has a number, and all are here: ids and tokens tell which one is meant.
+    let of_agent = path
+        .strip_prefix("/slave(")
+        .and_then(|rest| rest.strip_suffix(")/api/v1/executor"));
+    if of_agent.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Some(Route::Executor);
+    }
     Some(match path {
         "/master/api/v1/scheduler" | "/api/v1/scheduler" => Route::Scheduler,
-        "/slave(1)/api/v1/executor" | "/api/v1/executor" => Route::Executor,
+        "/api/v1/executor" => Route::Executor,
         "/version" => Route::Version,
         "/health" | "/master/health" => Route::Health,
         "/state" | "/master/state" | "/state.json" | "/master/state.json" => Route::State,
@@ -198,7 +205,7 @@ async fn executor(
     let relief = core.borrow().relief.clone();
     loop {
         let relieved = relief.notified();
-        if !executor::has_no_room_for(&core.borrow(), kind, &call) {
+        if !executor::has_no_room_for(&core.borrow(), kind, &call, only) {
             break;
         }
         relieved.await;
@@ -468,12 +475,19 @@ mod tests {
         for path in [
             "/slave(1)/api/v1/executor",
             "/slave%281%29/api/v1/executor/",
+            "/slave(12)/api/v1/executor",
             "/api/v1/executor",
         ] {
             assert!(matches!(route(path), Some(Route::Executor)), "{path}");
         }
         assert!(matches!(route("/api/v1/scheduler"), Some(Route::Scheduler)));
-        for path in ["/", "/redirect/x", "/slave(2)/api/v1/executor", "/master/../state"] {
+        for path in [
+            "/",
+            "/redirect/x",
+            "/slave(x)/api/v1/executor",
+            "/slave()/api/v1/executor",
+            "/master/../state",
+        ] {
             assert!(route(path).is_none(), "{path}");
         }
     }

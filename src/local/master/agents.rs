@@ -53,7 +53,7 @@ impl Master {
             connection,
             registered: now.seconds(),
             reregistered: None,
-            kills: BTreeSet::new(),
+            kills: BTreeMap::new(),
         };
         self.agents.insert(id.to_string(), agent);
         self.start_pings(id, connection);
@@ -108,7 +108,7 @@ impl Master {
                 self.forget_executors(&old);
                 (true, old.kills)
             }
-            None => (false, BTreeSet::new()),
+            None => (false, BTreeMap::new()),
         };
         let total = Resources::new(&what.info.resources);
         let connection = self.number();
@@ -247,21 +247,17 @@ impl Master {
 
     /// Kills that the agent may not have heard.
     fn kill_again(&mut self, id: &str) {
-        let kills = self
-            .agents
-            .get_mut(id)
-            .map(|agent| std::mem::take(&mut agent.kills))
-            .unwrap_or_default();
-        for (framework, task) in kills {
-            let alive = |f: &Framework| {
-                f.tasks
-                    .get(&task)
-                    .is_some_and(|known| !known.is_terminal() && known.agent == id)
-            };
-            if self.frameworks.get(&framework).is_some_and(alive) {
-                let policy = None;
-                self.send_agent(id, ToAgent::Kill { framework, task, policy });
-            }
+        let Some(agent) = self.agents.get_mut(id) else { return };
+        let mut kills = std::mem::take(&mut agent.kills);
+        kills.retain(|(framework, task), _| {
+            let known = self.frameworks.get(framework).and_then(|f| f.tasks.get(task));
+            known.is_some_and(|known| !known.is_terminal() && known.agent == id)
+        });
+        for ((framework, task), policy) in kills.clone() {
+            self.send_agent(id, ToAgent::Kill { framework, task, policy });
+        }
+        if let Some(agent) = self.agents.get_mut(id) {
+            agent.kills = kills;
         }
     }
 
@@ -332,6 +328,7 @@ impl Master {
             known.subtract_allocated(&task.role, &task.resources);
             if let Some(agent) = self.agents.get_mut(agent) {
                 agent.free.add(&task.resources);
+                agent.kills.remove(&(framework.to_string(), id.clone()));
             }
             let had_ended = task.is_terminal();
             let mut lost = status(now, &id, state, Source::Master);

@@ -265,7 +265,7 @@ impl Master {
             let (theirs, others): (Vec<_>, Vec<_>) = executors.into_iter().partition(|((owner, _), _)| owner == id);
             agent.executors = others.into_iter().collect();
             theirs.iter().for_each(|(_, executor)| agent.free.add(&executor.resources));
-            agent.kills.retain(|(owner, _)| owner != id);
+            agent.kills.retain(|(owner, _), _| owner != id);
             if agent.connected {
                 ended.push(agent.link);
             }

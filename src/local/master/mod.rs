@@ -110,6 +110,8 @@ pub struct Master {
     timers: Timers<Timer>,
     actions: Vec<Action>,
     turns: turns::Turns,
+    /// What all agents have together of what is [`SHARED`](offers::SHARED), as of the last allocation.
+    totals: [f64; 4],
     allocation_pending: bool,
     next_framework: u64,
     next_agent: u64,
@@ -142,6 +144,7 @@ impl Master {
             timers,
             actions: Vec::new(),
             turns: turns::Turns::default(),
+            totals: [0.0; 4],
             allocation_pending: false,
             next_framework: 0,
             next_agent: 0,

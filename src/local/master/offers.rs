@@ -14,6 +14,9 @@ use crate::proto::{self, ExecutorId, Filters, FrameworkId, OfferId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// What shares are of.
+pub const SHARED: [&str; 4] = ["cpus", "mem", "disk", "gpus"];
+
 const DEFAULT_REFUSE_SECONDS: f64 = 5.0;
 const MAX_REFUSE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
 
@@ -49,6 +52,7 @@ impl Master {
         for framework in self.frameworks.values_mut() {
             framework.filters.retain(|filter| filter.until > now);
         }
+        self.totals = SHARED.map(|name| self.agents.values().map(|agent| agent.total.scalar(name)).sum());
         let mut made: BTreeMap<String, Vec<proto::Offer>> = BTreeMap::new();
         let agents = self
             .agents
@@ -99,11 +103,11 @@ impl Master {
 
     /// The largest share of any resource that `allocated` is of the whole.
     fn dominant_share<'a>(&self, allocated: impl Iterator<Item = &'a Resources> + Clone) -> f64 {
-        let share = |name| match self.agents.values().map(|agent| agent.total.scalar(name)).sum::<f64>() {
-            all if all > 0.0 => allocated.clone().map(|one| one.scalar(name)).sum::<f64>() / all,
-            _ => 0.0,
+        let share = |(name, all): (&str, f64)| match all > 0.0 {
+            true => allocated.clone().map(|one| one.scalar(name)).sum::<f64>() / all,
+            false => 0.0,
         };
-        ["cpus", "mem", "disk", "gpus"].into_iter().map(share).fold(0.0, f64::max)
+        SHARED.into_iter().zip(self.totals).map(share).fold(0.0, f64::max)
     }
 
     /// The roles in which somebody may get offers, the next one first.

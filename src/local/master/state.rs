@@ -4,7 +4,7 @@ use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::local::resources::Resources;
 use crate::proto::framework_info::capability::Type as Capability;
-use crate::proto::{ContainerStatus, ExecutorInfo, FrameworkInfo, SlaveInfo, TaskInfo, TaskState, TaskStatus};
+use crate::proto::{ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, SlaveInfo, TaskInfo, TaskState, TaskStatus};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -90,8 +90,8 @@ pub struct Agent {
     pub connection: u64,
     pub registered: f64,
     pub reregistered: Option<f64>,
-    /// Tasks to be killed, told again when it comes back.
-    pub kills: BTreeSet<(String, String)>,
+    /// Tasks to be killed, and how: told again when it comes back.
+    pub kills: BTreeMap<(String, String), Option<KillPolicy>>,
 }
 
 pub struct Executor {

@@ -289,6 +289,77 @@ fn a_refusal_is_kept_when_only_the_driver_is_another_one() {
 }
 
 #[test]
+fn a_kill_is_told_again_but_not_to_a_task_that_has_the_id_later() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("f", &[], true));
+    launch(&mut master, "f", "t", "cpus:1;mem:32");
+    let policy = Some(crate::proto::KillPolicy::default());
+    master.kill("f", "t", None, policy.clone());
+    told(&mut master);
+    let back = |master: &mut Master, state| {
+        let mut again = slave_info("cpus:4;mem:512");
+        again.id = Some(slave_id("M-S0"));
+        let task = RunningTask {
+            framework: "f".into(),
+            role: "*".into(),
+            info: TaskInfo {
+                task_id: TaskId { value: "t".into() },
+                resources: resource_text::parse("cpus:1;mem:32").unwrap(),
+                ..Default::default()
+            },
+            state,
+            forwarded: None,
+        };
+        let what = Reregister {
+            info: again,
+            tasks: vec![task],
+            ..Default::default()
+        };
+        master.agent_message(0, ToMaster::Reregister(Box::new(what)));
+        let mut letters = told(master).1;
+        letters.retain(|letter| matches!(letter, ToAgent::Kill { .. }));
+        letters
+    };
+    let kill = ToAgent::Kill {
+        framework: "f".into(),
+        task: "t".into(),
+        policy,
+    };
+    let running = TaskState::TaskRunning;
+    assert_eq!(back(&mut master, running), [kill.clone()]);
+    assert_eq!(back(&mut master, running), [kill], "until it has ended");
+    let killed = TaskState::TaskKilled;
+    update(&mut master, 0, "f", "t", killed, b"u", killed);
+    master.acknowledge("f", "M-S0", "t", &Bytes::from_static(b"u"));
+    wait(&mut master, 6);
+    launch(&mut master, "f", "t", "cpus:1;mem:32");
+    told(&mut master);
+    assert_eq!(back(&mut master, running), []);
+}
+
+#[test]
+fn a_framework_that_does_not_read_keeps_no_resources_from_others() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    let stream = Stream::new(1);
+    master.subscribe(info("f", &[], false), Vec::new(), stream.clone(), "s".into());
+    launch(&mut master, "f", "t", "cpus:3;mem:32");
+    let (running, finished) = (TaskState::TaskRunning, TaskState::TaskFinished);
+    update(&mut master, 0, "f", "t", running, b"1", running);
+    told(&mut master);
+    stream.backlog.add(crate::local::events::FULL);
+    update(&mut master, 0, "f", "t", running, b"1", finished);
+    update(&mut master, 0, "f", "unknown", running, b"2", running);
+    assert_eq!(
+        told(&mut master).0,
+        Vec::<String>::new(),
+        "what it was told is not told again"
+    );
+    assert!(master.frameworks["f"].tasks["t"].resources.is_empty());
+}
+
+#[test]
 fn a_broken_link_loses_what_cannot_survive_it() {
     let mut master = master();
     register(&mut master, 0, "cpus:4;mem:512");

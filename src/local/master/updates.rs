@@ -20,12 +20,14 @@ impl Master {
         let full = framework.is_full();
         let (state, uuid) = (TaskState::try_from(update.state), update.uuid.clone());
         let mut ended = None;
-        if let (Some(task), Ok(state)) = (framework.tasks.get_mut(&update.task_id.value), state) {
-            let again = task.forwarded.as_ref().map(|(_, uuid)| uuid) == uuid.as_ref();
-            // What was sent before still waits to be read.
-            if again && full {
-                return;
-            }
+        // What was sent before still waits to be read. Of unknown tasks nobody knows what was sent.
+        let mut unread = full;
+        let known = framework
+            .tasks
+            .get_mut(&update.task_id.value)
+            .filter(|task| task.agent == agent);
+        if let (Some(task), Ok(state)) = (known, state) {
+            unread = full && task.forwarded.as_ref().map(|(_, uuid)| uuid) == uuid.as_ref();
             task.forwarded = uuid.map(|uuid| (state, uuid));
             task.healthy = update.healthy.or(task.healthy);
             if update.container_status.is_some() {
@@ -40,11 +42,14 @@ impl Master {
                 ended = Some((task.role.clone(), resources));
             }
         }
-        if let Some((role, resources)) = ended.filter(|(_, resources)| !resources.is_empty()) {
-            self.recover(id, &agent, &role, &resources);
-            self.allocate_soon();
+        if let Some((role, resources)) = ended {
+            self.forget_kill(&agent, id, &update.task_id.value);
+            if !resources.is_empty() {
+                self.recover(id, &agent, &role, &resources);
+                self.allocate_soon();
+            }
         }
-        if connected {
+        if connected && !unread {
             self.send_status(id, update);
         }
     }
@@ -64,6 +69,7 @@ impl Master {
             if is_terminal(*state) && forwarded == uuid {
                 one.state = *state;
                 known.complete_task(task);
+                self.forget_kill(agent, framework, task);
             }
         }
         self.send_agent(
@@ -89,7 +95,7 @@ impl Master {
         let on = known.agent.clone();
         if let Some(agent) = self.agents.get_mut(&on) {
             // Told again when it comes back, if it is not there or the word is lost.
-            agent.kills.insert((id.to_string(), task.to_string()));
+            agent.kills.insert((id.to_string(), task.to_string()), policy.clone());
         }
         self.send_agent(
             &on,
@@ -99,6 +105,13 @@ impl Master {
                 policy,
             },
         );
+    }
+
+    /// The task has ended: its id may be that of another one.
+    fn forget_kill(&mut self, agent: &str, framework: &str, task: &str) {
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.kills.remove(&(framework.to_string(), task.to_string()));
+        }
     }
 
     /// SHUTDOWN call of a scheduler.

@@ -13,6 +13,8 @@ pub struct Executor {
     pub token: String,
     pub id: ExecutorId,
     pub framework_id: FrameworkId,
+    /// Its agent's, `slave(1)`.
+    pub agent: String,
     pub records: Option<Records>,
 }
 
@@ -28,7 +30,9 @@ impl Executor {
         };
         assert_eq!(variable("MESOS_SLAVE_ID"), framework.agent_id.value);
         assert_eq!(variable("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD"), "5secs");
-        assert_eq!(variable("MESOS_SLAVE_PID"), format!("slave(1)@{}", cluster.address()));
+        let pid = variable("MESOS_SLAVE_PID");
+        let (agent, address) = pid.split_once('@').expect("a pid");
+        assert_eq!(address, cluster.address().to_string());
         assert_eq!(
             std::path::Path::new(&variable("MESOS_SANDBOX")),
             sandbox.canonicalize().unwrap()
@@ -42,6 +46,7 @@ impl Executor {
             framework_id: FrameworkId {
                 value: variable("MESOS_FRAMEWORK_ID"),
             },
+            agent: agent.to_string(),
             records: None,
         }
     }
@@ -60,7 +65,12 @@ impl Executor {
             subscribe: Some(subscribe),
             ..self.call(call::Type::Subscribe)
         };
-        self.records = Some(Records::open(self.address, "/slave(1)/api/v1/executor", &self.token, &call));
+        self.records = Some(Records::open(
+            self.address,
+            &format!("/{}/api/v1/executor", self.agent),
+            &self.token,
+            &call,
+        ));
     }
 
     pub fn next(&mut self, kind: event::Type) -> Event {
