@@ -274,7 +274,8 @@ fn an_agent_that_ends_waits_for_what_it_has_to_kill() {
     until("the task has ended", || !is_alive(pid));
     let offer = framework.find("an offer of the new agent", |event| {
         let offers = event.offers.iter().flat_map(|offers| &offers.offers);
-        offers.cloned().find(|offer| offer.slave_id.value.ends_with("-S1"))
+        let mut new = offers.filter(|offer| offer.slave_id.value.ends_with("-S1"));
+        new.next().cloned()
     });
     framework.agent_id = offer.slave_id.clone();
     framework.launch_on(&offer, vec![framework.command("new", "exit 0")]);

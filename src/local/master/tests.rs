@@ -295,7 +295,7 @@ fn a_kill_is_told_again_but_not_to_a_task_that_has_the_id_later() {
     subscribe(&mut master, 1, info("f", &[], true));
     launch(&mut master, "f", "t", "cpus:1;mem:32");
     let policy = Some(crate::proto::KillPolicy::default());
-    master.kill("f", "t", None, policy.clone());
+    master.kill("f", "t", None, policy);
     told(&mut master);
     let back = |master: &mut Master, state| {
         let mut again = slave_info("cpus:4;mem:512");
@@ -327,7 +327,7 @@ fn a_kill_is_told_again_but_not_to_a_task_that_has_the_id_later() {
         policy,
     };
     let running = TaskState::TaskRunning;
-    assert_eq!(back(&mut master, running), [kill.clone()]);
+    assert_eq!(back(&mut master, running), std::slice::from_ref(&kill));
     assert_eq!(back(&mut master, running), [kill], "until it has ended");
     let killed = TaskState::TaskKilled;
     update(&mut master, 0, "f", "t", killed, b"u", killed);

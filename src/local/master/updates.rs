@@ -95,7 +95,7 @@ impl Master {
         let on = known.agent.clone();
         if let Some(agent) = self.agents.get_mut(&on) {
             // Told again when it comes back, if it is not there or the word is lost.
-            agent.kills.insert((id.to_string(), task.to_string()), policy.clone());
+            agent.kills.insert((id.to_string(), task.to_string()), policy);
         }
         self.send_agent(
             &on,
