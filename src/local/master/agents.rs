@@ -201,6 +201,10 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(&told.framework) else {
             return;
         };
+        // The framework has used the id again, elsewhere: that task is the one that counts.
+        if framework.tasks.get(&id).is_some_and(|known| known.agent != agent) {
+            return;
+        }
         let before = framework
             .tasks
             .remove(&id)

@@ -120,6 +120,29 @@ fn launch(master: &mut Master, framework: &str, task: &str, resources: &str) {
     master.accept(framework, accept);
 }
 
+/// The agent at link 0, M-S0, comes back with these tasks: framework, id and state.
+fn come_back(master: &mut Master, tasks: &[(&str, &str, TaskState)]) {
+    let mut info = slave_info("cpus:4;mem:512");
+    info.id = Some(slave_id("M-S0"));
+    let task = |(framework, task, state): &(&str, &str, TaskState)| RunningTask {
+        framework: framework.to_string(),
+        role: "*".into(),
+        info: TaskInfo {
+            task_id: TaskId { value: task.to_string() },
+            resources: resource_text::parse("cpus:1;mem:32").unwrap(),
+            ..Default::default()
+        },
+        state: *state,
+        forwarded: None,
+    };
+    let what = Reregister {
+        info,
+        tasks: tasks.iter().map(task).collect(),
+        ..Default::default()
+    };
+    master.agent_message(0, ToMaster::Reregister(Box::new(what)));
+}
+
 /// An agent's update of a task.
 fn update(
     master: &mut Master,
@@ -215,25 +238,8 @@ fn an_agent_that_does_not_answer_is_unreachable_and_comes_back() {
         ]
     );
     // It comes back with what it has.
-    let running = |framework: &str, task: &str| RunningTask {
-        framework: framework.into(),
-        role: "*".into(),
-        info: TaskInfo {
-            task_id: TaskId { value: task.into() },
-            resources: resource_text::parse("cpus:1;mem:32").unwrap(),
-            ..Default::default()
-        },
-        state: TaskState::TaskRunning,
-        forwarded: None,
-    };
-    let mut again = slave_info("cpus:4;mem:512");
-    again.id = Some(slave_id("M-S0"));
-    let what = Reregister {
-        info: again,
-        tasks: vec![running("aware", "a"), running("plain", "p")],
-        ..Default::default()
-    };
-    master.agent_message(0, ToMaster::Reregister(Box::new(what)));
+    let running = TaskState::TaskRunning;
+    come_back(&mut master, &[("aware", "a", running), ("plain", "p", running)]);
     let (mut events, letters) = told(&mut master);
     events.retain(|event| !event.contains("offers"));
     assert_eq!(
@@ -298,25 +304,7 @@ fn a_kill_is_told_again_but_not_to_a_task_that_has_the_id_later() {
     master.kill("f", "t", None, policy);
     told(&mut master);
     let back = |master: &mut Master, state| {
-        let mut again = slave_info("cpus:4;mem:512");
-        again.id = Some(slave_id("M-S0"));
-        let task = RunningTask {
-            framework: "f".into(),
-            role: "*".into(),
-            info: TaskInfo {
-                task_id: TaskId { value: "t".into() },
-                resources: resource_text::parse("cpus:1;mem:32").unwrap(),
-                ..Default::default()
-            },
-            state,
-            forwarded: None,
-        };
-        let what = Reregister {
-            info: again,
-            tasks: vec![task],
-            ..Default::default()
-        };
-        master.agent_message(0, ToMaster::Reregister(Box::new(what)));
+        come_back(master, &[("f", "t", state)]);
         let mut letters = told(master).1;
         letters.retain(|letter| matches!(letter, ToAgent::Kill { .. }));
         letters
@@ -336,6 +324,24 @@ fn a_kill_is_told_again_but_not_to_a_task_that_has_the_id_later() {
     launch(&mut master, "f", "t", "cpus:1;mem:32");
     told(&mut master);
     assert_eq!(back(&mut master, running), []);
+}
+
+#[test]
+fn a_task_that_comes_back_does_not_take_the_place_of_another_one() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("f", &[], true));
+    launch(&mut master, "f", "t", "cpus:1;mem:32");
+    let finished = TaskState::TaskFinished;
+    update(&mut master, 0, "f", "t", finished, b"u", finished);
+    // Its end is not acknowledged, and its agent is lost. The framework uses the id again.
+    wait(&mut master, 15 * 6);
+    register(&mut master, 1, "cpus:4;mem:512");
+    launch(&mut master, "f", "t", "cpus:1;mem:32");
+    come_back(&mut master, &[("f", "t", finished)]);
+    let task = &master.frameworks["f"].tasks["t"];
+    assert_eq!((task.agent.as_str(), task.state), ("M-S1", TaskState::TaskStaging));
+    assert_eq!(task.resources.scalar("cpus"), 1.0);
 }
 
 #[test]
@@ -431,12 +437,6 @@ fn a_new_master_waits_for_the_agents_of_the_old_one() {
         ["1 t TASK_GONE_BY_OPERATOR Reconciliation: Task is gone"]
     );
     // It may not come back.
-    let mut again = slave_info("cpus:4;mem:512");
-    again.id = Some(slave_id("M-S0"));
-    let what = Reregister {
-        info: again,
-        ..Default::default()
-    };
-    master.agent_message(0, ToMaster::Reregister(Box::new(what)));
+    come_back(&mut master, &[]);
     assert!(matches!(told(&mut master).1.as_slice(), [ToAgent::Shutdown { .. }]));
 }
