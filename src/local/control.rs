@@ -30,7 +30,7 @@ pub enum Control {
     AdvanceClock(Duration),
 }
 
-/// Does it, with all that follows at once.
+/// Does it, with all that follows at once. It tells `core` the time before, and has it run afterwards.
 pub fn carry_out(core: &mut Core, control: Control) {
     core.tick();
     match control {

@@ -7,13 +7,13 @@ use super::agent::helper::Helper;
 use super::agent::launch::{Launch, LaunchError};
 use super::agent::state::{Checkpoint, Identity};
 use super::agent::{self, last_words, sandbox, Agent};
-use super::clock::Clock;
+use super::clock::{Clock, Time};
 use super::events::Stream;
-use super::helper_protocol::Report;
+use super::helper_protocol::{Program, Report};
 use super::ids;
 use super::link::{Letter, Links};
 use super::master::{self, Master, Registry};
-use super::stream::{EventStream, Records, Subscriber};
+use super::stream::{Event, EventStream, Records, Subscriber};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +48,25 @@ enum State {
     Crashed(Checkpoint),
     /// It ended in order, or was told to.
     Ended,
+}
+
+impl Slot {
+    fn new(identity: Identity, agent: Agent) -> Slot {
+        Slot {
+            identity,
+            state: State::Runs(Box::new(agent)),
+            next_process: 0,
+            again: false,
+        }
+    }
+
+    /// The agent, if it runs.
+    fn agent(&mut self) -> Option<&mut Agent> {
+        match &mut self.state {
+            State::Runs(agent) => Some(agent),
+            State::Crashed(_) | State::Ended => None,
+        }
+    }
 }
 
 /// An open answer to SUBSCRIBE.
@@ -100,21 +119,13 @@ impl Core {
         identity.number = self.links.add();
         let mut agent = Agent::new(identity.clone(), self.clock.now());
         agent.master_detected();
-        let state = State::Runs(Box::new(agent));
-        let (next_process, again) = (0, false);
-        self.slots.push(Slot {
-            identity,
-            state,
-            next_process,
-            again,
-        });
+        self.slots.push(Slot::new(identity, agent));
     }
 
     /// One more agent, with what the first one has.
     pub fn add_agent_like_the_others(&mut self) {
         if let Some(identity) = self.slots.first().map(|slot| slot.identity.clone()) {
             self.add_agent(identity);
-            self.run();
         }
     }
 
@@ -137,10 +148,11 @@ impl Core {
     }
 
     pub fn agent(&mut self, number: usize) -> Option<&mut Agent> {
-        match &mut self.slots.get_mut(number)?.state {
-            State::Runs(agent) => Some(agent),
-            State::Crashed(_) | State::Ended => None,
-        }
+        self.slots.get_mut(number)?.agent()
+    }
+
+    fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
+        self.slots.iter_mut().filter_map(Slot::agent)
     }
 
     /// A fresh event stream, whose records are the body of an answer.
@@ -161,9 +173,7 @@ impl Core {
         self.tick();
         self.streams.remove(&stream);
         self.master.stream_closed(stream);
-        for number in 0..self.slots.len() {
-            self.agent(number).into_iter().for_each(|agent| agent.stream_closed(stream));
-        }
+        self.agents_mut().for_each(|agent| agent.stream_closed(stream));
         self.run();
     }
 
@@ -171,18 +181,14 @@ impl Core {
     pub fn tick(&mut self) {
         let now = self.clock.now();
         self.master.set_time(now);
-        for number in 0..self.slots.len() {
-            self.agent(number).into_iter().for_each(|agent| agent.set_time(now));
-        }
+        self.agents_mut().for_each(|agent| agent.set_time(now));
     }
 
     /// Does what is due, and carries out what the machines want, until they want nothing more.
     pub fn run(&mut self) {
         self.tick();
         self.master.fire();
-        for number in 0..self.slots.len() {
-            self.agent(number).into_iter().for_each(Agent::fire);
-        }
+        self.agents_mut().for_each(Agent::fire);
         while self.carry_out() {}
         self.changed.notify_one();
     }
@@ -194,7 +200,7 @@ impl Core {
         for action in self.master.take_actions() {
             some = true;
             match action {
-                master::Action::Send { stream, event } => self.streams.get(&stream).into_iter().for_each(|s| s.send(&*event)),
+                master::Action::Send { stream, event } => self.send(stream, &*event),
                 master::Action::End { stream } => drop(self.streams.remove(&stream)),
                 master::Action::ToAgent { link, message } => self.links.send(now, link, Letter::ToAgent(message)),
             }
@@ -222,20 +228,14 @@ impl Core {
         use agent::Action;
         match action {
             Action::ToMaster(message) => self.links.send(self.clock.now(), number, Letter::ToMaster(message)),
-            Action::Send { stream, event } => self.streams.get(&stream).into_iter().for_each(|s| s.send(&*event)),
+            Action::Send { stream, event } => self.send(stream, &*event),
             Action::End { stream } => drop(self.streams.remove(&stream)),
             Action::Start { process, launch } => {
                 if let Err(error) = self.start(process, *launch) {
-                    self.agent(number)
-                        .into_iter()
-                        .for_each(|agent| agent.not_started(process, error.clone()));
+                    if let Some(agent) = self.agent(number) {
+                        agent.not_started(process, error);
+                    }
                 }
-            }
-            Action::Prepare { process, launch, error } => {
-                let error = self.prepare(&launch).err().unwrap_or(error);
-                self.agent(number)
-                    .into_iter()
-                    .for_each(|agent| agent.not_started(process, error.clone()));
             }
             Action::Signal { process, signal } => self.helper.signal(process, signal),
             Action::LastWords { who, how, directory } => last_words::tell_of(&who, &how, &directory),
@@ -254,8 +254,15 @@ impl Core {
         }
     }
 
-    /// Makes a program's sandbox. Returns who is to run it.
-    fn prepare(&self, launch: &Launch) -> Result<Option<super::helper_protocol::User>, LaunchError> {
+    /// An event on a stream, unless that has ended.
+    fn send(&self, stream: u64, event: &impl Event) {
+        if let Some(stream) = self.streams.get(&stream) {
+            stream.send(event);
+        }
+    }
+
+    /// Makes a program's sandbox, and has the program started in it.
+    fn start(&self, process: u64, launch: Launch) -> Result<(), LaunchError> {
         let no_directory = |reason: String| {
             let directory = launch.runs.join(&launch.container);
             let directory = directory.display();
@@ -267,13 +274,7 @@ impl Core {
         }
         let user = sandbox::user(&launch.user, self.settings.owner).map_err(no_directory)?;
         sandbox::create(&launch.runs, &launch.container, user.as_ref()).map_err(|e| no_directory(e.to_string()))?;
-        Ok(user)
-    }
-
-    fn start(&mut self, process: u64, launch: Launch) -> Result<(), LaunchError> {
-        let user = self.prepare(&launch)?;
-        self.helper
-            .start(process, super::helper_protocol::Program { user, ..launch.program });
+        self.helper.start(process, Program { user, ..launch.program? });
         Ok(())
     }
 
@@ -296,11 +297,11 @@ impl Core {
     pub fn helper_gone(&mut self) {
         self.tick();
         self.helper.gone();
-        for number in 0..self.slots.len() {
-            match self.slots.get_mut(number).map(|slot| &mut slot.state) {
-                Some(State::Runs(agent)) => agent.helper_gone(),
-                Some(State::Crashed(checkpoint)) => checkpoint.helper_gone(),
-                Some(State::Ended) | None => {}
+        for slot in &mut self.slots {
+            match &mut slot.state {
+                State::Runs(agent) => agent.helper_gone(),
+                State::Crashed(checkpoint) => checkpoint.helper_gone(),
+                State::Ended => {}
             }
         }
         self.run();
@@ -316,42 +317,39 @@ impl Core {
         self.helper.shutdown();
     }
 
-    /// When [`run`](Self::run) has something to do; `None` is not before something else happens.
-    pub fn due(&self) -> Option<Instant> {
+    /// When [`run`](Self::run) has something to do, on the cluster's clock.
+    fn next(&self) -> Option<Time> {
         let agents = self.agents().filter_map(Agent::next_timer);
-        let all = agents.chain(self.master.next_timer()).chain(self.links.next());
-        let wait = self.clock.wait(all.min()?)?;
-        Instant::now().checked_add(wait)
+        agents.chain(self.master.next_timer()).chain(self.links.next()).min()
+    }
+
+    /// The same on the system's clock; `None` is not before something else happens.
+    pub fn due(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.clock.wait(self.next()?)?)
     }
 
     pub fn changed(&self) -> Rc<Notify> {
         self.changed.clone()
     }
 
-    /// The agent and the process whose token this is.
-    pub fn executor_of_token(&self, token: &[u8]) -> Option<(usize, u64)> {
-        let of = |agent: &Agent| Some((agent.identity.number, agent.executor_of_token(token)?));
-        self.agents().find_map(of)
+    /// The process of the executor whose token this is.
+    pub fn executor_of_token(&self, token: &[u8]) -> Option<u64> {
+        self.agents().find_map(|agent| agent.executor_of_token(token))
     }
 
-    /// The agent and the process of an executor; the errors are in the words of an agent. Two agents can have executors with the same
-    /// ids: `only` is the process that is meant, if that is known.
-    pub fn find_executor(&self, framework: &str, executor: &str, only: Option<u64>) -> Result<(usize, u64), &'static str> {
-        let of_only = only.and_then(|process| {
-            let agent = self
-                .agents()
-                .find(|agent| agent.identity.number == Agent::owner_of(process))?;
-            let container = agent.containers.get(&process)?;
-            let is_meant = container.framework == framework && container.executor_id == executor;
-            is_meant.then_some((agent.identity.number, process))
-        });
-        if let Some(found) = of_only {
-            return Ok(found);
+    /// The process of an executor; the errors are in the words of an agent. Two agents can have executors with the same ids: `only` is the
+    /// process that is meant, if that is known.
+    pub fn find_executor(&self, framework: &str, executor: &str, only: Option<u64>) -> Result<u64, &'static str> {
+        if let Some(process) = only {
+            let container = self.agents().find_map(|agent| agent.containers.get(&process));
+            if container.is_some_and(|c| c.framework == framework && c.executor_id == executor) {
+                return Ok(process);
+            }
         }
         let mut error = "Framework cannot be found";
         for agent in self.agents() {
             match agent.find_executor(framework, executor) {
-                Ok(process) => return Ok((agent.identity.number, process)),
+                Ok(process) => return Ok(process),
                 Err(e) if e != error => error = e,
                 Err(_) => {}
             }
@@ -361,7 +359,6 @@ impl Core {
 
     /// Kills an agent's process. Programs of frameworks that checkpoint live on.
     pub fn crash_agent(&mut self, number: usize) {
-        self.tick();
         let Some(slot) = self.slots.get_mut(number) else { return };
         match std::mem::replace(&mut slot.state, State::Ended) {
             State::Runs(agent) => {
@@ -375,24 +372,20 @@ impl Core {
             }
             other => slot.state = other,
         }
-        self.run();
     }
 
     /// Ends an agent in order: with all that it runs, and a word to the master.
     pub fn stop_agent(&mut self, number: usize) {
-        self.tick();
         if let Some(agent) = self.agent(number) {
             agent.unregister();
             agent.master_message(super::messages::ToAgent::Shutdown {
                 message: "it was stopped".into(),
             });
         }
-        self.run();
     }
 
     /// Starts an agent again: one that crashed goes on from what it had, one that ended is a new one.
     pub fn start_agent(&mut self, number: usize) {
-        self.tick();
         let now = self.clock.now();
         let Some(slot) = self.slots.get_mut(number) else { return };
         match std::mem::replace(&mut slot.state, State::Ended) {
@@ -405,7 +398,6 @@ impl Core {
                 slot.state = State::Runs(agent);
             }
         }
-        self.run();
     }
 
     /// A new agent in the place of one that has ended.
@@ -425,9 +417,7 @@ impl Core {
     }
 
     pub fn heal_agent(&mut self, number: usize) {
-        self.tick();
         self.links.heal(self.clock.now(), number);
-        self.run();
     }
 
     pub fn delay_agent(&mut self, number: usize, delay: Duration) {
@@ -436,7 +426,6 @@ impl Core {
 
     /// The master ends, and another one takes its place. Frameworks and agents have to come back to it.
     pub fn fail_over_master(&mut self) {
-        self.tick();
         let identity = master::Identity {
             id: ids::uuid(),
             started: self.clock.now().seconds(),
@@ -448,31 +437,24 @@ impl Core {
             }
         }
         self.master = Master::new(identity, self.master.registry(), self.clock.now());
-        for number in 0..self.slots.len() {
-            self.links.reset(number);
-            if let Some(agent) = self.agent(number) {
-                agent.master_lost();
-                agent.master_detected();
-            }
+        (0..self.slots.len()).for_each(|number| self.links.reset(number));
+        for agent in self.agents_mut() {
+            agent.master_lost();
+            agent.master_detected();
         }
-        self.run();
     }
 
     /// Moves the clock on, step by step, so that each timer fires in its turn.
     pub fn advance(&mut self, by: Duration) {
-        self.tick();
         let end = self.clock.now().plus(by);
         loop {
-            let agents = self.agents().filter_map(Agent::next_timer);
-            let next = agents.chain(self.master.next_timer()).chain(self.links.next()).min();
             let now = self.clock.now();
-            match next.filter(|next| *next <= end) {
+            match self.next().filter(|next| *next <= end) {
                 Some(next) => self.clock.advance(next.after(now)),
                 None => break self.clock.advance(end.after(now)),
             }
             self.run();
         }
-        self.run();
     }
 }
 

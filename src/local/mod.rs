@@ -10,13 +10,14 @@
 //! | the parts put together | `core`, with `stream` (event streams), `link` (between master and agents), `clock`, `control` (faults on demand) |
 //! | the master, a machine without I/O | `master` |
 //! | an agent, a machine without I/O | `agent` |
-//! | what both speak and use | `messages`, `events`, `timers`, `ids`, `resources` |
+//! | what both speak and use | `messages`, `events`, `capabilities`, `timers`, `ids`, `resources` |
 //! | processes | `agent::helper`, [`helper_protocol`], and the executable `mesos-perl-helper` |
 //!
 //! One thread (tokio, current thread) owns everything. Tasks and executors are children of the helper, never of this process.
 
 mod agent;
 mod api;
+mod capabilities;
 mod clock;
 mod control;
 mod core;

@@ -7,7 +7,7 @@ use crate::local::events::{status, uuid};
 use crate::local::helper_protocol::{Program, Report};
 use crate::local::ids;
 use crate::proto::task_status::{Reason, Source};
-use crate::proto::{ExecutorId, TaskState};
+use crate::proto::{ExecutorId, TaskState, TaskStatus};
 use nix::sys::signal::Signal;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -34,10 +34,10 @@ impl Agent {
         let wanted = start.command.user.clone();
         let user = wanted.unwrap_or_else(|| framework.map(|f| f.info.user.clone()).unwrap_or_default());
         let token = ids::secret();
-        let program = token
-            .as_ref()
-            .map_err(|e| LaunchError::Container(format!("no randomness for a token: {e}")))
-            .and_then(|token| self.program(&start, &sandbox, token));
+        let program = match &token {
+            Ok(token) => self.program(&start, &sandbox, token),
+            Err(e) => Err(LaunchError::Container(format!("no randomness for a token: {e}"))),
+        };
         let container = Container {
             framework: start.framework.to_string(),
             executor_id: start.executor.to_string(),
@@ -51,21 +51,13 @@ impl Agent {
             completion: None,
         };
         self.containers.insert(process, container);
-        // In Mesos' order: first the sandbox with its owner, then what runs in it.
-        let launch = Launch {
+        let launch = Box::new(Launch {
             runs,
             container: container_id,
             user,
-            program: match &program {
-                Ok(program) => program.clone(),
-                Err(_) => Program::default(),
-            },
-        };
-        let launch = Box::new(launch);
-        match program {
-            Ok(_) => self.actions.push(Action::Start { process, launch }),
-            Err(error) => self.actions.push(Action::Prepare { process, launch, error }),
-        }
+            program,
+        });
+        self.actions.push(Action::Start { process, launch });
         process
     }
 
@@ -121,7 +113,7 @@ impl Agent {
         self.forget_container(process);
     }
 
-    /// The agent's own word on a task.
+    /// The agent's own word on a task of an executor.
     pub(super) fn agent_update(
         &mut self,
         framework: &str,
@@ -131,41 +123,34 @@ impl Agent {
         reason: Reason,
         message: String,
     ) {
-        let mut update = status(self.now, task, state, Source::Slave);
-        update.reason = Some(reason as i32);
-        update.message = Some(message);
+        let mut update = self.own_status(task, state, reason, message);
         update.executor_id = Some(ExecutorId {
             value: executor.to_string(),
         });
-        update.uuid = uuid();
         self.update(framework, update);
+    }
+
+    /// A status that the agent itself makes.
+    pub(super) fn own_status(&self, task: &str, state: TaskState, reason: Reason, message: String) -> TaskStatus {
+        let mut update = status(self.now, task, state, Source::Slave);
+        update.reason = Some(reason as i32);
+        update.message = Some(message);
+        update.uuid = uuid();
+        update
     }
 
     /// A task that the agent cannot start: lost.
     pub(super) fn drop_task(&mut self, framework: &str, task: &str, reason: Reason, message: &str) {
-        let Some(state) = self.frameworks.get(framework).map(|f| f.lost(TaskState::TaskDropped)) else {
-            return;
-        };
-        let mut dropped = status(self.now, task, state, Source::Slave);
-        dropped.reason = Some(reason as i32);
-        dropped.message = Some(message.to_string());
-        dropped.uuid = uuid();
-        self.update(framework, dropped);
+        if let Some(state) = self.frameworks.get(framework).map(|f| f.lost(TaskState::TaskDropped)) {
+            let dropped = self.own_status(task, state, reason, message.to_string());
+            self.update(framework, dropped);
+        }
     }
 
     pub(super) fn set_process(&mut self, framework: &str, task: &str, process: u64) {
         if let Some(task) = self.frameworks.get_mut(framework).and_then(|f| f.tasks.get_mut(task)) {
             task.process = process;
         }
-    }
-
-    fn launch_failed(&mut self, framework: &str, task: &str, process: u64, reason: &str) {
-        let mut failed = status(self.now, task, TaskState::TaskFailed, Source::Slave);
-        failed.reason = Some(Reason::ContainerLaunchFailed as i32);
-        failed.message = Some(format!("Failed to launch container: {reason}"));
-        failed.uuid = uuid();
-        self.fill_container(&mut failed, process);
-        self.update(framework, failed);
     }
 
     /// What the helper said about one of this agent's processes.
@@ -205,7 +190,10 @@ impl Agent {
             self.executor_failure(&framework, &executor, -1);
         }
         for task in self.tasks_of(&framework, process) {
-            self.launch_failed(&framework, &task, process, reason);
+            let message = format!("Failed to launch container: {reason}");
+            let mut failed = self.own_status(&task, TaskState::TaskFailed, Reason::ContainerLaunchFailed, message);
+            self.fill_container(&mut failed, process);
+            self.update(&framework, failed);
         }
         self.forget_container(process);
     }

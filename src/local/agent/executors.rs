@@ -13,9 +13,6 @@ use crate::proto::{ContainerId, KillPolicy, TaskId, TaskInfo, TaskState, TaskSta
 use bytes::Bytes;
 use std::time::Duration;
 
-/// Whether an executor's SUBSCRIBE was taken. If not, there is none to subscribe.
-pub struct NoExecutor;
-
 fn launch_event(task: TaskInfo) -> Event {
     Event {
         launch: Some(event::Launch { task }),
@@ -103,29 +100,31 @@ impl Agent {
     }
 
     /// SUBSCRIBE of an executor on a fresh stream: the first, or after it lost its stream.
-    pub fn executor_subscribe(&mut self, process: u64, subscribe: call::Subscribe, stream: Stream) -> Result<(), NoExecutor> {
-        let framework_id = self.containers.get(&process).ok_or(NoExecutor)?.framework.clone();
+    pub fn executor_subscribe(&mut self, process: u64, subscribe: call::Subscribe, stream: Stream) {
         let number = stream.id;
-        let framework = self.frameworks.get(&framework_id).filter(|f| !f.terminating);
-        let Some(framework_info) = framework.map(|f| f.info.clone()) else {
-            self.send(number, executor_event(event::Type::Shutdown));
-            self.actions.push(Action::End { stream: number });
-            return Ok(());
+        let Some(container) = self.containers.get(&process) else {
+            return self.dismiss(number);
         };
-        let slave_info = self.slave_info();
-        let container_id = self.containers.get(&process).map(|container| ContainerId {
+        let container_id = Some(ContainerId {
             value: container.container_id.clone(),
             ..Default::default()
         });
-        let executor = self.executor_mut(process).ok_or(NoExecutor)?;
+        let framework_id = container.framework.clone();
+        let framework = self.frameworks.get(&framework_id).filter(|f| !f.terminating);
+        let Some(framework_info) = framework.map(|f| f.info.clone()) else {
+            return self.dismiss(number);
+        };
+        let slave_info = self.slave_info();
+        let Some(executor) = self.executor_mut(process) else {
+            return self.dismiss(number);
+        };
         if executor.terminating || (!executor.had_task && executor.queued.is_empty()) {
             let terminating = executor.terminating;
-            self.send(number, executor_event(event::Type::Shutdown));
-            self.actions.push(Action::End { stream: number });
+            self.dismiss(number);
             if !terminating {
                 self.shutdown_executor(process);
             }
-            return Ok(());
+            return;
         }
         let executor_info = executor.info.clone();
         executor.registered = true;
@@ -149,17 +148,12 @@ impl Agent {
                 ..executor_event(event::Type::Subscribed)
             },
         );
-        if self
+        let beats = self
             .executor_mut(process)
-            .is_some_and(|executor| !std::mem::replace(&mut executor.beats, true))
-        {
-            self.timers.after(
-                self.now,
-                self.identity.intervals.executor_heartbeat,
-                Timer::Heartbeat { process },
-            );
+            .map(|executor| std::mem::replace(&mut executor.beats, true));
+        if beats == Some(false) {
+            self.beat_later(process);
         }
-
         for update in subscribe.unacknowledged_updates {
             self.executor_update(process, update.status);
         }
@@ -171,7 +165,12 @@ impl Agent {
             }
             self.send(number, launch_event(task));
         }
-        Ok(())
+    }
+
+    /// SHUTDOWN on a stream, which then ends.
+    fn dismiss(&mut self, stream: u64) {
+        self.send(stream, executor_event(event::Type::Shutdown));
+        self.actions.push(Action::End { stream });
     }
 
     /// Tasks that were sent on a stream that broke, and of which a resubscribing executor knows nothing.
@@ -210,11 +209,12 @@ impl Agent {
             return;
         };
         self.send(stream, executor_event(event::Type::Heartbeat));
-        self.timers.after(
-            self.now,
-            self.identity.intervals.executor_heartbeat,
-            Timer::Heartbeat { process },
-        );
+        self.beat_later(process);
+    }
+
+    fn beat_later(&mut self, process: u64) {
+        let interval = self.identity.intervals.executor_heartbeat;
+        self.timers.after(self.now, interval, Timer::Heartbeat { process });
     }
 
     /// UPDATE of an executor: recorded, then acknowledged to it, whoever else has acknowledged.

@@ -24,8 +24,8 @@ pub struct Launch {
     pub container: String,
     /// Whose it is to be, and who is to run the program.
     pub user: String,
-    /// Without its user.
-    pub program: Program,
+    /// Without its user. What is wrong with it is said only after the sandbox is there: that is Mesos' order.
+    pub program: Result<Program, LaunchError>,
 }
 
 /// Why a container was not started, and so what becomes of its tasks.

@@ -34,7 +34,7 @@ use super::messages::{ToAgent, ToMaster};
 use super::timers::Timers;
 use crate::proto::executor::Event;
 use crate::proto::{SlaveId, SlaveInfo};
-use launch::{Launch, LaunchError};
+use launch::Launch;
 use nix::sys::signal::Signal;
 use state::{Container, Framework, Identity, Master};
 use std::collections::BTreeMap;
@@ -57,12 +57,6 @@ pub enum Action {
     Start {
         process: u64,
         launch: Box<Launch>,
-    },
-    /// Make the sandbox only, then say `error`, or what is wrong with the sandbox.
-    Prepare {
-        process: u64,
-        launch: Box<Launch>,
-        error: LaunchError,
     },
     /// To a process and all that belongs to it.
     Signal {

@@ -2,9 +2,9 @@
 
 use super::state::{Container, Kind, Master};
 use super::{Action, Agent, Timer};
-use crate::local::events::{is_terminal, status, uuid};
+use crate::local::events::is_terminal;
 use crate::local::messages::{MissingTask, Reregister, RunningExecutor, RunningTask, ToMaster};
-use crate::proto::task_status::{Reason, Source};
+use crate::proto::task_status::Reason;
 use crate::proto::{SlaveId, TaskState};
 use std::time::Duration;
 
@@ -126,11 +126,9 @@ impl Agent {
 
     /// The master has a task of which nothing is known here.
     fn unknown_task(&mut self, missing: MissingTask) {
-        let mut lost = status(self.now, &missing.task, missing.lost, Source::Slave);
-        lost.reason = Some(Reason::Reconciliation as i32);
-        lost.message = Some("Reconciliation: Task is unknown to the agent".into());
+        let message = "Reconciliation: Task is unknown to the agent".to_string();
+        let mut lost = self.own_status(&missing.task, missing.lost, Reason::Reconciliation, message);
         lost.slave_id = self.id.clone();
-        lost.uuid = uuid();
         let latest = missing.lost;
         debug_assert!(is_terminal(latest));
         self.tell_master(ToMaster::Update {

@@ -1,5 +1,6 @@
 //! What an agent knows: frameworks with their tasks, and containers.
 
+use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::local::helper_protocol::Report;
@@ -190,16 +191,11 @@ impl Framework {
     }
 
     pub fn has(&self, capability: Capability) -> bool {
-        self.info.capabilities.iter().any(|c| c.r#type == Some(capability as i32))
+        capabilities::has(&self.info, capability)
     }
 
-    /// TASK_DROPPED and its like are only for those that know them.
     pub fn lost(&self, precise: TaskState) -> TaskState {
-        if self.has(Capability::PartitionAware) {
-            precise
-        } else {
-            TaskState::TaskLost
-        }
+        capabilities::lost(&self.info, precise)
     }
 
     pub fn checkpoints(&self) -> bool {

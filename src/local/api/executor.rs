@@ -1,6 +1,7 @@
 //! Calls of the v1 executor API: validation and dispatch. Codes and texts are those of Mesos 1.11.
 
 use super::http::Refusal;
+use crate::local::agent::Agent;
 use crate::local::core::{Core, Opened};
 use crate::local::ids;
 use crate::proto::executor::call::Type;
@@ -73,28 +74,22 @@ fn check_status(call: &Call, status: &TaskStatus) -> Result<(), String> {
 
 /// Whether a call has to wait, since nobody has room for what it carries. When that may have changed, `core.relief` is notified.
 pub fn has_no_room_for(core: &Core, kind: Type, call: &Call, only: Option<u64>) -> bool {
-    let framework = core.master.frameworks.get(&call.framework_id.value);
-    let full = framework.is_some_and(|framework| framework.is_full());
-    let Ok((agent, process)) = core.find_executor(&call.framework_id.value, &call.executor_id.value, only) else {
+    let Ok(process) = core.find_executor(&call.framework_id.value, &call.executor_id.value, only) else {
         return false;
     };
+    let framework = core.master.frameworks.get(&call.framework_id.value);
+    let framework_is_full = framework.is_some_and(|framework| framework.is_full());
+    let agent_is_full = || {
+        let number = Agent::owner_of(process);
+        let mut agents = core.agents().filter(|agent| agent.identity.number == number);
+        agents.any(|agent| agent.has_no_room_for(process, kind, call))
+    };
     match kind {
-        Type::Message => full,
-        Type::Update => {
-            full || core
-                .agents()
-                .any(|one| one.identity.number == agent && one.has_no_room_for(process, kind, call))
-        }
+        Type::Message => framework_is_full,
+        Type::Update => framework_is_full || agent_is_full(),
         Type::Subscribe => {
-            let carries = call
-                .subscribe
-                .as_ref()
-                .is_some_and(|subscribe| !subscribe.unacknowledged_updates.is_empty());
-            let full = full
-                || core
-                    .agents()
-                    .any(|one| one.identity.number == agent && one.has_no_room_for(process, kind, call));
-            carries && full
+            let mut subscribe = call.subscribe.iter();
+            subscribe.any(|subscribe| !subscribe.unacknowledged_updates.is_empty()) && (framework_is_full || agent_is_full())
         }
         Type::Heartbeat | Type::Unknown => false,
     }
@@ -114,20 +109,18 @@ fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<
         return Ok(Answer::Accepted);
     }
     let found = core.find_executor(&call.framework_id.value, &call.executor_id.value, only);
-    if only.is_some_and(|only| found.map(|(_, process)| process) != Ok(only)) {
+    if only.is_some_and(|only| found != Ok(only)) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "The token is that of another executor"));
     }
-    let (number, process) = found.map_err(Refusal::bad)?;
+    let process = found.map_err(Refusal::bad)?;
     let gone = || Refusal::bad("Executor cannot be found");
     if kind == Type::Subscribe {
         let opened = core.open_stream();
-        let agent = core.agent(number).ok_or_else(gone)?;
-        agent
-            .executor_subscribe(process, call.subscribe.unwrap_or_default(), opened.stream.clone())
-            .map_err(|_| gone())?;
+        let agent = core.agent(Agent::owner_of(process)).ok_or_else(gone)?;
+        agent.executor_subscribe(process, call.subscribe.unwrap_or_default(), opened.stream.clone());
         return Ok(Answer::Subscribed(opened));
     }
-    let agent = core.agent(number).ok_or_else(gone)?;
+    let agent = core.agent(Agent::owner_of(process)).ok_or_else(gone)?;
     if !agent.is_registered_executor(process) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "Executor is not subscribed"));
     }

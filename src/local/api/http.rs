@@ -314,7 +314,7 @@ fn caller(headers: &HeaderMap, core: &Core) -> Option<Caller> {
     if ids::is_same_secret(given, &core.settings.secret) {
         return Some(Caller::Client);
     }
-    core.executor_of_token(given).map(|(_, process)| Caller::Executor(process))
+    core.executor_of_token(given).map(Caller::Executor)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {

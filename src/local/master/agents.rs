@@ -3,7 +3,7 @@
 //! States, reasons and texts are those that a real 1.11.0 was seen to send.
 
 use super::state::{Agent, Executor, Framework, Task, Unreachable};
-use super::{slave_id, Action, Master, Timer, REMEMBERED_IDS};
+use super::{slave_id, Master, Timer, REMEMBERED_IDS};
 use crate::local::events::{is_terminal, scheduler_event, status};
 use crate::local::messages::{MissingTask, Reregister, RunningTask, ToAgent};
 use crate::local::resources::Resources;
@@ -22,8 +22,7 @@ impl Master {
         // It asks again because the answer was late or lost.
         if let Some((id, _)) = self.agents.iter().find(|(_, agent)| agent.link == link && agent.connected) {
             let agent = slave_id(id);
-            let message = ToAgent::Registered { agent };
-            return self.actions.push(Action::ToAgent { link, message });
+            return self.send_link(link, ToAgent::Registered { agent });
         }
         // Another process has taken this agent's place without an end that was seen.
         if let Some(id) = self.agent_at(link) {
@@ -31,33 +30,14 @@ impl Master {
         }
         let id = format!("{}-S{}", self.identity.id, self.next_agent);
         self.next_agent += 1;
-        info.id = Some(slave_id(&id));
-        self.admit(&id, link, info);
         let agent = slave_id(&id);
-        let message = ToAgent::Registered { agent };
-        self.actions.push(Action::ToAgent { link, message });
-        self.allocate();
-    }
-
-    fn admit(&mut self, id: &str, link: usize, info: SlaveInfo) {
-        let total = Resources::new(&info.resources);
-        let (connection, now) = (self.number(), self.now);
-        let agent = Agent {
-            link,
-            free: total.clone(),
-            total,
-            info,
-            executors: BTreeMap::new(),
-            connected: true,
-            missed: 0,
-            connection,
-            registered: now.seconds(),
-            reregistered: None,
-            kills: BTreeMap::new(),
-        };
-        self.agents.insert(id.to_string(), agent);
-        self.start_pings(id, connection);
+        info.id = Some(agent.clone());
+        let connection = self.number();
+        self.agents.insert(id.clone(), Agent::new(link, info, connection, self.now));
+        self.start_pings(&id, connection);
         log::info!("agent {id} registered with the embedded master");
+        self.send_link(link, ToAgent::Registered { agent });
+        self.allocate();
     }
 
     fn start_pings(&mut self, id: &str, connection: u64) {
@@ -71,19 +51,13 @@ impl Master {
         let id = what.info.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
         if self.gone.contains(&id) {
             let message = GONE.to_string();
-            return self.actions.push(Action::ToAgent {
-                link,
-                message: ToAgent::Shutdown { message },
-            });
+            return self.send_link(link, ToAgent::Shutdown { message });
         }
         let was_unreachable = self.unreachable.remove(&id).is_some();
         let was_known = self.agents.contains_key(&id);
         if !was_unreachable && !was_known && self.recovered.remove(&id).is_none() {
             let message = REMOVED.to_string();
-            return self.actions.push(Action::ToAgent {
-                link,
-                message: ToAgent::Shutdown { message },
-            });
+            return self.send_link(link, ToAgent::Shutdown { message });
         }
         let registered = self.agents.get(&id).map(|agent| agent.registered);
         let missing = self.replace(&id, link, what, was_unreachable);
@@ -93,8 +67,7 @@ impl Master {
             agent.registered = registered.unwrap_or(now);
         }
         let agent = slave_id(&id);
-        let message = ToAgent::Reregistered { agent, missing };
-        self.actions.push(Action::ToAgent { link, message });
+        self.send_link(link, ToAgent::Reregistered { agent, missing });
         self.kill_again(&id);
         log::info!("agent {id} reregistered with the embedded master");
         self.allocate();
@@ -110,21 +83,9 @@ impl Master {
             }
             None => (false, BTreeMap::new()),
         };
-        let total = Resources::new(&what.info.resources);
         let connection = self.number();
-        let agent = Agent {
-            link,
-            free: total.clone(),
-            total,
-            info: what.info,
-            executors: BTreeMap::new(),
-            connected: true,
-            missed: 0,
-            connection,
-            registered: 0.0,
-            reregistered: None,
-            kills,
-        };
+        let mut agent = Agent::new(link, what.info, connection, self.now);
+        agent.kills = kills;
         self.agents.insert(id.to_string(), agent);
         self.start_pings(id, connection);
         let mut ended = BTreeSet::new();
@@ -144,7 +105,7 @@ impl Master {
                 role: executor.role,
                 resources,
             };
-            self.charge(id, &framework, &added.role, &added.resources);
+            self.charge(&framework, id, &added.role, &added.resources);
             if let Some(agent) = self.agents.get_mut(id) {
                 agent.executors.insert(key, added);
             }
@@ -166,8 +127,7 @@ impl Master {
             self.task_is_on(id, task, was_unreachable);
         }
         for framework in ended {
-            let message = ToAgent::ShutdownFramework { framework };
-            self.actions.push(Action::ToAgent { link, message });
+            self.send_link(link, ToAgent::ShutdownFramework { framework });
         }
         missing
     }
@@ -229,23 +189,13 @@ impl Master {
         };
         let (role, resources, state) = (task.role.clone(), task.resources.clone(), task.state);
         framework.tasks.insert(id.clone(), task);
-        self.charge(agent, &told.framework, &role, &resources);
+        self.charge(&told.framework, agent, &role, &resources);
         if was_unreachable {
             let mut back = status(now, &id, state, Source::Master);
             back.reason = Some(Reason::SlaveReregistered as i32);
             back.message = Some("Unreachable agent re-reregistered".into());
             back.slave_id = Some(slave_id(agent));
             self.send_status(&told.framework, back);
-        }
-    }
-
-    /// Takes `resources` from what an agent has free, for a framework.
-    fn charge(&mut self, agent: &str, framework: &str, role: &str, resources: &Resources) {
-        if let Some(agent) = self.agents.get_mut(agent) {
-            agent.free.subtract(resources);
-        }
-        if let Some(framework) = self.frameworks.get_mut(framework) {
-            framework.add_allocated(role, resources);
         }
     }
 
@@ -275,8 +225,7 @@ impl Master {
         }
         agent.missed += 1;
         let (link, connected) = (agent.link, agent.connected);
-        let message = ToAgent::Ping { connected };
-        self.actions.push(Action::ToAgent { link, message });
+        self.send_link(link, ToAgent::Ping { connected });
         self.start_pings(id, connection);
     }
 
@@ -329,11 +278,9 @@ impl Master {
                 return;
             };
             let Some(mut task) = known.tasks.remove(&id) else { continue };
-            known.subtract_allocated(&task.role, &task.resources);
-            if let Some(agent) = self.agents.get_mut(agent) {
-                agent.free.add(&task.resources);
-                agent.kills.remove(&(framework.to_string(), id.clone()));
-            }
+            let resources = std::mem::take(&mut task.resources);
+            self.recover(framework, agent, &task.role, &resources);
+            self.forget_kill(agent, framework, &id);
             let had_ended = task.is_terminal();
             let mut lost = status(now, &id, state, Source::Master);
             lost.reason = Some(reason as i32);
@@ -343,7 +290,6 @@ impl Master {
                 let nanoseconds = now.nanoseconds();
                 lost.unreachable_time = Some(TimeInfo { nanoseconds });
             }
-            task.resources = Resources::default();
             if !had_ended {
                 task.state = state;
                 task.record(&lost);
@@ -361,17 +307,24 @@ impl Master {
 
     /// The executors that a framework has on an agent are gone; it hears nothing of them beside the loss of the agent.
     fn lose_executors(&mut self, framework: &str, id: &str) {
-        let Some(agent) = self.agents.get_mut(id) else { return };
-        let executors = std::mem::take(&mut agent.executors);
-        let (theirs, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            executors.into_iter().partition(|((owner, _), _)| owner == framework);
-        agent.executors = others;
-        for executor in theirs.values() {
-            agent.free.add(&executor.resources);
-            if let Some(known) = self.frameworks.get_mut(framework) {
-                known.subtract_allocated(&executor.role, &executor.resources);
-            }
+        let Some(agent) = self.agents.get(id) else { return };
+        let executors: Vec<String> = agent
+            .executors_of(framework)
+            .map(|(executor, _)| executor.to_string())
+            .collect();
+        for executor in executors {
+            self.forget_executor(id, framework, &executor);
         }
+    }
+
+    /// What an executor used is free again. Whether it was known.
+    fn forget_executor(&mut self, id: &str, framework: &str, executor: &str) -> bool {
+        let key = (framework.to_string(), executor.to_string());
+        let ended = self.agents.get_mut(id).and_then(|agent| agent.executors.remove(&key));
+        if let Some(ended) = &ended {
+            self.recover(framework, id, &ended.role, &ended.resources);
+        }
+        ended.is_some()
     }
 
     /// Takes back what frameworks are charged for executors on `agent`.
@@ -432,10 +385,7 @@ impl Master {
         self.gone.insert(id.to_string());
         if let Some(link) = known {
             let message = GONE.to_string();
-            self.actions.push(Action::ToAgent {
-                link,
-                message: ToAgent::Shutdown { message },
-            });
+            self.send_link(link, ToAgent::Shutdown { message });
             self.end_agent(
                 id,
                 TaskState::TaskGoneByOperator,
@@ -483,16 +433,7 @@ impl Master {
     /// FAILURE of an executor, with the raw status of its process.
     pub(super) fn executor_exited(&mut self, link: usize, framework: &str, executor: &str, raw: i32) {
         let Some(id) = self.agent_at(link) else { return };
-        let key = (framework.to_string(), executor.to_string());
-        let ended = self.agents.get_mut(&id).and_then(|agent| {
-            let ended = agent.executors.remove(&key)?;
-            agent.free.add(&ended.resources);
-            Some(ended)
-        });
-        if let Some(ended) = ended {
-            if let Some(known) = self.frameworks.get_mut(framework) {
-                known.subtract_allocated(&ended.role, &ended.resources);
-            }
+        if self.forget_executor(&id, framework, executor) {
             self.allocate_soon();
         }
         let failure = event::Failure {

@@ -3,6 +3,7 @@
 use super::state::{Framework, Subscription};
 use super::{Action, Master, Timer, REMEMBERED_FRAMEWORKS, REMEMBERED_IDS};
 use crate::driver::framework::REMOVED;
+use crate::local::capabilities;
 use crate::local::events::{is_terminal, scheduler_event, status, Stream};
 use crate::local::ids;
 use crate::local::messages::ToAgent;
@@ -16,11 +17,7 @@ use std::time::Duration;
 /// The roles that `info` asks for, or why it may not.
 #[allow(deprecated)]
 pub fn roles_of(info: &FrameworkInfo) -> Result<Vec<String>, String> {
-    let multi = info
-        .capabilities
-        .iter()
-        .any(|c| c.r#type == Some(Capability::MultiRole as i32));
-    if !multi {
+    if !capabilities::has(info, Capability::MultiRole) {
         if !info.roles.is_empty() {
             return Err("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable".into());
         }
@@ -272,8 +269,7 @@ impl Master {
         }
         for link in ended {
             let framework = id.to_string();
-            let message = ToAgent::ShutdownFramework { framework };
-            self.actions.push(Action::ToAgent { link, message });
+            self.send_link(link, ToAgent::ShutdownFramework { framework });
         }
         self.remember_removed(framework);
         log::info!("framework {id} removed");

@@ -262,13 +262,15 @@ impl Master {
     }
 
     /// To the agent with this id, if it is connected.
-    fn send_agent(&mut self, agent: &str, message: ToAgent) -> bool {
-        let Some(known) = self.agents.get(agent).filter(|known| known.connected) else {
-            return false;
-        };
-        let link = known.link;
+    fn send_agent(&mut self, agent: &str, message: ToAgent) {
+        let link = self.agents.get(agent).filter(|known| known.connected).map(|known| known.link);
+        if let Some(link) = link {
+            self.send_link(link, message);
+        }
+    }
+
+    fn send_link(&mut self, link: usize, message: ToAgent) {
         self.actions.push(Action::ToAgent { link, message });
-        true
     }
 
     pub fn master_info(&self) -> MasterInfo {

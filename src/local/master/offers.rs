@@ -142,10 +142,9 @@ impl Master {
 
     fn make_offer(&mut self, framework_id: &str, agent_id: &str, role: &str, resources: Resources) -> Option<proto::Offer> {
         let id = format!("{}-O{}", self.identity.id, self.next_offer);
-        let (agent, framework) = (self.agents.get_mut(agent_id)?, self.frameworks.get_mut(framework_id)?);
+        self.charge(framework_id, agent_id, role, &resources);
+        let (agent, framework) = (self.agents.get(agent_id)?, self.frameworks.get(framework_id)?);
         self.next_offer += 1;
-        agent.free.subtract(&resources);
-        framework.add_allocated(role, &resources);
         let executor_ids = agent
             .executors_of(framework_id)
             .map(|(id, _)| ExecutorId { value: id.to_string() });
@@ -196,6 +195,16 @@ impl Master {
         if !self.allocation_pending {
             self.allocation_pending = true;
             self.timers.after(self.now, self.identity.intervals.recovery, Timer::Allocate);
+        }
+    }
+
+    /// Takes `resources` from what an agent has free, for a framework. [`recover`](Self::recover) is the way back.
+    pub(super) fn charge(&mut self, framework: &str, agent: &str, role: &str, resources: &Resources) {
+        if let Some(agent) = self.agents.get_mut(agent) {
+            agent.free.subtract(resources);
+        }
+        if let Some(framework) = self.frameworks.get_mut(framework) {
+            framework.add_allocated(role, resources);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a master knows: frameworks with their tasks, agents, offers.
 
+use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::local::resources::Resources;
@@ -131,16 +132,11 @@ impl Framework {
     }
 
     pub fn has(&self, capability: Capability) -> bool {
-        self.info.capabilities.iter().any(|c| c.r#type == Some(capability as i32))
+        capabilities::has(&self.info, capability)
     }
 
-    /// TASK_DROPPED and its like are only for those that know them.
     pub fn lost(&self, precise: TaskState) -> TaskState {
-        if self.has(Capability::PartitionAware) {
-            precise
-        } else {
-            TaskState::TaskLost
-        }
+        capabilities::lost(&self.info, precise)
     }
 
     pub fn is_connected(&self) -> bool {
@@ -214,6 +210,24 @@ impl Task {
 }
 
 impl Agent {
+    /// One that is connected, and of which nothing else is known.
+    pub fn new(link: usize, info: SlaveInfo, connection: u64, now: Time) -> Agent {
+        let total = Resources::new(&info.resources);
+        Agent {
+            link,
+            free: total.clone(),
+            total,
+            info,
+            executors: BTreeMap::new(),
+            connected: true,
+            missed: 0,
+            connection,
+            registered: now.seconds(),
+            reregistered: None,
+            kills: BTreeMap::new(),
+        }
+    }
+
     /// What it runs executors with, for offers to `framework`.
     pub fn executors_of<'a>(&'a self, framework: &'a str) -> impl Iterator<Item = (&'a str, &'a Executor)> {
         let of = move |((owner, id), executor): (&'a (String, String), &'a Executor)| {

@@ -108,7 +108,7 @@ impl Master {
     }
 
     /// The task has ended: its id may be that of another one.
-    fn forget_kill(&mut self, agent: &str, framework: &str, task: &str) {
+    pub(super) fn forget_kill(&mut self, agent: &str, framework: &str, task: &str) {
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.kills.remove(&(framework.to_string(), task.to_string()));
         }
