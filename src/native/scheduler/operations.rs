@@ -48,24 +48,20 @@ fn check(operation: Operation) -> Result<(), String> {
         }
         Type::GrowVolume => {
             let part = part(name, "grow_volume", operation.grow_volume)?;
-            valid("grow_volume.volume", &part.volume)?;
-            persistent_volume("grow_volume.volume", &part.volume)?;
+            one("grow_volume.volume", &part.volume, persistent_volume)?;
             valid("grow_volume.addition", &part.addition)
         }
         Type::ShrinkVolume => {
             let volume = part(name, "shrink_volume", operation.shrink_volume)?.volume;
-            valid("shrink_volume.volume", &volume)?;
-            persistent_volume("shrink_volume.volume", &volume)
+            one("shrink_volume.volume", &volume, persistent_volume)
         }
         Type::CreateDisk => {
             let source = part(name, "create_disk", operation.create_disk)?.source;
-            valid("create_disk.source", &source)?;
-            with_source("create_disk.source", &source)
+            one("create_disk.source", &source, with_source)
         }
         Type::DestroyDisk => {
             let source = part(name, "destroy_disk", operation.destroy_disk)?.source;
-            valid("destroy_disk.source", &source)?;
-            with_source("destroy_disk.source", &source)
+            one("destroy_disk.source", &source, with_source)
         }
     }
 }
@@ -82,15 +78,19 @@ fn not_empty<T>(path: &str, list: &[T]) -> Result<(), String> {
     }
 }
 
-/// A list that is not empty, of resources that are valid and as this operation wants them.
-fn each(path: &str, resources: &[Resource], wanted: fn(&str, &Resource) -> Result<(), String>) -> Result<(), String> {
+/// What an operation wants of a resource beside that it is valid.
+type Wanted = fn(&str, &Resource) -> Result<(), String>;
+
+fn one(path: &str, resource: &Resource, wanted: Wanted) -> Result<(), String> {
+    valid(path, resource)?;
+    wanted(path, resource)
+}
+
+/// A list that is not empty.
+fn each(path: &str, resources: &[Resource], wanted: Wanted) -> Result<(), String> {
     not_empty(path, resources)?;
-    for (index, resource) in resources.iter().enumerate() {
-        let path = format!("{path}[{index}]");
-        valid(&path, resource)?;
-        wanted(&path, resource)?;
-    }
-    Ok(())
+    let mut all = resources.iter().enumerate();
+    all.try_for_each(|(index, resource)| one(&format!("{path}[{index}]"), resource, wanted))
 }
 
 fn is_there(path: &str, field: &str, is_there: bool) -> Result<(), String> {
