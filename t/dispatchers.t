@@ -55,6 +55,29 @@ each_dispatcher(sub {
         $dispatcher->set_cb(sub { });
     };
 
+    subtest 'timers' => sub {
+        my $dispatcher = dispatcher($name);
+        my @came;
+        my $start = time;
+        my $late = $dispatcher->timer(0.1, sub { push @came, ['late', time - $start, scalar @_] });
+        my $soon = $dispatcher->timer(0, sub { push @came, ['soon'] });
+        my $dropped = $dispatcher->timer(0.01, sub { push @came, ['dropped'] });
+        undef $dropped;
+        loop_until($dispatcher, sub { @came > 1 });
+        is_deeply [map { $_->[0] } @came], ['soon', 'late'], 'each once, and a dropped one not at all';
+        cmp_ok $came[1][1], '>=', 0.09, 'not before its time';
+        is $came[1][2], 0, 'without arguments';
+        my $again;
+        $again = $dispatcher->timer(0, sub { undef $again; $again = $dispatcher->timer(0, sub { push @came, ['again'] }) });
+        loop_until($dispatcher, sub { @came > 2 });
+        weaken(my $gone = $dispatcher);
+        my $left = $dispatcher->timer(60, sub { });
+        undef $dispatcher;
+        is $gone, undef, 'a timer does not keep the dispatcher';
+        undef $left;
+        pass 'and may go after it';
+    };
+
     subtest 'wait times out' => sub {
         my $dispatcher = dispatcher($name);
         my $start = time;
@@ -336,6 +359,9 @@ subtest 'the base class' => sub {
     require Mesos::Dispatcher;
     ok !eval { Mesos::Dispatcher->new; 1 };
     like $@, qr/you cannot make a Mesos::Dispatcher.* at \Q${\__FILE__}\E line/;
+    require Mesos::Dispatcher::Pipe;
+    ok !eval { Mesos::Dispatcher::Pipe->new->timer(1, sub { }); 1 };
+    like $@, qr/Mesos::Dispatcher::Pipe has no timer: .* at \Q${\__FILE__}\E line/, 'who has no loop has no timer';
 };
 
 done_testing;

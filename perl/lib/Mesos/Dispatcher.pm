@@ -184,6 +184,16 @@ sub _finish {
     return;
 }
 
+sub timer { croak ref($_[0]) . ' has no timer: expected a dispatcher that has one, such as AnyEvent, IOAsync, Mojo or POE' }
+
+# For timer of subclasses: what takes a timer off its loop when it is dropped. A child's loop is a copy.
+sub _timer_until_dropped { return bless [$$, $_[1]], 'Mesos::Dispatcher::_Timer' }
+sub Mesos::Dispatcher::_Timer::DESTROY {
+    my ($self) = @_;
+    local ($@, $!, $?);
+    $self->[1]->() if $self->[0] == $$;
+}
+
 sub run_until { croak ref($_[0]) . ' has no run_until: wait is not possible with it' }
 
 # Whether what happens now is the end of a turn that a callback has left by an exception or by exit.
@@ -308,6 +318,14 @@ dies: see L</FORK>.
 If you pass a code reference, C<serve> calls it first, and begins only if it returns true. That matters for signal handlers: a handler that
 calls C<interrupt_wait> ends only a C<serve> that has begun already.
 
+=head2 timer
+
+    my $timer = $dispatcher->timer($seconds, sub { print "time is over\n" });
+
+Calls the code reference once, without arguments, when the loop runs and this time is over. C<$seconds> may have a fraction. Keep what it
+returns: when that is dropped, the timer is gone. So you can write code for every loop. If the code dies, the event loop decides what
+happens, as with other timers of that loop. Dies if the dispatcher has no timers.
+
 =head1 WRITING A DISPATCHER
 
 Extend L<Mesos::Dispatcher::Pipe>, watch a duplicate of C<fd> for reading, and call C<ready> when it is readable.
@@ -325,6 +343,12 @@ which handles one event. In a forked child, C<ready> removes the watcher.
 
 Write this method to run the loop until C<< $wait->{done} >> is true, and for at most C<$seconds> if given. You may set
 C<< $wait->{finish} >> to a code reference that makes the loop return. It is called once, when C<done> becomes true.
+
+=head2 timer of your own
+
+    sub timer { my ($self, $seconds, $code) = @_; ... }
+
+You may write the method C<timer>, as it is described above. L<Mesos::Runner> needs it.
 
 =head2 unwatch
 

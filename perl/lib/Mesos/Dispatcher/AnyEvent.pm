@@ -29,6 +29,12 @@ sub run_until {
     return;
 }
 
+sub timer {
+    my ($self, $seconds, $code) = @_;
+    AnyEvent->now_update;
+    return AnyEvent->timer(after => $seconds, cb => sub { $code->() });
+}
+
 sub unwatch { $_[0]->ae_watcher(undef) }
 
 1;

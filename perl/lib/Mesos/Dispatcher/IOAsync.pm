@@ -52,6 +52,14 @@ sub run_until {
     return;
 }
 
+sub timer {
+    my ($self, $seconds, $code) = @_;
+    my $loop = $self->loop;
+    my $id;
+    $id = $loop->watch_time(after => $seconds, code => sub { undef $id; $code->() });
+    return $self->_timer_until_dropped(sub { $loop->unwatch_time($id) if defined $id });
+}
+
 sub run {
     my ($self) = @_;
     return $self->loop->run;

@@ -57,6 +57,8 @@ sub ticker {
     return AnyEvent->timer(after => 0, interval => $tick || 0.1, cb => sub { });
 }
 
+sub timer { goto &Mesos::Dispatcher::AnyEvent::timer }
+
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $interrupt = $self->interrupt;

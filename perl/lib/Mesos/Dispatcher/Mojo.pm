@@ -28,6 +28,13 @@ sub run_until {
     return;
 }
 
+sub timer {
+    my ($self, $seconds, $code) = @_;
+    my $reactor = $self->loop->reactor;
+    my $id = $reactor->timer($seconds => sub { $code->() });
+    return $self->_timer_until_dropped(sub { $reactor->remove($id) });
+}
+
 sub unwatch {
     my ($self) = @_;
     $self->loop->reactor->remove($self->fh);

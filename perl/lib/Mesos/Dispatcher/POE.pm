@@ -23,6 +23,9 @@ sub BUILD {
         disarm   => sub { $poe_kernel->alarm_remove($_[POE::Session::ARG0()]) },
         expire   => sub { ${ $_[POE::Session::ARG0()] } = 1 },
         wake     => sub { },
+        after    => sub { my ($seconds, $code) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
+                          $poe_kernel->delay_set('timer', $seconds, $code) },
+        timer    => sub { $self->_guarded($_[POE::Session::ARG0()]) },
         shutdown => sub {
             my $fh = $_[POE::Session::ARG0()];
             $poe_kernel->select_read($fh);
@@ -33,9 +36,11 @@ sub BUILD {
 }
 
 # POE ends a session whose handler dies, and with it the delivery of events.
-sub _ready {
-    my ($self) = @_;
-    return if eval { $self->ready; 1 };
+sub _ready { my ($self) = @_; $self->_guarded(sub { $self->ready }) }
+
+sub _guarded {
+    my ($self, $code) = @_;
+    return if eval { $code->(); 1 };
     my $error = $@;
     if   ($self->{_rethrow}) { push @{ $self->{_errors} }, $error }
     else                     { warn ref $error ? $error : Mesos::Warnings::shown($error) }
@@ -61,6 +66,15 @@ sub run_until {
     $poe_kernel->call($id, 'disarm', $alarm) if defined $alarm && !$expired;
     $self->_rethrow;
     return;
+}
+
+sub timer {
+    my ($self, $seconds, $code) = @_;
+    my $session = $self->session->ID;
+    my $id;
+    $id = $poe_kernel->call($session, 'after', $seconds, sub { undef $id; $code->() });
+    # Without the session, its alarms are gone.
+    return $self->_timer_until_dropped(sub { $poe_kernel->call($session, 'disarm', $id) if defined $id });
 }
 
 sub run {
