@@ -11,10 +11,11 @@
 //! | waking Perl | [`notify`] |
 //! | the C ABI that `perl/Mesos.xs` calls | [`ffi`] |
 //! | Mesos messages from and to Perl's hashes | [`message`] |
+//! | what resources are and how one reckons with them, for the cluster and for Perl | [`resources`] |
 //!
 //! [`local`] is a server: the embedded master and agent. It imports nothing of [`native`], nor the other way round: the two meet on a socket.
 //! Imports point one way, which `tests/floors.rs` checks: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event,
-//! channel, notify, proto, logging, random, regular_file, thread, fork, descriptors}`.
+//! channel, notify, proto, logging, random, regular_file, thread, fork, descriptors, resources}`.
 
 pub mod backends;
 pub mod channel;
@@ -33,4 +34,5 @@ pub mod notify;
 pub mod proto;
 pub mod random;
 pub mod regular_file;
+pub mod resources;
 pub mod thread;

@@ -22,6 +22,7 @@ const FLOORS: &[&[&str]] = &[
         "proto",
         "random",
         "regular_file",
+        "resources",
         "thread",
     ],
 ];

@@ -74,30 +74,6 @@ pub fn check(id: &str) -> Result<(), String> {
     }
 }
 
-/// Checks a role: `*`, or a path of names.
-pub fn check_role(role: &str) -> Result<(), String> {
-    if role == "*" {
-        return Ok(());
-    }
-    if role.is_empty() {
-        return Err("Empty role name is invalid".into());
-    }
-    if role.starts_with('/') || role.ends_with('/') {
-        return Err(format!("Role '{role}' cannot start or end with a slash"));
-    }
-    for part in role.split('/') {
-        let bad = match part {
-            "" => "two adjacent slashes",
-            "." | ".." | "*" => "a reserved component",
-            _ if part.starts_with('-') => "a component that starts with a dash",
-            _ if part.bytes().any(|b| b.is_ascii_whitespace() || b == 0x0b || b == 0x08) => "invalid characters",
-            _ => continue,
-        };
-        return Err(format!("Role '{role}' contains {bad}"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,15 +102,5 @@ mod tests {
         assert!(!is_uuid(&[0; 16]) && !is_uuid(&bytes[1..]));
         assert_eq!(uuid().len(), 36);
         assert_eq!(secret().unwrap().len(), 64);
-    }
-
-    #[test]
-    fn roles() {
-        for role in ["*", "web", "eng/web"] {
-            assert!(check_role(role).is_ok());
-        }
-        for role in ["", "/a", "a/", "a//b", "a/*", "-a", "a b", ".."] {
-            assert!(check_role(role).is_err(), "{role}");
-        }
     }
 }

@@ -28,7 +28,6 @@ mod link;
 mod master;
 mod messages;
 pub mod removal;
-mod resources;
 mod server;
 pub mod settings;
 mod stream;

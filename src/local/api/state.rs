@@ -4,10 +4,10 @@ use crate::local::agent::state::{Container, Kind};
 use crate::local::core::Core;
 use crate::local::master::state::{Agent, Framework, Task};
 use crate::local::master::VERSION;
-use crate::local::resources::{amount_text, Resources};
 use crate::message::text;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{Attribute, Labels, TaskState, TaskStatus};
+use crate::resources::{amount_text, Resources};
 use serde_json::{json, Map, Value};
 use std::os::unix::ffi::OsStrExt;
 

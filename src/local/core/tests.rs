@@ -4,13 +4,13 @@
 use super::*;
 use crate::local::control::{carry_out, Control};
 use crate::local::helper_protocol::{Command, Frame};
-use crate::local::resources::Resources;
 use crate::local::settings::intervals::Intervals;
-use crate::local::settings::resource_text;
 use crate::proto::framework_info::{capability, Capability};
 use crate::proto::offer::{operation, Operation};
 use crate::proto::scheduler::{call, Event};
 use crate::proto::{Filters, FrameworkId, FrameworkInfo, OfferId, SlaveId, TaskId, TaskInfo};
+use crate::resources::text as resource_text;
+use crate::resources::Resources;
 use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;

@@ -6,10 +6,10 @@ use super::state::{Agent, Executor, Framework, Task, Unreachable};
 use super::{slave_id, Master, Timer, REMEMBERED_IDS};
 use crate::local::events::{is_terminal, scheduler_event, status};
 use crate::local::messages::{MissingTask, Reregister, RunningTask, ToAgent};
-use crate::local::resources::Resources;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{ExecutorId, SlaveInfo, TaskState, TimeInfo};
+use crate::resources::Resources;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an agent is not taken.

@@ -11,6 +11,7 @@ use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{FrameworkId, FrameworkInfo, TaskState};
+use crate::resources::role;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub fn roles_of(info: &FrameworkInfo) -> Result<Vec<String>, String> {
             return Err("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable".into());
         }
         let role = info.role.clone().unwrap_or_else(|| "*".into());
-        ids::check_role(&role).map_err(|e| format!("'FrameworkInfo.role' is not a valid role: {e}"))?;
+        role::check_role(&role).map_err(|e| format!("'FrameworkInfo.role' is not a valid role: {e}"))?;
         return Ok(vec![role]);
     }
     if info.role.is_some() {
@@ -33,7 +34,7 @@ pub fn roles_of(info: &FrameworkInfo) -> Result<Vec<String>, String> {
         return Err("'FrameworkInfo.roles' contains duplicate items".into());
     }
     for role in &info.roles {
-        ids::check_role(role).map_err(|e| format!("'FrameworkInfo.roles' contains invalid role: {e}"))?;
+        role::check_role(role).map_err(|e| format!("'FrameworkInfo.roles' contains invalid role: {e}"))?;
     }
     Ok(info.roles.clone())
 }

@@ -6,12 +6,12 @@ use super::Master;
 use crate::local::clock::Time;
 use crate::local::events::status;
 use crate::local::messages::ToAgent;
-use crate::local::resources::Resources;
 use crate::proto::offer::operation;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::call;
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{Filters, TaskInfo, TaskState, TaskStatus};
+use crate::resources::Resources;
 use std::collections::BTreeSet;
 
 impl Master {

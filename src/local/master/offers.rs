@@ -6,11 +6,11 @@ use super::state::{Filter, Framework, Offer};
 use super::{Master, Timer};
 use crate::local::clock::Time;
 use crate::local::events::scheduler_event;
-use crate::local::resources::Resources;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{self, ExecutorId, Filters, FrameworkId, OfferId};
+use crate::resources::Resources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -3,9 +3,9 @@
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
-use crate::local::resources::Resources;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, SlaveInfo, TaskInfo, TaskState, TaskStatus};
+use crate::resources::Resources;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -3,11 +3,11 @@
 use super::*;
 use crate::local::events::Stream;
 use crate::local::messages::{Reregister, RunningTask};
-use crate::local::settings::resource_text;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::offer::{operation, Operation};
 use crate::proto::scheduler::call::{self, reconcile};
 use crate::proto::{framework_info, FrameworkInfo, SlaveInfo, TaskId, TaskInfo, TaskState};
+use crate::resources::text as resource_text;
 use bytes::Bytes;
 use std::time::Duration;
 

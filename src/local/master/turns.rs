@@ -28,7 +28,7 @@ impl Turns {
     pub fn keep(&mut self, roles: &BTreeSet<&str>, there: impl Fn(&str) -> bool) {
         let is_of = |path: &str| {
             let path = path.strip_suffix("/.").unwrap_or(path);
-            roles.iter().any(|role| crate::local::resources::is_at_or_below(role, path))
+            roles.iter().any(|role| crate::resources::role::is_at_or_below(role, path))
         };
         self.roles.retain(|path, _| is_of(path));
         self.frameworks

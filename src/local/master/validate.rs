@@ -3,9 +3,9 @@
 use super::checks;
 use super::state::{Agent, Framework};
 use crate::local::ids;
-use crate::local::resources::{self, Resources};
 use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::{health_check, CommandInfo, DurationInfo, ExecutorInfo, Resource, TaskInfo};
+use crate::resources::{self, Resources};
 use std::collections::BTreeSet;
 
 /// What a task is held against.

@@ -1,10 +1,10 @@
 //! What a cluster is made of, and the environment variables that say so.
 
 use super::intervals::{self, Intervals};
-use super::resource_text;
 use crate::logging::shown;
 use crate::message::text;
 use crate::regular_file::{self, Links};
+use crate::resources::text as resource_text;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -123,7 +123,7 @@ impl Config {
             }
         };
         let resources = resource_text::parse(self.resources.as_deref().unwrap_or_default()).map_err(bad(RESOURCES))?;
-        crate::local::resources::validate(&resources).map_err(|reason| BadSetting { name: RESOURCES, reason })?;
+        crate::resources::validate(&resources).map_err(|reason| BadSetting { name: RESOURCES, reason })?;
         resource_text::parse_attributes(self.attributes.as_deref().unwrap_or_default()).map_err(bad(ATTRIBUTES))?;
         // Offers show it, and programs look it up. Longer names than this there are none.
         if let Some(name) = &self.hostname {

@@ -1,7 +1,7 @@
 //! The machine's resources, by the rules that a Mesos agent follows for those that its flag does not name.
 
-use super::resource_text::parse;
 use crate::proto::Resource;
+use crate::resources::text::parse;
 use std::path::Path;
 
 /// `given` plus detected cpus, mem, disk and ports, each unless `given` names it. Amounts in cores and MB.

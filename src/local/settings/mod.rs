@@ -3,4 +3,3 @@
 pub mod config;
 pub mod detect;
 pub mod intervals;
-pub mod resource_text;

@@ -3,6 +3,9 @@
 //! Items are combined only when everything but their amount is equal. `allocation_info` says to whom an item is offered, not what
 //! it is: it is taken off on the way in and put on again by whoever makes an offer.
 
+pub mod role;
+pub mod text;
+
 use crate::proto::resource::reservation_info::Type as ReservationType;
 use crate::proto::value::{Range, Ranges, Scalar, Set, Type};
 use crate::proto::Resource;
@@ -217,7 +220,7 @@ impl Resources {
                 Some(last) => last.role.as_deref(),
                 None => item.role.as_deref(),
             };
-            reserved.map_or(true, |reserved| reserved == "*" || is_at_or_below(role, reserved))
+            reserved.map_or(true, |reserved| reserved == "*" || role::is_at_or_below(role, reserved))
         };
         Resources {
             items: self.items.iter().filter(usable).cloned().collect(),
@@ -316,7 +319,7 @@ pub fn validate_item(item: &Resource) -> Result<(), String> {
 fn validate_roles(item: &Resource) -> Result<(), String> {
     let role = item.role.as_deref();
     if item.reservations.is_empty() {
-        role.map_or(Ok(()), super::ids::check_role)?;
+        role.map_or(Ok(()), role::check_role)?;
         if item.reservation.is_some() && matches!(role, None | Some("*")) {
             return Err("Invalid reservation: role \"*\" cannot be dynamically reserved".into());
         }
@@ -328,7 +331,7 @@ fn validate_roles(item: &Resource) -> Result<(), String> {
         let Some(role) = reservation.role.as_deref() else {
             return Err("Invalid reservation: 'Resource.ReservationInfo.role' field must be set.".into());
         };
-        super::ids::check_role(role)?;
+        role::check_role(role)?;
         if role == "*" {
             return Err("Invalid reservation: role \"*\" cannot be reserved".into());
         }
@@ -338,21 +341,13 @@ fn validate_roles(item: &Resource) -> Result<(), String> {
             return Err("Invalid refined reservation: A refined reservation cannot be STATIC".into());
         }
         let (ancestor, descendant) = (above.role(), below.role());
-        if !is_at_or_below(descendant, ancestor) || descendant == ancestor {
+        if !role::is_at_or_below(descendant, ancestor) || descendant == ancestor {
             return Err(format!(
                 "Invalid refined reservation: role '{descendant}' is not a refinement of '{ancestor}'"
             ));
         }
     }
     Ok(())
-}
-
-/// Whether `role` is `ancestor` or one of those below it: `eng/web` of `eng`.
-pub fn is_at_or_below(role: &str, ancestor: &str) -> bool {
-    match role.strip_prefix(ancestor) {
-        Some(rest) => rest.is_empty() || rest.starts_with('/'),
-        None => false,
-    }
 }
 
 /// `cpus:-1`: one item, whatever it holds.
@@ -402,8 +397,8 @@ pub fn amount_text(item: &Resource) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::text::parse;
     use super::*;
-    use crate::local::settings::resource_text::parse;
 
     fn of(text: &str) -> Resources {
         Resources::new(&parse(text).unwrap())

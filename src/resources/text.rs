@@ -1,8 +1,8 @@
 //! The text forms of the agent's flags: `cpus:4;mem:2048;ports:[31000-32000];disks:{a,b};cpus(role):2`, and `rack:r1;level:3`.
 
-use crate::local::resources::coalesce;
 use crate::proto::value::{self, Range, Ranges, Scalar, Set, Text, Type};
 use crate::proto::{Attribute, Resource, Value};
+use crate::resources::coalesce;
 use std::num::FpCategory;
 
 /// Why a text is no list of resources or attributes.
@@ -163,7 +163,7 @@ fn resource(name: &str, role: &str, amount: Value) -> Result<Resource, BadText> 
     if scalar.is_some_and(|scalar| !scalar.value.is_finite() || scalar.value < 0.0) {
         return Err(BadText(format!("the amount of '{name}' is negative or not finite")));
     }
-    crate::local::ids::check_role(role).map_err(BadText)?;
+    super::role::check_role(role).map_err(BadText)?;
     Ok(Resource {
         name: name.to_string(),
         r#type,
@@ -271,7 +271,7 @@ mod tests {
         // JSON is taken literally; what overlaps there is an error of the check that follows.
         let json = r#"[{"name":"ports","type":"RANGES","ranges":{"range":[{"begin":1,"end":5},{"begin":3,"end":9}]}}]"#;
         assert_eq!(parse(json).unwrap()[0].ranges.as_ref().unwrap().range.len(), 2);
-        assert!(crate::local::resources::validate(&parse(json).unwrap()).is_err());
+        assert!(crate::resources::validate(&parse(json).unwrap()).is_err());
         assert!(parse(r#"[{"name":"disk","type":"SCALAR","scalar":{"value":1},"disk":{}}]"#).is_err());
     }
 
