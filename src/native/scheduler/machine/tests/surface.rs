@@ -93,6 +93,30 @@ fn suppressed_roles_stay_those_of_the_framework_and_are_told_again() {
 }
 
 #[test]
+fn calls_without_a_master_are_dropped() {
+    let call = || {
+        Command::Call(Prepared::Send {
+            name: "REQUEST",
+            call: wire::Call {
+                kind: Some(12),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            tasks: vec![],
+            offers: vec![],
+        })
+    };
+    let mut machine = waiting();
+    machine.start(at(0.0));
+    machine.opened(Link::Stream, at(0.0));
+    machine.command(call(), at(0.0));
+    machine.received(Link::Stream, &stream(&[subscribed_record(15.0)]), at(0.0));
+    assert!(calls_sent(&mut machine, 0.0).is_empty());
+    machine.command(call(), at(0.0));
+    assert_eq!(kinds(&calls_sent(&mut machine, 0.0)), [12]);
+}
+
+#[test]
 fn what_changes_without_a_master_is_told_by_update_framework() {
     let mut machine = subscribed();
     let subscribe = resubscribe(&mut machine, 2.0, |machine| {
