@@ -13,6 +13,7 @@ use super::helper_protocol::{Program, Report};
 use super::ids;
 use super::link::{Letter, Links};
 use super::master::{self, Master, Registry};
+use super::probe::{self, Order, Seen};
 use super::stream::{Event, EventStream, Records, Subscriber};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -85,6 +86,7 @@ pub struct Core {
     streams: BTreeMap<u64, EventStream>,
     next_stream: u64,
     helper: Helper,
+    probes: probe::Orders,
     /// Notified when a call that must wait may have to no longer.
     pub relief: Arc<Notify>,
     /// Notified when something may be due earlier than before.
@@ -93,7 +95,13 @@ pub struct Core {
 
 impl Core {
     /// A master with `agents`, which have registered when this returns.
-    pub fn new(settings: Settings, master: master::Identity, agents: Vec<Identity>, helper: Helper) -> Self {
+    pub fn new(
+        settings: Settings,
+        master: master::Identity,
+        agents: Vec<Identity>,
+        helper: Helper,
+        probes: probe::Orders,
+    ) -> Self {
         let clock = Clock::default();
         let mut core = Core {
             settings,
@@ -104,6 +112,7 @@ impl Core {
             streams: BTreeMap::new(),
             next_stream: 1,
             helper,
+            probes,
             relief: Arc::default(),
             changed: Rc::default(),
         };
@@ -238,6 +247,8 @@ impl Core {
                 }
             }
             Action::Signal { process, signal } => self.helper.signal(process, signal),
+            Action::Probe { probe, target } => drop(self.probes.send(Order::Begin { probe, target })),
+            Action::EndProbe { probe } => drop(self.probes.send(Order::End { probe })),
             Action::LastWords { who, how, directory } => last_words::tell_of(&who, &how, &directory),
             Action::Relief => self.relief.notify_waiters(),
             Action::Ended => {
@@ -261,19 +272,27 @@ impl Core {
         }
     }
 
-    /// Makes a program's sandbox, and has the program started in it.
+    /// Makes a program's sandbox, unless that is there, and has the program started in it.
     fn start(&self, process: u64, launch: Launch) -> Result<(), LaunchError> {
-        let no_directory = |reason: String| {
-            let directory = launch.runs.join(&launch.container);
-            let directory = directory.display();
-            LaunchError::Directory(format!("Failed to create executor directory '{directory}': {reason}"))
-        };
         if self.helper.is_gone() {
             let reason = "the helper process of the embedded cluster has ended".to_string();
             return Err(LaunchError::Container(reason));
         }
-        let user = sandbox::user(&launch.user, self.settings.owner).map_err(no_directory)?;
-        sandbox::create(&launch.runs, &launch.container, user.as_ref()).map_err(|e| no_directory(e.to_string()))?;
+        let user = sandbox::user(&launch.user, self.settings.owner);
+        let user = match &launch.place {
+            Some((runs, container)) => {
+                let made = user.and_then(|user| {
+                    let made = sandbox::create(runs, container, user.as_ref());
+                    made.map(|()| user).map_err(|e| e.to_string())
+                });
+                made.map_err(|reason| {
+                    let directory = runs.join(container);
+                    let directory = directory.display();
+                    LaunchError::Directory(format!("Failed to create executor directory '{directory}': {reason}"))
+                })?
+            }
+            None => user.map_err(LaunchError::Container)?,
+        };
         self.helper.start(process, Program { user, ..launch.program? });
         Ok(())
     }
@@ -289,6 +308,15 @@ impl Core {
             Some(State::Runs(agent)) => agent.helper_report(report),
             Some(State::Crashed(checkpoint)) => checkpoint.report(report),
             Some(State::Ended) | None => {}
+        }
+        self.run();
+    }
+
+    /// What a probe of some agent has found.
+    pub fn probed(&mut self, probe: u64, seen: Result<Seen, String>) {
+        self.tick();
+        if let Some(agent) = self.agent(Agent::owner_of(probe)) {
+            agent.probed(probe, seen);
         }
         self.run();
     }

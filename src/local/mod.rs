@@ -11,6 +11,7 @@
 //! | the master, a machine without I/O | `master` |
 //! | an agent, a machine without I/O | `agent` |
 //! | what both speak and use | `messages`, `events`, `capabilities`, `timers`, `ids`, `resources` |
+//! | HTTP and TCP checks of tasks | `probe` |
 //! | processes | `agent::helper`, [`helper_protocol`], and the executable `mesos-perl-helper` |
 //!
 //! One thread (tokio, current thread) owns everything. Tasks and executors are children of the helper, never of this process.
@@ -27,6 +28,7 @@ mod ids;
 mod link;
 mod master;
 mod messages;
+mod probe;
 pub mod removal;
 mod server;
 pub mod settings;

@@ -9,6 +9,7 @@ use super::control::{self, Control};
 use super::core::{Core, Settings};
 use super::ids;
 use super::master;
+use super::probe;
 use super::settings::config::{self, BadSetting, Config};
 use super::settings::detect;
 use crate::descriptors::moved;
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 use tokio::sync::oneshot;
 
 /// Killing everything takes the helper some milliseconds; beyond this it is stuck, and the end of its pipe has to do.
@@ -93,7 +94,12 @@ pub async fn serve(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let (helper, commands) = Helper::new();
     let (commands_pipe, reports_pipe, processes) = pipes.split();
-    let core = Rc::new(RefCell::new(Core::new(parts.settings, parts.master, parts.agents, helper)));
+    let (probes, orders) = unbounded_channel();
+    let core = Core::new(parts.settings, parts.master, parts.agents, helper, probes);
+    let core = Rc::new(RefCell::new(core));
+    let probed = core.clone();
+    let take = move |probe, seen| probed.borrow_mut().probed(probe, seen);
+    tokio::task::spawn_local(probe::work(orders, take));
 
     tokio::task::spawn_local(async move {
         if let Err(e) = helper::write_commands(commands_pipe, commands).await {

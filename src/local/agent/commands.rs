@@ -3,9 +3,8 @@
 use super::launch::{duration, unspecified, Start};
 use super::state::{Framework, Kind, Task};
 use super::{wait_status, Action, Agent, Timer};
-use crate::local::events::{status, uuid};
 use crate::proto::framework_info::capability::Type as Capability;
-use crate::proto::task_status::{Reason, Source};
+use crate::proto::task_status::Reason;
 use crate::proto::{FrameworkInfo, KillPolicy, TaskInfo, TaskState};
 use nix::sys::signal::Signal;
 use std::time::Duration;
@@ -49,6 +48,7 @@ impl Agent {
             task: id.clone(),
             killed: false,
             overdue: false,
+            unhealthy: false,
         };
         let process = self.start_container(Start {
             framework,
@@ -63,9 +63,7 @@ impl Agent {
 
     /// An update in the name of the command's executor.
     fn command_update(&mut self, framework: &str, task: &str, process: u64, state: TaskState) {
-        let mut update = status(self.now, task, state, Source::Executor);
-        update.uuid = uuid();
-        self.fill_container(&mut update, process);
+        let update = self.fresh_status(framework, task, process, state);
         self.update(framework, update);
     }
 
@@ -81,6 +79,7 @@ impl Agent {
         if !killed {
             self.command_update(&framework, &task, process, TaskState::TaskStarting);
             self.command_update(&framework, &task, process, TaskState::TaskRunning);
+            self.start_checks(process);
         }
         let known = self.frameworks.get(&framework).and_then(|f| f.tasks.get(&task));
         if let Some(limit) = known.and_then(|known| duration(known.info.max_completion_time.as_ref())) {
@@ -96,10 +95,17 @@ impl Agent {
         let Some(container) = self.containers.get(&process) else {
             return;
         };
-        let Kind::Command { task, killed, overdue } = &container.kind else {
+        let Kind::Command {
+            task,
+            killed,
+            overdue,
+            unhealthy,
+        } = &container.kind
+        else {
             return;
         };
-        let (framework, task, killed, overdue) = (container.framework.clone(), task.clone(), *killed, *overdue);
+        let (framework, task) = (container.framework.clone(), task.clone());
+        let (killed, overdue, unhealthy) = (*killed, *overdue, *unhealthy);
         let directory = container.directory.clone();
         if raw != 0 && (!killed || overdue) {
             self.last_words(format!("task {task}"), raw, directory);
@@ -110,11 +116,10 @@ impl Agent {
             () if raw == 0 => TaskState::TaskFinished,
             () => TaskState::TaskFailed,
         };
-        let mut update = status(self.now, &task, state, Source::Executor);
+        let mut update = self.fresh_status(&framework, &task, process, state);
         update.message = Some(wait_status::command_text(raw));
         update.reason = overdue.then_some(Reason::MaxCompletionTimeReached as i32);
-        update.uuid = uuid();
-        self.fill_container(&mut update, process);
+        update.healthy = unhealthy.then_some(false);
         self.update(&framework, update);
     }
 
@@ -173,6 +178,7 @@ impl Agent {
         };
         let (framework, task) = (container.framework.clone(), task.clone());
         if first {
+            self.end_checks(process);
             let known = self.frameworks.get(&framework);
             if known.is_some_and(|f| f.has(Capability::TaskKillingState)) {
                 self.command_update(&framework, &task, process, TaskState::TaskKilling);
@@ -181,6 +187,16 @@ impl Agent {
             self.actions.push(Action::Signal { process, signal });
         }
         self.end_after(process, wait);
+    }
+
+    /// Its health check has failed too often.
+    pub(super) fn kill_unhealthy(&mut self, framework: &str, task: &str, process: u64) {
+        if let Some(Kind::Command { unhealthy, .. }) = self.containers.get_mut(&process).map(|c| &mut c.kind) {
+            *unhealthy = true;
+        }
+        let known = self.frameworks.get(framework).and_then(|f| f.tasks.get(task));
+        let wait = known.and_then(|known| grace(known.info.kill_policy.as_ref()));
+        self.kill_command(process, wait.unwrap_or(KILL_GRACE));
     }
 
     pub(super) fn shutdown_command(&mut self, process: u64) {

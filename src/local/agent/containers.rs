@@ -1,11 +1,13 @@
 //! Containers: a program with its sandbox, from its start to the end of its process.
 
+use super::checks::Checks;
 use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Start};
 use super::state::{Container, Kind, Token};
 use super::{environment, sandbox, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
 use crate::local::helper_protocol::{Program, Report};
 use crate::local::ids;
+use crate::local::probe::Seen;
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{ExecutorId, TaskState, TaskStatus};
 use nix::sys::signal::Signal;
@@ -38,6 +40,7 @@ impl Agent {
             Ok(token) => self.program(&start, &sandbox, token),
             Err(e) => Err(LaunchError::Container(format!("no randomness for a token: {e}"))),
         };
+        let checks = self.checks_of(&start, &program, &user);
         let container = Container {
             framework: start.framework.to_string(),
             executor_id: start.executor.to_string(),
@@ -49,16 +52,25 @@ impl Agent {
             role: start.role.to_string(),
             deadline: None,
             completion: None,
+            checks,
         };
         self.containers.insert(process, container);
         let launch = Box::new(Launch {
-            runs,
-            container: container_id,
+            place: Some((runs, container_id)),
             user,
             program,
         });
         self.actions.push(Action::Start { process, launch });
         process
+    }
+
+    /// The checks of a command.
+    fn checks_of(&self, start: &Start<'_>, program: &Result<Program, LaunchError>, user: &str) -> Checks {
+        let Kind::Command { task, .. } = &start.kind else {
+            return Checks::default();
+        };
+        let known = self.frameworks.get(start.framework).and_then(|f| f.tasks.get(task));
+        known.map_or_else(Checks::default, |known| Checks::of(&known.info, program.as_ref().ok(), user))
     }
 
     /// What is to run in `directory`.
@@ -87,6 +99,8 @@ impl Agent {
 
     /// A container that was not even begun. `who` is to know what becomes of its tasks.
     pub fn not_started(&mut self, process: u64, error: LaunchError) {
+        let (LaunchError::Directory(reason) | LaunchError::Container(reason)) = &error;
+        self.probed(process, Err(reason.clone()));
         let Some(container) = self.containers.get(&process) else {
             return;
         };
@@ -158,6 +172,10 @@ impl Agent {
         match report {
             Report::Ready { .. } => {}
             Report::Started { process, pid } => self.container_started(process, pid),
+            Report::Failed { process, reason } if self.probes.contains_key(&process) => self.probed(process, Err(reason)),
+            Report::Exited { process, status } if self.probes.contains_key(&process) => {
+                self.probed(process, Ok(Seen::Exit(status)));
+            }
             Report::Failed { process, reason } => self.container_failed(process, &reason),
             Report::Exited { process, status } => self.container_exited(process, status),
         }
@@ -224,6 +242,7 @@ impl Agent {
     }
 
     fn forget_container(&mut self, process: u64) {
+        self.end_checks(process);
         let Some(container) = self.containers.remove(&process) else {
             return;
         };

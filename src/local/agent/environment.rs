@@ -86,23 +86,31 @@ pub fn of(
             set("MESOS_ALLOCATION_ROLE", start.role.to_string());
         }
     }
-    for variable in start
-        .command
-        .environment
-        .iter()
-        .flat_map(|environment| &environment.variables)
-    {
-        let secret = variable.secret.as_ref().and_then(|secret| secret.value.as_ref());
-        let value = match secret {
-            Some(secret) => text::from_bytes(&secret.data).into_owned(),
-            None => variable.value.clone().unwrap_or_default(),
-        };
-        set(&variable.name, value);
+    for (name, value) in variables(start.command) {
+        set(name, value);
     }
     all.entry("PATH".into()).or_insert_with(|| PATH.into());
     all.into_iter()
         .map(|(name, value)| (text::to_bytes(&name).into_owned(), text::to_bytes(&value).into_owned()))
         .collect()
+}
+
+/// What the framework sets.
+fn variables(command: &CommandInfo) -> impl Iterator<Item = (&str, String)> {
+    let variables = command.environment.iter().flat_map(|environment| &environment.variables);
+    variables.map(|variable| {
+        let secret = variable.secret.as_ref().and_then(|secret| secret.value.as_ref());
+        let value = match secret {
+            Some(secret) => text::from_bytes(&secret.data).into_owned(),
+            None => variable.value.clone().unwrap_or_default(),
+        };
+        (variable.name.as_str(), value)
+    })
+}
+
+/// The same as bytes.
+pub fn given(command: &CommandInfo) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
+    variables(command).map(|(name, value)| (text::to_bytes(name).into_owned(), text::to_bytes(&value).into_owned()))
 }
 
 /// The largest unit that keeps a whole number: `90secs`, `15mins`, `2500ms`.

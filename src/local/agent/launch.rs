@@ -19,9 +19,8 @@ pub struct Start<'a> {
 
 /// What has to be done to start a program: first its sandbox, then itself.
 pub struct Launch {
-    /// Where the sandbox is to be, and its name there.
-    pub runs: PathBuf,
-    pub container: String,
+    /// Where the sandbox is to be, and its name there. None for a program in a sandbox that is there.
+    pub place: Option<(PathBuf, String)>,
     /// Whose it is to be, and who is to run the program.
     pub user: String,
     /// Without its user. What is wrong with it is said only after the sandbox is there: that is Mesos' order.

@@ -7,6 +7,7 @@
 //! | its master: registration, pings | `registration` |
 //! | programs from their start to their end | `launch`, `containers`, `environment`, `wait_status` |
 //! | tasks that are commands | `commands` |
+//! | their checks and health checks | `checks` |
 //! | tasks of executors | `executors` |
 //! | status updates until they are acknowledged | `updates` |
 //! | its end by a crash, and how it goes on afterwards | `recovery` |
@@ -14,6 +15,7 @@
 //! Beside the machine: `helper` (the pipes to the helper process), `sandbox` (directories), `orphans` (what is left of
 //! them when the helper is killed), `last_words` (what a failed program wrote).
 
+mod checks;
 mod commands;
 mod containers;
 mod environment;
@@ -31,6 +33,7 @@ mod wait_status;
 
 use super::clock::Time;
 use super::messages::{ToAgent, ToMaster};
+use super::probe::Target;
 use super::timers::Timers;
 use crate::proto::executor::Event;
 use crate::proto::{SlaveId, SlaveInfo};
@@ -40,6 +43,9 @@ use state::{Container, Framework, Identity, Master};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
 
 /// What an agent wants to be done.
 pub enum Action {
@@ -53,7 +59,7 @@ pub enum Action {
     End {
         stream: u64,
     },
-    /// Make a sandbox and start a program in it. The answer is a report of the helper, or [`Agent::not_started`].
+    /// Start a program, mostly in a sandbox that is made for it. The answer is a report of the helper, or [`Agent::not_started`].
     Start {
         process: u64,
         launch: Box<Launch>,
@@ -62,6 +68,15 @@ pub enum Action {
     Signal {
         process: u64,
         signal: Signal,
+    },
+    /// Look whether a task answers on its port. The answer is [`Agent::probed`].
+    Probe {
+        probe: u64,
+        target: Target,
+    },
+    /// It need not be answered any more, if it is such a one.
+    EndProbe {
+        probe: u64,
     },
     /// Show the user what a failed program wrote last. `who` it was, and `how` it ended.
     LastWords {
@@ -91,6 +106,10 @@ enum Timer {
     Registration { process: u64 },
     /// Executors had to be back by now.
     Reregistration,
+    /// A check of a command is due.
+    Check { process: u64, index: usize },
+    /// A probe had to be done by now.
+    Probe { probe: u64 },
     /// The task's max_completion_time is over.
     Completion { process: u64 },
 }
@@ -105,6 +124,8 @@ pub struct Agent {
     pub frameworks: BTreeMap<String, Framework>,
     /// By the helper's number of the process.
     pub containers: BTreeMap<u64, Container>,
+    /// Probes that are under way: of which container, and which of its checks. They have numbers as processes have.
+    probes: BTreeMap<u64, (u64, usize)>,
     timers: Timers<Timer>,
     actions: Vec<Action>,
     next_process: u64,
@@ -129,6 +150,7 @@ impl Agent {
             master: Master::default(),
             frameworks: BTreeMap::new(),
             containers: BTreeMap::new(),
+            probes: BTreeMap::new(),
             timers: Timers::default(),
             actions: Vec::new(),
             numbers: 0,
@@ -180,6 +202,8 @@ impl Agent {
                 Timer::Grace { process } => self.grace_is_over(process),
                 Timer::Registration { process } => self.registration_timeout(process),
                 Timer::Reregistration => self.recovered(),
+                Timer::Check { process, index } => self.check(process, index),
+                Timer::Probe { probe } => self.probe_timeout(probe),
                 Timer::Completion { process } => self.completion_timeout(process),
             }
         }

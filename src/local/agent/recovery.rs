@@ -29,6 +29,11 @@ impl Agent {
                 Kind::Command { .. } => {}
             }
         }
+        for probe in self.probes.into_keys() {
+            let (process, signal) = (probe, Signal::SIGKILL);
+            actions.push(Action::Signal { process, signal });
+            actions.push(Action::EndProbe { probe });
+        }
         // Its timers end with it: what waits for an acknowledgement is sent anew.
         for framework in self.frameworks.values_mut() {
             let tasks = framework.tasks.values_mut().map(|task| &mut task.updates);
@@ -83,6 +88,8 @@ impl Agent {
         for (process, due) in completions.collect::<Vec<_>>() {
             self.timers.add(due, Timer::Completion { process });
         }
+        let processes: Vec<u64> = self.containers.keys().copied().collect();
+        processes.into_iter().for_each(|process| self.restart_checks(process));
         let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
         for framework in frameworks {
             let Some(known) = self.frameworks.get(&framework) else {

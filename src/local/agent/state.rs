@@ -1,5 +1,6 @@
 //! What an agent knows: frameworks with their tasks, and containers.
 
+use super::checks::Checks;
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
@@ -143,6 +144,8 @@ pub struct Container {
     pub deadline: Option<Time>,
     /// When its task must have completed.
     pub completion: Option<Time>,
+    /// Of a command.
+    pub checks: Checks,
 }
 
 /// A secret, which is in no debugging output.
@@ -162,6 +165,8 @@ pub enum Kind {
         task: String,
         killed: bool,
         overdue: bool,
+        /// It was killed because of its health check.
+        unhealthy: bool,
     },
     Custom(Box<Executor>),
 }

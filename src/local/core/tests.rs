@@ -15,7 +15,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 
 const AGENTS: usize = 3;
 const FRAMEWORKS: usize = 3;
@@ -127,7 +127,7 @@ impl World {
             intervals,
         };
         let (helper, commands) = Helper::new();
-        let mut core = Core::new(settings, master, vec![identity; AGENTS], helper);
+        let mut core = Core::new(settings, master, vec![identity; AGENTS], helper, unbounded_channel().0);
         core.clock.pause();
         World {
             core,

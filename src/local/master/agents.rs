@@ -185,6 +185,7 @@ impl Master {
             resources,
             history: before.as_ref().map(|task| task.history.clone()).unwrap_or_default(),
             healthy: before.as_ref().and_then(|task| task.healthy),
+            check_status: before.as_ref().and_then(|task| task.check_status),
             container_status: before.and_then(|task| task.container_status),
         };
         let (role, resources, state) = (task.role.clone(), task.resources.clone(), task.state);

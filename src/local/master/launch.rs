@@ -144,6 +144,7 @@ impl Master {
             resources: Resources::new(&task.resources),
             history: Vec::new(),
             healthy: None,
+            check_status: None,
             container_status: None,
             info: task.clone(),
         };

@@ -4,7 +4,9 @@ use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::proto::framework_info::capability::Type as Capability;
-use crate::proto::{ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, SlaveInfo, TaskInfo, TaskState, TaskStatus};
+use crate::proto::{
+    CheckStatusInfo, ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, SlaveInfo, TaskInfo, TaskState, TaskStatus,
+};
 use crate::resources::Resources;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -71,6 +73,7 @@ pub struct Task {
     /// One for each state that was reported, oldest first.
     pub history: Vec<TaskStatus>,
     pub healthy: Option<bool>,
+    pub check_status: Option<CheckStatusInfo>,
     pub container_status: Option<ContainerStatus>,
 }
 

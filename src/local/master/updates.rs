@@ -29,7 +29,8 @@ impl Master {
         if let (Some(task), Ok(state)) = (known, state) {
             unread = full && task.forwarded.as_ref().map(|(_, uuid)| uuid) == uuid.as_ref();
             task.forwarded = uuid.map(|uuid| (state, uuid));
-            task.healthy = update.healthy.or(task.healthy);
+            task.healthy = update.healthy;
+            task.check_status = update.check_status;
             if update.container_status.is_some() {
                 task.container_status = update.container_status.clone();
             }
@@ -217,5 +218,6 @@ fn describe(answer: &mut TaskStatus, task: &Task) {
     answer.slave_id = Some(slave_id(&task.agent));
     answer.executor_id = task.executor_id().map(|id| ExecutorId { value: id.to_string() });
     answer.healthy = task.healthy;
+    answer.check_status = task.check_status;
     answer.container_status = task.container_status.clone();
 }

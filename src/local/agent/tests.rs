@@ -1,0 +1,274 @@
+//! An agent by itself, with a clock that the test moves.
+
+use super::*;
+use crate::local::helper_protocol::Report;
+use crate::local::probe::Seen;
+use crate::local::settings::intervals::Intervals;
+use crate::proto::task_status::Reason;
+use crate::proto::{check_info, check_status_info, health_check, CheckInfo, HealthCheck};
+use crate::proto::{CommandInfo, FrameworkId, FrameworkInfo, TaskId, TaskInfo, TaskState, TaskStatus};
+use crate::resources::Resources;
+
+/// An agent that has registered, and what it wanted since the last look.
+struct World {
+    agent: Agent,
+    now: Time,
+}
+
+impl World {
+    fn new() -> World {
+        let identity = Identity {
+            number: 0,
+            hostname: "host".into(),
+            address: ([127, 0, 0, 1], 1).into(),
+            work_dir: "/work".into(),
+            attributes: Vec::new(),
+            total: Resources::default(),
+            executor_environment: BTreeMap::new(),
+            intervals: Intervals::default(),
+        };
+        let now = Time::from_epoch(Duration::from_secs(1_000_000));
+        let mut agent = Agent::new(identity, now);
+        agent.master_detected();
+        agent.master_message(ToAgent::Registered {
+            agent: SlaveId { value: "S0".into() },
+        });
+        agent.take_actions();
+        World { agent, now }
+    }
+
+    fn run(&mut self, task: TaskInfo) {
+        let framework = FrameworkInfo {
+            id: Some(FrameworkId { value: "F".into() }),
+            checkpoint: Some(true),
+            ..Default::default()
+        };
+        self.agent.master_message(ToAgent::Run {
+            framework: Box::new(framework),
+            role: "*".into(),
+            task: Box::new(task),
+        });
+    }
+
+    /// The actions that are no messages, after what is due so much later, second by second.
+    fn later(&mut self, seconds: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for _ in 0..seconds {
+            self.now = self.now.plus(Duration::from_secs(1));
+            self.agent.set_time(self.now);
+            self.agent.fire();
+            actions.extend(self.agent.take_actions());
+        }
+        actions.retain(|action| !matches!(action, Action::ToMaster(_) | Action::Relief));
+        actions
+    }
+
+    /// The updates that the master is sent, each of which is acknowledged at once.
+    fn updates(&mut self) -> Vec<TaskStatus> {
+        let mut updates = Vec::new();
+        loop {
+            let mut sent = self.agent.take_actions().into_iter().filter_map(|action| match action {
+                Action::ToMaster(ToMaster::Update { status, .. }) => Some(*status),
+                _ => None,
+            });
+            let Some(update) = sent.next() else { return updates };
+            self.agent.master_message(ToAgent::Acknowledge {
+                framework: "F".into(),
+                task: update.task_id.value.clone(),
+                uuid: update.uuid.clone().unwrap(),
+            });
+            updates.push(update);
+        }
+    }
+
+    /// A probe, if one was begun in so many seconds.
+    fn probe(&mut self, seconds: u64) -> Option<u64> {
+        self.later(seconds).into_iter().find_map(|action| match action {
+            Action::Probe { probe, .. } => Some(probe),
+            Action::Start { process, .. } => Some(process),
+            _ => None,
+        })
+    }
+}
+
+fn task() -> TaskInfo {
+    TaskInfo {
+        task_id: TaskId { value: "t".into() },
+        command: Some(CommandInfo {
+            value: Some("sleep 1000".into()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// `t` runs, as process 1 with pid 7.
+fn world_with(task: TaskInfo) -> World {
+    let mut world = World::new();
+    world.run(task);
+    world.agent.helper_report(Report::Started { process: 1, pid: 7 });
+    let states: Vec<i32> = world.updates().iter().map(|update| update.state).collect();
+    assert_eq!(states, [TaskState::TaskStarting as i32, TaskState::TaskRunning as i32]);
+    world
+}
+
+fn health() -> HealthCheck {
+    HealthCheck {
+        r#type: Some(health_check::Type::Tcp as i32),
+        tcp: Some(health_check::TcpCheckInfo {
+            port: 80,
+            ..Default::default()
+        }),
+        delay_seconds: Some(5.0),
+        interval_seconds: Some(3.0),
+        timeout_seconds: Some(2.0),
+        consecutive_failures: Some(2),
+        grace_period_seconds: Some(10.0),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_health_check_has_its_delay_interval_timeout_and_grace() {
+    let mut world = world_with(TaskInfo {
+        health_check: Some(health()),
+        ..task()
+    });
+    assert_eq!(world.probe(4), None, "the delay");
+    let first = world.probe(1).expect("a probe after 5 s");
+    world.agent.probed(first, Ok(Seen::Connected(false)));
+    assert!(world.updates().is_empty(), "the grace period");
+    assert_eq!(world.probe(2), None, "the interval begins with the result");
+    let second = world.probe(1).expect("after 8 s");
+    world.later(2);
+    world.agent.probed(second, Ok(Seen::Connected(true)));
+    assert!(
+        world.updates().is_empty(),
+        "10 s: it has timed out, in the grace period still"
+    );
+    let third = world.probe(3).expect("after 13 s");
+    world.agent.probed(third, Ok(Seen::Connected(true)));
+    let [update] = &world.updates()[..] else {
+        panic!("one update")
+    };
+    assert_eq!(
+        (update.state(), update.reason(), update.healthy),
+        (TaskState::TaskRunning, Reason::TaskHealthCheckStatusUpdated, Some(true))
+    );
+    let good = world.probe(3).unwrap();
+    world.agent.probed(good, Ok(Seen::Connected(true)));
+    assert!(world.updates().is_empty(), "no news");
+    let bad = world.probe(3).unwrap();
+    world.agent.probed(bad, Err("refused".into()));
+    assert_eq!(world.updates()[0].healthy, Some(false));
+    let worse = world.probe(3).unwrap();
+    world.agent.probed(worse, Ok(Seen::Connected(false)));
+    // TERM, and KILL when its grace period is over.
+    let actions = world.agent.take_actions();
+    let signal = |actions: &[Action]| {
+        actions.iter().find_map(|action| match action {
+            Action::Signal { process: 1, signal } => Some(*signal),
+            _ => None,
+        })
+    };
+    assert_eq!(signal(&actions), Some(Signal::SIGTERM));
+    assert_eq!(signal(&world.later(3)), Some(Signal::SIGKILL));
+    assert!(world.later(20).is_empty(), "no more probes");
+    world.agent.helper_report(Report::Exited { process: 1, status: 9 });
+    let mut told: Vec<TaskStatus> = actions.into_iter().filter_map(update_of).collect();
+    let unhealthy = told.pop().expect("the last failure is told");
+    world.agent.master_message(ToAgent::Acknowledge {
+        framework: "F".into(),
+        task: "t".into(),
+        uuid: unhealthy.uuid.unwrap(),
+    });
+    let [end] = &world.updates()[..] else { panic!("one end") };
+    assert_eq!(
+        (end.state(), end.reason, end.healthy),
+        (TaskState::TaskKilled, None, Some(false))
+    );
+    assert_eq!(end.message(), "Command terminated with signal Killed");
+}
+
+fn update_of(action: Action) -> Option<TaskStatus> {
+    match action {
+        Action::ToMaster(ToMaster::Update { status, .. }) => Some(*status),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_check_tells_changes_only() {
+    let command = CommandInfo {
+        value: Some("exit 5".into()),
+        ..Default::default()
+    };
+    let mut world = world_with(TaskInfo {
+        check: Some(CheckInfo {
+            r#type: Some(check_info::Type::Command as i32),
+            command: Some(check_info::Command { command }),
+            delay_seconds: Some(0.0),
+            interval_seconds: Some(1.0),
+            ..Default::default()
+        }),
+        ..task()
+    });
+    let code = |update: &TaskStatus| update.check_status.unwrap().command.unwrap().exit_code;
+    let result = |world: &mut World, raw: i32| {
+        let process = world.probe(1).expect("a probe each second");
+        world.agent.helper_report(Report::Started { process, pid: 8 });
+        world.agent.helper_report(Report::Exited { process, status: raw });
+        let updates = world.updates();
+        updates.iter().map(code).collect::<Vec<_>>()
+    };
+    assert_eq!(result(&mut world, 5 << 8), [Some(5)]);
+    assert_eq!(result(&mut world, 5 << 8), []);
+    assert_eq!(result(&mut world, 0), [Some(0)]);
+    let process = world.probe(1).unwrap();
+    world.agent.helper_report(Report::Failed {
+        process,
+        reason: "no".into(),
+    });
+    assert_eq!(
+        world.updates().iter().map(code).collect::<Vec<_>>(),
+        [None],
+        "it says nothing"
+    );
+    // Killed: what runs of the check ends, and says nothing any more.
+    let process = world.probe(1).unwrap();
+    world.agent.master_message(ToAgent::Kill {
+        framework: "F".into(),
+        task: "t".into(),
+        policy: None,
+    });
+    let killed = |action: &Action| matches!(action, Action::Signal { process: p, signal: Signal::SIGKILL } if *p == process);
+    assert!(world.agent.take_actions().iter().any(killed));
+    world.agent.helper_report(Report::Exited { process, status: 0 });
+    assert!(world.updates().is_empty());
+    world.agent.helper_report(Report::Exited { process: 1, status: 15 });
+    let end = world.updates().pop().unwrap();
+    let expected = Some(check_status_info::Command { exit_code: None });
+    assert_eq!(
+        (end.state(), end.check_status.unwrap().command),
+        (TaskState::TaskKilled, expected)
+    );
+}
+
+#[test]
+fn an_agent_that_comes_back_goes_on_with_checks() {
+    let mut world = world_with(TaskInfo {
+        health_check: Some(health()),
+        ..task()
+    });
+    let lost = world.probe(5).unwrap();
+    let identity = world.agent.identity.clone();
+    let (checkpoint, actions) = std::mem::replace(&mut world.agent, Agent::new(identity.clone(), world.now)).crash();
+    assert!(actions
+        .iter()
+        .any(|action| matches!(action, Action::EndProbe { probe } if *probe == lost)));
+    world.agent = Agent::recover(identity, checkpoint, world.now);
+    world.agent.probed(lost, Ok(Seen::Connected(true)));
+    assert!(world.updates().is_empty());
+    assert!(world.probe(2).is_none());
+    assert!(world.probe(1).is_some_and(|probe| probe > lost));
+}
