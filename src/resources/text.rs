@@ -1,8 +1,8 @@
 //! The text forms of the agent's flags: `cpus:4;mem:2048;ports:[31000-32000];disks:{a,b};cpus(role):2`, and `rack:r1;level:3`.
 
+use super::amount::coalesce;
 use crate::proto::value::{self, Range, Ranges, Scalar, Set, Text, Type};
 use crate::proto::{Attribute, Resource, Value};
-use crate::resources::coalesce;
 use std::num::FpCategory;
 
 /// Why a text is no list of resources or attributes.

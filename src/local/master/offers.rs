@@ -40,6 +40,13 @@ impl Framework {
         self.is_connected() && !self.suppressed.contains(role) && !self.filters.iter().any(keeps_away)
     }
 
+    /// Whether it may be offered such an item: some are only for those that know what they mean.
+    fn knows(&self, item: &proto::Resource) -> bool {
+        (item.shared.is_none() || self.has(Capability::SharedResources))
+            && (item.revocable.is_none() || self.has(Capability::RevocableResources))
+            && (item.reservations.len() < 2 || self.has(Capability::ReservationRefinement))
+    }
+
     fn strip(&self) -> bool {
         !self.has(Capability::MultiRole)
     }
@@ -86,12 +93,12 @@ impl Master {
                 if !resources.is_allocatable() {
                     break;
                 }
+                let Some(framework) = self.frameworks.get(&id) else { continue };
+                let resources = resources.only(|item| framework.knows(item));
                 // An agent with gpus is kept for those that can use them.
                 let has_gpus = agent.total.scalar("gpus") > 0.0;
-                let wants = |f: &Framework| {
-                    f.wants(&role, agent_id, &resources, self.now) && (!has_gpus || f.has(Capability::GpuResources))
-                };
-                if self.frameworks.get(&id).is_some_and(wants) {
+                let usable = resources.is_allocatable() && (!has_gpus || framework.has(Capability::GpuResources));
+                if usable && framework.wants(&role, agent_id, &resources, self.now) {
                     self.turns.chosen(&role, &id);
                     if let Some(offer) = self.make_offer(&id, agent_id, &role, resources) {
                         made.entry(id).or_default().push(offer);
@@ -152,10 +159,9 @@ impl Master {
         let allocation_info = (!framework.strip()).then(|| AllocationInfo {
             role: Some(role.to_string()),
         });
-        let mut items = resources.items().to_vec();
-        items
-            .iter_mut()
-            .for_each(|item| item.allocation_info = allocation_info.clone());
+        // Frameworks that do not know of refined reservations see reservations as they were before.
+        let stack = framework.has(Capability::ReservationRefinement);
+        let items = resources.shown(stack, allocation_info.as_ref());
         let (hostname, attributes) = (agent.info.hostname.clone(), agent.info.attributes.clone());
         let path = Some(format!("/slave({})", agent.link + 1));
         let offer = Offer {
@@ -214,7 +220,7 @@ impl Master {
             framework.subtract_allocated(role, resources);
         }
         if let Some(agent) = self.agents.get_mut(agent) {
-            agent.free.add(resources);
+            agent.free.add(&resources.spelled_as(&agent.total));
         }
     }
 

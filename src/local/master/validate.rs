@@ -145,7 +145,7 @@ pub fn operation(tasks: &[TaskInfo]) -> Result<(), String> {
         .flatten()
     {
         if let Err(reason) = resources::validate_item(&item) {
-            let text = resources::item_text(&item);
+            let text = resources::item_text(&item, None);
             return Err(format!("Resource '{text}' is invalid: {reason}"));
         }
     }
