@@ -50,6 +50,11 @@ example('test_framework.pl' => sub {
     is scalar(() = $out =~ /^Task \d is in state 1$/mg), 5, 'each task was seen running';
 });
 
+example('unit_test.pl' => sub {
+    plan skip_all => 'it needs no master' unless $master eq 'local';
+    like ends_well('unit_test.pl'), qr/^ok 1 - declineOffer.*^1\.\.\d+$/ms, 'the tests in it pass';
+});
+
 example('run_command.pl' => sub {
     plan skip_all => 'it gets output from the agent' unless $serves_files;
     my @runner = ('--master', $master);

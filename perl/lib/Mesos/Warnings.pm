@@ -321,6 +321,7 @@ sub warn_unknown_fields {
 # For the glue: a call of a driver that was never started.
 sub _not_started {
     my ($driver) = @_;
+    return if $driver->_is_rehearsal;
     my ($method) = ((caller 1)[3] || '') =~ /\AMesos::(?:Scheduler|Executor)Driver::(\w+)\z/;
     $method = 'call' unless defined $method;
     warn_user("$method: the driver was not started yet: nothing was done", $method);

@@ -105,7 +105,10 @@ impl SchedulerDriver {
         let info = filled("frameworkInfo", framework)?;
         let decoded = FrameworkInfo::read(&info).unwrap_or_default();
         let known = crate::thread::lock(&self.known_id);
-        decoded.check_update(known.as_deref(), suppressed)?;
+        // Before the start, only who continues a framework knows its id.
+        if known.is_some() || self.handle.gate.lifecycle.is_running() {
+            decoded.check_update(known.as_deref(), suppressed)?;
+        }
         Ok(info)
     }
 }
@@ -218,7 +221,8 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
     }
 
     fn call(&self, call: SchedulerCall) -> Result<Status, DriverError> {
-        if self.handle.gate.lifecycle.is_running() {
+        // Also before the start, though nothing is sent then: what is wrong is told where it stands.
+        if matches!(self.status(), Status::NotStarted | Status::Running) {
             let call = match call {
                 SchedulerCall::UpdateFramework {
                     framework,
@@ -232,10 +236,12 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
             let (name, length) = call.payload();
             sendable(name, length)?;
             let prepared = prepare(call, self.implicit_acknowledgements)?;
-            if !self.handle.counters.hand_over(self.max_queued_calls) {
-                return Err(DriverError::Full(self.max_queued_calls));
+            if self.handle.gate.lifecycle.is_running() {
+                if !self.handle.counters.hand_over(self.max_queued_calls) {
+                    return Err(DriverError::Full(self.max_queued_calls));
+                }
+                self.handle.send(Command::Call(prepared));
             }
-            self.handle.send(Command::Call(prepared));
         }
         Ok(self.status())
     }
