@@ -42,11 +42,6 @@ const CIRCLES: &[Circle] = &[
         why: "each side of the cxx bridge names the other's types",
     },
     Circle {
-        folder: "local::api",
-        modules: &["executor", "http", "scheduler"],
-        why: "not taken apart yet",
-    },
-    Circle {
         folder: "message",
         modules: &["decode", "gather", "schema", "schema_tables", "wire"],
         why: "decode and gather are one decoder's two ways; the generated tables are made of schema's types",

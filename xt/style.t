@@ -92,7 +92,7 @@ for my $script (@shell) {
 
 is_deeply [ grep { !m{^(?:t|xt)/[a-z0-9_]+\.t$} } glob('t/*.t xt/*.t') ], [], 'names of Perl tests: lower case and _';
 my @rust_tests = glob('tests/*.rs');
-is_deeply [ grep { !m{^tests/(?:(?:native|local|message)_[a-z0-9_]+|abi|floors|fuzz_corpus|generated|libmesos)\.rs$} } @rust_tests ], [],
+is_deeply [ grep { !m{^tests/(?:(?:native|local|mesos_local|message)_[a-z0-9_]+|mesos_local|abi|floors|fuzz_corpus|generated|libmesos)\.rs$} } @rust_tests ], [],
     'names of Rust tests: what they test first, see tests/support/README.md';
 
 my ($version) = slurp('perl/lib/Mesos.pm') =~ /\$VERSION\s*=\s*'([^']+)'/;

@@ -14,6 +14,7 @@ use super::ids;
 use super::link::{Letter, Links};
 use super::master::{self, Master, Registry};
 use super::probe::{self, Order, Seen};
+use super::settings::access::Access;
 use super::stream::{Event, EventStream, Records, Subscriber};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,10 +28,14 @@ use tokio::sync::Notify;
 pub struct Settings {
     /// Whose the cluster is, and its helper: who this process was when it was started.
     pub owner: nix::unistd::Uid,
+    /// By which others reach the cluster.
     pub address: SocketAddr,
+    /// It listens on the loopback interface only.
+    pub local_only: bool,
     pub work_dir: PathBuf,
-    /// What every client but an executor has to know, also for /health. Never written anywhere.
+    /// What every client but an executor has to know, also for /health, unless `access` has other ways. Never written anywhere.
     pub secret: String,
+    pub access: Access,
 }
 
 /// A place for an agent: its link, and who is at the other end.

@@ -37,11 +37,12 @@ mod timers;
 
 use crate::descriptors::{moved, AboveStandard};
 pub use control::Control;
+pub use settings::access::{Access, Credentials};
 pub use settings::config::{BadSetting, Config};
 pub use settings::intervals::Intervals;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -59,6 +60,8 @@ pub enum StartError {
     Helper { path: PathBuf, error: io::Error },
     /// The work directory cannot be made or used.
     WorkDir { path: PathBuf, error: io::Error },
+    /// The address cannot be listened on.
+    Listen { address: SocketAddr, error: io::Error },
     /// No socket, thread or randomness.
     System(io::Error),
 }
@@ -73,6 +76,7 @@ impl std::fmt::Display for StartError {
                 "cannot use the work directory {} (MESOS_WORK_DIR): {error}",
                 crate::logging::shown(&path.to_string_lossy())
             ),
+            StartError::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             StartError::System(error) => write!(f, "cannot start the embedded cluster: {error}"),
         }
     }
@@ -84,6 +88,15 @@ impl From<io::Error> for StartError {
     fn from(error: io::Error) -> Self {
         StartError::System(error)
     }
+}
+
+/// An agent as others know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentName {
+    /// Its place, as [`Control`] has it.
+    pub number: usize,
+    pub id: String,
+    pub hostname: String,
 }
 
 /// What the thread may need beyond the helper's limit.
@@ -98,7 +111,7 @@ pub struct Cluster {
     creator: u32,
     stop: Option<oneshot::Sender<()>>,
     /// Dropping it changes nothing.
-    controls: UnboundedSender<(Control, Sender<()>)>,
+    requests: UnboundedSender<server::Request>,
     thread: Option<JoinHandle<()>>,
     /// Disconnected when the thread has done its work.
     ended: Receiver<()>,
@@ -139,9 +152,13 @@ impl Cluster {
     }
 
     fn start_in(config: Config, work_dir: PathBuf, private: Option<&Path>) -> Result<Cluster, StartError> {
-        let listener = TcpListener::from(moved(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.into())?);
+        let listen = |error| StartError::Listen {
+            address: config.listen,
+            error,
+        };
+        let listener = TcpListener::from(moved(TcpListener::bind(config.listen).map_err(listen)?.into())?);
         listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        let address = advertised(listener.local_addr()?, config.advertise);
         let secret = ids::secret()?;
         let pipes = agent::helper::launch(&config.helper, private).map_err(|error| StartError::Helper {
             path: config.helper.clone(),
@@ -153,7 +170,7 @@ impl Cluster {
             .enable_time()
             .build()?;
         let (stop, stopped) = oneshot::channel();
-        let (controls, received) = unbounded_channel();
+        let (requests, received) = unbounded_channel();
         let (ending, ended) = std::sync::mpsc::channel();
         let serve = move || {
             let _ending: Sender<()> = ending;
@@ -171,7 +188,7 @@ impl Cluster {
             secret,
             creator: std::process::id(),
             stop,
-            controls,
+            requests,
             thread,
             ended,
             private: None,
@@ -179,7 +196,7 @@ impl Cluster {
         })
     }
 
-    /// Where master and agent listen: a port of 127.0.0.1.
+    /// By which address master and agents are reached: a port of 127.0.0.1, unless the settings say otherwise.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -191,10 +208,28 @@ impl Cluster {
 
     /// Does something to the cluster, and returns when it is done. Without effect when the cluster has ended.
     pub fn control(&self, control: Control) {
-        let (done, wait) = std::sync::mpsc::channel();
-        if self.controls.send((control, done)).is_ok() {
-            let _ = wait.recv();
-        }
+        self.ask(|core| control::carry_out(core, control));
+    }
+
+    /// The agents that have registered.
+    pub fn agents(&self) -> Vec<AgentName> {
+        let name = |agent: &agent::Agent| {
+            Some(AgentName {
+                number: agent.identity.number,
+                id: agent.id.as_ref()?.value.clone(),
+                hostname: agent.identity.hostname.clone(),
+            })
+        };
+        self.ask(move |core| core.agents().filter_map(name).collect())
+            .unwrap_or_default()
+    }
+
+    /// What the cluster's thread makes of the core, unless it has ended.
+    fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut core::Core) -> T + Send + 'static) -> Option<T> {
+        let (answer, wait) = std::sync::mpsc::channel();
+        let request = move |core: &mut core::Core| drop(answer.send(question(core)));
+        self.requests.send(Box::new(request)).ok()?;
+        wait.recv().ok()
     }
 
     /// Where the sandboxes are.
@@ -226,6 +261,17 @@ impl Drop for Cluster {
             }
         }
     }
+}
+
+/// By which address others reach a listener: none can connect to "any address".
+fn advertised(listener: SocketAddr, given: Option<IpAddr>) -> SocketAddr {
+    let ip = match (given, listener.ip()) {
+        (Some(given), _) => given,
+        (None, IpAddr::V4(any)) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        (None, IpAddr::V6(any)) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        (None, one) => one,
+    };
+    SocketAddr::new(ip, listener.port())
 }
 
 /// The given directory as an absolute path, made if need be, or a fresh private one.

@@ -5,7 +5,6 @@ use super::agent::helper::{self, Helper, Pipes};
 use super::agent::orphans;
 use super::api::guests::Guests;
 use super::api::http;
-use super::control::{self, Control};
 use super::core::{Core, Settings};
 use super::ids;
 use super::master;
@@ -23,7 +22,6 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 use tokio::sync::oneshot;
@@ -33,6 +31,9 @@ pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a connection buffers at most; so the head of a request may be no larger.
 const MAX_BUFFER: usize = 64 * 1024;
+
+/// What another thread wants of the cluster.
+pub type Request = Box<dyn FnOnce(&mut Core) + Send>;
 
 /// Everything that a cluster is made of, before it runs.
 pub struct Parts {
@@ -75,8 +76,10 @@ pub fn parts(config: Config, address: SocketAddr, secret: String, work_dir: Path
         settings: Settings {
             owner: nix::unistd::geteuid(),
             address,
+            local_only: config.listen.ip().is_loopback(),
             work_dir,
             secret,
+            access: config.access,
         },
         master,
         agents: vec![agent; config.agents],
@@ -88,7 +91,7 @@ pub async fn serve(
     parts: Parts,
     listener: std::net::TcpListener,
     pipes: Pipes,
-    mut controls: UnboundedReceiver<(Control, Sender<()>)>,
+    mut requests: UnboundedReceiver<Request>,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -109,11 +112,10 @@ pub async fn serve(
     let (ended, helper_ended) = oneshot::channel::<()>();
     tokio::task::spawn_local(reports(core.clone(), reports_pipe, ended));
     tokio::task::spawn_local(timers(core.clone()));
-    let controlled = core.clone();
+    let asked = core.clone();
     tokio::task::spawn_local(async move {
-        while let Some((control, done)) = controls.recv().await {
-            control::carry_out(&mut controlled.borrow_mut(), control);
-            let _ = done.send(());
+        while let Some(request) = requests.recv().await {
+            request(&mut asked.borrow_mut());
         }
     });
     tokio::select! {

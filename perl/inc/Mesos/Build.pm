@@ -2,7 +2,8 @@ package Mesos::Build;
 
 # Module::Build for this distribution's layout: Perl under perl/lib, C under perl, a Rust crate at the top.
 # Everything that Perl loads lies in auto/Mesos/: Mesos.so, libmesos_perl.so (found through the rpath $ORIGIN) and
-# mesos-perl-helper, so that they find each other wherever they are installed.
+# mesos-perl-helper, so that they find each other wherever they are installed. The program mesos-local is there
+# as well, for the module, and in bin, for users.
 
 use strict;
 use warnings;
@@ -75,16 +76,20 @@ sub process_xs_files {
 sub _build_crate {
     my ($self, $arch) = @_;
     my %to = map { ($_->[0] => File::Spec->catfile($arch, $_->[1])) }
-        [ library => 'libmesos_perl.so' ], [ helper => 'mesos-perl-helper' ];
+        [ library => 'libmesos_perl.so' ], [ helper => 'mesos-perl-helper' ], [ program => 'mesos-local' ];
+    my $bin = File::Spec->catdir($self->blib, 'bin');
+    File::Path::mkpath($bin);
+    my $for_users = File::Spec->catfile($bin, 'mesos-local');
     my $libmesos = $self->notes('libmesos') || {};
     my %proxies = map { ($_ => File::Spec->catfile($arch, $_)) } Mesos::Build::Libmesos::objects($libmesos);
     my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{ $self->rscan_dir($_, sub {-f}) } } grep {-d} 'src');
-    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [ values %to, values %proxies ]);
+    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [ values %to, $for_users, values %proxies ]);
     my $had_target = -e 'target';
     local %ENV = (%ENV, %proxies ? Mesos::Build::Libmesos::environment($libmesos) : ());
     my $made = Mesos::Build::Cargo::build($self->notes('cargo'), %proxies ? 'libmesos' : ());
     $self->notes(made_target => 1) if !$had_target && -d 'target';
     $self->_copy_exactly($made->{$_}, $to{$_}) for sort keys %to;
+    $self->_copy_exactly($made->{program}, $for_users);
     $self->_copy_exactly(File::Spec->catfile($made->{out}, $_), $proxies{$_}) for sort keys %proxies;
     # What an earlier build with another libmesos has left.
     unlink grep { my $there = $_; !grep { $_ eq $there } values %proxies } glob File::Spec->catfile($arch, 'libmesos_perl_*.so');

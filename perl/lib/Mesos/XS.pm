@@ -27,11 +27,15 @@ sub _absolute { File::Spec->rel2abs($_[0], $loaded_in) }
 # How the shared object throws: Carp looks for the caller of the package that called it, and C has none.
 sub _croak { Carp::croak($_[0]) }
 
-# mesos-perl-helper lies beside the shared object, wherever that was found.
-sub helper_path {
+# What lies beside the shared object, wherever that was found.
+sub helper_path { _beside('mesos-perl-helper') }
+sub program_path { _beside('mesos-local') }
+
+sub _beside {
+    my ($name) = @_;
     my @objects = grep { m{(?:\A|/)auto/Mesos/Mesos\.[^/]+\z} } reverse @DynaLoader::dl_shared_objects;
-    Carp::croak('the shared object of Mesos is not in DynaLoader\'s list: cannot find mesos-perl-helper') unless @objects;
-    return _absolute(File::Spec->catfile(File::Basename::dirname($objects[0]), 'mesos-perl-helper'));
+    Carp::croak('the shared object of Mesos is not in DynaLoader\'s list: cannot find ' . $name) unless @objects;
+    return _absolute(File::Spec->catfile(File::Basename::dirname($objects[0]), $name));
 }
 
 sub include_path { join ':', map { _absolute($_) } grep { !ref } @INC }
@@ -60,6 +64,12 @@ module that needs the shared object loads this one. Your program does not need t
 
 Returns the absolute path of F<mesos-perl-helper>, the parent of all tasks of the embedded cluster. Dies if DynaLoader has not loaded the
 shared object.
+
+=head2 program_path
+
+    my $path = Mesos::XS::program_path();
+
+The same for F<mesos-local>, the embedded cluster as a program. C<./Build install> also puts it where programs go.
 
 =head2 include_path
 

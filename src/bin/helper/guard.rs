@@ -3,7 +3,7 @@
 //! It is a subreaper, too: what the server leaves when it is killed comes here, and is ended. Should this process be killed
 //! instead, the server notices, and ends everything itself.
 
-use crate::processes;
+use super::processes;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{waitid, Id, WaitPidFlag, WaitStatus};

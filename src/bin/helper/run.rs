@@ -1,6 +1,6 @@
 //! The last mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
-use crate::fetch;
+use super::fetch;
 use mesos_perl::local::helper_protocol::{Frame, Program};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Gid, Uid};

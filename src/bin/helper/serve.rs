@@ -4,7 +4,7 @@
 //! gone. It ends when it is told to, when the pipe ends, when the guard is gone, or when the
 //! creator is (a fork of the creator may hold the pipe open).
 
-use crate::processes;
+use super::processes;
 use mesos_perl::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};

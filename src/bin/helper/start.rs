@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 pub fn start(creator: i32, directory: Option<&OsStr>) -> ExitCode {
     mesos_perl::ffi::signals::reset_to_default();
     close_on_exec();
-    let started = Command::new(crate::processes::SELF)
+    let started = Command::new(super::processes::SELF)
         .arg0("mesos-perl-helper")
         .args(["guard", &creator.to_string()])
         .args(directory)

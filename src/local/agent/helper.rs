@@ -6,6 +6,7 @@ use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,6 +42,7 @@ impl Processes {
 /// `private` is a directory that the helper removes at its end.
 pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
     let mut child = std::process::Command::new(executable)
+        .arg0("mesos-perl-helper")
         .args(["start", &std::process::id().to_string()])
         .args(private)
         .env_clear()

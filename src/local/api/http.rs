@@ -1,64 +1,20 @@
 //! HTTP: routes, authentication, content types. Everything is checked in the order in which Mesos checks it.
 
+use super::body::{self, drain};
+use super::door::{self, Caller};
 use super::guests::{Guest, MOST_OF_EXECUTOR};
+use super::reply::{empty, json, refuse, stream, Refusal, Reply, PROTOBUF};
 use super::scheduler::Answer;
 use super::{executor, scheduler, state};
-use crate::local::core::{Core, Opened};
-use crate::local::ids;
+use crate::local::core::Core;
 use crate::message::{required, text};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
-use prost::bytes::BytesMut;
+use hyper::{Method, Request, StatusCode};
 use prost::Message;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-
-/// A call may be so large: drivers send less.
-const MAX_BODY: usize = 256 << 20;
-
-/// How long a body is waited for.
-#[derive(Clone, Copy)]
-struct Patience {
-    /// A body of which nothing comes for so long does not come.
-    stall: Duration,
-    /// And the whole of it has so long for each MiB, besides: who sends a byte now and then keeps others' bodies out.
-    for_mebibyte: Duration,
-}
-
-const PATIENCE: Patience = Patience {
-    stall: Duration::from_secs(30),
-    for_mebibyte: Duration::from_secs(1),
-};
-
-const PROTOBUF: &str = "application/x-protobuf";
-
-type Reply = Response<BoxBody<Bytes, Infallible>>;
-
-/// An answer that is not a success.
-#[derive(Debug)]
-pub struct Refusal {
-    status: StatusCode,
-    text: String,
-}
-
-impl Refusal {
-    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Refusal {
-            status,
-            text: text.into(),
-        }
-    }
-
-    /// 400, the code of nearly all of them.
-    pub fn bad(text: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, text)
-    }
-}
 
 enum Route {
     Scheduler,
@@ -93,20 +49,35 @@ fn route(path: &str) -> Option<Route> {
 
 /// Answers one request. The core is borrowed only between awaits.
 pub async fn answer(core: Rc<RefCell<Core>>, guest: Rc<Guest>, request: Request<Incoming>) -> Result<Reply, Infallible> {
-    Ok(match respond(core, &guest, request).await {
+    let page = door::page(request.headers(), &core.borrow().settings);
+    let page = match page {
+        Ok(page) => page,
+        Err(refusal) => {
+            drain(request.into_body()).await;
+            return Ok(closing(refuse(refusal)));
+        }
+    };
+    let mut reply = match respond(core, &guest, request).await {
         Ok(reply) => reply,
         Err(refusal) => refuse(refusal),
-    })
+    };
+    page.allow(reply.headers_mut());
+    Ok(reply)
 }
 
 async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incoming>) -> Result<Reply, Refusal> {
     let route = route(request.uri().path());
-    let caller = caller(request.headers(), &core.borrow());
+    // What a browser asks before a call from a page of another origin; the answer's headers say whether it may.
+    if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        return Ok(empty(StatusCode::NO_CONTENT));
+    }
+    let caller = door::caller(request.headers(), &core.borrow());
     match (&caller, &route) {
         (Some(Caller::Client), _) | (Some(Caller::Executor(_)), Some(Route::Executor)) => {}
         _ => {
             drain(request.into_body()).await;
-            return Ok(unauthorized(&route));
+            let basic = core.borrow().settings.access.credentials.is_some();
+            return Ok(unauthorized(&route, if basic { "Basic" } else { "Bearer" }));
         }
     }
     match caller {
@@ -236,46 +207,8 @@ async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Bytes), R
         }
         Some(_) => {}
     }
-    let body = collect(body, PATIENCE).await?;
+    let body = body::collect(body, body::PATIENCE).await?;
     Ok(Ok((parts.headers, body)))
-}
-
-async fn collect<B>(body: B, patience: Patience) -> Result<Bytes, Refusal>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let announced = body.size_hint().exact();
-    if announced.is_some_and(|bytes| bytes > MAX_BODY as u64) {
-        return Err(too_large());
-    }
-    let mebibytes = announced.map_or(MAX_BODY >> 20, |bytes| bytes as usize >> 20);
-    let end = Instant::now() + patience.stall + patience.for_mebibyte * mebibytes as u32;
-    let mut body = Limited::new(body, MAX_BODY);
-    let mut whole = BytesMut::new();
-    loop {
-        let endless = || Refusal::new(StatusCode::REQUEST_TIMEOUT, "The request does not end");
-        let left = end.saturating_duration_since(Instant::now());
-        // What is there already has no time limit of tokio's.
-        if left.is_zero() {
-            return Err(endless());
-        }
-        let frame = tokio::time::timeout(left.min(patience.stall), body.frame())
-            .await
-            .map_err(|_| endless())?;
-        match frame {
-            None => return Ok(whole.freeze()),
-            Some(Ok(frame)) => whole.extend(frame.into_data()),
-            Some(Err(e)) if e.is::<LengthLimitError>() => {
-                return Err(too_large());
-            }
-            Some(Err(e)) => return Err(Refusal::bad(format!("Failed to read the request: {e}"))),
-        }
-    }
-}
-
-fn too_large() -> Refusal {
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than 256 MiB")
 }
 
 /// Whether the subscriber takes protobuf; `q=0` excludes.
@@ -300,160 +233,34 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, message))
 }
 
-/// Who has shown that he may call.
-enum Caller {
-    /// Has the cluster's secret, which opens everything.
-    Client,
-    /// Has the token of this process, which opens the executor API in its own name.
-    Executor(u64),
-}
-
-/// Whom the header `Authorization: Bearer <secret or token>` stands for.
-fn caller(headers: &HeaderMap, core: &Core) -> Option<Caller> {
-    let given = bearer(headers)?;
-    if ids::is_same_secret(given, &core.settings.secret) {
-        return Some(Caller::Client);
-    }
-    core.executor_of_token(given).map(Caller::Executor)
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
-}
-
-/// Takes a small body off the connection. Closed with bytes unread, it would be reset, and the answer lost with it.
-async fn drain(mut body: Incoming) {
-    let mut left = 64 * 1024_usize;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, |data| data.len());
-        if length >= left {
-            return;
-        }
-        left -= length;
-    }
-}
-
-fn unauthorized(route: &Option<Route>) -> Reply {
-    let realm = match route {
-        Some(Route::Scheduler) => "mesos-master-scheduler",
-        Some(Route::Executor) => "mesos-agent-executor",
-        _ => "mesos-master-readonly",
-    };
-    let mut reply = refuse(Refusal::new(StatusCode::UNAUTHORIZED, "401 Unauthorized."));
-    let challenge = HeaderValue::from_str(&format!("Bearer realm=\"{realm}\""));
-    reply
-        .headers_mut()
-        .extend(challenge.ok().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
-    // The connection stays no longer than the answer.
+/// The connection stays no longer than the answer.
+fn closing(mut reply: Reply) -> Reply {
     reply
         .headers_mut()
         .insert(header::CONNECTION, HeaderValue::from_static("close"));
     reply
 }
 
-fn reply(status: StatusCode, content_type: Option<&'static str>, body: Bytes) -> Reply {
-    let mut reply = Response::new(Full::new(body).boxed());
-    *reply.status_mut() = status;
+fn unauthorized(route: &Option<Route>, scheme: &str) -> Reply {
+    let realm = match route {
+        Some(Route::Scheduler) => "mesos-master-scheduler",
+        Some(Route::Executor) => "mesos-agent-executor",
+        _ => "mesos-master-readonly",
+    };
+    let mut reply = refuse(Refusal::new(StatusCode::UNAUTHORIZED, "401 Unauthorized."));
+    let challenge = HeaderValue::from_str(&format!("{scheme} realm=\"{realm}\""));
     reply
         .headers_mut()
-        .extend(content_type.map(|kind| (header::CONTENT_TYPE, HeaderValue::from_static(kind))));
-    reply
-}
-
-fn empty(status: StatusCode) -> Reply {
-    reply(status, None, Bytes::new())
-}
-
-fn refuse(refusal: Refusal) -> Reply {
-    let body = text::to_bytes(&refusal.text).into_owned();
-    reply(refusal.status, Some("text/plain; charset=utf-8"), body.into())
-}
-
-fn json(value: &serde_json::Value) -> Reply {
-    reply(
-        StatusCode::OK,
-        Some("application/json"),
-        text::to_bytes(&value.to_string()).into_owned().into(),
-    )
-}
-
-/// An event stream, which the core hears of when its reader goes.
-fn stream(core: Rc<RefCell<Core>>, opened: Opened) -> Reply {
-    let (subscriber, number) = (opened.subscriber, opened.stream.id);
-    tokio::task::spawn_local(async move {
-        subscriber.gone().await;
-        core.borrow_mut().stream_closed(number);
-    });
-    let mut reply = Response::new(opened.records.boxed());
-    reply
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
-    reply
+        .extend(challenge.ok().map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+    closing(reply)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::body::{Frame, SizeHint};
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
 
     fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
-    }
-
-    /// A byte now and then, for ever.
-    struct Trickle(tokio::time::Interval);
-
-    impl Body for Trickle {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            let byte = || Some(Ok(Frame::data(Bytes::from_static(b"x"))));
-            self.0.poll_tick(cx).map(|_| byte())
-        }
-
-        fn size_hint(&self) -> SizeHint {
-            SizeHint::with_exact(3 << 20)
-        }
-    }
-
-    #[test]
-    fn a_body_has_to_end() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
-            let patience = Patience {
-                stall: Duration::from_millis(200),
-                for_mebibyte: Duration::from_millis(20),
-            };
-            let begin = Instant::now();
-            let body = Trickle(tokio::time::interval(Duration::from_millis(1)));
-            let collected = tokio::time::timeout(Duration::from_secs(20), collect(body, patience)).await;
-            let refusal = collected.expect("it goes on for ever").unwrap_err();
-            assert_eq!(refusal.status, StatusCode::REQUEST_TIMEOUT);
-            assert!(begin.elapsed() >= Duration::from_millis(260), "the whole time for 3 MiB");
-        });
-    }
-
-    #[test]
-    fn only_the_whole_secret_opens() {
-        let ok = |value: &str| {
-            let headers = headers(header::AUTHORIZATION, value);
-            bearer(&headers).is_some_and(|given| ids::is_same_secret(given, "0123abcd"))
-        };
-        assert!(ok("Bearer 0123abcd"));
-        for bad in [
-            "Bearer 0123abce",
-            "Bearer 0123abc",
-            "Bearer 0123abcd0",
-            "Basic 0123abcd",
-            "0123abcd",
-            "Bearer ",
-        ] {
-            assert!(!ok(bad), "{bad}");
-        }
-        assert!(bearer(&HeaderMap::new()).is_none());
     }
 
     #[test]

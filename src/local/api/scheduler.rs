@@ -1,6 +1,6 @@
 //! Calls of the v1 scheduler API: decoding, validation, dispatch. Codes and texts are those of Mesos 1.11.
 
-use super::http::Refusal;
+use super::reply::Refusal;
 use crate::local::core::{Core, Opened};
 use crate::local::ids;
 use crate::proto::scheduler::call::{self, Type};

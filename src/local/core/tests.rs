@@ -116,8 +116,10 @@ impl World {
         let settings = Settings {
             owner: nix::unistd::geteuid(),
             address,
+            local_only: true,
             work_dir: identity.work_dir.clone(),
             secret: String::new(),
+            access: Default::default(),
         };
         let master = master::Identity {
             id: "M".into(),

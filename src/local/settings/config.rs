@@ -1,11 +1,13 @@
 //! What a cluster is made of, and the environment variables that say so.
 
+use super::access::Access;
 use super::intervals::{self, Intervals};
 use crate::logging::shown;
 use crate::message::text;
 use crate::regular_file::{self, Links};
 use crate::resources::text as resource_text;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// How to make a [`Cluster`](crate::local::Cluster).
@@ -26,6 +28,11 @@ pub struct Config {
     /// How many agents there are. Each has all of `resources`.
     pub agents: usize,
     pub intervals: Intervals,
+    /// Where to listen. By default a port of 127.0.0.1 that is free.
+    pub listen: SocketAddr,
+    /// By which address others reach it, if not by that.
+    pub advertise: Option<IpAddr>,
+    pub access: Access,
 }
 
 impl Default for Config {
@@ -39,6 +46,9 @@ impl Default for Config {
             hostname: None,
             agents: 1,
             intervals: Intervals::default(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            advertise: None,
+            access: Access::default(),
         }
     }
 }

@@ -48,7 +48,7 @@ Set CARGO (and RUSTC) for a toolchain that is not in PATH, then run perl Build.P
 END
 }
 
-# Builds the crate and returns { library => path, helper => path, out => folder } of what was made or was still fresh; `out` is
+# Builds the crate and returns { library => path, helper => path, program => path, out => folder } of what was made or was still fresh; `out` is
 # where the build script puts what it makes. `@features` are the crate's.
 # Cargo's progress goes to the terminal; its answers come as JSON, so that any target directory or target triple is right.
 sub build {
@@ -71,9 +71,12 @@ sub build {
         elsif ($answer->{target}{name} eq 'mesos-perl-helper' && $answer->{executable}) {
             $made{helper} = $answer->{executable};
         }
+        elsif ($answer->{target}{name} eq 'mesos-local' && $answer->{executable}) {
+            $made{program} = $answer->{executable};
+        }
     }
     close $answers or die "cargo build failed\n";
-    $made{$_} or die "cargo build did not say where it put the $_\n" for qw(library helper);
+    $made{$_} or die "cargo build did not say where it put the $_\n" for qw(library helper program);
     return \%made;
 }
 

@@ -1,0 +1,44 @@
+use 5.10.1;
+use strict;
+use warnings;
+BEGIN { delete @ENV{grep {/\AMESOS_/} keys %ENV} }
+use JSON::PP ();
+use Mesos::XS;
+use POSIX ();
+use lib 't/lib';
+use Test::More;
+use Test::Mesos qw(scenarios);
+
+# Drivers on the program mesos-local, over its port: the scenarios that hold for any Mesos.
+
+my $path = Mesos::XS::program_path();
+ok -x $path, 'the program is there';
+
+pipe my $read, my $write or die "pipe: $!";
+my $variables = JSON::PP::encode_json({PERL5LIB => Mesos::XS::include_path()});
+my $pid = fork;
+die "fork: $!" unless defined $pid;
+if (!$pid) {
+    # The program closes it when it has told.
+    POSIX::dup2(fileno $write, 9) or POSIX::_exit(1);
+    open STDOUT, '>', '/dev/null' or POSIX::_exit(1);
+    exec {$path} 'mesos-local', qw(--open --port=0 --ready-fd=9 --with-parent), '--resources=cpus:8;mem:4096;disk:4096;ports:[31000-32000]',
+        "--executor_environment_variables=$variables";
+}
+END { my $status = $?; kill KILL => $pid if $pid; waitpid $pid, 0 if $pid; $? = $status }
+close $write or die "close: $!";
+my $ready = JSON::PP::decode_json(do { local $/; <$read> });
+is $ready->{pid}, $pid, 'it says who it is';
+
+my @scenarios = scenarios();
+while (my ($name, $code) = splice @scenarios, 0, 2) {
+    next if $name =~ /operations|maintenance|inverse/;    # which it has not got: t/local.t
+    subtest $name => sub { $code->($ready->{address}) };
+}
+
+kill TERM => $pid;
+waitpid $pid, 0;
+is $?, 0, 'it ends in order';
+undef $pid;
+
+done_testing;
