@@ -3,6 +3,7 @@
 requires 'perl', '5.10.1';
 requires 'AnyEvent';
 requires 'Carp';
+requires 'JSON::PP';
 requires 'Module::Runtime';
 requires 'Moo', '1.006000';
 requires 'Scalar::Util';

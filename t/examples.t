@@ -1,4 +1,5 @@
 # Every program of examples/ runs to its end, on the embedded cluster or on the master that MESOS_TEST_MASTER names.
+use 5.10.1;
 use strict;
 use warnings;
 use Test::More;
@@ -100,6 +101,34 @@ example('run_command.pl' => sub {
     ($status, $out, $err) = run_example($seconds, 'run_command.pl', @runner);
     is $status, 2, 'no command';
     like $err, qr/^usage:/, '... and says how';
+});
+
+example('run_commands.pl' => sub {
+    plan skip_all => 'it gets output from the agent' unless $serves_files;
+    local $ENV{MESOS_MASTER} = $master;
+    my @commands = ('echo one; echo oops >&2', 'sleep 0.5; echo two', 'printf "\000\377\n"', 'exit 3');
+    my ($status, $out, $err) = run_example($seconds, 'run_commands.pl', '-j', 2, @commands);
+    is $status, 1, 'one of them has failed';
+    is $out, "one\ntwo\n\0\377\n", 'output, in the order of the commands';
+    like $err, qr/^\Q$_\E: Command exited with status \d/m, "$_" for @commands;
+    like $err, qr/^oops$/m, 'error output';
+
+    # The task's own output is known only at its end: that it runs shows in its process, which is like no other.
+    my $nap = 100_000 + $$;
+    my $process = start('examples/run_commands.pl', "echo begun; exec sleep $nap");
+    my $runs = sub {
+        for my $file (glob '/proc/[0-9]*/cmdline') {
+            open my $in, '<', $file or next;
+            return 1 if (readline($in) // '') =~ /sleep\x{0}$nap\x{0}/;
+        }
+        return 0;
+    };
+    ok wait_for($seconds, $runs), 'a command runs';
+    kill INT => $process->{pid};
+    ($status, $out, $err) = finish($process, $seconds);
+    is $status, 130, 'Ctrl-C' or diag $err;
+    is $out, "begun\n", '... ends it, and its output is there';
+    ok wait_for($seconds, sub { !$runs->() }), '... and so is its process';
 });
 
 for my $case (['io_async.pl', 'IO::Async::Loop'], ['poe.pl', 'POE']) {

@@ -15,6 +15,7 @@ $Carp::Internal{$_} = 1 for qw(
     Mesos Mesos::XS Mesos::Arguments Mesos::Channel Mesos::Dispatcher Mesos::Dispatcher::Pipe Mesos::Dispatcher::AnyEvent
     Mesos::Dispatcher::Interrupt Mesos::Dispatcher::IOAsync Mesos::Dispatcher::Mojo Mesos::Dispatcher::POE
     Mesos::Role::HasDispatcher Mesos::Role::Warns Mesos::Role::WarnsOfCalls Mesos::Warnings Mesos::SchedulerDriver Mesos::ExecutorDriver
+    Mesos::Runner Mesos::Runner::Task Mesos::Runner::Scheduler Mesos::Runner::Results Mesos::Runner::Journal
 );
 
 Mesos::trace(split /=/, defined $ENV{PERL_MESOS_TRACE} ? $ENV{PERL_MESOS_TRACE} : 'QUIET', 2);
