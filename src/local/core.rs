@@ -277,27 +277,23 @@ impl Core {
         }
     }
 
-    /// Makes a program's sandbox, unless that is there, and has the program started in it.
+    /// Makes a program's sandbox, unless it is there, and has the program started in it.
     fn start(&self, process: u64, launch: Launch) -> Result<(), LaunchError> {
         if self.helper.is_gone() {
             let reason = "the helper process of the embedded cluster has ended".to_string();
             return Err(LaunchError::Container(reason));
         }
         let user = sandbox::user(&launch.user, self.settings.owner);
-        let user = match &launch.place {
-            Some((runs, container)) => {
-                let made = user.and_then(|user| {
-                    let made = sandbox::create(runs, container, user.as_ref());
-                    made.map(|()| user).map_err(|e| e.to_string())
-                });
-                made.map_err(|reason| {
-                    let directory = runs.join(container);
-                    let directory = directory.display();
-                    LaunchError::Directory(format!("Failed to create executor directory '{directory}': {reason}"))
-                })?
-            }
-            None => user.map_err(LaunchError::Container)?,
-        };
+        for place in &launch.places {
+            let failed = |reason: String| {
+                let directory = place.runs.join(&place.container);
+                let directory = directory.display();
+                LaunchError::Directory(format!("Failed to create executor directory '{directory}': {reason}"))
+            };
+            let user = user.as_ref().map_err(|e| failed(e.clone()))?;
+            sandbox::create(place, user.as_ref()).map_err(|e| failed(e.to_string()))?;
+        }
+        let user = user.map_err(LaunchError::Container)?;
         self.helper.start(process, Program { user, ..launch.program? });
         Ok(())
     }

@@ -29,6 +29,13 @@ pub enum ToAgent {
         role: String,
         task: Box<TaskInfo>,
     },
+    /// Run these tasks, all in this executor.
+    RunGroup {
+        framework: Box<FrameworkInfo>,
+        role: String,
+        executor: Box<ExecutorInfo>,
+        tasks: Vec<TaskInfo>,
+    },
     Kill {
         framework: String,
         task: String,

@@ -44,19 +44,14 @@ impl Agent {
             let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorTerminated);
             return self.agent_update(framework, &id, &id, state, reason, message);
         }
-        let kind = Kind::Command {
-            task: id.clone(),
-            killed: false,
-            overdue: false,
-            unhealthy: false,
-        };
         let process = self.start_container(Start {
             framework,
             executor: &id,
             command: &command,
             container: task.container.as_ref(),
             role,
-            kind,
+            kind: Kind::command(&id),
+            nested: None,
         });
         self.set_process(framework, &id, process);
     }
@@ -77,7 +72,10 @@ impl Agent {
         let (framework, task, killed) = (container.framework.clone(), task.clone(), *killed);
         // What was killed before it ran goes on to its end. STARTING is said only now, when the process id is known.
         if !killed {
-            self.command_update(&framework, &task, process, TaskState::TaskStarting);
+            // That of a group is said already.
+            if container.nested.is_none() {
+                self.command_update(&framework, &task, process, TaskState::TaskStarting);
+            }
             self.command_update(&framework, &task, process, TaskState::TaskRunning);
             self.start_checks(process);
         }
@@ -91,9 +89,10 @@ impl Agent {
         }
     }
 
-    pub(super) fn command_exited(&mut self, process: u64, raw: i32) {
+    /// Says the task's end, and returns it.
+    pub(super) fn command_exited(&mut self, process: u64, raw: i32) -> TaskState {
         let Some(container) = self.containers.get(&process) else {
-            return;
+            return TaskState::TaskFailed;
         };
         let Kind::Command {
             task,
@@ -102,9 +101,10 @@ impl Agent {
             unhealthy,
         } = &container.kind
         else {
-            return;
+            return TaskState::TaskFailed;
         };
         let (framework, task) = (container.framework.clone(), task.clone());
+        let is_nested = container.nested.is_some();
         let (killed, overdue, unhealthy) = (*killed, *overdue, *unhealthy);
         let directory = container.directory.clone();
         if raw != 0 && (!killed || overdue) {
@@ -112,6 +112,8 @@ impl Agent {
         }
         let state = match () {
             () if overdue => TaskState::TaskFailed,
+            // Mesos' two executors differ.
+            () if is_nested && raw == 0 => TaskState::TaskFinished,
             () if killed => TaskState::TaskKilled,
             () if raw == 0 => TaskState::TaskFinished,
             () => TaskState::TaskFailed,
@@ -121,6 +123,7 @@ impl Agent {
         update.reason = overdue.then_some(Reason::MaxCompletionTimeReached as i32);
         update.healthy = unhealthy.then_some(false);
         self.update(&framework, update);
+        state
     }
 
     /// KILL of the master.
@@ -135,22 +138,39 @@ impl Agent {
             return;
         }
         let process = task.process;
-        let wait = grace(policy.as_ref())
-            .or_else(|| grace(task.info.kill_policy.as_ref()))
-            .unwrap_or(KILL_GRACE);
+        let wait = Agent::kill_grace(policy.as_ref(), task.info.kill_policy.as_ref());
         // Before its process runs, a command is as good as queued: the agent answers, and nothing of it is seen.
         let unborn = self.containers.get(&process).is_some_and(|container| container.pid.is_none());
+        let is_nested = self
+            .containers
+            .get(&process)
+            .is_some_and(|container| container.nested.is_some());
         match self.containers.get(&process).map(|container| &container.kind) {
             Some(Kind::Command { .. }) if unborn => {
-                self.mark_killed(process);
-                let signal = Signal::SIGKILL;
-                self.actions.push(Action::Signal { process, signal });
-                self.killed_before_delivery(framework_id, id, id);
+                self.kill_unborn(process);
+                // The executor of a group has said already that it has its tasks.
+                if !is_nested {
+                    self.killed_before_delivery(framework_id, id, id);
+                }
             }
             Some(Kind::Command { .. }) => self.kill_command(process, wait),
             Some(Kind::Custom(_)) => self.kill_in_executor(framework_id, id, process, policy),
-            None => self.drop_task(framework_id, id, Reason::ExecutorTerminated, "Cannot find executor"),
+            Some(Kind::Default(_)) | None => {
+                self.drop_task(framework_id, id, Reason::ExecutorTerminated, "Cannot find executor");
+            }
         }
+    }
+
+    /// How long a task has to end: `policy` is that of the call.
+    pub(super) fn kill_grace(policy: Option<&KillPolicy>, of_task: Option<&KillPolicy>) -> Duration {
+        grace(policy).or_else(|| grace(of_task)).unwrap_or(KILL_GRACE)
+    }
+
+    /// Kills a command whose process does not run yet.
+    pub(super) fn kill_unborn(&mut self, process: u64) {
+        self.mark_killed(process);
+        let signal = Signal::SIGKILL;
+        self.actions.push(Action::Signal { process, signal });
     }
 
     /// Says that a command was killed; whether that is new.
@@ -168,7 +188,7 @@ impl Agent {
     }
 
     /// SIGTERM to the tree, SIGKILL after `wait`. Said again, it can only become earlier.
-    fn kill_command(&mut self, process: u64, wait: Duration) {
+    pub(super) fn kill_command(&mut self, process: u64, wait: Duration) {
         let first = self.mark_killed(process);
         let Some(container) = self.containers.get(&process) else {
             return;
@@ -195,8 +215,8 @@ impl Agent {
             *unhealthy = true;
         }
         let known = self.frameworks.get(framework).and_then(|f| f.tasks.get(task));
-        let wait = known.and_then(|known| grace(known.info.kill_policy.as_ref()));
-        self.kill_command(process, wait.unwrap_or(KILL_GRACE));
+        let wait = Agent::kill_grace(None, known.and_then(|known| known.info.kill_policy.as_ref()));
+        self.kill_command(process, wait);
     }
 
     pub(super) fn shutdown_command(&mut self, process: u64) {

@@ -1,7 +1,7 @@
 //! Containers: a program with its sandbox, from its start to the end of its process.
 
-use super::checks::Checks;
-use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Start};
+use super::checker::Checks;
+use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Place, PlaceKind, Start};
 use super::state::{Container, Kind, Token};
 use super::{environment, sandbox, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
@@ -22,16 +22,30 @@ impl Agent {
         self.next_process += 1;
         let container_id = ids::uuid();
         let agent = self.agent_id().value;
-        let place = sandbox::Place {
-            agent: &agent,
-            framework: start.framework,
-            executor: start.executor,
-            container: &container_id,
+        let place = |container: &str| {
+            let place = sandbox::Place {
+                agent: &agent,
+                framework: start.framework,
+                executor: start.executor,
+                container,
+            };
+            sandbox::runs(&self.identity.work_dir, &place)
         };
-        let (runs, sandbox) = (
-            sandbox::runs(&self.identity.work_dir, &place),
-            sandbox::path(&self.identity.work_dir, &place),
-        );
+        let places = match &start.nested {
+            None => vec![(place(&container_id), container_id.clone(), PlaceKind::Executor)],
+            Some(nested) => vec![
+                (place(&nested.container_id), nested.container_id.clone(), PlaceKind::Parent),
+                (nested.directory.join("containers"), container_id.clone(), PlaceKind::Nested),
+            ],
+        };
+        let places: Vec<Place> = places
+            .into_iter()
+            .map(|(runs, container, kind)| Place { runs, container, kind })
+            .collect();
+        let sandbox = places
+            .last()
+            .map(|place| place.runs.join(&place.container))
+            .unwrap_or_default();
         let framework = self.frameworks.get(start.framework);
         let wanted = start.command.user.clone();
         let user = wanted.unwrap_or_else(|| framework.map(|f| f.info.user.clone()).unwrap_or_default());
@@ -41,25 +55,15 @@ impl Agent {
             Err(e) => Err(LaunchError::Container(format!("no randomness for a token: {e}"))),
         };
         let checks = self.checks_of(&start, &program, &user);
+        let (framework, executor) = (start.framework, start.executor);
         let container = Container {
-            framework: start.framework.to_string(),
-            executor_id: start.executor.to_string(),
-            container_id: container_id.clone(),
             token: Token(token.unwrap_or_default()),
-            directory: sandbox,
-            pid: None,
-            kind: start.kind,
-            role: start.role.to_string(),
-            deadline: None,
-            completion: None,
             checks,
+            nested: start.nested,
+            ..Container::new(framework, executor, container_id, sandbox, start.role, start.kind)
         };
         self.containers.insert(process, container);
-        let launch = Box::new(Launch {
-            place: Some((runs, container_id)),
-            user,
-            program,
-        });
+        let launch = Box::new(Launch { places, user, program });
         self.actions.push(Action::Start { process, launch });
         process
     }
@@ -124,7 +128,7 @@ impl Agent {
             };
             self.agent_update(&framework, &task, &executor, state, reason, message);
         }
-        self.forget_container(process);
+        self.end_container(process, TaskState::TaskFailed);
     }
 
     /// The agent's own word on a task of an executor.
@@ -213,18 +217,23 @@ impl Agent {
             self.fill_container(&mut failed, process);
             self.update(&framework, failed);
         }
-        self.forget_container(process);
+        self.end_container(process, TaskState::TaskFailed);
     }
 
     fn container_exited(&mut self, process: u64, raw: i32) {
         let Some(container) = self.containers.get(&process) else {
             return;
         };
-        match &container.kind {
+        let state = match &container.kind {
             Kind::Command { .. } => self.command_exited(process, raw),
-            Kind::Custom(_) => self.executor_exited(process, raw),
-        }
-        self.forget_container(process);
+            Kind::Custom(_) => {
+                self.executor_exited(process, raw);
+                TaskState::TaskFinished
+            }
+            // It ends with its tasks.
+            Kind::Default(_) => return,
+        };
+        self.end_container(process, state);
     }
 
     pub(super) fn last_words(&mut self, who: String, raw: i32, directory: PathBuf) {
@@ -241,7 +250,16 @@ impl Agent {
             .collect()
     }
 
-    fn forget_container(&mut self, process: u64) {
+    /// A container is no more. Its task, if it had one of its own, has ended like this.
+    fn end_container(&mut self, process: u64, state: TaskState) {
+        let nested = self.containers.get(&process).and_then(|container| container.nested.clone());
+        self.forget_container(process);
+        if let Some(nested) = nested {
+            self.nested_ended(&nested, state);
+        }
+    }
+
+    pub(super) fn forget_container(&mut self, process: u64) {
         self.end_checks(process);
         let Some(container) = self.containers.remove(&process) else {
             return;
@@ -282,6 +300,7 @@ impl Agent {
         match self.containers.get(&process).map(|container| &container.kind) {
             Some(Kind::Command { .. }) => self.shutdown_command(process),
             Some(Kind::Custom(_)) => self.shutdown_executor(process),
+            Some(Kind::Default(_)) => self.shutdown_default_executor(process),
             None => {}
         }
     }

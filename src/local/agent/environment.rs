@@ -51,6 +51,39 @@ pub fn of(
     directory: &Path,
     token: &str,
 ) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut all = match &start.nested {
+        Some(_) => of_nested(identity, agent, start, directory),
+        None => of_executor(identity, agent, start, checkpoint, directory, token),
+    };
+    for (name, value) in variables(start.command) {
+        all.insert(name.to_string(), value);
+    }
+    all.entry("PATH".into()).or_insert_with(|| PATH.into());
+    all.into_iter()
+        .map(|(name, value)| (text::to_bytes(&name).into_owned(), text::to_bytes(&value).into_owned()))
+        .collect()
+}
+
+/// A task of a group has less than an executor. The agent's id is what tells it from others' processes.
+fn of_nested(identity: &Identity, agent: &str, start: &Start<'_>, directory: &Path) -> BTreeMap<String, String> {
+    let directory = text::from_bytes(directory.as_os_str().as_bytes()).into_owned();
+    let set = [
+        ("MESOS_SANDBOX", directory),
+        ("MESOS_ALLOCATION_ROLE", start.role.to_string()),
+        ("MESOS_CONTAINER_IP", identity.address.ip().to_string()),
+        ("MESOS_SLAVE_ID", agent.to_string()),
+    ];
+    set.map(|(name, value)| (name.to_string(), value)).into()
+}
+
+fn of_executor(
+    identity: &Identity,
+    agent: &str,
+    start: &Start<'_>,
+    checkpoint: bool,
+    directory: &Path,
+    token: &str,
+) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = identity.executor_environment.clone();
     let directory = text::from_bytes(directory.as_os_str().as_bytes()).into_owned();
     let mut set = |name: &str, value: String| {
@@ -78,7 +111,7 @@ pub fn of(
             set("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", token.to_string());
         }
         // A command has nothing to say to the agent.
-        Kind::Command { .. } => {
+        Kind::Command { .. } | Kind::Default(_) => {
             set(
                 "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD",
                 duration_text(identity.intervals.shutdown_grace),
@@ -86,13 +119,7 @@ pub fn of(
             set("MESOS_ALLOCATION_ROLE", start.role.to_string());
         }
     }
-    for (name, value) in variables(start.command) {
-        set(name, value);
-    }
-    all.entry("PATH".into()).or_insert_with(|| PATH.into());
-    all.into_iter()
-        .map(|(name, value)| (text::to_bytes(&name).into_owned(), text::to_bytes(&value).into_owned()))
-        .collect()
+    all
 }
 
 /// What the framework sets.

@@ -9,7 +9,7 @@ use crate::local::messages::ToMaster;
 use crate::proto::executor::call::{self, Type};
 use crate::proto::executor::{event, Call, Event};
 use crate::proto::task_status::Reason;
-use crate::proto::{ContainerId, KillPolicy, TaskId, TaskInfo, TaskState, TaskStatus};
+use crate::proto::{ContainerId, ExecutorInfo, KillPolicy, TaskGroupInfo, TaskId, TaskInfo, TaskState, TaskStatus};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -20,8 +20,16 @@ fn launch_event(task: TaskInfo) -> Event {
     }
 }
 
+pub(super) fn launch_group_event(tasks: Vec<TaskInfo>) -> Event {
+    let task_group = TaskGroupInfo { tasks };
+    Event {
+        launch_group: Some(event::LaunchGroup { task_group }),
+        ..executor_event(event::Type::LaunchGroup)
+    }
+}
+
 impl Agent {
-    fn send(&mut self, stream: u64, event: Event) {
+    pub(super) fn send(&mut self, stream: u64, event: Event) {
         let event = Box::new(event);
         self.actions.push(Action::Send { stream, event });
     }
@@ -30,14 +38,14 @@ impl Agent {
     fn executor(&self, process: u64) -> Option<&Executor> {
         match &self.containers.get(&process)?.kind {
             Kind::Custom(executor) => Some(executor),
-            Kind::Command { .. } => None,
+            Kind::Command { .. } | Kind::Default(_) => None,
         }
     }
 
-    fn executor_mut(&mut self, process: u64) -> Option<&mut Executor> {
+    pub(super) fn executor_mut(&mut self, process: u64) -> Option<&mut Executor> {
         match &mut self.containers.get_mut(&process)?.kind {
             Kind::Custom(executor) => Some(executor),
-            Kind::Command { .. } => None,
+            Kind::Command { .. } | Kind::Default(_) => None,
         }
     }
 
@@ -50,42 +58,11 @@ impl Agent {
     pub(super) fn launch_in_executor(&mut self, framework: &str, task: TaskInfo, role: &str) {
         let id = task.task_id.value.clone();
         let Some(info) = task.executor.clone() else { return };
-        let executor_id = info.executor_id.value.clone();
-        let process = match self.find_executor(framework, &executor_id) {
-            Ok(process) => process,
-            Err(_) => {
-                let command = info.command.clone().unwrap_or_default();
-                let container = info.container.clone();
-                let executor = Executor {
-                    info,
-                    stream: None,
-                    registered: false,
-                    queued: Vec::new(),
-                    had_task: false,
-                    terminating: false,
-                    beats: false,
-                };
-                let process = self.start_container(Start {
-                    framework,
-                    executor: &executor_id,
-                    command: &command,
-                    container: container.as_ref(),
-                    role,
-                    kind: Kind::Custom(Box::new(executor)),
-                });
-                let patience = self.identity.intervals.registration;
-                self.timers.after(self.now, patience, Timer::Registration { process });
-                process
-            }
-        };
+        let process = self.custom_executor(framework, info, role);
         let Some(executor) = self.executor_mut(process).filter(|executor| !executor.terminating) else {
             return self.drop_task(framework, &id, Reason::ExecutorTerminated, "Executor terminating");
         };
-        let listening = executor
-            .stream
-            .as_ref()
-            .filter(|_| executor.registered)
-            .map(|stream| stream.id);
+        let listening = executor.listens();
         match listening {
             Some(stream) => {
                 executor.had_task = true;
@@ -97,6 +74,40 @@ impl Agent {
             task.delivered = listening.is_some();
         }
         self.set_process(framework, &id, process);
+    }
+
+    /// The executor with this id, which is started if need be.
+    pub(super) fn custom_executor(&mut self, framework: &str, info: ExecutorInfo, role: &str) -> u64 {
+        let executor_id = info.executor_id.value.clone();
+        match self.find_executor(framework, &executor_id) {
+            Ok(process) => process,
+            Err(_) => {
+                let command = info.command.clone().unwrap_or_default();
+                let container = info.container.clone();
+                let executor = Executor {
+                    info,
+                    stream: None,
+                    registered: false,
+                    queued: Vec::new(),
+                    queued_groups: Vec::new(),
+                    had_task: false,
+                    terminating: false,
+                    beats: false,
+                };
+                let process = self.start_container(Start {
+                    framework,
+                    executor: &executor_id,
+                    command: &command,
+                    container: container.as_ref(),
+                    role,
+                    kind: Kind::Custom(Box::new(executor)),
+                    nested: None,
+                });
+                let patience = self.identity.intervals.registration;
+                self.timers.after(self.now, patience, Timer::Registration { process });
+                process
+            }
+        }
     }
 
     /// SUBSCRIBE of an executor on a fresh stream: the first, or after it lost its stream.
@@ -118,7 +129,8 @@ impl Agent {
         let Some(executor) = self.executor_mut(process) else {
             return self.dismiss(number);
         };
-        if executor.terminating || (!executor.had_task && executor.queued.is_empty()) {
+        let has_nothing = !executor.had_task && executor.queued.is_empty() && executor.queued_groups.is_empty();
+        if executor.terminating || has_nothing {
             let terminating = executor.terminating;
             self.dismiss(number);
             if !terminating {
@@ -132,6 +144,7 @@ impl Agent {
         // A former stream ends.
         let former = executor.stream.replace(stream);
         let queued = std::mem::take(&mut executor.queued);
+        let groups = std::mem::take(&mut executor.queued_groups);
         let subscribed = event::Subscribed {
             executor_info,
             framework_info,
@@ -158,13 +171,17 @@ impl Agent {
             self.executor_update(process, update.status);
         }
         self.lose_undelivered(&framework_id, process, &subscribe.unacknowledged_tasks);
-        for task in queued {
+        let mut delivered = |task: &TaskInfo| {
             let framework = self.frameworks.get_mut(&framework_id);
             if let Some(known) = framework.and_then(|f| f.tasks.get_mut(&task.task_id.value)) {
                 known.delivered = true;
             }
-            self.send(number, launch_event(task));
-        }
+        };
+        queued.iter().chain(groups.iter().flatten()).for_each(&mut delivered);
+        queued.into_iter().for_each(|task| self.send(number, launch_event(task)));
+        groups
+            .into_iter()
+            .for_each(|group| self.send(number, launch_group_event(group)));
     }
 
     /// SHUTDOWN on a stream, which then ends.
@@ -286,6 +303,13 @@ impl Agent {
         executor.queued.retain(|task| task.task_id.value != id);
         if executor.queued.len() != before {
             return self.killed_before_delivery(framework_id, id, &executor_id);
+        }
+        let has_it = |group: &Vec<TaskInfo>| group.iter().any(|task| task.task_id.value == id);
+        if let Some(index) = executor.queued_groups.iter().position(has_it) {
+            for task in executor.queued_groups.remove(index) {
+                self.killed_before_delivery(framework_id, &task.task_id.value, &executor_id);
+            }
+            return;
         }
         if let Some(stream) = executor.stream.as_ref().map(|stream| stream.id) {
             let task_id = TaskId { value: id.to_string() };

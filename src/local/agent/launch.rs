@@ -1,6 +1,6 @@
 //! What is needed to start a program, and what may be wrong with it.
 
-use super::state::Kind;
+use super::state::{Kind, Nested};
 use crate::local::helper_protocol::Program;
 use crate::proto::{container_info, CommandInfo, ContainerInfo, DurationInfo};
 use std::path::PathBuf;
@@ -15,16 +15,36 @@ pub struct Start<'a> {
     pub container: Option<&'a ContainerInfo>,
     pub role: &'a str,
     pub kind: Kind,
+    /// For a task of a group.
+    pub nested: Option<Nested>,
 }
 
 /// What has to be done to start a program: first its sandbox, then itself.
 pub struct Launch {
-    /// Where the sandbox is to be, and its name there. None for a program in a sandbox that is there.
-    pub place: Option<(PathBuf, String)>,
+    /// The sandboxes that are to be made before, the outer one first.
+    pub places: Vec<Place>,
     /// Whose it is to be, and who is to run the program.
     pub user: String,
     /// Without its user. What is wrong with it is said only after the sandbox is there: that is Mesos' order.
     pub program: Result<Program, LaunchError>,
+}
+
+/// Where a sandbox is to be.
+pub struct Place {
+    pub runs: PathBuf,
+    /// Its name there.
+    pub container: String,
+    pub kind: PlaceKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// That of an executor, of which `latest` is the newest.
+    Executor,
+    /// The same, which may be there already.
+    Parent,
+    /// In the sandbox of an executor.
+    Nested,
 }
 
 /// Why a container was not started, and so what becomes of its tasks.

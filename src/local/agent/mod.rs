@@ -7,19 +7,22 @@
 //! | its master: registration, pings | `registration` |
 //! | programs from their start to their end | `launch`, `containers`, `environment`, `wait_status` |
 //! | tasks that are commands | `commands` |
-//! | their checks and health checks | `checks` |
+//! | their checks and health checks | `checks`, `checker` |
 //! | tasks of executors | `executors` |
+//! | task groups, and what Mesos' default executor does with them | `groups` |
 //! | status updates until they are acknowledged | `updates` |
 //! | its end by a crash, and how it goes on afterwards | `recovery` |
 //!
 //! Beside the machine: `helper` (the pipes to the helper process), `sandbox` (directories), `orphans` (what is left of
 //! them when the helper is killed), `last_words` (what a failed program wrote).
 
+mod checker;
 mod checks;
 mod commands;
 mod containers;
 mod environment;
 mod executors;
+mod groups;
 pub mod helper;
 pub mod last_words;
 pub mod launch;
@@ -216,6 +219,15 @@ impl Agent {
             ToAgent::Reregistered { agent, missing } => self.reregistered(agent, missing),
             ToAgent::Shutdown { message } => self.told_to_end(&message),
             ToAgent::Ping { connected } => self.pinged(connected),
+            ToAgent::RunGroup { .. } if !self.is_registered() => {
+                log::info!("a task group comes from a connection that is given up");
+            }
+            ToAgent::RunGroup {
+                framework,
+                role,
+                executor,
+                tasks,
+            } => self.run_group(*framework, &role, *executor, tasks),
             // It was sent before this agent asked again: the master will ask for it.
             ToAgent::Run { task, .. } if !self.is_registered() => {
                 log::info!("task {} comes from a connection that is given up", task.task_id.value);
@@ -224,9 +236,9 @@ impl Agent {
             ToAgent::Kill { framework, task, policy } => self.kill(&framework, &task, policy),
             ToAgent::Acknowledge { framework, task, uuid } => self.acknowledged(&framework, &task, &uuid),
             ToAgent::ShutdownExecutor { framework, executor } => {
-                if let Ok(process) = self.find_executor(&framework, &executor) {
-                    self.shutdown_executor(process);
-                }
+                let found = self.find_executor(&framework, &executor).ok();
+                let found = found.or_else(|| self.default_executor(&framework, &executor));
+                found.into_iter().for_each(|process| self.shutdown(process));
             }
             ToAgent::ShutdownFramework { framework } => self.shutdown_framework(&framework),
             ToAgent::Message {

@@ -26,7 +26,7 @@ impl Agent {
                     let (process, signal) = (*process, Signal::SIGKILL);
                     actions.push(Action::Signal { process, signal });
                 }
-                Kind::Command { .. } => {}
+                Kind::Command { .. } | Kind::Default(_) => {}
             }
         }
         for probe in self.probes.into_keys() {
@@ -111,7 +111,7 @@ impl Agent {
     pub(super) fn recovered(&mut self) {
         let absent = |container: &Container| match &container.kind {
             Kind::Custom(executor) => executor.stream.is_none() && !executor.terminating,
-            Kind::Command { .. } => false,
+            Kind::Command { .. } | Kind::Default(_) => false,
         };
         let absent: Vec<u64> = self
             .containers

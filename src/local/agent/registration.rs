@@ -62,18 +62,18 @@ impl Agent {
             })
         });
         let there = |container: &&Container| self.frameworks.get(&container.framework).is_some_and(|f| !f.terminating);
-        let executors = self
-            .containers
-            .values()
-            .filter(there)
-            .filter_map(|container| match &container.kind {
-                Kind::Custom(executor) => Some(RunningExecutor {
-                    framework: container.framework.clone(),
-                    role: container.role.clone(),
-                    info: executor.info.clone(),
-                }),
-                Kind::Command { .. } => None,
-            });
+        let executors = self.containers.values().filter(there).filter_map(|container| {
+            let info = match &container.kind {
+                Kind::Custom(executor) => executor.info.clone(),
+                Kind::Default(executor) => executor.info.clone(),
+                Kind::Command { .. } => return None,
+            };
+            Some(RunningExecutor {
+                framework: container.framework.clone(),
+                role: container.role.clone(),
+                info,
+            })
+        });
         Reregister {
             info: self.slave_info(),
             tasks: tasks.collect(),

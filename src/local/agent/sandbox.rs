@@ -1,5 +1,6 @@
 //! Sandboxes: where they are, what is copied into them, whose they are.
 
+use super::launch::{self, PlaceKind};
 use crate::local::helper_protocol::{Fetch, User};
 use crate::message::text;
 use crate::proto::command_info::Uri;
@@ -41,20 +42,27 @@ pub fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
 /// A directory that is no link.
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Makes the directory called `container`, mode 0750, in `runs`, which is an absolute path, and points `runs/latest` at it.
+/// Makes the directory called `container`, mode 0750, in `runs`, which is an absolute path, and points `runs/latest` at that of an executor.
 ///
 /// All of it by descriptors: where another user owns a directory above, he can replace what is below at any time, by links too. What
 /// gets an owner here is the directory that was made here.
-pub fn create(runs: &Path, container: &str, owner: Option<&User>) -> io::Result<()> {
-    let sandbox = runs.join(container);
-    let runs = way(runs)?;
-    mkdirat(&runs, container, Mode::from_raw_mode(0o750))?;
+pub fn create(place: &launch::Place, owner: Option<&User>) -> io::Result<()> {
+    let container = &place.container;
+    let sandbox = place.runs.join(container);
+    let runs = way(&place.runs)?;
+    match mkdirat(&runs, container, Mode::from_raw_mode(0o750)) {
+        Err(Errno::EXIST) if place.kind == PlaceKind::Parent => return Ok(()),
+        made => made?,
+    }
     if let Some(user) = owner {
         let sandbox = openat(&runs, container, DIRECTORY, Mode::empty())?;
         if fstat(&sandbox)?.st_uid != nix::unistd::geteuid().as_raw() {
             return Err(io::Error::other("somebody else has replaced it"));
         }
         std::os::unix::fs::fchown(&sandbox, Some(user.uid), Some(user.gid))?;
+    }
+    if place.kind == PlaceKind::Nested {
+        return Ok(());
     }
     // Renamed into place, so that there is always one once there was one.
     let fresh = format!(".latest-{container}");
@@ -217,6 +225,14 @@ mod tests {
         dir
     }
 
+    fn place_in(runs: PathBuf, container: &str) -> launch::Place {
+        launch::Place {
+            runs,
+            container: container.to_string(),
+            kind: PlaceKind::Executor,
+        }
+    }
+
     #[test]
     fn latest_points_at_the_newest_run() {
         let work_dir = scratch("latest");
@@ -228,7 +244,7 @@ mod tests {
         };
         let make = |name| {
             let place = place(name);
-            create(&runs(&work_dir, &place), name, None).unwrap();
+            create(&place_in(runs(&work_dir, &place), name), None).unwrap();
             path(&work_dir, &place)
         };
         let (first, second) = (make("one"), make("two"));
@@ -259,7 +275,7 @@ mod tests {
         for link in links {
             fs::create_dir_all(link.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(&outside, link).unwrap();
-            let error = create(&runs, "one", None).unwrap_err();
+            let error = create(&place_in(runs.clone(), "one"), None).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(nix::libc::ENOTDIR), "{}", link.display());
             fs::remove_file(link).unwrap();
         }

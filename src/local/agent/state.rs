@@ -1,6 +1,6 @@
 //! What an agent knows: frameworks with their tasks, and containers.
 
-use super::checks::Checks;
+use super::checker::Checks;
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
@@ -146,6 +146,19 @@ pub struct Container {
     pub completion: Option<Time>,
     /// Of a command.
     pub checks: Checks,
+    /// Of a task of a group: where it belongs.
+    pub nested: Option<Nested>,
+}
+
+/// A container in that of a default executor.
+#[derive(Debug, Clone)]
+pub struct Nested {
+    /// The number of the executor's container, its id, and its sandbox.
+    pub parent: u64,
+    pub container_id: String,
+    pub directory: PathBuf,
+    /// The tasks with this number live and die together.
+    pub group: u64,
 }
 
 /// A secret, which is in no debugging output.
@@ -169,6 +182,47 @@ pub enum Kind {
         unhealthy: bool,
     },
     Custom(Box<Executor>),
+    /// What task groups run in. It has no process of its own.
+    Default(Box<DefaultExecutor>),
+}
+
+/// A default executor, which has no process.
+#[derive(Debug, Clone)]
+pub struct DefaultExecutor {
+    pub info: ExecutorInfo,
+    /// It takes no more groups.
+    pub terminating: bool,
+}
+
+impl Kind {
+    /// The command of a task that has just been launched.
+    pub fn command(task: &str) -> Kind {
+        Kind::Command {
+            task: task.to_string(),
+            killed: false,
+            overdue: false,
+            unhealthy: false,
+        }
+    }
+}
+
+impl Container {
+    pub fn new(framework: &str, executor: &str, container_id: String, directory: PathBuf, role: &str, kind: Kind) -> Container {
+        Container {
+            framework: framework.to_string(),
+            executor_id: executor.to_string(),
+            container_id,
+            token: Token(String::new()),
+            directory,
+            pid: None,
+            kind,
+            role: role.to_string(),
+            deadline: None,
+            completion: None,
+            checks: Checks::default(),
+            nested: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -179,10 +233,19 @@ pub struct Executor {
     pub registered: bool,
     /// To be sent when it subscribes, in this order.
     pub queued: Vec<TaskInfo>,
+    /// The same as groups.
+    pub queued_groups: Vec<Vec<TaskInfo>>,
     pub had_task: bool,
     pub terminating: bool,
     /// A timer sends heartbeats to its present stream.
     pub beats: bool,
+}
+
+impl Executor {
+    /// The stream on which it can be sent tasks.
+    pub fn listens(&self) -> Option<u64> {
+        self.stream.as_ref().filter(|_| self.registered).map(|stream| stream.id)
+    }
 }
 
 impl Framework {

@@ -4,9 +4,10 @@ use super::*;
 use crate::local::helper_protocol::Report;
 use crate::local::probe::Seen;
 use crate::local::settings::intervals::Intervals;
+use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::task_status::Reason;
 use crate::proto::{check_info, check_status_info, health_check, CheckInfo, HealthCheck};
-use crate::proto::{CommandInfo, FrameworkId, FrameworkInfo, TaskId, TaskInfo, TaskState, TaskStatus};
+use crate::proto::{CommandInfo, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, TaskId, TaskInfo, TaskState, TaskStatus};
 use crate::resources::Resources;
 
 /// An agent that has registered, and what it wanted since the last look.
@@ -67,17 +68,18 @@ impl World {
     fn updates(&mut self) -> Vec<TaskStatus> {
         let mut updates = Vec::new();
         loop {
-            let mut sent = self.agent.take_actions().into_iter().filter_map(|action| match action {
-                Action::ToMaster(ToMaster::Update { status, .. }) => Some(*status),
-                _ => None,
-            });
-            let Some(update) = sent.next() else { return updates };
-            self.agent.master_message(ToAgent::Acknowledge {
-                framework: "F".into(),
-                task: update.task_id.value.clone(),
-                uuid: update.uuid.clone().unwrap(),
-            });
-            updates.push(update);
+            let sent: Vec<TaskStatus> = self.agent.take_actions().into_iter().filter_map(update_of).collect();
+            if sent.is_empty() {
+                return updates;
+            }
+            for update in sent {
+                self.agent.master_message(ToAgent::Acknowledge {
+                    framework: "F".into(),
+                    task: update.task_id.value.clone(),
+                    uuid: update.uuid.clone().unwrap(),
+                });
+                updates.push(update);
+            }
         }
     }
 
@@ -271,4 +273,79 @@ fn an_agent_that_comes_back_goes_on_with_checks() {
     assert!(world.updates().is_empty());
     assert!(world.probe(2).is_none());
     assert!(world.probe(1).is_some_and(|probe| probe > lost));
+}
+
+#[test]
+fn a_group_that_cannot_start_as_a_whole_ends() {
+    let mut world = World::new();
+    let named = |id: &str| TaskInfo {
+        task_id: TaskId { value: id.into() },
+        ..task()
+    };
+    world.agent.master_message(ToAgent::RunGroup {
+        framework: Box::new(FrameworkInfo {
+            id: Some(FrameworkId { value: "F".into() }),
+            ..Default::default()
+        }),
+        role: "*".into(),
+        executor: Box::new(ExecutorInfo {
+            r#type: Some(ExecutorType::Default as i32),
+            executor_id: ExecutorId { value: "E".into() },
+            ..Default::default()
+        }),
+        tasks: vec![named("a"), named("b"), named("c")],
+    });
+    let starts: Vec<u64> = world.agent.actions.iter().filter_map(started).collect();
+    let [a, b, c] = starts[..] else { panic!("three processes") };
+    let states = |world: &mut World| -> Vec<(String, TaskState)> {
+        let updates = world.updates();
+        updates
+            .into_iter()
+            .map(|update| (update.task_id.value.clone(), update.state()))
+            .collect()
+    };
+    world.agent.helper_report(Report::Started { process: b, pid: 8 });
+    // The second cannot be fetched for, say: the first runs, the third is on its way.
+    world.agent.helper_report(Report::Failed {
+        process: a,
+        reason: "no".into(),
+    });
+    let signals: Vec<(u64, Signal)> = world.agent.actions.iter().filter_map(signalled).collect();
+    assert_eq!(signals, [(b, Signal::SIGTERM), (c, Signal::SIGKILL)]);
+    world.agent.helper_report(Report::Started { process: c, pid: 9 });
+    world.agent.helper_report(Report::Exited { process: c, status: 9 });
+    assert!(world.agent.containers.len() == 2, "the executor, and one task");
+    world.agent.helper_report(Report::Exited { process: b, status: 15 });
+    assert!(world.agent.containers.is_empty());
+    let exits = world.agent.actions.iter().filter(
+        |action| matches!(action, Action::ToMaster(ToMaster::ExecutorExited { executor, status: 0, .. }) if executor == "E"),
+    );
+    assert_eq!(exits.count(), 1);
+    let told = states(&mut world);
+    let of = |task: &str| {
+        told.iter()
+            .filter(|(id, _)| id == task)
+            .map(|(_, state)| *state)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("a"), [TaskState::TaskStarting, TaskState::TaskFailed]);
+    assert_eq!(
+        of("b"),
+        [TaskState::TaskStarting, TaskState::TaskRunning, TaskState::TaskKilled]
+    );
+    assert_eq!(of("c"), [TaskState::TaskStarting, TaskState::TaskKilled]);
+}
+
+fn started(action: &Action) -> Option<u64> {
+    match action {
+        Action::Start { process, .. } => Some(*process),
+        _ => None,
+    }
+}
+
+fn signalled(action: &Action) -> Option<(u64, Signal)> {
+    match action {
+        Action::Signal { process, signal } => Some((*process, *signal)),
+        _ => None,
+    }
 }

@@ -145,12 +145,23 @@ impl Agent {
         update.executor_id.get_or_insert_with(|| ExecutorId {
             value: container.executor_id.clone(),
         });
+        let is_over = TaskState::try_from(update.state).is_ok_and(is_terminal);
         let status = update.container_status.get_or_insert_with(ContainerStatus::default);
+        let nested = container.nested.as_ref();
         let container_id = || ContainerId {
             value: container.container_id.clone(),
-            ..Default::default()
+            parent: nested.map(|nested| {
+                Box::new(ContainerId {
+                    value: nested.container_id.clone(),
+                    ..Default::default()
+                })
+            }),
         };
         status.container_id.get_or_insert_with(container_id);
+        // The container of a task of a group is there only while the task runs.
+        if nested.is_some() && (is_over || container.pid.is_none()) {
+            return;
+        }
         status.executor_pid = status.executor_pid.or(container.pid);
         if status.network_infos.is_empty() {
             let ip_address = Some(self.identity.address.ip().to_string());

@@ -165,19 +165,21 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
     made
 }
 
-/// A custom executor on the agent with this id.
+/// An executor that is not a command's, on the agent with this id.
 fn executor(agent: &str, container: &Container) -> Option<Value> {
-    let Kind::Custom(executor) = &container.kind else {
-        return None;
+    let info = match &container.kind {
+        Kind::Custom(executor) => &executor.info,
+        Kind::Default(executor) => &executor.info,
+        Kind::Command { .. } => return None,
     };
     Some(json!({
         "executor_id": container.executor_id,
-        "name": executor.info.name.clone().unwrap_or_default(),
+        "name": info.name.clone().unwrap_or_default(),
         "framework_id": container.framework,
         "slave_id": agent,
         "container": container.container_id,
         "directory": text::from_bytes(container.directory.as_os_str().as_bytes()),
-        "resources": resources(&Resources::new(&executor.info.resources)),
+        "resources": resources(&Resources::new(&info.resources)),
     }))
 }
 

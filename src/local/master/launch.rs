@@ -6,11 +6,10 @@ use super::Master;
 use crate::local::clock::Time;
 use crate::local::events::status;
 use crate::local::messages::ToAgent;
-use crate::proto::offer::operation;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::call;
 use crate::proto::task_status::{Reason, Source};
-use crate::proto::{Filters, TaskInfo, TaskState, TaskStatus};
+use crate::proto::{Filters, Resource, TaskInfo, TaskState, TaskStatus};
 use crate::resources::Resources;
 use std::collections::BTreeSet;
 
@@ -43,7 +42,7 @@ impl Master {
                     }
                 }
             } else if let Some(group) = operation.launch_group {
-                self.reject_group(framework, group);
+                self.launch_group(framework, group, operation.id.is_some(), &agent, &role, &mut available);
             } else {
                 self.reject_operation(framework, &operation);
             }
@@ -87,15 +86,6 @@ impl Master {
         }
     }
 
-    /// Task groups need Mesos' own default executor, which is not embedded.
-    fn reject_group(&mut self, framework: &str, group: operation::LaunchGroup) {
-        for task in &group.task_group.tasks {
-            let message = "Task groups are not supported by the embedded cluster".to_string();
-            let refused = refusal(self.now, task, TaskState::TaskError, Reason::TaskGroupInvalid, message);
-            self.send_status(framework, refused);
-        }
-    }
-
     /// Validates one task and hands it to the agent.
     fn launch(&mut self, framework_id: &str, mut task: TaskInfo, agent_id: &str, role: &str, available: &mut Resources) {
         validate::complete(&mut task, framework_id);
@@ -119,11 +109,9 @@ impl Master {
         }
         available.subtract(&needed);
         // Executors see what the resources were allocated for.
-        let executor_resources = task.executor.iter_mut().flat_map(|executor| executor.resources.iter_mut());
-        for item in task.resources.iter_mut().chain(executor_resources) {
-            item.allocation_info.get_or_insert_with(|| AllocationInfo {
-                role: Some(role.to_string()),
-            });
+        allocated(&mut task.resources, role);
+        if let Some(executor) = &mut task.executor {
+            allocated(&mut executor.resources, role);
         }
         if let Some(info) = task.executor.clone().filter(|_| starts_executor) {
             let key = (framework_id.to_string(), info.executor_id.value.clone());
@@ -136,18 +124,7 @@ impl Master {
                 agent.executors.insert(key, executor);
             }
         }
-        let known = Task {
-            agent: agent_id.to_string(),
-            role: role.to_string(),
-            state: TaskState::TaskStaging,
-            forwarded: None,
-            resources: Resources::new(&task.resources),
-            history: Vec::new(),
-            healthy: None,
-            check_status: None,
-            container_status: None,
-            info: task.clone(),
-        };
+        let known = Task::launched(task.clone(), agent_id, role);
         let Some(framework) = self.frameworks.get_mut(framework_id) else {
             return;
         };
@@ -161,8 +138,17 @@ impl Master {
     }
 }
 
+/// Says whom resources were allocated to.
+pub(super) fn allocated(resources: &mut [Resource], role: &str) {
+    for item in resources {
+        item.allocation_info.get_or_insert_with(|| AllocationInfo {
+            role: Some(role.to_string()),
+        });
+    }
+}
+
 /// The master's own word on a task that never came to be.
-fn refusal(now: Time, task: &TaskInfo, state: TaskState, reason: Reason, message: String) -> TaskStatus {
+pub(super) fn refusal(now: Time, task: &TaskInfo, state: TaskState, reason: Reason, message: String) -> TaskStatus {
     let mut refused = status(now, &task.task_id.value, state, Source::Master);
     refused.reason = Some(reason as i32);
     refused.message = Some(message);

@@ -8,11 +8,13 @@
 //! | agents from their registration to their end | `agents` |
 //! | who gets which offer | `offers`, `turns` |
 //! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks`, `operations` |
+//! | the same for task groups | `groups` |
 //! | status updates, acknowledgements, kills, reconciliation | `updates` |
 
 mod agents;
 mod checks;
 mod frameworks;
+mod groups;
 mod launch;
 mod offers;
 mod operations;

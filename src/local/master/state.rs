@@ -183,6 +183,22 @@ impl Framework {
 }
 
 impl Task {
+    /// One that was just handed to an agent.
+    pub fn launched(info: TaskInfo, agent: &str, role: &str) -> Task {
+        Task {
+            agent: agent.to_string(),
+            role: role.to_string(),
+            state: TaskState::TaskStaging,
+            forwarded: None,
+            resources: Resources::new(&info.resources),
+            history: Vec::new(),
+            healthy: None,
+            check_status: None,
+            container_status: None,
+            info,
+        }
+    }
+
     pub fn is_terminal(&self) -> bool {
         is_terminal(self.state)
     }

@@ -21,14 +21,7 @@ pub struct Against<'a> {
 
 /// Fills in what schedulers may leave out.
 pub fn complete(task: &mut TaskInfo, framework_id: &str) {
-    // Schedulers of before there were types.
-    if let Some(check) = task.health_check.as_mut().filter(|check| check.r#type.is_none()) {
-        check.r#type = match (&check.command, &check.http) {
-            (Some(_), None) => Some(health_check::Type::Command as i32),
-            (None, Some(_)) => Some(health_check::Type::Http as i32),
-            _ => None,
-        };
-    }
+    complete_health_check(task);
     if let Some(executor) = task.executor.as_mut() {
         executor.framework_id.get_or_insert_with(|| crate::proto::FrameworkId {
             value: framework_id.to_string(),
@@ -37,6 +30,17 @@ pub fn complete(task: &mut TaskInfo, framework_id: &str) {
         if executor.command.is_some() {
             executor.r#type.get_or_insert(ExecutorType::Custom as i32);
         }
+    }
+}
+
+/// Schedulers of before there were types.
+pub fn complete_health_check(task: &mut TaskInfo) {
+    if let Some(check) = task.health_check.as_mut().filter(|check| check.r#type.is_none()) {
+        check.r#type = match (&check.command, &check.http) {
+            (Some(_), None) => Some(health_check::Type::Command as i32),
+            (None, Some(_)) => Some(health_check::Type::Http as i32),
+            _ => None,
+        };
     }
 }
 
@@ -55,8 +59,8 @@ pub fn starts_executor(task: &TaskInfo, against: &Against<'_>) -> bool {
     task.executor.as_ref().is_some_and(new)
 }
 
-/// The first reason why not. `task` is [`complete`].
-pub fn task(task: &TaskInfo, against: &Against<'_>) -> Result<(), String> {
+/// The first reason why not, as far as tasks of groups have it, too.
+pub fn common(task: &TaskInfo, against: &Against<'_>) -> Result<(), String> {
     let id = &task.task_id.value;
     ids::check(id)?;
     if against.framework.tasks.contains_key(id) {
@@ -91,7 +95,12 @@ pub fn task(task: &TaskInfo, against: &Against<'_>) -> Result<(), String> {
     if let Some(container) = &task.container {
         checks::container(container).map_err(|e| format!("Task's `ContainerInfo` is invalid: {e}"))?;
     }
-    validate_limits(task)?;
+    validate_limits(task)
+}
+
+/// The first reason why not. `task` is [`complete`].
+pub fn task(task: &TaskInfo, against: &Against<'_>) -> Result<(), String> {
+    common(task, against)?;
     if task.executor.is_some() == task.command.is_some() {
         return Err("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present".into());
     }
@@ -138,14 +147,18 @@ fn validate_limits(task: &TaskInfo) -> Result<(), String> {
 
 /// The first item that is no resource: it makes a whole operation void, before its tasks are looked at.
 pub fn operation(tasks: &[TaskInfo]) -> Result<(), String> {
-    let of_executor = |task: &TaskInfo| task.executor.iter().flat_map(|e| e.resources.clone()).collect::<Vec<_>>();
-    for item in tasks
+    let executors = |task: &TaskInfo| task.executor.clone().into_iter().flat_map(|e| e.resources);
+    let all = tasks
         .iter()
-        .flat_map(|task| [task.resources.clone(), of_executor(task)])
-        .flatten()
-    {
-        if let Err(reason) = resources::validate_item(&item) {
-            let text = resources::item_text(&item, None);
+        .flat_map(|task| task.resources.iter().cloned().chain(executors(task)));
+    items(&all.collect::<Vec<_>>())
+}
+
+/// The same of any items.
+pub fn items<'a>(items: impl IntoIterator<Item = &'a Resource>) -> Result<(), String> {
+    for item in items {
+        if let Err(reason) = resources::validate_item(item) {
+            let text = resources::item_text(item, None);
             return Err(format!("Resource '{text}' is invalid: {reason}"));
         }
     }
@@ -185,6 +198,15 @@ fn validate_executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(
         Some(kind) if kind != ExecutorType::Custom as i32 => return Err("'ExecutorInfo.type' must be 'CUSTOM'".into()),
         _ => {}
     }
+    self::executor(executor, against)?;
+    let Some(command) = &executor.command else {
+        return Err("'ExecutorInfo.command' must be set".into());
+    };
+    checks::command(command).map_err(|reason| format!("Executor's `CommandInfo` is invalid: {reason}"))
+}
+
+/// What holds for executors of both kinds.
+pub fn executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(), String> {
     ids::check(&executor.executor_id.value)?;
     if is_negative(executor.shutdown_grace_period.as_ref()) {
         return Err("ExecutorInfo's 'shutdown_grace_period' must be non-negative".into());
@@ -208,20 +230,18 @@ fn validate_executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(
             ));
         }
     }
-    let Some(command) = &executor.command else {
-        return Err("'ExecutorInfo.command' must be set".into());
-    };
-    checks::command(command).map_err(|reason| format!("Executor's `CommandInfo` is invalid: {reason}"))
+    Ok(())
 }
 
-fn running<'a>(executor: &ExecutorInfo, against: &Against<'a>) -> Option<&'a ExecutorInfo> {
+/// The executor with this id that the agent has.
+pub fn running<'a>(executor: &ExecutorInfo, against: &Against<'a>) -> Option<&'a ExecutorInfo> {
     let known = against.agent.executor(against.framework_id, &executor.executor_id.value)?;
     Some(&known.info)
 }
 
 /// Equality as Mesos has it: labels and shutdown_grace_period are not compared.
 #[allow(deprecated)]
-fn is_same_executor(a: &ExecutorInfo, b: &ExecutorInfo) -> bool {
+pub fn is_same_executor(a: &ExecutorInfo, b: &ExecutorInfo) -> bool {
     let command = |a: &Option<CommandInfo>, b: &Option<CommandInfo>| match (a, b) {
         (Some(a), Some(b)) => is_same_command(a, b),
         (a, b) => a.is_none() && b.is_none(),
