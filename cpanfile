@@ -3,10 +3,12 @@
 requires 'perl', '5.10.1';
 requires 'AnyEvent';
 requires 'Carp';
+requires 'HTTP::Tiny', '0.058';
 requires 'JSON::PP';
 requires 'Module::Runtime';
 requires 'Moo', '1.006000';
 requires 'Scalar::Util';
+requires 'Time::HiRes';
 requires 'Type::Tiny', '1.000000';
 requires 'XSLoader';
 requires 'namespace::autoclean', '0.16';
@@ -47,6 +49,10 @@ feature 'ioasync', 'Mesos::Dispatcher::IOAsync' => sub {
 
 feature 'mojo', 'Mesos::Dispatcher::Mojo' => sub {
     requires 'Mojolicious';
+};
+
+feature 'https', 'https in Mesos::Client' => sub {
+    requires 'IO::Socket::SSL', '1.968';
 };
 
 feature 'poe', 'Mesos::Dispatcher::POE' => sub {

@@ -14,6 +14,7 @@ my %DEBIAN = (
     'Async::Interrupt'     => 'libasync-interrupt-perl',
     'EV'                   => 'libev-perl',
     'IO::Async'            => 'libio-async-perl',
+    'IO::Socket::SSL'      => 'libio-socket-ssl-perl',
     'Module::Build'        => 'libmodule-build-perl',
     'Module::Runtime'      => 'libmodule-runtime-perl',
     'Mojolicious'          => 'libmojolicious-perl',
