@@ -6,7 +6,7 @@
 use super::agent::helper::Helper;
 use super::agent::launch::{Launch, LaunchError};
 use super::agent::state::{Checkpoint, Identity};
-use super::agent::{self, last_words, sandbox, Agent};
+use super::agent::{self, last_words, sandbox, volumes, Agent};
 use super::clock::{Clock, Time};
 use super::events::Stream;
 use super::helper_protocol::{Program, Report};
@@ -16,6 +16,7 @@ use super::master::{self, Master, Registry};
 use super::probe::{self, Order, Seen};
 use super::settings::access::Access;
 use super::stream::{Event, EventStream, Records, Subscriber};
+use crate::resources::Resources;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ struct Slot {
     state: State,
     /// The next agent's first number for the helper's processes: none is used twice.
     next_process: u64,
+    /// What an agent leaves to the next one, even if that has another id: reservations and volumes.
+    total: Resources,
     /// The agent is to be started again when it has ended.
     again: bool,
 }
@@ -59,6 +62,7 @@ enum State {
 impl Slot {
     fn new(identity: Identity, agent: Agent) -> Slot {
         Slot {
+            total: identity.total.clone(),
             identity,
             state: State::Runs(Box::new(agent)),
             next_process: 0,
@@ -254,12 +258,25 @@ impl Core {
             Action::Signal { process, signal } => self.helper.signal(process, signal),
             Action::Probe { probe, target } => drop(self.probes.send(Order::Begin { probe, target })),
             Action::EndProbe { probe } => drop(self.probes.send(Order::End { probe })),
+            Action::Volumes { make, remove } => {
+                let done = make.iter().map(|path| (path, volumes::make(path)));
+                let done = done.chain(remove.iter().map(|path| (path, volumes::remove(path))));
+                for (path, error) in done.filter_map(|(path, done)| Some((path, done.err()?))) {
+                    log::error!("persistent volume {}: {error}", path.display());
+                }
+            }
+            Action::Mount { directory, mounts } => {
+                if let Err(e) = volumes::link(&directory, &mounts) {
+                    log::error!("{e}");
+                }
+            }
             Action::LastWords { who, how, directory } => last_words::tell_of(&who, &how, &directory),
             Action::Relief => self.relief.notify_waiters(),
             Action::Ended => {
                 if let Some(slot) = self.slots.get_mut(number) {
                     if let State::Runs(agent) = &slot.state {
                         slot.next_process = agent.next_process();
+                        slot.total = agent.total.clone();
                     }
                     slot.state = State::Ended;
                     if std::mem::take(&mut slot.again) {
@@ -292,6 +309,10 @@ impl Core {
             };
             let user = user.as_ref().map_err(|e| failed(e.clone()))?;
             sandbox::create(place, user.as_ref()).map_err(|e| failed(e.to_string()))?;
+        }
+        if let Some(innermost) = launch.places.last() {
+            let sandbox = innermost.runs.join(&innermost.container);
+            volumes::link(&sandbox, &launch.mounts).map_err(LaunchError::Container)?;
         }
         let user = user.map_err(LaunchError::Container)?;
         self.helper.start(process, Program { user, ..launch.program? });
@@ -435,6 +456,7 @@ impl Core {
         if let Some(slot) = self.slots.get_mut(number) {
             let mut agent = Agent::new(slot.identity.clone(), now);
             agent.number_processes_from(slot.next_process);
+            agent.total = slot.total.clone();
             agent.master_detected();
             slot.state = State::Runs(Box::new(agent));
         }

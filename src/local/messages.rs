@@ -1,7 +1,10 @@
 //! What a master and its agents say to each other. These are the messages of Mesos' own internal protocol, as far as they are needed.
 
-use crate::proto::{ExecutorInfo, FrameworkInfo, KillPolicy, SlaveId, SlaveInfo, TaskInfo, TaskState, TaskStatus};
+use crate::proto::offer::Operation;
+use crate::proto::{ExecutorInfo, FrameworkInfo, KillPolicy, OperationId, OperationStatus};
+use crate::proto::{SlaveId, SlaveInfo, TaskInfo, TaskState, TaskStatus};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 
 /// From the master to an agent.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +68,21 @@ pub enum ToAgent {
         framework: Box<FrameworkInfo>,
         resend: bool,
     },
+    /// Do this to the agent's resources. The operation has a name of the master's.
+    Apply {
+        name: String,
+        framework: String,
+        operation: Box<Operation>,
+    },
+    /// The update of an operation has arrived where it should.
+    AcknowledgeOperation {
+        name: String,
+        uuid: Bytes,
+    },
+    /// Operations that the master has and the agent did not name: the agent answers for each.
+    MissingOperations {
+        operations: Vec<MissingOperation>,
+    },
 }
 
 /// From an agent to the master.
@@ -95,6 +113,8 @@ pub enum ToMaster {
         executor: String,
         data: Bytes,
     },
+    /// What has become of an operation; sent until it is acknowledged.
+    OperationUpdate(Box<KnownOperation>),
     /// The agent ends in order.
     Unregister,
 }
@@ -107,6 +127,24 @@ pub struct Reregister {
     /// Custom executors that run, with their framework and the role of their resources.
     pub executors: Vec<RunningExecutor>,
     pub tasks: Vec<RunningTask>,
+    /// The names of operations whose updates are not acknowledged.
+    pub operations: BTreeSet<String>,
+}
+
+/// An operation that an agent has done, or could not do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownOperation {
+    pub name: String,
+    pub framework: String,
+    pub status: OperationStatus,
+}
+
+/// An operation that the master believes to be with an agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MissingOperation {
+    pub name: String,
+    pub framework: String,
+    pub id: Option<OperationId>,
 }
 
 /// A custom executor on an agent.

@@ -21,7 +21,7 @@ mod tests;
 pub mod text;
 mod validate;
 
-pub use amount::coalesce;
+pub use amount::{coalesce, thousandths};
 pub use bag::Resources;
 pub use display::{amount_text, item_text, items_text, to_text};
 pub use validate::{validate, validate_disks, validate_item, validate_reservations};

@@ -103,6 +103,7 @@ impl Agent {
                 let wanted = command.user.clone();
                 let launch = Launch {
                     places: Vec::new(),
+                    mounts: Vec::new(),
                     user: wanted.unwrap_or_else(|| container.checks.user.clone()),
                     program: Ok(program),
                 };

@@ -1,7 +1,7 @@
 //! Containers: a program with its sandbox, from its start to the end of its process.
 
 use super::checker::Checks;
-use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Place, PlaceKind, Start};
+use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Mount, Place, PlaceKind, Start};
 use super::state::{Container, Kind, Token};
 use super::{environment, sandbox, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
@@ -55,6 +55,7 @@ impl Agent {
             Err(e) => Err(LaunchError::Container(format!("no randomness for a token: {e}"))),
         };
         let checks = self.checks_of(&start, &program, &user);
+        let mounts = self.mounts_of(&start);
         let (framework, executor) = (start.framework, start.executor);
         let container = Container {
             token: Token(token.unwrap_or_default()),
@@ -63,9 +64,26 @@ impl Agent {
             ..Container::new(framework, executor, container_id, sandbox, start.role, start.kind)
         };
         self.containers.insert(process, container);
-        let launch = Box::new(Launch { places, user, program });
+        let launch = Box::new(Launch {
+            places,
+            mounts,
+            user,
+            program,
+        });
         self.actions.push(Action::Start { process, launch });
         process
+    }
+
+    /// The persistent volumes that a program is to see from its start on.
+    fn mounts_of(&self, start: &Start<'_>) -> Vec<Mount> {
+        match &start.kind {
+            Kind::Command { task, .. } => {
+                let known = self.frameworks.get(start.framework).and_then(|f| f.tasks.get(task));
+                known.map_or_else(Vec::new, |known| self.mounts(&known.info.resources))
+            }
+            Kind::Custom(executor) => self.mounts(&executor.info.resources),
+            Kind::Default(_) => Vec::new(),
+        }
     }
 
     /// The checks of a command.

@@ -59,6 +59,7 @@ impl Agent {
         let id = task.task_id.value.clone();
         let Some(info) = task.executor.clone() else { return };
         let process = self.custom_executor(framework, info, role);
+        self.mount(process, &task.resources);
         let Some(executor) = self.executor_mut(process).filter(|executor| !executor.terminating) else {
             return self.drop_task(framework, &id, Reason::ExecutorTerminated, "Executor terminating");
         };

@@ -185,6 +185,7 @@ impl Agent {
     /// A group for a custom executor, which is started if need be.
     fn launch_group_in_executor(&mut self, framework: &str, role: &str, info: ExecutorInfo, tasks: Vec<TaskInfo>) {
         let process = self.custom_executor(framework, info, role);
+        tasks.iter().for_each(|task| self.mount(process, &task.resources));
         let ids: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
         let Some(executor) = self.executor_mut(process).filter(|executor| !executor.terminating) else {
             for id in ids {

@@ -23,10 +23,20 @@ pub struct Start<'a> {
 pub struct Launch {
     /// The sandboxes that are to be made before, the outer one first.
     pub places: Vec<Place>,
+    /// Volumes to be linked into the innermost.
+    pub mounts: Vec<Mount>,
     /// Whose it is to be, and who is to run the program.
     pub user: String,
     /// Without its user. What is wrong with it is said only after the sandbox is there: that is Mesos' order.
     pub program: Result<Program, LaunchError>,
+}
+
+/// A volume in a sandbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mount {
+    /// `container_path`
+    pub name: String,
+    pub volume: PathBuf,
 }
 
 /// Where a sandbox is to be.

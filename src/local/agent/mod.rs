@@ -11,9 +11,10 @@
 //! | tasks of executors | `executors` |
 //! | task groups, and what Mesos' default executor does with them | `groups` |
 //! | status updates until they are acknowledged | `updates` |
+//! | operations on its resources | `operations` |
 //! | its end by a crash, and how it goes on afterwards | `recovery` |
 //!
-//! Beside the machine: `helper` (the pipes to the helper process), `sandbox` (directories), `orphans` (what is left of
+//! Beside the machine: `helper` (the pipes to the helper process), `sandbox` (directories), `volumes` (what outlives them), `orphans` (what is left of
 //! them when the helper is killed), `last_words` (what a failed program wrote).
 
 mod checker;
@@ -26,12 +27,14 @@ mod groups;
 pub mod helper;
 pub mod last_words;
 pub mod launch;
+mod operations;
 pub mod orphans;
 mod recovery;
 mod registration;
 pub mod sandbox;
 pub mod state;
 mod updates;
+pub mod volumes;
 mod wait_status;
 
 use super::clock::Time;
@@ -40,9 +43,10 @@ use super::probe::Target;
 use super::timers::Timers;
 use crate::proto::executor::Event;
 use crate::proto::{SlaveId, SlaveInfo};
-use launch::Launch;
+use crate::resources::Resources;
+use launch::{Launch, Mount};
 use nix::sys::signal::Signal;
-use state::{Container, Framework, Identity, Master};
+use state::{Container, Framework, Identity, Master, Operation};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,6 +91,16 @@ pub enum Action {
         how: String,
         directory: PathBuf,
     },
+    /// Make the directories of persistent volumes, and remove those of others.
+    Volumes {
+        make: Vec<PathBuf>,
+        remove: Vec<PathBuf>,
+    },
+    /// Link volumes into the sandbox of a running executor.
+    Mount {
+        directory: PathBuf,
+        mounts: Vec<Mount>,
+    },
     /// Somebody who had to wait may have to no longer.
     Relief,
     /// The agent's process is to end: its master has told it to.
@@ -103,6 +117,8 @@ enum Timer {
     Heartbeat { process: u64 },
     /// Send an unacknowledged update again.
     Retry { framework: String, task: String, uuid: Vec<u8> },
+    /// Send the unacknowledged update of an operation again.
+    Operation { name: String },
     /// The grace period of a kill or shutdown is over.
     Grace { process: u64 },
     /// An executor had to be subscribed by now.
@@ -124,6 +140,10 @@ pub struct Agent {
     /// As the master has given it.
     pub id: Option<SlaveId>,
     master: Master,
+    /// What it has: at first what its identity says, then what operations made of that.
+    pub total: Resources,
+    /// Operations whose updates are not acknowledged, by the master's name.
+    pub operations: BTreeMap<String, Operation>,
     pub frameworks: BTreeMap<String, Framework>,
     /// By the helper's number of the process.
     pub containers: BTreeMap<u64, Container>,
@@ -147,8 +167,10 @@ impl Agent {
     pub fn new(identity: Identity, now: Time) -> Agent {
         Agent {
             next_process: identity.number as u64 * PROCESSES + 1,
+            total: identity.total.clone(),
             identity,
             now,
+            operations: BTreeMap::new(),
             id: None,
             master: Master::default(),
             frameworks: BTreeMap::new(),
@@ -202,6 +224,7 @@ impl Agent {
                 Timer::Silence => self.silence(),
                 Timer::Heartbeat { process } => self.heartbeat(process),
                 Timer::Retry { framework, task, uuid } => self.retry(&framework, &task, &uuid),
+                Timer::Operation { name } => self.send_operation(&name),
                 Timer::Grace { process } => self.grace_is_over(process),
                 Timer::Registration { process } => self.registration_timeout(process),
                 Timer::Reregistration => self.recovered(),
@@ -233,6 +256,16 @@ impl Agent {
                 log::info!("task {} comes from a connection that is given up", task.task_id.value);
             }
             ToAgent::Run { framework, role, task } => self.run(*framework, role, *task),
+            ToAgent::Apply { name, .. } if !self.is_registered() => {
+                log::info!("operation {name} comes from a connection that is given up");
+            }
+            ToAgent::Apply {
+                name,
+                framework,
+                operation,
+            } => self.apply(name, framework, &operation),
+            ToAgent::AcknowledgeOperation { name, uuid } => self.operation_acknowledged(&name, &uuid),
+            ToAgent::MissingOperations { operations } => self.missing_operations(operations),
             ToAgent::Kill { framework, task, policy } => self.kill(&framework, &task, policy),
             ToAgent::Acknowledge { framework, task, uuid } => self.acknowledged(&framework, &task, &uuid),
             ToAgent::ShutdownExecutor { framework, executor } => {
@@ -267,7 +300,7 @@ impl Agent {
         SlaveInfo {
             hostname: self.identity.hostname.clone(),
             port: Some(i32::from(self.identity.address.port())),
-            resources: self.identity.total.items().to_vec(),
+            resources: self.total.items().to_vec(),
             attributes: self.identity.attributes.clone(),
             id: self.id.clone(),
             ..Default::default()

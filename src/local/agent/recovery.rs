@@ -47,6 +47,8 @@ impl Agent {
         self.frameworks.retain(|_, framework| framework.checkpoints());
         let checkpoint = Checkpoint {
             id: self.id,
+            total: self.total,
+            operations: self.operations,
             frameworks: self.frameworks,
             containers: self.containers,
             next_process: self.next_process,
@@ -59,6 +61,8 @@ impl Agent {
     pub fn recover(identity: Identity, checkpoint: Checkpoint, now: Time) -> Agent {
         let mut agent = Agent::new(identity, now);
         agent.id = checkpoint.id;
+        agent.total = checkpoint.total;
+        agent.operations = checkpoint.operations;
         agent.frameworks = checkpoint.frameworks;
         agent.containers = checkpoint.containers;
         agent.next_process = checkpoint.next_process;
@@ -66,6 +70,7 @@ impl Agent {
             agent.helper_report(report);
         }
         agent.arm_again();
+        agent.arm_operations();
         agent
             .timers
             .after(now, agent.identity.intervals.reregistration, Timer::Reregistration);

@@ -78,12 +78,15 @@ impl Agent {
             info: self.slave_info(),
             tasks: tasks.collect(),
             executors: executors.collect(),
+            operations: self.operations.keys().cloned().collect(),
             frameworks: frameworks.map(|(_, framework)| framework.info.clone()).collect(),
         }
     }
 
     pub(super) fn registered(&mut self, id: SlaveId) {
-        if self.is_registered() || self.master == Master::None {
+        // It may also be the late answer to the agent that was here before: the one to this agent comes after it.
+        let known = self.is_registered() && self.id.as_ref() == Some(&id);
+        if known || self.master == Master::None {
             return;
         }
         self.id = Some(id);
@@ -98,6 +101,7 @@ impl Agent {
                 self.timers.after(self.now, self.patience(), Timer::Silence);
             }
             self.resend_all();
+            self.resend_operations();
         }
     }
 
@@ -107,10 +111,10 @@ impl Agent {
     }
 
     pub(super) fn reregistered(&mut self, id: SlaveId, missing: Vec<MissingTask>) {
-        if self.master == Master::None {
+        // Not what the agent that was here before has asked for.
+        if self.master == Master::None || self.id.as_ref() != Some(&id) {
             return;
         }
-        self.id = Some(id);
         self.hear();
         for one in missing {
             // Launched and ended since: its updates are on their way.

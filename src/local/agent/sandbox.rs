@@ -83,7 +83,7 @@ pub fn make_way(path: &Path) -> io::Result<PathBuf> {
 
 /// Opens an absolute path that has no link in it, and makes what is missing. Whatever the umask: nobody else can write to that, and
 /// if root's tasks may be other users', these get through.
-fn way(path: &Path) -> io::Result<OwnedFd> {
+pub(super) fn way(path: &Path) -> io::Result<OwnedFd> {
     // Known only by its place: it may be searched, and perhaps not read.
     let mut here = rustix::fs::open("/", DIRECTORY | OFlags::PATH, Mode::empty())?;
     for part in path.components() {

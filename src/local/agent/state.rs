@@ -5,6 +5,7 @@ use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::local::helper_protocol::Report;
+use crate::local::messages::KnownOperation;
 use crate::local::settings::intervals::Intervals;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{Attribute, ExecutorInfo, FrameworkInfo, SlaveId, TaskInfo, TaskState, TaskStatus};
@@ -67,6 +68,9 @@ pub enum Master {
 #[derive(Debug)]
 pub struct Checkpoint {
     pub id: Option<SlaveId>,
+    /// This is written down in any case.
+    pub total: Resources,
+    pub operations: BTreeMap<String, Operation>,
     pub frameworks: BTreeMap<String, Framework>,
     pub containers: BTreeMap<u64, Container>,
     pub next_process: u64,
@@ -89,6 +93,14 @@ impl Checkpoint {
     pub fn report(&mut self, report: Report) {
         self.reports.push(report);
     }
+}
+
+/// An operation whose update is not acknowledged.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub known: KnownOperation,
+    /// How long the next retry waits.
+    pub backoff: Duration,
 }
 
 #[derive(Debug, Clone)]

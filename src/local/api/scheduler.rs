@@ -115,6 +115,18 @@ fn check(call: &Call) -> Result<Type, String> {
     {
         return Err("Not a valid UUID".into());
     }
+    let acknowledged = call
+        .acknowledge_operation_status
+        .as_ref()
+        .filter(|_| kind == Type::AcknowledgeOperationStatus);
+    if let Some(acknowledged) = acknowledged {
+        if !ids::is_uuid(&acknowledged.uuid) {
+            return Err("Not a valid UUID".into());
+        }
+        if acknowledged.slave_id.is_none() {
+            return Err("Expecting 'agent_id' to be present".into());
+        }
+    }
     let updated = call.update_framework.as_ref().filter(|_| kind == Type::UpdateFramework);
     if updated.is_some_and(|update| update.framework_info.id != call.framework_id) {
         return Err("'framework_id' differs from 'update_framework.framework_info.id'".into());
@@ -213,8 +225,12 @@ fn answer(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) -> R
             let asked = call.reconcile_operations.unwrap_or_default();
             core.master.reconcile_operations(&id, &asked.operations);
         }
-        // There are neither inverse offers nor operations with feedback here; requests are only logged by Mesos, too.
-        Type::AcceptInverseOffers | Type::DeclineInverseOffers | Type::AcknowledgeOperationStatus | Type::Request => {
+        Type::AcknowledgeOperationStatus => {
+            let one = call.acknowledge_operation_status.unwrap_or_default();
+            core.master.acknowledge_operation(&id, &one.operation_id, &one.uuid);
+        }
+        // There are no inverse offers here; requests are only logged by Mesos, too.
+        Type::AcceptInverseOffers | Type::DeclineInverseOffers | Type::Request => {
             log::debug!("the embedded cluster ignores {}", kind.as_str_name());
         }
     }

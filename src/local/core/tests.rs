@@ -8,7 +8,7 @@ use crate::local::settings::intervals::Intervals;
 use crate::proto::framework_info::{capability, Capability};
 use crate::proto::offer::{operation, Operation};
 use crate::proto::scheduler::{call, Event};
-use crate::proto::{Filters, FrameworkId, FrameworkInfo, OfferId, SlaveId, TaskId, TaskInfo};
+use crate::proto::{Filters, FrameworkId, FrameworkInfo, OfferId, OperationId, Resource, SlaveId, TaskId, TaskInfo};
 use crate::resources::text as resource_text;
 use crate::resources::Resources;
 use bytes::Bytes;
@@ -16,6 +16,8 @@ use proptest::prelude::*;
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
+
+mod operations;
 
 const AGENTS: usize = 3;
 const FRAMEWORKS: usize = 3;
@@ -27,6 +29,8 @@ enum Step {
     Teardown(usize),
     /// Launches on some offer of the framework, and declines the rest of it.
     Launch(usize),
+    /// One of the operations on resources, on some offer of the framework.
+    Operate(usize, usize),
     Decline(usize),
     /// Acknowledges what the framework has read.
     Acknowledge(usize),
@@ -47,6 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => framework.clone().prop_map(Step::Disconnect),
         1 => framework.clone().prop_map(Step::Teardown),
         8 => framework.clone().prop_map(Step::Launch),
+        8 => (framework.clone(), 0..operations::KINDS).prop_map(|(framework, kind)| Step::Operate(framework, kind)),
         2 => framework.clone().prop_map(Step::Decline),
         6 => framework.clone().prop_map(Step::Acknowledge),
         2 => framework.clone().prop_map(Step::Kill),
@@ -75,6 +80,8 @@ struct Client {
     /// Updates that were read and ask for an acknowledgement: task, agent, uuid.
     updates: Vec<(String, String, Bytes)>,
     launched: Vec<String>,
+    /// Updates of operations, in the same way: id, uuid.
+    operations: Vec<(OperationId, Bytes)>,
 }
 
 struct World {
@@ -104,7 +111,7 @@ impl World {
             address,
             work_dir: work_dir.canonicalize().unwrap(),
             attributes: Vec::new(),
-            total: Resources::new(&resource_text::parse("cpus:4;mem:512;ports:[1-100]").unwrap()),
+            total: Resources::new(&resource_text::parse("cpus:4;mem:512;disk:100;ports:[1-100]").unwrap()),
             executor_environment: BTreeMap::new(),
             intervals: Intervals::default(),
         };
@@ -165,6 +172,7 @@ impl World {
                 };
             }
             Step::Launch(framework) => self.launch(*framework),
+            Step::Operate(framework, kind) => self.operate(*framework, *kind),
             Step::Decline(framework) => {
                 let offers = std::mem::take(&mut self.clients[*framework].offers);
                 let offers: Vec<OfferId> = offers.into_iter().map(|value| OfferId { value }).collect();
@@ -175,6 +183,9 @@ impl World {
                 let id = self.id(*framework);
                 for (task, agent, uuid) in std::mem::take(&mut self.clients[*framework].updates) {
                     self.call(|master| master.acknowledge(&id, &agent, &task, &uuid));
+                }
+                for (operation, uuid) in std::mem::take(&mut self.clients[*framework].operations) {
+                    self.call(|master| master.acknowledge_operation(&id, &operation, &uuid));
                 }
             }
             Step::Kill(framework) => {
@@ -203,6 +214,7 @@ impl World {
         self.settle();
     }
 
+    #[allow(deprecated)]
     fn subscribe(&mut self, framework: usize) {
         let capability = Capability {
             r#type: Some(capability::Type::PartitionAware as i32),
@@ -212,6 +224,7 @@ impl World {
                 value: self.id(framework),
             }),
             failover_timeout: Some(1e9),
+            role: Some("eng".into()),
             checkpoint: Some(framework % 2 == 1),
             capabilities: if framework == 0 { vec![capability] } else { vec![] },
             ..Default::default()
@@ -233,20 +246,24 @@ impl World {
     }
 
     fn launch(&mut self, framework: usize) {
-        let id = self.id(framework);
         let Some(offer) = self.clients[framework].offers.pop_first() else {
             return;
         };
-        let Some(agent) = self.core.master.offers.get(&offer).map(|offer| offer.agent.clone()) else {
-            return;
-        };
+        let resources = resource_text::parse("cpus:1;mem:32").unwrap();
+        let launch = self.launch_on(framework, &offer, resources);
+        self.accept(framework, offer, launch.into_iter().collect());
+    }
+
+    /// LAUNCH of a task with these resources; none if the offer is gone.
+    fn launch_on(&mut self, framework: usize, offer: &str, resources: Vec<Resource>) -> Option<Operation> {
+        let agent = self.core.master.offers.get(offer).map(|offer| offer.agent.clone())?;
         self.tasks += 1;
         let name = format!("t{}", self.tasks);
         let task = TaskInfo {
             name: name.clone(),
             task_id: TaskId { value: name.clone() },
             slave_id: SlaveId { value: agent },
-            resources: resource_text::parse("cpus:1;mem:32").unwrap(),
+            resources,
             command: Some(crate::proto::CommandInfo {
                 value: Some("true".into()),
                 ..Default::default()
@@ -254,12 +271,17 @@ impl World {
             ..Default::default()
         };
         self.clients[framework].launched.push(name);
+        Some(Operation {
+            launch: Some(operation::Launch { task_infos: vec![task] }),
+            ..Default::default()
+        })
+    }
+
+    fn accept(&mut self, framework: usize, offer: String, operations: Vec<Operation>) {
+        let id = self.id(framework);
         let accept = call::Accept {
             offer_ids: vec![OfferId { value: offer }],
-            operations: vec![Operation {
-                launch: Some(operation::Launch { task_infos: vec![task] }),
-                ..Default::default()
-            }],
+            operations,
             filters: Some(Filters {
                 refuse_seconds: Some(0.0),
             }),
@@ -307,6 +329,10 @@ impl World {
             if let Some(rescind) = &event.rescind {
                 client.offers.remove(&rescind.offer_id.value);
             }
+            let operation = event.update_operation_status.map(|update| update.status);
+            if let Some((id, uuid)) = operation.and_then(|status| Some((status.operation_id?, status.uuid?.value))) {
+                client.operations.push((id, uuid));
+            }
             let status = event.update.map(|update| update.status);
             if let Some((uuid, status)) = status.and_then(|status| Some((status.uuid.clone()?, status))) {
                 let agent = status.slave_id.map(|id| id.value).unwrap_or_default();
@@ -330,15 +356,21 @@ impl World {
                 .filter(|task| task.agent == *id)
                 .for_each(|task| sum.add(&task.resources));
             agent.executors.values().for_each(|executor| sum.add(&executor.resources));
+            let operations = master.operations.values().filter(|operation| operation.agent == *id);
+            operations.for_each(|operation| sum.add(&operation.held));
             let whole = sum.contains(&agent.total) && agent.total.contains(&sum);
             assert!(whole, "all resources of {id} are somewhere, once");
+            let amounts = ["cpus", "mem", "disk"].map(|name| agent.total.scalar(name));
+            assert_eq!(amounts, [4.0, 512.0, 100.0], "whatever they are reserved for");
         }
         for (id, framework) in &master.frameworks {
             let mut sum = Resources::default();
             framework.tasks.values().for_each(|task| sum.add(&task.resources.scalars()));
             let offers = master.offers.values().filter(|offer| offer.framework == *id);
             offers.for_each(|offer| sum.add(&offer.resources.scalars()));
-            let allocated = framework.allocated.get("*").cloned().unwrap_or_default();
+            let operations = master.operations.values().filter(|operation| operation.framework == *id);
+            operations.for_each(|operation| sum.add(&operation.held));
+            let allocated = framework.allocated.get("eng").cloned().unwrap_or_default();
             assert!(
                 allocated.contains(&sum) && sum.contains(&allocated),
                 "{id} is charged for what it has"
@@ -408,6 +440,7 @@ impl World {
         let ended = |f: &master::state::Framework| f.tasks.values().filter(|task| task.is_terminal()).count();
         let mine = master.frameworks.iter().filter(|(id, _)| connected(id));
         assert_eq!(mine.map(|(_, f)| ended(f)).sum::<usize>(), 0);
+        self.check_operations();
         let left = self.core.agents().flat_map(|agent| agent.frameworks.iter());
         let left = left.filter(|(id, _)| connected(id)).flat_map(|(_, f)| f.late.keys());
         assert_eq!(left.count(), 0);

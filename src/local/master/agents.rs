@@ -8,7 +8,7 @@ use crate::local::events::{is_terminal, scheduler_event, status};
 use crate::local::messages::{MissingTask, Reregister, RunningTask, ToAgent};
 use crate::proto::scheduler::{event, Event};
 use crate::proto::task_status::{Reason, Source};
-use crate::proto::{ExecutorId, SlaveInfo, TaskState, TimeInfo};
+use crate::proto::{ExecutorId, OperationState, SlaveInfo, TaskState, TimeInfo};
 use crate::resources::Resources;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,9 +118,20 @@ impl Master {
         let missing = if known { self.missing(id, &named) } else { Vec::new() };
         // The agent will answer for them. Until then they use what they used.
         for one in &missing {
-            let task = self.frameworks.get(&one.framework).and_then(|f| f.tasks.get(&one.task));
-            if let (Some(task), Some(agent)) = (task, self.agents.get_mut(id)) {
+            let Some(framework) = self.frameworks.get_mut(&one.framework) else {
+                continue;
+            };
+            let task = framework.tasks.get(&one.task);
+            let (Some(task), Some(agent)) = (task, self.agents.get_mut(id)) else {
+                continue;
+            };
+            if agent.free.contains(&task.resources) {
                 agent.free.subtract(&task.resources);
+            } else if let Some(task) = framework.tasks.get_mut(&one.task) {
+                // Reservations that it was launched with got lost with it.
+                let lost = std::mem::take(&mut task.resources);
+                let role = task.role.clone();
+                framework.subtract_allocated(&role, &lost);
             }
         }
         for task in what.tasks.into_iter().filter(|task| !ended.contains(&task.framework)) {
@@ -129,6 +140,7 @@ impl Master {
         for framework in ended {
             self.send_link(link, ToAgent::ShutdownFramework { framework });
         }
+        self.operations_are_on(id, &what.operations);
         missing
     }
 
@@ -344,6 +356,8 @@ impl Master {
         };
         let since = self.now;
         self.unreachable.insert(id.to_string(), Unreachable { info, since });
+        let told = (OperationState::OperationUnreachable, "Agent was marked unreachable");
+        self.forget_operations(id, Some(told));
         self.end_agent(id, TaskState::TaskUnreachable, Reason::SlaveRemoved, why);
     }
 
@@ -387,6 +401,7 @@ impl Master {
         if let Some(link) = known {
             let message = GONE.to_string();
             self.send_link(link, ToAgent::Shutdown { message });
+            self.forget_operations(id, Some((OperationState::OperationGoneByOperator, GONE)));
             self.end_agent(
                 id,
                 TaskState::TaskGoneByOperator,
@@ -399,6 +414,7 @@ impl Master {
 
     /// Everything of an agent ends here, and each framework hears of it.
     fn end_agent(&mut self, id: &str, precise: TaskState, reason: Reason, message: &str) {
+        self.forget_operations(id, None);
         self.rescind_offers_of(id);
         let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
         for framework in &frameworks {

@@ -242,7 +242,7 @@ impl Master {
         let now = self.now;
         for (_, mut task) in std::mem::take(&mut framework.tasks) {
             if let Some(agent) = self.agents.get_mut(&task.agent) {
-                agent.free.add(&task.resources);
+                agent.give_back(&task.resources);
             }
             if !is_terminal(task.state) {
                 task.state = TaskState::TaskKilled;
@@ -262,7 +262,7 @@ impl Master {
             let executors = std::mem::take(&mut agent.executors);
             let (theirs, others): (Vec<_>, Vec<_>) = executors.into_iter().partition(|((owner, _), _)| owner == id);
             agent.executors = others.into_iter().collect();
-            theirs.iter().for_each(|(_, executor)| agent.free.add(&executor.resources));
+            theirs.iter().for_each(|(_, executor)| agent.give_back(&executor.resources));
             agent.kills.retain(|(owner, _), _| owner != id);
             if agent.connected {
                 ended.push(agent.link);
@@ -272,6 +272,7 @@ impl Master {
             let framework = id.to_string();
             self.send_link(link, ToAgent::ShutdownFramework { framework });
         }
+        self.release_operations(id);
         self.remember_removed(framework);
         log::info!("framework {id} removed");
         self.keep_turns();

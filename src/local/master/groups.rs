@@ -1,6 +1,7 @@
 //! LAUNCH_GROUP: the tasks of a group are launched together or not at all. The checks are the master's, in its order, with its texts.
 
 use super::launch::{allocated, refusal};
+use super::operations::Left;
 use super::state::{Executor, Task};
 use super::validate::{self, Against};
 use super::{checks, Master};
@@ -26,7 +27,7 @@ impl Master {
         with_id: bool,
         agent_id: &str,
         role: &str,
-        available: &mut Resources,
+        left: &mut Left,
     ) {
         let (mut executor, mut tasks) = (group.executor, group.task_group.tasks);
         tasks.iter_mut().for_each(validate::complete_health_check);
@@ -39,7 +40,7 @@ impl Master {
             agent_id,
             agent,
             role,
-            available,
+            available: &left.available,
         };
         let valid = match with_id {
             true => Err("The `id` field cannot be set on LAUNCH_GROUP operations".into()),
@@ -54,7 +55,7 @@ impl Master {
             return;
         }
         let starts_executor = validate::running(&executor, &against).is_none();
-        available.subtract(&needed(&executor, &tasks, starts_executor));
+        left.take(&needed(&executor, &tasks, starts_executor));
         allocated(&mut executor.resources, role);
         for task in &mut tasks {
             allocated(&mut task.resources, role);

@@ -1,5 +1,6 @@
 //! ACCEPT: from offers and operations to tasks on the agent.
 
+use super::operations::Left;
 use super::state::{Executor, Task};
 use super::validate::{self, Against};
 use super::Master;
@@ -20,10 +21,10 @@ impl Master {
             Ok(both) => both,
             Err(error) => return self.reject(framework, &accept, &error),
         };
-        let mut available = Resources::default();
+        let mut left = Left::default();
         for id in &accept.offer_ids {
             if let Some(offer) = self.offers.remove(&id.value) {
-                available.add(&offer.resources);
+                left.available.add(&offer.resources);
             }
         }
         for operation in accept.operations {
@@ -34,7 +35,7 @@ impl Master {
                 };
                 for task in launch.task_infos {
                     match &void {
-                        Ok(()) => self.launch(framework, task, &agent, &role, &mut available),
+                        Ok(()) => self.launch(framework, task, &agent, &role, &mut left),
                         Err(message) => {
                             let error = refusal(self.now, &task, TaskState::TaskError, Reason::TaskInvalid, message.clone());
                             self.send_status(framework, error);
@@ -42,16 +43,23 @@ impl Master {
                     }
                 }
             } else if let Some(group) = operation.launch_group {
-                self.launch_group(framework, group, operation.id.is_some(), &agent, &role, &mut available);
+                self.launch_group(framework, group, operation.id.is_some(), &agent, &role, &mut left);
             } else {
-                self.reject_operation(framework, &operation);
+                self.operate(framework, operation, &agent, &role, &mut left);
             }
+        }
+        // What was just made is offered again soon, whatever is refused.
+        if !left.converted.is_empty() {
+            let converted = std::mem::take(&mut left.converted);
+            left.take(&converted);
+            self.recover(framework, &agent, &role, &converted);
+            self.allocate_soon();
         }
         self.refuse(
             framework,
             &agent,
             &role,
-            &available,
+            &left.available,
             Some(&accept.filters.unwrap_or(Filters { refuse_seconds: None })),
         );
     }
@@ -69,6 +77,12 @@ impl Master {
         let Some(state) = self.frameworks.get(framework).map(|f| f.lost(TaskState::TaskDropped)) else {
             return;
         };
+        for operation in &accept.operations {
+            if operation.launch.is_none() && operation.launch_group.is_none() {
+                let why = format!("Operation attempted with invalid offers: {error}");
+                self.refuse_operation(framework, operation, why);
+            }
+        }
         let launches = accept
             .operations
             .iter()
@@ -87,7 +101,7 @@ impl Master {
     }
 
     /// Validates one task and hands it to the agent.
-    fn launch(&mut self, framework_id: &str, mut task: TaskInfo, agent_id: &str, role: &str, available: &mut Resources) {
+    fn launch(&mut self, framework_id: &str, mut task: TaskInfo, agent_id: &str, role: &str, left: &mut Left) {
         validate::complete(&mut task, framework_id);
         let (Some(framework), Some(agent)) = (self.frameworks.get(framework_id), self.agents.get(agent_id)) else {
             return;
@@ -98,7 +112,7 @@ impl Master {
             agent_id,
             agent,
             role,
-            available,
+            available: &left.available,
         };
         let valid = validate::task(&task, &against);
         let starts_executor = validate::starts_executor(&task, &against);
@@ -107,7 +121,7 @@ impl Master {
             let refused = refusal(self.now, &task, TaskState::TaskError, Reason::TaskInvalid, message);
             return self.send_status(framework_id, refused);
         }
-        available.subtract(&needed);
+        left.take(&needed);
         // Executors see what the resources were allocated for.
         allocated(&mut task.resources, role);
         if let Some(executor) = &mut task.executor {

@@ -7,8 +7,9 @@
 //! | frameworks from SUBSCRIBE to their end | `frameworks` |
 //! | agents from their registration to their end | `agents` |
 //! | who gets which offer | `offers`, `turns` |
-//! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks`, `operations` |
+//! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks` |
 //! | the same for task groups | `groups` |
+//! | and to reservations and volumes | `operations`, `operation_checks` |
 //! | status updates, acknowledgements, kills, reconciliation | `updates` |
 
 mod agents;
@@ -17,6 +18,9 @@ mod frameworks;
 mod groups;
 mod launch;
 mod offers;
+mod operation_checks;
+#[cfg(test)]
+mod operation_tests;
 mod operations;
 pub mod state;
 #[cfg(test)]
@@ -32,7 +36,7 @@ use super::settings::intervals::Intervals;
 use super::timers::Timers;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{master_info, Address, FrameworkId, MasterInfo, SlaveId, TaskStatus};
-use state::{Agent, Framework, Offer, Unreachable};
+use state::{Agent, Framework, Offer, Operation, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
@@ -109,6 +113,8 @@ pub struct Master {
     pub unreachable: BTreeMap<String, Unreachable>,
     pub gone: BTreeSet<String>,
     pub offers: BTreeMap<String, Offer>,
+    /// Operations whose updates are not acknowledged. The names are the master's own.
+    pub operations: BTreeMap<String, Operation>,
     timers: Timers<Timer>,
     actions: Vec<Action>,
     turns: turns::Turns,
@@ -143,6 +149,7 @@ impl Master {
                 .collect(),
             gone: registry.gone,
             offers: BTreeMap::new(),
+            operations: BTreeMap::new(),
             timers,
             actions: Vec::new(),
             turns: turns::Turns::default(),
@@ -227,6 +234,7 @@ impl Master {
                 executor,
                 data,
             } => self.message_to_framework(link, &framework, &executor, data),
+            ToMaster::OperationUpdate(told) => self.operation_update(link, *told),
             ToMaster::Unregister => self.unregister(link),
         }
     }

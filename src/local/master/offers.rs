@@ -220,7 +220,7 @@ impl Master {
             framework.subtract_allocated(role, resources);
         }
         if let Some(agent) = self.agents.get_mut(agent) {
-            agent.free.add(&resources.spelled_as(&agent.total));
+            agent.give_back(resources);
         }
     }
 

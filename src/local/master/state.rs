@@ -5,7 +5,8 @@ use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{
-    CheckStatusInfo, ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, SlaveInfo, TaskInfo, TaskState, TaskStatus,
+    CheckStatusInfo, ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, OperationId, OperationState, SlaveInfo, TaskInfo,
+    TaskState, TaskStatus,
 };
 use crate::resources::Resources;
 use bytes::Bytes;
@@ -57,6 +58,22 @@ pub struct Offer {
     pub role: String,
     pub agent: String,
     pub resources: Resources,
+}
+
+/// An operation on resources that an agent does.
+pub struct Operation {
+    pub framework: String,
+    pub agent: String,
+    pub role: String,
+    /// With one, its framework hears of its end.
+    pub id: Option<OperationId>,
+    /// What is nobody's until it has ended. Nothing, if it was taken for done at once.
+    pub held: Resources,
+    /// What comes back then.
+    pub converted: Resources,
+    pub state: OperationState,
+    /// The uuid of the update that asks for an acknowledgement.
+    pub forwarded: Option<Bytes>,
 }
 
 #[derive(Clone)]
@@ -245,6 +262,11 @@ impl Agent {
             reregistered: None,
             kills: BTreeMap::new(),
         }
+    }
+
+    /// What was used is free again, as the agent knows it: a task may have mounted a volume elsewhere.
+    pub fn give_back(&mut self, resources: &Resources) {
+        self.free.add(&resources.spelled_as(&self.total));
     }
 
     /// What it runs executors with, for offers to `framework`.

@@ -35,7 +35,7 @@ pub fn register(master: &mut Master, link: usize, resources: &str) {
     master.agent_message(link, ToMaster::Register { info });
 }
 
-fn wait(master: &mut Master, seconds: u64) {
+pub fn wait(master: &mut Master, seconds: u64) {
     for _ in 0..seconds {
         master.set_time(master.now.plus(Duration::from_secs(1)));
         master.fire();
@@ -43,7 +43,7 @@ fn wait(master: &mut Master, seconds: u64) {
 }
 
 /// What went to the frameworks since the last time, as short texts, and what to the agents.
-fn told(master: &mut Master) -> (Vec<String>, Vec<ToAgent>) {
+pub fn told(master: &mut Master) -> (Vec<String>, Vec<ToAgent>) {
     let (mut events, mut letters) = (Vec::new(), Vec::new());
     for action in master.take_actions() {
         match action {
@@ -74,12 +74,18 @@ fn text(event: &Event) -> Option<String> {
             let agents: Vec<&str> = offers.iter().map(|offer| offer.slave_id.value.as_str()).collect();
             format!("offers of {}", agents.join(" "))
         }
+        event::Type::UpdateOperationStatus => {
+            let status = &event.update_operation_status.as_ref()?.status;
+            let state = crate::proto::OperationState::try_from(status.state).ok()?.as_str_name();
+            let message = status.message.clone().unwrap_or_default();
+            format!("{} {state} {message}", status.operation_id.as_ref()?.value)
+        }
         event::Type::Failure => format!("failure of {}", event.failure.as_ref()?.slave_id.as_ref()?.value),
         other => other.as_str_name().to_lowercase(),
     })
 }
 
-fn info(id: &str, capabilities: &[Capability], checkpoint: bool) -> FrameworkInfo {
+pub fn info(id: &str, capabilities: &[Capability], checkpoint: bool) -> FrameworkInfo {
     let capability = |kind: &Capability| framework_info::Capability {
         r#type: Some(*kind as i32),
     };
@@ -92,7 +98,7 @@ fn info(id: &str, capabilities: &[Capability], checkpoint: bool) -> FrameworkInf
     }
 }
 
-fn subscribe(master: &mut Master, stream: u64, info: FrameworkInfo) {
+pub fn subscribe(master: &mut Master, stream: u64, info: FrameworkInfo) {
     master.subscribe(info, Vec::new(), Stream::new(stream), format!("stream {stream}"));
 }
 
@@ -144,7 +150,7 @@ fn come_back(master: &mut Master, tasks: &[(&str, &str, TaskState)]) {
 }
 
 /// An agent's update of a task.
-fn update(
+pub fn update(
     master: &mut Master,
     link: usize,
     framework: &str,

@@ -5,6 +5,7 @@ use super::state::{Agent, Framework};
 use crate::local::ids;
 use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::{health_check, CommandInfo, DurationInfo, ExecutorInfo, Resource, TaskInfo};
+use crate::resources::item::canonical;
 use crate::resources::{self, Resources};
 use std::collections::BTreeSet;
 
@@ -176,6 +177,8 @@ fn validate_resources(items: &[Resource]) -> Result<(), String> {
     if (gpus * 1000.0) as i64 % 1000 != 0 {
         return Err("Invalid 'gpus' resource: The 'gpus' resource must be an unsigned integer".into());
     }
+    let canonical: Vec<Resource> = items.iter().map(canonical).collect();
+    resources::validate_disks(&canonical, ids::check)?;
     let revocable = items
         .iter()
         .filter(|item| item.revocable.is_some())
