@@ -3,6 +3,7 @@
 requires 'perl', '5.10.1';
 requires 'AnyEvent';
 requires 'Carp';
+requires 'Getopt::Long', '2.36';
 requires 'HTTP::Tiny', '0.058';
 requires 'JSON::PP';
 requires 'Module::Runtime';

@@ -154,11 +154,15 @@ for my $installed (qw(base prefix destdir sudo)) {
     my ($local) = grep {m{/bin/mesos-local$}} sort keys %$there;
     ok -x "$auto/mesos-local" && $local && -x "$root/$local", "$installed: mesos-local, for the module and for users";
     ok -s "$auto/libmesos_perl.so", "$installed: the core";
+    my ($command) = grep {m{/bin/mesos-perl$}} sort keys %$there;
+    ok $command && -x "$root/$command", "$installed: mesos-perl";
     my @include = $installed eq 'base' || $installed eq 'sudo' ? ("-I$root/lib/perl5") : ("-I$lib");
     like run_in('/', "$installed: loads", $^X, @include, '-MMesos::SchedulerDriver', '-e', $program),
         qr/^\Q$lib\E\/Mesos\.pm 2\.0\.0$/, "$installed: and it is that one";
     is run_in('/', "$installed: a framework on the embedded cluster", 'timeout', 120, $^X, @include, "$scratch/framework.pl", "$scratch/executor.pl"),
         "command 2, custom 2\n", "$installed: the helper is found, and the executor finds the module";
+    is run_in('/', "$installed: mesos-perl runs", $^X, @include, "$root/$command", 'version', '--client', '--no-header'), "mesos-perl\t2.0.0\t\n", "$installed: and has its modules"
+        if $command;
     is_deeply [ grep {/\.o$|Mesos\.(?:xs|c)$|\.rs$/} keys %$there ], [], "$installed: no sources";
 }
 

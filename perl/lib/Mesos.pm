@@ -233,7 +233,7 @@ warns of it, and of TLS variables that have no effect here. The warning goes to 
 =head1 SEE ALSO
 
 L<Mesos::SchedulerDriver>, L<Mesos::ExecutorDriver>, L<Mesos::Scheduler>, L<Mesos::Executor>, L<Mesos::Messages>,
-L<Mesos::Dispatcher>. L<Mesos::Client> asks and commands a cluster without being a framework. In the distribution, F<docs/compatibility.md> lists the differences from Mesos 1.07.1.
+L<Mesos::Dispatcher>. L<Mesos::Client> asks and commands a cluster without being a framework, and so does the command L<mesos-perl>. In the distribution, F<docs/compatibility.md> lists the differences from Mesos 1.07.1.
 
 =head1 LICENSE
 

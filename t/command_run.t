@@ -1,0 +1,81 @@
+# mesos-perl run and its tasks, on the embedded cluster, or on the master that MESOS_TEST_MASTER names.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use File::Temp ();
+use Test::Examples qw(finish start wait_for);
+
+my $home = File::Temp->newdir;
+$ENV{HOME} = "$home";
+delete @ENV{qw(MESOS_MASTER MESOS_CLI_CONFIG)};
+my $master = $ENV{MESOS_TEST_MASTER} || 'local';
+my $script = 'perl/bin/mesos-perl';
+
+sub run { my (@arguments) = @_; return finish(start($script, 'run', '--master', $master, @arguments), 60) }
+
+my ($status, $out, $err) = run('--', 'echo hello; echo oops >&2; printf "\\000\\377"; exit 3');
+is $status, 3, "the command's exit status" or diag $err;
+is $out, "hello\n\0\377", 'output, byte for byte';
+like $err, qr/^oops$/m, 'error output';
+like $err, qr/^mesos-perl: TASK_FAILED: /m, 'and why it ended';
+unlike $err, qr/\r/, 'no progress in a pipe';
+
+($status, $out, $err) = run('--quiet', '--', 'printf', '%s|', 'a', 'b  c', '$HOME');
+is_deeply [$status, $out, $err], [0, 'a|b  c|$HOME|', ''], 'a program and its arguments, and nothing else';
+
+{
+    local $ENV{GIVEN} = 'from here';
+    ($status, $out) = run('-q', '-e', 'A=b=c', '--env', 'GIVEN', '--', 'echo "$A $GIVEN $MESOS_PERL_TASK"');
+    is $out, "b=c from here 1\n", 'environment';
+}
+
+($status, $out, $err) = run('-n', 3, '-p', 2, '--', 'echo "task $MESOS_PERL_TASK"; printf end; [ $MESOS_PERL_TASK != 2 ] || exit 5');
+is $status, 5, 'the status of the one that failed';
+is join('', sort split /(?<=\n)/, $out), join('', map {"[$_] end\n[$_] task $_\n"} 1 .. 3), 'lines of several tasks';
+like $err, qr/^mesos-perl: \[2\] TASK_FAILED: /m, 'which one failed';
+
+($status, $out, $err) = run('--timeout', 1, '--', 'echo begun; sleep 1000');
+is $status, 124, 'timeout';
+is $out, "begun\n", 'with its output';
+like $err, qr/^mesos-perl: killed after 1 s$/m, 'it says so';
+
+my $process = start($script, 'run', '--master', $master, '--', 'echo begun; sleep 1000');
+ok wait_for(60, sub { Test::Examples::said($process, 'out') =~ /begun/ }), 'output comes while the command runs';
+if ($master ne 'local') {
+    subtest 'other commands meanwhile' => sub {
+        my $ask = sub { my @all = finish(start($script, $_[0], '--master', $master, @_[1 .. $#_]), 60); diag $all[2] if $all[0] && !$_[2]; return @all };
+        my (undef, $ps) = $ask->('ps', '--no-header');
+        my ($id) = $ps =~ /^(run-\S+)\techo begun; sleep 1000\tRUNNING\tmesos-perl run\t/m;
+        ok $id, 'ps' or diag $ps;
+        like +($ask->('logs', $id))[1], qr/^begun$/m, 'logs';
+        my $following = start($script, 'logs', '-f', '--master', $master, $id);
+        ok wait_for(60, sub { Test::Examples::said($following, 'out') =~ /begun/ }), 'logs -f';
+        like +($ask->('frameworks'))[1], qr/\tmesos-perl run\t/, 'frameworks';
+        like +($ask->('agents'))[1], qr/\tactive\t0\.1\//, 'agents';
+        like +($ask->('top', '--format', 'table'))[1], qr/^\Q$id\E +TASK_RUNNING /m, 'top';
+        is +($ask->('kill', $id))[1], "killed: $id\n", 'kill';
+        is +(finish($following, 60))[0], 0, 'logs -f ends with the task';
+    };
+    ($status, $out, $err) = finish($process, 60);
+    is $status, 125, 'killed by somebody else';
+    $process = start($script, 'run', '--master', $master, '--', 'echo begun; sleep 1000');
+    wait_for(60, sub { Test::Examples::said($process, 'out') =~ /begun/ });
+}
+kill INT => $process->{pid};
+($status, $out, $err) = finish($process, 60);
+is $status, 130, 'Ctrl-C' or diag $err;
+like $err, qr/TASK_KILLED/, 'kills the task';
+
+($status, $out, $err) = finish(start($script, 'run', '--master', '127.0.0.1:1', '--wait', 0.5, '--', 'true'), 60);
+is $status, 3, 'no master';
+like $err, qr/\Amesos-perl: run: no master at 127\.0\.0\.1:1 for 0\.5 s: .*\n\z/, 'in one line';
+
+SKIP: {
+    skip 'Docker is refused by local', 2 if $master ne 'local';
+    ($status, $out, $err) = run('--docker', 'alpine', '--', 'true');
+    is $status, 125, 'a task that is not accepted';
+    like $err, qr/^mesos-perl: TASK_(?:ERROR|FAILED): .*(?:container|Docker|image)/mi, 'and why';
+}
+
+done_testing;
