@@ -6,20 +6,23 @@ pub fn check_role(role: &str) -> Result<(), String> {
         return Ok(());
     }
     if role.is_empty() {
-        return Err("Empty role name is invalid".into());
+        return Err("Role names cannot be the empty string".into());
     }
-    if role.starts_with('/') || role.ends_with('/') {
-        return Err(format!("Role '{role}' cannot start or end with a slash"));
+    if role.starts_with('/') {
+        return Err(format!("Role '{role}' cannot start with a slash"));
+    }
+    if role.ends_with('/') {
+        return Err(format!("Role '{role}' cannot end with a slash"));
     }
     for part in role.split('/') {
         let bad = match part {
-            "" => "two adjacent slashes",
-            "." | ".." | "*" => "a reserved component",
-            _ if part.starts_with('-') => "a component that starts with a dash",
-            _ if part.bytes().any(|b| b.is_ascii_whitespace() || b == 0x0b || b == 0x08) => "invalid characters",
+            "" => return Err(format!("Role '{role}' cannot contain two adjacent slashes")),
+            "." | ".." | "*" => return Err(format!("Role '{role}' cannot include '{part}' as a component")),
+            _ if part.starts_with('-') => "starts with a dash",
+            _ if part.bytes().any(|b| b.is_ascii_whitespace() || b == 0x0b || b == 0x08) => "contains backspace or whitespace",
             _ => continue,
         };
-        return Err(format!("Role '{role}' contains {bad}"));
+        return Err(format!("Role component '{part}' is invalid because it {bad}"));
     }
     Ok(())
 }

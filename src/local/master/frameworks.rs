@@ -29,14 +29,37 @@ pub fn roles_of(info: &FrameworkInfo) -> Result<Vec<String>, String> {
     if info.role.is_some() {
         return Err("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable".into());
     }
-    let distinct: BTreeSet<&String> = info.roles.iter().collect();
-    if distinct.len() != info.roles.len() {
-        return Err("'FrameworkInfo.roles' contains duplicate items".into());
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for role in &info.roles {
+        if !seen.insert(role) {
+            twice.insert(role.as_str());
+        }
+    }
+    if !twice.is_empty() {
+        let twice: Vec<&str> = twice.into_iter().collect();
+        return Err(format!(
+            "'FrameworkInfo.roles' contains duplicate items: {{ {} }}",
+            twice.join(", ")
+        ));
     }
     for role in &info.roles {
         role::check_role(role).map_err(|e| format!("'FrameworkInfo.roles' contains invalid role: {e}"))?;
     }
     Ok(info.roles.clone())
+}
+
+/// A number as a C++ stream prints it: six digits, with an exponent of two at least if it is large.
+fn as_stream_prints(number: f64) -> String {
+    if number.is_nan() {
+        return "nan".into();
+    }
+    if number.abs() < 1e6 || number.is_infinite() {
+        return number.to_string();
+    }
+    let text = format!("{number:.5e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits}e+{exponent:0>2}")
 }
 
 fn validate(info: &FrameworkInfo, suppressed: &[String]) -> Result<Vec<String>, String> {
@@ -48,7 +71,10 @@ fn validate(info: &FrameworkInfo, suppressed: &[String]) -> Result<Vec<String>, 
         .failover_timeout
         .filter(|t| !t.is_finite() || t.abs() > i64::MAX as f64 / 1e9)
     {
-        return Err(format!("The framework failover_timeout ({timeout}) is invalid"));
+        return Err(format!(
+            "The framework failover_timeout ({}) is invalid",
+            as_stream_prints(timeout)
+        ));
     }
     match suppressed.iter().find(|role| !roles.contains(role)) {
         Some(role) => Err(format!("Suppressed role '{role}' is not one of the framework's roles")),

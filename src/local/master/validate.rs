@@ -198,6 +198,9 @@ fn validate_executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(
         Some(kind) if kind == ExecutorType::Custom as i32 && executor.command.is_none() => {
             return Err("'ExecutorInfo.command' must be set for 'CUSTOM' executor".into());
         }
+        Some(kind) if kind == ExecutorType::Default as i32 && executor.command.is_some() => {
+            return Err("'ExecutorInfo.command' must not be set for 'DEFAULT' executor".into());
+        }
         Some(kind) if kind != ExecutorType::Custom as i32 => return Err("'ExecutorInfo.type' must be 'CUSTOM'".into()),
         _ => {}
     }
