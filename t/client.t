@@ -124,6 +124,29 @@ is $client->agent('node2:5052')->url, 'http://node2:5052/slave(1)', 'an agent wi
 my $secure = Mesos::Client->new(master => $server->{address}, agent_scheme => 'https');
 is $secure->agent('node1')->url, 'https://node1:1/slave(1)', 'https, by the name that its certificate has';
 
+# --- ClusterD --------------------------------------------------------------------------------------------------------------------------------
+
+my $clusterd = serve(sub {
+    my ($call) = $_[0]{call};
+    my $data = '"size":9,"data":"bG9nAP8="';
+    return answer('200 OK', $call->{type} ne 'READ_LOG' ? '' : $_[0]{path} =~ /master/ ? qq({"type":"READ_LOG","read_log":{$data}})
+        : qq({"type":"READ_LOG","read_log":{"stdout":{"size":0,"data":""},"stderr":{$data}}}));
+});
+my $newer = Mesos::Client->new(master => $clusterd->{address});
+my $newer_agent = Mesos::Client::Agent->new(url => "http://$clusterd->{address}");
+is_deeply $newer->read_log(offset => 3, length => 5), {size => 9, data => "log\0\xff"}, "ClusterD: the master's log";
+is_deeply $newer_agent->read_log, {stdout => {size => 0, data => ''}, stderr => {size => 9, data => "log\0\xff"}}, "ClusterD: the agent's log";
+$newer_agent->read_log(container => {value => 'c', parent => {value => 'p'}}, stderr_offset => 1, length => 2);
+$newer_agent->update_container_memory_limit('c', '512');
+is_deeply [map { $_->{call} } $clusterd->{requests}->()], JSON::PP::decode_json('[{"type":"READ_LOG","read_log":{"offset":3,"length":5}},'
+    . '{"type":"READ_LOG","read_log":{"source":"AGENT"}},{"type":"READ_LOG","read_log":{"source":"CONTAINER","container_id":{"value":"c","parent":{"value":"p"}},"stderr_offset":1,"length":2}},'
+    . '{"type":"UPDATE_CONTAINER_MEMORY_LIMIT","update_container_memory_limit":{"container_id":{"value":"c"},"memory_limit":{"value":512}}}]'), 'the calls of ClusterD';
+my $older = serve(sub { return answer('400 Bad Request', "Failed to validate master::Call: Expecting 'type' to be present") });
+dies_like { Mesos::Client->new(master => $older->{address})->read_log }
+qr/^READ_LOG: ClusterD has this call, but not the Mesos at http:\/\/$older->{address}\/master\/api\/v1 at .* line \d+\.$/;
+dies_like { $newer->read_log(offset => -1) } qr/^read_log: offset: expected a whole number, got "-1" at /;
+dies_like { $newer_agent->update_container_memory_limit('c', 0) } qr/^update_container_memory_limit: expected MiB above 0, got "0" at /;
+
 # --- mistakes --------------------------------------------------------------------------------------------------------------------------
 
 my $here = quotemeta(__FILE__) . ' line \d+\.$';

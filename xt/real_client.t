@@ -78,6 +78,9 @@ ok exists $agent->state->{get_tasks}, 'its state';
 my ($port) = $client->leader =~ /(:\d+)$/;
 like(Mesos::Client->new(master => $by_agent)->leader, qr/\Q$port\E$/, 'the leader through a server that does not lead');
 
+dies_like { $client->read_log } qr/^READ_LOG: ClusterD has this call, but not the Mesos at http:/;
+dies_like { $agent->read_log } qr/^READ_LOG: ClusterD has this call, but not the Mesos at http:/;
+
 # --- settings ----------------------------------------------------------------------------------------------------------------------------
 
 $client->update_quota({role => 'client-test', limits => {cpus => 1, mem => 64}}, force => 1);

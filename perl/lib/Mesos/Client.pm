@@ -170,6 +170,13 @@ sub _scalar {
     return {value => 0 + $number};
 }
 
+sub read_log {
+    my ($self, @options) = @_;
+    my $option = check_options('read_log', \@options, qw(length offset));
+    my %arguments = map { ($_ => Mesos::Client::Base::_number_of('read_log', $_, $option->{$_})) } keys %$option;
+    return Mesos::Client::Base::_log_part($self->_call_of_clusterd('READ_LOG', \%arguments));
+}
+
 # --- maintenance -----------------------------------------------------------------------------------------------------------------------
 
 sub _machines {
@@ -502,6 +509,14 @@ Offers no more resources of the agent, or offers them again. Tasks go on. C<reac
     $client->mark_agent_gone($agent_id);
 
 Says that the agent never comes back: its tasks get C<TASK_GONE_BY_OPERATOR>. It cannot be undone.
+
+=head2 read_log
+
+    my $part = $client->read_log(offset => 0, length => 1000);
+    print $part->{data};
+
+Only ClusterD: the master's own log, from C<offset> (default 0) on, at most C<length> bytes. Returns a hash reference with C<data> (bytes) and
+C<size>, the size of the whole log. If the master is a Mesos that does not have the call, it dies and says so.
 
 =head2 agent
 

@@ -6,6 +6,7 @@ use Mesos::Client::Base qw(check_options described id_of);
 use Mesos::Client::Error ();
 use Mesos::Client::HTTP ();
 use MIME::Base64 qw(decode_base64);
+use Scalar::Util qw(looks_like_number);
 use Moo;
 use namespace::autoclean;
 
@@ -109,6 +110,27 @@ sub wait_container {
     my %call = (type => 'WAIT_CONTAINER', wait_container => {container_id => _container('wait_container', $container)});
     my $answer = $self->_send(\%call, timeout => 10 * 365 * 86_400);
     return ($self->{http}->decode($answer->{content})->{wait_container} || {})->{exit_status};
+}
+
+# --- ClusterD ---------------------------------------------------------------------------------------------------------------------------
+
+# The agent's own log, or with container => ID its output.
+sub read_log {
+    my ($self, @options) = @_;
+    my $option = check_options('read_log', \@options, qw(container length stderr_offset stdout_offset));
+    my %arguments = map { ($_ => Mesos::Client::Base::_number_of('read_log', $_, $option->{$_})) } grep { $_ ne 'container' } keys %$option;
+    $arguments{source} = defined $option->{container} ? 'CONTAINER' : 'AGENT';
+    $arguments{container_id} = _container('read_log', $option->{container}) if defined $option->{container};
+    my $answer = $self->_call_of_clusterd('READ_LOG', \%arguments);
+    return {map { ($_ => Mesos::Client::Base::_log_part($answer->{$_} || {})) } qw(stdout stderr)};
+}
+
+sub update_container_memory_limit {
+    my ($self, $container, $mem) = @_;
+    croak 'update_container_memory_limit: expected MiB above 0, got ' . described($mem) unless looks_like_number($mem) && $mem > 0;
+    $self->_call_of_clusterd('UPDATE_CONTAINER_MEMORY_LIMIT',
+        {container_id => _container('update_container_memory_limit', $container), memory_limit => {value => 0 + $mem}});
+    return;
 }
 
 sub run_in_container {
@@ -234,5 +256,23 @@ Waits until a nested or standalone container has ended. Returns its wait status 
 Runs a command beside a task, in a container nested in the task's, and calls your code with its output. The command is text for a shell, or
 an array reference with a program and its arguments. Returns the wait status. The agent needs Mesos' own containerizer, with its I/O
 switchboard, for that.
+
+=head2 read_log
+
+    my $log = $agent->read_log(stdout_offset => 0, stderr_offset => 0, length => 1000);
+    my $log = $agent->read_log(container => $container_id);
+    print $log->{stderr}{data};
+
+Only ClusterD: the agent's own log, or the output of a container. Returns a hash reference with C<stdout> and C<stderr>. Each has C<data>
+(bytes, at most C<length> from the offset on) and C<size>, the size of the whole.
+
+=head2 update_container_memory_limit
+
+    $agent->update_container_memory_limit($container_id, 512);
+
+Only ClusterD: sets the memory limit of a container that runs, in MiB.
+
+With both, an agent of a Mesos that does not have the call is an error that says so. ClusterD's C<resource_statistics> of C<containers> have
+more fields than Mesos 1.11 knows (C<net_rate_statistics>, C<mem_kmem_usage_bytes>, ...); you get them as they come.
 
 =cut

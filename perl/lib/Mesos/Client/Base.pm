@@ -102,6 +102,31 @@ sub set_logging_level {
     return;
 }
 
+# --- logs: ClusterD ---------------------------------------------------------------------------------------------------------------------
+
+sub _number_of {
+    my ($method, $name, $value) = @_;
+    croak "$method: $name: expected a whole number, got " . described($value) unless defined $value && $value =~ /\A\d+\z/;
+    return 0 + $value;
+}
+
+# Of what ClusterD sends for a part of a log.
+sub _log_part {
+    my ($part) = @_;
+    return {size => $part->{size} || 0, data => defined $part->{data} ? decode_base64($part->{data}) : ''};
+}
+
+# What an older Mesos says of a call that it does not know is of no help.
+sub _call_of_clusterd {
+    my ($self, $type, $arguments) = @_;
+    my $answer = eval { $self->call($type, $arguments) };
+    return $answer if $answer;
+    my $error = $@;
+    die $error unless blessed $error && $error->isa('Mesos::Client::Error') && ($error->status || 0) == 400 && $error->message =~ /'type' to be present/; ## no critic (RequireCarping): it has its place
+    Mesos::Client::Error->throw(call => $type, url => $error->url, message => 'ClusterD has this call, but not the Mesos at ' . $error->url);
+    return;
+}
+
 # --- files ---------------------------------------------------------------------------------------------------------------------------
 
 sub _path {
