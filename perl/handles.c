@@ -73,7 +73,7 @@ void
 mesos_check(pTHX_ MesosCode code)
 {
     if (code != MESOS_OK)
-        mesos_message_croak_last(aTHX);
+        mesos_message_croak_last(aTHX_ code);
 }
 
 static MAGIC *

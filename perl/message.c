@@ -125,12 +125,13 @@ mesos_message_text(pTHX_ MesosBytes bytes)
     return text;
 }
 
-void
-mesos_message_croak(pTHX_ SV *text)
+static void
+croak_with(pTHX_ SV *text, MesosCode code)
 {
     dSP;
     PUSHMARK(SP);
     XPUSHs(text);
+    XPUSHs(sv_2mortal(newSViv(code)));
     PUTBACK;
     /* A Perl sub of our own below Carp's croak: Carp looks for the caller of the package that called it. */
     call_pv("Mesos::XS::_croak", G_VOID | G_DISCARD);
@@ -138,9 +139,15 @@ mesos_message_croak(pTHX_ SV *text)
 }
 
 void
-mesos_message_croak_last(pTHX)
+mesos_message_croak(pTHX_ SV *text)
 {
-    mesos_message_croak(aTHX_ mesos_message_text(aTHX_ mesos_error_message()));
+    croak_with(aTHX_ text, MESOS_BAD_ARGUMENT);
+}
+
+void
+mesos_message_croak_last(pTHX_ MesosCode code)
+{
+    croak_with(aTHX_ mesos_message_text(aTHX_ mesos_error_message()), code);
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------------------------ */
@@ -435,10 +442,10 @@ mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes,
         SV *problem = code == MESOS_OK ? NULL : mesos_message_text(aTHX_ mesos_error_message());
         mesos_decoder_options(state->decoder, 0);
         if (problem)
-            mesos_message_croak(aTHX_ problem);
+            croak_with(aTHX_ problem, code);
     }
     if (code != MESOS_OK)
-        mesos_message_croak_last(aTHX);
+        mesos_message_croak_last(aTHX_ code);
     if (!stash)
         stash = mesos_message_stash(aTHX_ state, class_id);
     state->replaying = &here;
@@ -461,7 +468,7 @@ class_by_name(pTHX_ const char *name)
     text.data = (const uint8_t *)name;
     text.len = strlen(name);
     if (mesos_class_by_perl_name(text, &class_id) != MESOS_OK)
-        mesos_message_croak_last(aTHX);
+        mesos_message_croak_last(aTHX_ MESOS_BAD_ARGUMENT);
     return class_id;
 }
 

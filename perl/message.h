@@ -45,8 +45,8 @@ SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value, SV *driv
 /* Dies with this text (a mortal, or an SV that somebody owns) and the user's file and line. Does not return. */
 void mesos_message_croak(pTHX_ SV *text);
 
-/* Dies with the text of the Rust call that just failed. Does not return. */
-void mesos_message_croak_last(pTHX);
+/* Dies with the text of the Rust call that just failed with this code. Does not return. */
+void mesos_message_croak_last(pTHX_ MesosCode code);
 
 /* Whether decoding puts entries into hashes directly, or by Perl's own functions. */
 bool mesos_message_is_direct(void);

@@ -524,7 +524,7 @@ mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options, 
     if (result)
         sv_2mortal(result);
     if (code != MESOS_OK)
-        mesos_message_croak_last(aTHX);
+        mesos_message_croak_last(aTHX_ code);
     if (walk.strange)
         tell_strange(aTHX_ class_id, value, driver);
     return result;

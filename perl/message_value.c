@@ -41,7 +41,7 @@ mesos_walk_too_large(pTHX_ Walk *walk)
     arena.len = (size_t)state->arena_top;
     /* Rust knows the path, and the text. */
     (void)mesos_tape_check(walk->class_id, state->tape + walk->first, (size_t)(state->tape_top + 1 - walk->first), arena, &size);
-    mesos_message_croak_last(aTHX);
+    mesos_message_croak_last(aTHX_ MESOS_ENCODE);
 }
 
 void

@@ -23,6 +23,8 @@ for my $class (qw(Mesos::TaskStatus Mesos::Offer Mesos::TaskInfo Mesos::Containe
 
 my %limits = (name => 'n', task_id => { value => 't' }, slave_id => { value => 's' }, limits => { map { ($_ => { value => 1 }) } qw(cpus mem) });
 no_leaks_ok { my $decoded = Mesos::TaskInfo->decode(Mesos::TaskInfo->encode(\%limits), maps => 'hash') } 'a map, there and back';
+# The first error of a process makes what all of them share.
+eval { Mesos::TaskInfo->encode({}) };
 no_leaks_ok { eval { Mesos::TaskInfo->encode({ %limits, limits => { cpus => 'x' } }) } } 'a refused map';
 
 no_leaks_ok { eval { Mesos::TaskInfo->decode("\x0a\x01x\x12\x02\x0a\x05") } } 'refused bytes';

@@ -2,22 +2,23 @@ package Mesos::Arguments;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Carp ();
 use Exporter qw(import);
+use Mesos::Error ();
 use Scalar::Util qw(blessed);
 
 our @EXPORT_OK = qw(check_arguments);
 
-# Dies at the user's line unless @$args fit the signature: [name => Type], [name => [Type]] for an array reference of them, each
+# Dies at the user's line, with a Mesos::Error, unless @$args fit the signature: [name => Type], [name => [Type]] for an array reference of them, each
 # with a true third element if it may be missing or undef. Returns one value for each, undef for what is missing.
 # A message may be a plain hash: it is encoded as it is, so that nothing is copied here.
 sub check_arguments {
     my ($method, $args, @signature) = @_;
     my $required = grep { !$_->[2] } @signature;
     if (@$args < $required || @$args > @signature) {
-        croak sprintf '%s(%s): Wrong number of parameters; got %d; expected %s', $method,
+        _throw(sprintf '%s(%s): Wrong number of parameters; got %d; expected %s', $method,
             join(', ', map { $_->[2] ? "$_->[0]?" : $_->[0] } @signature), scalar @$args,
-            $required == @signature ? $required : "$required to " . @signature;
+            $required == @signature ? $required : "$required to " . @signature);
     }
     for my $i (0 .. $#signature) {
         my ($name, $type, $optional) = @{ $signature[$i] };
@@ -26,7 +27,7 @@ sub check_arguments {
             _check("$method: $name", $type, $args->[$i]);
             next;
         }
-        croak "$method: $name: expected an array reference of $type->[0], got " . _describe($args->[$i])
+        _throw("$method: $name: expected an array reference of $type->[0], got " . _describe($args->[$i]))
             if ref $args->[$i] ne 'ARRAY';
         _check("$method: $name\->[$_]", $type->[0], $args->[$i][$_]) for 0 .. $#{ $args->[$i] };
     }
@@ -37,8 +38,11 @@ sub _check {
     my ($what, $type, $value) = @_;
     return if ref $value eq 'HASH' && $type->has_coercion || $type->check($value);
     my $expected = $type->isa('Type::Tiny::Class') ? $type->class . ($type->has_coercion ? ' or a hash reference' : '') : 'a string';
-    croak "$what: expected $expected, got " . _describe($value) . ' (' . $type->get_message($value) . ')';
+    _throw("$what: expected $expected, got " . _describe($value) . ' (' . $type->get_message($value) . ')');
 }
+
+# At the user's line, as croak does.
+sub _throw { die Mesos::Error::_made_of(Carp::shortmess($_[0]), 'argument') }
 
 sub _describe {
     my ($value) = @_;

@@ -181,7 +181,7 @@ sub acknowledgeOperationStatus {
 sub _explicit {
     my ($self, $method, $args, $type) = @_;
     my ($status) = check_arguments($method, $args, [status => $type]);
-    croak "$method: this driver acknowledges implicitly: expected one made with implicit_acknowledgements => 0"
+    Mesos::Arguments::_throw("$method: this driver acknowledges implicitly: expected one made with implicit_acknowledgements => 0")
         if $self->implicit_acknowledgements;
     return $status;
 }

@@ -8,13 +8,15 @@ use Cwd ();
 use File::Basename ();
 use File::Spec ();
 use Mesos ();
+use Mesos::Error ();
 use XSLoader ();
 
 # Errors are the caller's: Carp looks past the frames of these.
 $Carp::Internal{$_} = 1 for qw(
-    Mesos Mesos::XS Mesos::Arguments Mesos::Channel Mesos::Dispatcher Mesos::Dispatcher::Pipe Mesos::Dispatcher::AnyEvent
+    Mesos Mesos::XS Mesos::Error Mesos::Arguments Mesos::Channel Mesos::Dispatcher Mesos::Dispatcher::Pipe Mesos::Dispatcher::AnyEvent
     Mesos::Dispatcher::Interrupt Mesos::Dispatcher::IOAsync Mesos::Dispatcher::Mojo Mesos::Dispatcher::POE
     Mesos::Role::HasDispatcher Mesos::Role::Warns Mesos::Role::WarnsOfCalls Mesos::Warnings Mesos::SchedulerDriver Mesos::ExecutorDriver
+    Mesos::Async Mesos::Async::Handler Mesos::Async::Promises
     Mesos::Runner Mesos::Runner::Task Mesos::Runner::Scheduler Mesos::Runner::Results Mesos::Runner::Journal
 );
 
@@ -26,7 +28,7 @@ my $loaded_in = Cwd::getcwd();
 sub _absolute { File::Spec->rel2abs($_[0], $loaded_in) }
 
 # How the shared object throws: Carp looks for the caller of the package that called it, and C has none.
-sub _croak { Carp::croak($_[0]) }
+sub _croak { die Mesos::Error::_made_of(Carp::shortmess($_[0]), $_[1]) }
 
 # What lies beside the shared object, wherever that was found.
 sub helper_path { _beside('mesos-perl-helper') }

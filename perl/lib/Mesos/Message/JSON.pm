@@ -83,6 +83,7 @@ sub _normal {
         $error = $@ unless eval { $normal = $class->decode($class->encode({ $name => [$value] }))->{$name}; 1 };
     }
     return $normal unless defined $error;
+    $error = "$error" if blessed($error) && $error->isa('Mesos::Error');
     # What the value's own code dies with is passed on as it is.
     die $error unless !ref $error && $error =~ s/\A\Q$class.$name\E(?:\[0\])?: //;
     $error =~ s/ at \S[^\n]* line \d+\.?\n\z//;

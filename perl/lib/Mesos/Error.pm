@@ -1,0 +1,197 @@
+package Mesos::Error;
+use 5.10.1;
+use strict;
+use warnings;
+use Scalar::Util qw(blessed);
+use overload '""' => sub { $_[0]{text} }, bool => sub {1}, fallback => 1;
+
+# The numbers of MesosCode, in include/mesos_perl.h.
+my %name = (1 => 'panic', 2 => 'panic', 3 => 'forked', 4 => 'argument', 5 => 'system', 6 => 'decode', 7 => 'encode', 8 => 'full', 9 => 'inside');
+
+# An error with this text, which names file and line as croak does. The method is what the user has called.
+sub _made_of {
+    my ($text, $code) = @_;
+    my $self = bless {code => $name{$code} || $code, _parts($text)}, __PACKAGE__;
+    $self->{method} = _called() unless defined $self->{method};
+    # Those of messages are in C, where no frame tells.
+    $self->{method} = $self->{code} if !defined $self->{method} && $self->{code} =~ /\A(?:en|de)code\z/;
+    return $self;
+}
+
+sub _parts {
+    my ($text) = @_;
+    my %part = (text => $text);
+    (my $message = $text) =~ s/\.?\s*\z//;
+    # Only the last place: a message may have words like it.
+    @part{qw(file line)} = ($1, $2) if $message =~ s/ at ((?:(?! at ).)+?) line (\d+)(?:, <\w+> (?:line|chunk) \d+)?\z//s;
+    my $rest = $message;
+    if ($rest =~ s/\A([a-z]\w*)\([^)]*\): (?=Wrong number of parameters)// || $rest =~ s/\A([a-z]\w*[A-Z]\w*): //) { $part{method} = $1 }
+    elsif ($rest =~ s/\A(start|stop|abort|send|new): //) { $part{method} = $1 }
+    if ($rest =~ s/\A([a-z]\w*(?:->\[\d+\])?|Mesos::[\w:]+(?:\.\w+(?:\[\d+\]|\{[^}]*\})*)*): //i) { $part{argument} = $1 }
+    $part{message} = $rest;
+    return %part;
+}
+
+# The method of ours that was called from outside.
+sub _called {
+    my $level = 1;
+    my $found;
+    while (my @frame = caller $level++) {
+        my ($of, $method) = $frame[3] =~ /\A(.*)::(\w+)\z/ or next;
+        next if $of !~ /\AMesos(?:::|\z)/ || $method =~ /\A_/;
+        $found = $method;
+        last if $frame[0] !~ /\AMesos(?:::|\z)/;
+    }
+    return $found;
+}
+
+sub new {
+    my ($class, %part) = @_;
+    my $text = delete $part{text};
+    $text = delete $part{message} unless defined $text;
+    return bless {code => 'error', _parts(defined $text ? $text : 'unknown error'), %part}, $class;
+}
+
+sub of {
+    my ($class, $error) = @_;
+    return $error if blessed $error && $error->isa(__PACKAGE__);
+    return $class->new(text => "$error", code => 'error', cause => $error) if ref $error;
+    my %part = _parts($error);
+    return bless {%part, code => defined $part{argument} ? 'argument' : 'error'}, $class;
+}
+
+sub throw {
+    my ($class, @parts) = @_;
+    die $class->new(@parts);
+}
+
+for my $part (qw(code method argument message text file line status task_id cause)) {
+    no strict 'refs';
+    *$part = sub { $_[0]{$part} };
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Error - what the methods of this distribution die with
+
+=head1 SYNOPSIS
+
+    use Mesos::Error;
+    use Mesos::SchedulerDriver;
+
+    my $driver = Mesos::SchedulerDriver->new(
+        master => 'local', framework => {user => '', name => 'example'}, scheduler => Mesos::Scheduler->new);
+    if (!eval { $driver->killTask('task-1'); 1 }) {
+        my $error = Mesos::Error->of($@);
+        print $error->code, "\n";        # argument
+        print $error->method, "\n";      # killTask
+        print $error->argument, "\n";    # taskId
+        print $error->message, "\n";     # expected Mesos::TaskID or a hash reference, got "task-1" (...)
+        print $error;                    # the whole text, with file and line
+    }
+
+=head1 DESCRIPTION
+
+The methods of the drivers, and C<encode> and C<decode> of messages, die with objects of this class. As a string, such an object is the text that always was: it names
+what was wrong, what was expected and what came, and the line of your call. So code that looks at C<$@> as a text goes on to work.
+
+Constructors die with a plain text, because the classes that check attributes (Moo and Type::Tiny) add their own words. So do the methods for
+JSON and for other classes of this distribution. L</of> makes an
+object of any error.
+
+The promises of L<Mesos::Async> are rejected with these objects, too.
+
+=head1 METHODS
+
+=head2 new
+
+    my $error = Mesos::Error->new(text => $text, code => 'error', %parts);
+
+Makes an error. C<file>, C<line>, C<method>, C<argument> and C<message> are taken from the text unless you give them.
+
+=head2 of
+
+    my $error = Mesos::Error->of($@);
+
+Returns the error if it is one of this class. Otherwise makes one of the text, as far as the text tells; C<cause> is what you passed if that
+was another object.
+
+=head2 throw
+
+    Mesos::Error->throw(text => $text, code => 'error');
+
+Dies with a new error.
+
+=head2 code
+
+A word for programs:
+
+=over
+
+=item C<argument>
+
+An argument is wrong. Nothing was done.
+
+=item C<encode>, C<decode>
+
+A message cannot be encoded (a field is missing or has a wrong value), or bytes are no message.
+
+=item C<full>
+
+Too many calls wait. Nothing was sent; try again later.
+
+=item C<forked>, C<inside>
+
+The object belongs to the process that forked this one; or a signal handler has interrupted another call.
+
+=item C<system>
+
+The operating system refused something.
+
+=item C<panic>
+
+A bug in this module.
+
+=item C<task>, C<driver>, C<timeout>, C<cancelled>
+
+Of L<Mesos::Async>.
+
+=item C<error>
+
+Anything else.
+
+=back
+
+=head2 method
+
+The name of the method that was called, or undef.
+
+=head2 argument
+
+The argument that is wrong, and the place in it: C<offerIds>, C<< tasks->[1] >>, C<Mesos::TaskInfo.task_id>. Undef if the error is not about
+one.
+
+=head2 message
+
+The text without method, argument, file and line.
+
+=head2 text
+
+The whole text.
+
+=head2 file, line
+
+The place of your call, or undef.
+
+=head2 status, task_id
+
+Of errors of L<Mesos::Async>: the C<Mesos::TaskStatus>, and the task's id. Else undef.
+
+=head2 cause
+
+The error that this one was made of, or undef.
+
+=cut

@@ -1,0 +1,76 @@
+# Mesos::Error: errors are objects, and as strings what they always were.
+use strict;
+use warnings;
+use Mesos::Error;
+use Mesos::ExecutorDriver;
+use Mesos::SchedulerDriver;
+use Test::More;
+
+my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => {user => '', name => 'errors'}, scheduler => Mesos::Scheduler->new);
+my $here = " at ${\__FILE__} line";
+
+sub error_of {
+    my ($code) = @_;
+    return eval { $code->(); 1 } ? undef : $@;
+}
+
+my $task = {task_id => {value => 1}, slave_id => {value => 2}, name => 'n'};
+for my $case (
+    [sub { $driver->killTask('t') }, argument => 'killTask', 'taskId', qr/^expected Mesos::TaskID or a hash reference, got "t" \(.*\)$/],
+    [sub { $driver->launchTasks([], [$task, undef]) }, argument => 'launchTasks', 'tasks->[1]', qr/^expected Mesos::TaskInfo/],
+    [sub { $driver->launchTasks({}, []) }, argument => 'launchTasks', 'offerIds', qr/^expected an array reference/],
+    [sub { $driver->killTask }, argument => 'killTask', undef, qr/^Wrong number of parameters; got 0; expected 1$/],
+    [sub { $driver->acknowledgeStatusUpdate({task_id => {value => 1}, state => 1}) }, argument => 'acknowledgeStatusUpdate', undef, qr/^this driver acknowledges implicitly/],
+    [sub { $driver->declineOffer({}) }, encode => 'declineOffer', 'Mesos::OfferID.value', qr/^required field is missing$/],
+    [sub { $driver->launchTasks([{value => 'o'}], [{%$task, resources => [{name => 'cpus', type => 0, scalar => {value => 'x'}}]}]) },
+        encode => 'launchTasks', 'Mesos::TaskInfo.resources[0].scalar.value', qr/^expected a number, got "x"$/],
+    [sub { Mesos::TaskID->new({})->encode }, encode => 'encode', 'Mesos::TaskID.value', qr/^required field is missing$/],
+    [sub { Mesos::TaskID->decode("\xff") }, decode => 'decode', 'Mesos::TaskID', qr/./],
+) {
+    my ($code, $kind, $method, $argument, $message) = @$case;
+    my $error = error_of($code);
+    subtest "$error" => sub {
+        isa_ok $error, 'Mesos::Error';
+        is $error->code, $kind, 'code';
+        is $error->method, $method, 'method';
+        is $error->argument, $argument, 'argument';
+        like $error->message, $message, 'message';
+        is $error->file, __FILE__, 'file';
+        like "$error", qr/\Q$here\E @{[$error->line]}\.\n\z/, 'as a string, with file and line';
+        is "$error", $error->text, 'text';
+        ok $error, 'true';
+        ok $error eq $error->text && $error =~ /line/ && length $error, 'works as a string';
+        is(Mesos::Error->of($error), $error, 'of leaves it alone');
+    };
+}
+
+# In a child of the process that made the driver.
+pipe my $from, my $to or die "pipe: $!";
+my $pid = fork;
+die "fork: $!" unless defined $pid;
+if (!$pid) {
+    my $error = error_of(sub { $driver->killTask({value => 't'}) });
+    syswrite $to, eval { $error->code . ' ' . $error->method } || "no object: $error";
+    require POSIX;
+    POSIX::_exit(0);
+}
+close $to;
+is readline $from, 'forked killTask', 'a child of the process';
+waitpid $pid, 0;
+
+subtest 'of a text' => sub {
+    my $text = error_of(sub { Mesos::SchedulerDriver->new(master => 'non sense', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new) });
+    my $error = Mesos::Error->of("$text");
+    is $error->argument, 'master', 'argument';
+    is $error->code, 'argument', 'code';
+    like $error->message, qr/^expected .*got "non sense"/, 'message';
+    is "$error", "$text", 'text';
+    my $other = Mesos::Error->of("at a loss\n");
+    is_deeply [map { $other->$_ } qw(code method argument message line)], ['error', undef, undef, 'at a loss', undef], 'of something else';
+    my $object = bless {}, 'Other';
+    is(Mesos::Error->of($object)->cause, $object, 'of another object');
+    ok !eval { Mesos::Error->throw(text => "gone\n", code => 'driver', task_id => 't'); 1 }, 'throw';
+    is $@->code . $@->task_id . $@, "drivertgone\n", '... with its parts';
+};
+
+done_testing;
