@@ -3,12 +3,11 @@
 #[path = "support/local.rs"]
 mod local_support;
 
+use local_support::web::web;
 use local_support::*;
 use mesos_perl::local::Control;
 use mesos_perl::proto::task_status::Reason;
 use mesos_perl::proto::*;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use TaskState::*;
 
 fn shell(command: &str) -> CommandInfo {
@@ -37,32 +36,6 @@ fn check(kind: check_info::Type) -> CheckInfo {
         interval_seconds: Some(0.01),
         ..Default::default()
     }
-}
-
-/// Answers requests, each on a connection of its own, until `answer` gives none.
-fn web(answer: impl Fn(&str) -> Option<&'static str> + Send + 'static) -> u32 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        while let Ok((mut connection, _)) = listener.accept() {
-            let Some(answer) = answer(&head_of(&mut connection)) else {
-                return;
-            };
-            let _ = connection.write_all(answer.as_bytes());
-        }
-    });
-    port.into()
-}
-
-fn head_of(connection: &mut TcpStream) -> String {
-    let (mut head, mut piece) = (Vec::new(), [0; 1000]);
-    while !head.ends_with(b"\r\n\r\n") {
-        match connection.read(&mut piece) {
-            Ok(count) if count > 0 => head.extend(&piece[..count]),
-            _ => break,
-        }
-    }
-    String::from_utf8(head).unwrap()
 }
 
 #[test]
@@ -113,15 +86,12 @@ fn a_command_that_becomes_unhealthy_is_killed() {
 fn ports_are_looked_at() {
     let cluster = cluster();
     let mut framework = Framework::new(&cluster);
-    let paths = std::sync::Mutex::new(Vec::new());
-    let good = web(move |head| {
-        let mut paths = paths.lock().unwrap();
-        paths.push(head.lines().next().unwrap_or_default().to_string());
-        match head.starts_with("GET /health?a=b HTTP/1.1\r\nHost: 127.0.0.1:") {
-            true => Some("HTTP/1.1 204 Fine\r\n\r\n"),
-            false => Some("HTTP/1.1 500 Wrong\r\nContent-Length: 0\r\n\r\n"),
-        }
-    });
+    let good = web(
+        move |head| match head.starts_with("GET /health?a=b HTTP/1.1\r\nHost: 127.0.0.1:") {
+            true => b"HTTP/1.1 204 Fine\r\n\r\n".to_vec(),
+            false => b"HTTP/1.1 500 Wrong\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        },
+    );
     // Bound, and nobody listens.
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()

@@ -98,7 +98,8 @@ fn what_is_no_file_holds_up_nobody() {
         let (state, message) = end(&mut framework, id);
         assert_eq!(state, TaskState::TaskFailed);
         assert!(
-            message.starts_with(&format!("Failed to launch container: Failed to fetch '{uri}': ")),
+            message.starts_with("Failed to launch container: Failed to fetch all URIs for container '")
+                && message.contains(&format!("': exited with status 1: Failed to fetch '{uri}': ")),
             "{message}"
         );
     }

@@ -51,7 +51,7 @@ fn signals_and_programs_that_do_not_exist() {
     missing.command.as_mut().unwrap().shell = Some(false);
     let mut uri = framework.command("uri", "true");
     uri.command.as_mut().unwrap().uris = vec![command_info::Uri {
-        value: "http://example.org/x".into(),
+        value: "hdfs://example.org/x".into(),
         ..Default::default()
     }];
     let mut argv = framework.command("argv", "sh");
@@ -71,7 +71,7 @@ fn signals_and_programs_that_do_not_exist() {
     let (state, message) = framework.story("uri").pop().unwrap();
     assert_eq!(state, TaskFailed);
     assert!(
-        message.starts_with("Failed to launch container: ") && message.contains("http://example.org/x"),
+        message.starts_with("Failed to launch container: ") && message.contains("hdfs://example.org/x"),
         "{message}"
     );
     assert_eq!(framework.story("argv").pop().unwrap().0, TaskFinished);

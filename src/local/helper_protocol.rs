@@ -36,22 +36,36 @@ impl Program {
     pub fn is_too_large(&self) -> bool {
         let arguments = self.arguments.iter().map(Vec::len);
         let variables = self.environment.iter().map(|(name, value)| name.len() + value.len());
-        let fetches = self.fetches.iter().map(|f| f.uri.len() + f.from.len() + f.to.len());
+        let fetches = self
+            .fetches
+            .iter()
+            .map(|f| f.uri.len() + f.from.len() + f.to.len() + f.cache.len());
         let lengths = arguments.chain(variables).chain(fetches).chain([self.file.len()]);
         lengths.map(|length| length.saturating_add(16)).fold(0, usize::saturating_add) > MAX_PROGRAM
     }
 }
 
-/// One file to copy.
+/// In Mesos' words, and why in ours. A sandbox has its container's name.
+pub fn not_fetched(directory: &[u8], why: &str) -> String {
+    let container = directory.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let container = String::from_utf8_lossy(container);
+    format!("Failed to fetch all URIs for container '{container}': exited with status 1: {why}")
+}
+
+/// One file to fetch.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fetch {
-    /// The URI, for texts.
+    /// What is loaded over http(s) if there is no path.
     pub uri: Vec<u8>,
-    /// An absolute path.
+    /// An absolute path, or empty.
     pub from: Vec<u8>,
     /// Where below the directory; only plain names between the slashes.
     pub to: Vec<u8>,
     pub executable: bool,
+    /// If it is an archive by its name.
+    pub extract: bool,
+    /// The file in the cache, or empty.
+    pub cache: Vec<u8>,
 }
 
 /// Whom to become before the program starts; absent when it is whoever we are.
@@ -235,10 +249,11 @@ impl Frame for Program {
         }
         out.extend((self.fetches.len() as u32).to_le_bytes());
         for fetch in &self.fetches {
-            for string in [&fetch.uri, &fetch.from, &fetch.to] {
+            for string in [&fetch.uri, &fetch.from, &fetch.to, &fetch.cache] {
                 put_string(out, string);
             }
             out.push(u8::from(fetch.executable));
+            out.push(u8::from(fetch.extract));
         }
     }
 
@@ -261,7 +276,9 @@ impl Frame for Program {
                 uri: f.string()?,
                 from: f.string()?,
                 to: f.string()?,
+                cache: f.string()?,
                 executable: f.u8()? != 0,
+                extract: f.u8()? != 0,
             })
         };
         let fetches = (0..f.u32()?).map(|_| fetch(f)).collect::<Result<_, _>>()?;
@@ -382,6 +399,8 @@ mod tests {
                 from: b"/bin/tool".to_vec(),
                 to: b"bin/tool".to_vec(),
                 executable: true,
+                extract: true,
+                cache: b"/cache/c1-tool".to_vec(),
             }],
         }
     }

@@ -4,6 +4,8 @@
 
 #[path = "local/executor.rs"]
 pub mod executor;
+#[path = "local/web.rs"]
+pub mod web;
 
 use bytes::Bytes;
 use mesos_perl::local::{Cluster, Config};

@@ -1,76 +1,134 @@
-//! Files in a sandbox, which is the task's user's: he can plant links there at any time, and they lead nowhere here.
+//! What a program needs in its sandbox before it starts: URIs, from files or over http(s), perhaps through the cache, perhaps unpacked.
 //!
 //! All of it happens in the process that becomes the program, with the rights of its user. It may take as long as it likes.
 
+use super::extract::{self, Format, Limits};
+use super::files::{create, enter, plain, replace, DIRECTORY};
+use super::http;
 use mesos_perl::local::helper_protocol::Fetch;
 use mesos_perl::regular_file::{self, Links};
 use rustix::fd::OwnedFd;
-use rustix::fs::{fchmod, fcntl_getfl, fcntl_setfl, mkdirat, openat, unlinkat, AtFlags, Mode, OFlags};
+use rustix::fs::{fchmod, openat, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
-/// A directory that is no link.
-const DIRECTORY: OFlags = OFlags::RDONLY
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
-
-pub fn open_sandbox(path: &[u8]) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(OsStr::from_bytes(path), DIRECTORY, Mode::empty())?)
-}
-
-/// One of the files to which the program's output is appended.
-pub fn open_output(sandbox: &OwnedFd, name: &[u8]) -> io::Result<File> {
-    // Opening a FIFO would wait for its reader.
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(sandbox, OsStr::from_bytes(name), flags, Mode::from_raw_mode(0o644))?);
-    regular_file::check(&file)?;
-    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
-    Ok(file)
-}
-
-/// Copies one file; the error says which and why not.
+/// Fetches one URI; the error says which and why not.
 pub fn fetch(sandbox: &OwnedFd, fetch: &Fetch) -> Result<(), String> {
-    copy(sandbox, fetch).map_err(|e| format!("Failed to fetch '{}': {e}", String::from_utf8_lossy(&fetch.uri)))
+    let fetched = match fetch.cache.is_empty() {
+        true => directly(sandbox, fetch),
+        false => through_cache(sandbox, fetch),
+    };
+    fetched.map_err(|e| format!("Failed to fetch '{}': {e}", String::from_utf8_lossy(&fetch.uri)))
 }
 
-fn copy(sandbox: &OwnedFd, fetch: &Fetch) -> io::Result<()> {
+/// An archive stays beside what it is unpacked to.
+fn directly(sandbox: &OwnedFd, fetch: &Fetch) -> io::Result<()> {
+    let (directory, name) = place(sandbox, fetch)?;
+    let mut file = create(&directory, name, OFlags::RDWR)?;
+    let loaded = load(fetch, &mut file).and_then(|mode| finish(&file, fetch, mode));
+    if loaded.is_err() {
+        replace(&directory, name)?;
+    }
+    loaded?;
+    match fetch.format() {
+        Some(format) => {
+            file.rewind()?;
+            unpack(sandbox, file, fetch, format)
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first who needs a URI brings it into the cache, others wait for him. An archive is unpacked from there.
+fn through_cache(sandbox: &OwnedFd, fetch: &Fetch) -> io::Result<()> {
+    let path = Path::new(OsStr::from_bytes(&fetch.cache));
+    let (folder, name) = path.parent().zip(path.file_name()).ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = rustix::fs::open(folder, DIRECTORY, Mode::empty())?;
+    let with = |end: &str| [name.as_bytes(), end.as_bytes()].concat();
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let lock = openat(&folder, with(".lock"), flags, Mode::from_raw_mode(0o600))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+    let open = || {
+        openat(
+            &folder,
+            name,
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    };
+    let mut cached = match open() {
+        Ok(cached) => File::from(cached),
+        Err(Errno::NOENT) => {
+            let fresh = with(".new");
+            let fresh = OsStr::from_bytes(&fresh);
+            replace(&folder, fresh)?;
+            let mut file = create(&folder, fresh, OFlags::WRONLY)?;
+            let mode = load(fetch, &mut file)?;
+            fchmod(&file, Mode::from_raw_mode(mode | 0o400))?;
+            rustix::fs::renameat(&folder, fresh, &folder, name)?;
+            File::from(open()?)
+        }
+        Err(e) => return Err(e.into()),
+    };
+    drop(lock);
+    if let Some(format) = fetch.format() {
+        return unpack(sandbox, cached, fetch, format);
+    }
+    let mode = cached.metadata()?.permissions().mode() & 0o777;
+    let (directory, name) = place(sandbox, fetch)?;
+    let mut file = create(&directory, name, OFlags::WRONLY)?;
+    io::copy(&mut cached, &mut file)?;
+    finish(&file, fetch, mode)
+}
+
+/// Writes what the URI stands for, and says which mode that has.
+fn load(fetch: &Fetch, to: &mut File) -> io::Result<u32> {
+    if fetch.from.is_empty() {
+        http::get(&fetch.uri, to)?;
+        return Ok(0o644);
+    }
     let mut from = regular_file::open(Path::new(OsStr::from_bytes(&fetch.from)), Links::Follow)?;
-    let mode = from.metadata()?.permissions().mode() & 0o777 | if fetch.executable { 0o111 } else { 0 };
+    let mode = from.metadata()?.permissions().mode() & 0o777;
+    io::copy(&mut from, to)?;
+    Ok(mode)
+}
+
+fn finish(file: &File, fetch: &Fetch, mode: u32) -> io::Result<()> {
+    let mode = mode | if fetch.executable { 0o111 } else { 0 };
+    Ok(fchmod(file, Mode::from_raw_mode(mode))?)
+}
+
+fn unpack(sandbox: &OwnedFd, archive: File, fetch: &Fetch, format: Format) -> io::Result<()> {
+    let size = archive.metadata()?.len();
+    let name = Path::new(OsStr::from_bytes(&fetch.to)).file_name().unwrap_or_default();
+    let unpacked = extract::extract(sandbox, archive, name, format, Limits::of(size));
+    unpacked.map_err(|e| io::Error::new(e.kind(), format!("cannot extract it: {e}")))
+}
+
+/// Where the file in the sandbox is to be that a URI becomes: nothing is there now.
+fn place<'a>(sandbox: &OwnedFd, fetch: &'a Fetch) -> io::Result<(OwnedFd, &'a OsStr)> {
     let to = Path::new(OsStr::from_bytes(&fetch.to));
     let mut directory = sandbox.try_clone()?;
     for part in to.parent().into_iter().flat_map(Path::components) {
         directory = enter(&directory, plain(part)?)?;
     }
     let name = plain(to.components().next_back().ok_or(io::ErrorKind::InvalidInput)?)?;
-    // A file that is there already is replaced, not written to: it can be a link of any kind.
-    match unlinkat(&directory, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(e) => return Err(e.into()),
-    }
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(openat(&directory, name, flags, Mode::from_raw_mode(0o600))?);
-    io::copy(&mut from, &mut file)?;
-    Ok(fchmod(&file, Mode::from_raw_mode(mode))?)
+    replace(&directory, name)?;
+    Ok((directory, name))
 }
 
-/// The cluster has checked it; this is where it matters.
-fn plain(part: Component<'_>) -> io::Result<&OsStr> {
-    match part {
-        Component::Normal(name) => Ok(name),
-        _ => Err(io::ErrorKind::InvalidInput.into()),
-    }
+trait Unpacked {
+    /// How it is to be unpacked, if it is.
+    fn format(&self) -> Option<Format>;
 }
 
-fn enter(directory: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
-    match mkdirat(directory, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(e) => return Err(e.into()),
+impl Unpacked for Fetch {
+    fn format(&self) -> Option<Format> {
+        Format::of(&self.to).filter(|_| self.extract && !self.executable)
     }
-    Ok(openat(directory, name, DIRECTORY, Mode::empty())?)
 }

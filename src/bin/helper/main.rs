@@ -10,8 +10,11 @@
 //!
 //! Nothing here is of use to a person: the modes are not documented elsewhere.
 
+mod extract;
 mod fetch;
+mod files;
 mod guard;
+mod http;
 mod processes;
 mod run;
 mod serve;

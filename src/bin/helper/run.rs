@@ -1,7 +1,7 @@
 //! The last mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
-use super::fetch;
-use mesos_perl::local::helper_protocol::{Frame, Program};
+use super::{fetch, files};
+use mesos_perl::local::helper_protocol::{not_fetched, Frame, Program};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{CString, OsStr};
@@ -63,12 +63,12 @@ fn become_program(parent: i32) -> Result<Never, String> {
     }
 
     let directory = || String::from_utf8_lossy(&program.directory);
-    let sandbox = fetch::open_sandbox(&program.directory).map_err(|e| format!("cannot enter {}: {e}", directory()))?;
+    let sandbox = files::open_sandbox(&program.directory).map_err(|e| format!("cannot enter {}: {e}", directory()))?;
     for one in &program.fetches {
-        fetch::fetch(&sandbox, one)?;
+        fetch::fetch(&sandbox, one).map_err(|e| not_fetched(&program.directory, &e))?;
     }
     let output = |name: &[u8]| {
-        let open = fetch::open_output(&sandbox, name);
+        let open = files::open_output(&sandbox, name);
         open.map_err(|e| format!("cannot open {}/{}: {e}", directory(), String::from_utf8_lossy(name)))
     };
     let (stdout, stderr) = (output(&program.stdout)?, output(&program.stderr)?);

@@ -5,15 +5,27 @@ use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Mou
 use super::state::{Container, Kind, Token};
 use super::{environment, sandbox, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
-use crate::local::helper_protocol::{Program, Report};
+use crate::local::helper_protocol::{not_fetched, Program, Report};
 use crate::local::ids;
 use crate::local::probe::Seen;
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{ExecutorId, TaskState, TaskStatus};
 use nix::sys::signal::Signal;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// So much of a URI's name is in that of its file in the cache.
+const NAME: usize = 100;
+
+/// A user's folder in the cache. Nobody is called like the one of who has no name.
+fn cache_of(user: &str) -> &str {
+    match user {
+        "" => "-",
+        user => user,
+    }
+}
 
 impl Agent {
     /// Has a program started in a sandbox of its own. What is wrong with that now or later comes as [`not_started`](Self::not_started).
@@ -38,7 +50,7 @@ impl Agent {
                 (nested.directory.join("containers"), container_id.clone(), PlaceKind::Nested),
             ],
         };
-        let places: Vec<Place> = places
+        let mut places: Vec<Place> = places
             .into_iter()
             .map(|(runs, container, kind)| Place { runs, container, kind })
             .collect();
@@ -50,8 +62,15 @@ impl Agent {
         let wanted = start.command.user.clone();
         let user = wanted.unwrap_or_else(|| framework.map(|f| f.info.user.clone()).unwrap_or_default());
         let token = ids::secret();
+        if start.command.uris.iter().any(|uri| uri.cache()) {
+            places.push(Place {
+                runs: sandbox::cache(&self.identity.work_dir, &agent),
+                container: cache_of(&user).to_string(),
+                kind: PlaceKind::Cache,
+            });
+        }
         let program = match &token {
-            Ok(token) => self.program(&start, &sandbox, token),
+            Ok(token) => self.program(&start, &user, &sandbox, token),
             Err(e) => Err(LaunchError::Container(format!("no randomness for a token: {e}"))),
         };
         let checks = self.checks_of(&start, &program, &user);
@@ -96,13 +115,27 @@ impl Agent {
     }
 
     /// What is to run in `directory`.
-    fn program(&self, start: &Start<'_>, directory: &std::path::Path, token: &str) -> Result<Program, LaunchError> {
+    fn program(&mut self, start: &Start<'_>, user: &str, directory: &Path, token: &str) -> Result<Program, LaunchError> {
         contained_by_a_process(start.container).map_err(LaunchError::Container)?;
         if environment::has_secret_references(start.command) {
             let reason = "Default secret resolver cannot resolve references".to_string();
             return Err(LaunchError::Container(reason));
         }
-        let fetches = sandbox::fetches(&start.command.uris).map_err(LaunchError::Container)?;
+        let folder = sandbox::cache(&self.identity.work_dir, &self.agent_id().value).join(cache_of(user));
+        let (cache, numbers) = (&mut self.cache, &mut self.next_process);
+        let fetches = sandbox::fetches(&start.command.uris, |uri, base| {
+            let entry = cache.entry((user.to_string(), uri.to_string()));
+            let file = entry.or_insert_with(|| {
+                // Never that of an earlier agent in this place.
+                *numbers += 1;
+                let mut name = OsString::from(format!("c{}-", *numbers));
+                name.push(OsStr::from_bytes(base.as_bytes().get(..NAME).unwrap_or(base.as_bytes())));
+                folder.join(name)
+            });
+            file.clone()
+        });
+        let bytes = directory.as_os_str().as_bytes();
+        let fetches = fetches.map_err(|why| LaunchError::Container(not_fetched(bytes, &why)))?;
         let (file, arguments) = environment::command_line(start.command);
         let checkpoint = self.frameworks.get(start.framework).is_some_and(|f| f.checkpoints());
         let program = Program {

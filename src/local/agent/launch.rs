@@ -55,6 +55,8 @@ pub enum PlaceKind {
     Parent,
     /// In the sandbox of an executor.
     Nested,
+    /// A user's cache of fetched files.
+    Cache,
 }
 
 /// Why a container was not started, and so what becomes of its tasks.

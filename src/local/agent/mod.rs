@@ -149,6 +149,8 @@ pub struct Agent {
     pub containers: BTreeMap<u64, Container>,
     /// Probes that are under way: of which container, and which of its checks. They have numbers as processes have.
     probes: BTreeMap<u64, (u64, usize)>,
+    /// The files in the cache, by user and URI.
+    cache: BTreeMap<(String, String), PathBuf>,
     timers: Timers<Timer>,
     actions: Vec<Action>,
     next_process: u64,
@@ -176,6 +178,7 @@ impl Agent {
             frameworks: BTreeMap::new(),
             containers: BTreeMap::new(),
             probes: BTreeMap::new(),
+            cache: BTreeMap::new(),
             timers: Timers::default(),
             actions: Vec::new(),
             numbers: 0,

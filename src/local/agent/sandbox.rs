@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -39,6 +39,11 @@ pub fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
     executors.join(text::to_os(place.executor)).join("runs")
 }
 
+/// Where the cache of fetched files is, with a directory for each user.
+pub fn cache(work_dir: &Path, agent: &str) -> PathBuf {
+    work_dir.join("slaves").join(text::to_os(agent)).join("fetch")
+}
+
 /// A directory that is no link.
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -51,7 +56,7 @@ pub fn create(place: &launch::Place, owner: Option<&User>) -> io::Result<()> {
     let sandbox = place.runs.join(container);
     let runs = way(&place.runs)?;
     match mkdirat(&runs, container, Mode::from_raw_mode(0o750)) {
-        Err(Errno::EXIST) if place.kind == PlaceKind::Parent => return Ok(()),
+        Err(Errno::EXIST) if [PlaceKind::Parent, PlaceKind::Cache].contains(&place.kind) => return Ok(()),
         made => made?,
     }
     if let Some(user) = owner {
@@ -61,7 +66,7 @@ pub fn create(place: &launch::Place, owner: Option<&User>) -> io::Result<()> {
         }
         std::os::unix::fs::fchown(&sandbox, Some(user.uid), Some(user.gid))?;
     }
-    if place.kind == PlaceKind::Nested {
+    if [PlaceKind::Nested, PlaceKind::Cache].contains(&place.kind) {
         return Ok(());
     }
     // Renamed into place, so that there is always one once there was one.
@@ -130,51 +135,53 @@ pub fn others_may_change(work_dir: &Path) -> Option<String> {
         })
 }
 
-/// What `uris` ask for, as copies that the helper makes. Local files only; the error says which one cannot be and why.
+/// What `uris` ask for, as orders for the helper. `cache` says where one that may be shared is kept. The error says which one cannot be
+/// fetched and why.
 ///
 /// Nothing is looked at here: a file can be on a file system that does not answer, and readable to the cluster only.
-pub fn fetches(uris: &[Uri]) -> Result<Vec<Fetch>, String> {
-    let fetch = |uri: &Uri| fetch_of(uri).map_err(|e| format!("Failed to fetch '{}': {e}", uri.value));
-    uris.iter().map(fetch).collect()
+pub fn fetches(uris: &[Uri], mut cache: impl FnMut(&str, &OsStr) -> PathBuf) -> Result<Vec<Fetch>, String> {
+    let mut fetch = |uri: &Uri| fetch_of(uri, &mut cache).map_err(|e| format!("Failed to fetch '{}': {e}", uri.value));
+    uris.iter().map(&mut fetch).collect()
 }
 
-fn fetch_of(uri: &Uri) -> Result<Fetch, String> {
-    let path = match uri.value.split_once("://") {
-        Some(("file", rest)) => rest.strip_prefix("localhost").unwrap_or(rest),
+fn fetch_of(uri: &Uri, cache: &mut impl FnMut(&str, &OsStr) -> PathBuf) -> Result<Fetch, String> {
+    let (path, base) = match uri.value.split_once("://") {
+        Some(("http" | "https", rest)) => {
+            let (_, path) = rest
+                .split_once('/')
+                .filter(|(_, path)| !path.is_empty())
+                .ok_or("Malformed URI (missing path)")?;
+            ("", path.rsplit('/').next().unwrap_or_default())
+        }
+        Some(("file", rest)) => {
+            let path = rest.strip_prefix("localhost").unwrap_or(rest);
+            (path, path)
+        }
         Some((scheme, _)) => return Err(format!("the embedded cluster does not fetch '{scheme}' URIs")),
-        None => &uri.value,
+        None => (uri.value.as_str(), uri.value.as_str()),
     };
+    let local = !uri.value.starts_with("http://") && !uri.value.starts_with("https://");
     let path = text::to_bytes(path);
-    let from = Path::new(OsStr::from_bytes(&path));
-    if !from.is_absolute() {
-        return Err("not an absolute path".into());
+    if local && !path.starts_with(b"/") {
+        return Err("A relative path was passed for the resource, and the embedded cluster has no framework home".into());
     }
-    let base = from.file_name().ok_or_else(|| "it names no file".to_string())?;
+    let base = text::to_os(base);
+    let base = Path::new(&base).file_name().ok_or_else(|| "it names no file".to_string())?;
     let to = uri.output_file.as_deref().map_or_else(|| base.to_os_string(), text::to_os);
     let to = Path::new(&to);
     // Below the sandbox, whatever it says.
     if to.as_os_str().is_empty() || !to.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
         return Err("output_file leads out of the sandbox".into());
     }
-    let executable = uri.executable.unwrap_or(false);
-    if !executable && uri.extract() && is_archive(base.to_string_lossy().as_ref()) {
-        return Err("the embedded cluster does not extract archives; set 'extract' to false to have it copied".into());
-    }
+    let cached = uri.cache.unwrap_or(false).then(|| cache(&uri.value, base));
     Ok(Fetch {
         uri: text::to_bytes(&uri.value).into_owned(),
         from: path.to_vec(),
         to: to.as_os_str().as_bytes().to_vec(),
-        executable,
+        executable: uri.executable.unwrap_or(false),
+        extract: uri.extract(),
+        cache: cached.map(|path| path.into_os_string().into_vec()).unwrap_or_default(),
     })
-}
-
-/// The names that Mesos' fetcher extracts.
-fn is_archive(name: &str) -> bool {
-    [
-        ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".tar", ".zip", ".gz",
-    ]
-    .iter()
-    .any(|end| name.ends_with(end))
 }
 
 fn name_of(uid: Uid) -> String {
@@ -312,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn local_files_are_fetched_and_the_rest_is_refused() {
+    fn what_is_fetched_and_what_is_refused() {
         let uri = |value: &str| Uri {
             value: value.into(),
             ..Default::default()
@@ -322,19 +329,36 @@ mod tests {
             output_file: Some("bin/run".into()),
             ..uri("file:///opt/tool")
         };
-        let planned = fetches(&[uri("/opt/tool"), executable]).unwrap();
+        let planned = fetches(&[uri("/opt/tool"), executable], |_, _| {
+            unreachable!("nothing is to be cached")
+        })
+        .unwrap();
         assert!(planned.iter().all(|fetch| fetch.from == b"/opt/tool"));
         assert_eq!((planned[0].to.as_slice(), planned[0].executable), (&b"tool"[..], false));
         assert_eq!((planned[1].to.as_slice(), planned[1].executable), (&b"bin/run"[..], true));
-        for bad in ["http://example.org/x", "relative", "/opt/..", "/nosuch.tar.gz"] {
-            assert!(fetches(&[uri(bad)]).err().unwrap().contains(bad));
+        let shared = Uri {
+            cache: Some(true),
+            ..uri("http://example.org/a/b.tgz")
+        };
+        let planned = fetches(&[shared], |uri, base| Path::new(uri).join(base)).unwrap();
+        assert_eq!((&planned[0].from[..], &planned[0].to[..]), (&b""[..], &b"b.tgz"[..]));
+        assert_eq!(planned[0].cache, b"http://example.org/a/b.tgz/b.tgz");
+        let fetches = |uri| fetches(&[uri], |_, _| PathBuf::new());
+        for bad in [
+            "hdfs://example.org/x",
+            "http://example.org",
+            "http://example.org/",
+            "relative",
+            "/opt/..",
+        ] {
+            assert!(fetches(uri(bad)).err().unwrap().contains(bad));
         }
         for output in ["../out", "/out", "in/../../out", ""] {
             let escape = Uri {
                 output_file: Some(output.into()),
                 ..uri("/opt/tool")
             };
-            assert!(fetches(&[escape]).err().unwrap().contains("out of the sandbox"), "{output}");
+            assert!(fetches(escape).err().unwrap().contains("out of the sandbox"), "{output}");
         }
     }
 

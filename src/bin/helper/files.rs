@@ -1,0 +1,60 @@
+//! Files in a sandbox, which is the task's user's: he can plant links there at any time, and they lead nowhere here.
+
+use mesos_perl::regular_file;
+use rustix::fd::OwnedFd;
+use rustix::fs::{fcntl_getfl, fcntl_setfl, mkdirat, openat, unlinkat, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Component;
+
+/// A directory that is no link.
+pub const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+pub fn open_sandbox(path: &[u8]) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(OsStr::from_bytes(path), DIRECTORY, Mode::empty())?)
+}
+
+/// One of the files to which the program's output is appended.
+pub fn open_output(sandbox: &OwnedFd, name: &[u8]) -> io::Result<File> {
+    // Opening a FIFO would wait for its reader.
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(sandbox, OsStr::from_bytes(name), flags, Mode::from_raw_mode(0o644))?);
+    regular_file::check(&file)?;
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+/// A file that is there already is replaced, not written to: it can be a link of any kind.
+pub fn replace(directory: &OwnedFd, name: &OsStr) -> io::Result<()> {
+    match unlinkat(directory, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+pub fn create(directory: &OwnedFd, name: &OsStr, access: OFlags) -> io::Result<File> {
+    let flags = access | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(openat(directory, name, flags, Mode::from_raw_mode(0o600))?))
+}
+
+/// The cluster has checked it; this is where it matters.
+pub fn plain(part: Component<'_>) -> io::Result<&OsStr> {
+    match part {
+        Component::Normal(name) => Ok(name),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+pub fn enter(directory: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+    match mkdirat(directory, name, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(e) => return Err(e.into()),
+    }
+    Ok(openat(directory, name, DIRECTORY, Mode::empty())?)
+}
