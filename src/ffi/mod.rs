@@ -27,6 +27,7 @@ pub mod guard;
 pub mod handle;
 pub mod log;
 pub mod message;
+pub mod process;
 pub mod scheduler_driver;
 pub mod signals;
 pub mod stats;

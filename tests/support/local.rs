@@ -349,6 +349,11 @@ impl Framework {
         }
     }
 
+    /// Forgets what was read while something else was wanted.
+    pub fn forget(&mut self) {
+        self.seen.clear();
+    }
+
     pub fn offer(&mut self) -> Offer {
         self.find("an offer", |event| event.offers.as_ref()?.offers.first().cloned())
     }

@@ -6,7 +6,7 @@
 //! | `start CREATOR [DIRECTORY]` | the cluster, which waits for it at once | starts `guard` and exits, which orphans that |
 //! | `guard CREATOR [DIRECTORY]` | `start` | starts `serve`, and ends what that leaves when it is killed; see [`guard`] |
 //! | `serve CREATOR [DIRECTORY]` | `guard` | takes commands on stdin, reports on stdout, removes DIRECTORY at its end; see [`serve`] |
-//! | `run PARENT` | `serve`, once for each program | prepares the process and turns into the program; see [`run`] |
+//! | `run PARENT` | `serve`, for each program that needs files | prepares the process and turns into the program; see [`run`] |
 //!
 //! Nothing here is of use to a person: the modes are not documented elsewhere.
 

@@ -86,6 +86,17 @@ pub fn signal_tree(leader: i32, signal: Signal) {
     signal_members(leader, signal, BTreeSet::new());
 }
 
+/// Whether this process has children of which `known` does not know. One look at one file: the kernel has a list.
+///
+/// The processes that a program leaves behind are such children from the program's end on, or descendants of them.
+pub fn has_children_but(known: impl Fn(i32) -> bool) -> bool {
+    match std::fs::read_to_string("/proc/thread-self/children") {
+        Ok(list) => !list.split_ascii_whitespace().all(|pid| pid.parse().is_ok_and(&known)),
+        // A kernel without the list.
+        Err(_) => true,
+    }
+}
+
 /// Kills what a program has left behind: `leader` has ended, and has not been waited for. Mostly that is nothing, after one look.
 pub fn kill_rest(leader: i32) {
     signal_members(leader, Signal::SIGKILL, BTreeSet::from([leader]));

@@ -17,20 +17,23 @@ pub fn run(parent: i32) -> ExitCode {
     let Ok(mut answer) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map(File::from) else {
         return ExitCode::FAILURE;
     };
-    let Err(reason) = become_program(parent);
+    let Err(reason) = read_program().and_then(|program| become_program(&program, parent));
     let _ = answer.write_all(reason.as_bytes());
     ExitCode::FAILURE
 }
 
-enum Never {}
+pub enum Never {}
 
-fn become_program(parent: i32) -> Result<Never, String> {
+fn read_program() -> Result<Program, String> {
     let mut encoded = Vec::new();
     std::io::stdin()
         .read_to_end(&mut encoded)
         .map_err(|e| format!("cannot read the program: {e}"))?;
-    let program = Program::decode(&encoded).map_err(|e| e.to_string())?;
+    Program::decode(&encoded).map_err(|e| e.to_string())
+}
 
+/// This process, which is a child of `parent`, turns into the program. Or it says why it cannot.
+pub fn become_program(program: &Program, parent: i32) -> Result<Never, String> {
     // The second stage blocks all signals, and masks are inherited.
     SigSet::all()
         .thread_unblock()

@@ -4,7 +4,7 @@
 //! gone. It ends when it is told to, when the pipe ends, when the guard is gone, or when the
 //! creator is (a fork of the creator may hold the pipe open).
 
-use super::processes;
+use super::{processes, run};
 use mesos_perl::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
@@ -208,7 +208,8 @@ impl Server {
             };
             // Its end of the pipe is closed, so this is all.
             self.listen(ended)?;
-            if self.running.contains_key(&ended) {
+            // Whatever it has left behind is a child of ours by now.
+            if self.running.contains_key(&ended) && processes::has_children_but(|pid| self.running.contains_key(&pid)) {
                 processes::kill_rest(ended);
             }
             let waited = match Pid::from_raw(ended) {
@@ -226,8 +227,29 @@ impl Server {
     }
 }
 
-/// Starts `program` through this executable's last mode. Nothing of what that does is waited for: it may fetch files first.
+/// Starts `program`. Nothing of what that takes is waited for.
 fn start(program: &Program) -> Result<(i32, OwnedFd), String> {
+    match program.fetches.is_empty() {
+        true => fork(program).map_err(|e| format!("cannot start a process: {e}")),
+        false => through_this_executable(program),
+    }
+}
+
+/// In a fork of this process: most programs take less time than an executable of our size takes to start.
+fn fork(program: &Program) -> std::io::Result<(i32, OwnedFd)> {
+    let (pipe, answer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&pipe, true)?;
+    let parent = std::process::id() as i32;
+    let pid = mesos_perl::ffi::process::fork(move || {
+        let Err(reason) = run::become_program(program, parent);
+        let _ = File::from(answer).write_all(reason.as_bytes());
+        1
+    })?;
+    Ok((pid, pipe))
+}
+
+/// Through this executable's last mode, which fetches files first: that can take long, and works with what strangers have made.
+fn through_this_executable(program: &Program) -> Result<(i32, OwnedFd), String> {
     let mut child = std::process::Command::new(processes::SELF)
         .arg0("mesos-perl-helper")
         .args(["run", &std::process::id().to_string()])
