@@ -82,6 +82,16 @@ subtest 'how many agents, and how long they are offered' => sub {
     $driver->stop;
 };
 
+subtest 'tasks that are only played' => sub {
+    local $ENV{MESOS_SIMULATE} = 'true';
+    my $start = time;
+    my ($scheduler) = run_tasks('local', [
+        command('t', 'sleep 1000'), {%{ command('u', 'exit 1') }, labels => {labels => [{key => 'simulate', value => '10ms'}]}},
+    ]);
+    is_deeply $scheduler->states, {t => [0, 1, 2], u => [0, 1, 2]}, 'MESOS_SIMULATE';
+    cmp_ok time - $start, '<', 60, 'nobody sleeps';
+};
+
 subtest 'settings without effect are named' => sub {
     # That it is never started has a warning of its own.
     my $code = q{no warnings 'Mesos'; Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new)};
@@ -104,6 +114,7 @@ subtest 'settings that are wrong name themselves, at the line that makes the dri
         [MESOS_RESOURCES => 'cpus:many'], [MESOS_RESOURCES => 'cpus'], [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '{"A":1}'],
         [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => 'A=1'], [MESOS_ATTRIBUTES => 'rack:nan'], [MESOS_RESOURCES => 'file:///nonexistent'],
         [MESOS_NUM_SLAVES => 0], [MESOS_MAX_AGENT_PING_TIMEOUTS => 'few'], [MESOS_OFFER_TIMEOUT => 5], [MESOS_ALLOCATION_INTERVAL => '0secs'],
+        [MESOS_SIMULATE => 'perhaps'],
     ) {
         my ($name, $value) = @$case;
         local $ENV{$name} = $value;

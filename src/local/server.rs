@@ -69,6 +69,7 @@ pub fn parts(config: Config, address: SocketAddr, secret: String, work_dir: Path
         attributes,
         total: Resources::new(&detect::complete(given, &work_dir)),
         work_dir: work_dir.clone(),
+        simulate: config.simulate,
         executor_environment: config.executor_environment,
         intervals: config.intervals,
     };

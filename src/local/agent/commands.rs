@@ -2,7 +2,7 @@
 
 use super::launch::{duration, unspecified, Start};
 use super::state::{Framework, Kind, Task};
-use super::{wait_status, Action, Agent, Timer};
+use super::{wait_status, Agent, Timer};
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::task_status::Reason;
 use crate::proto::{FrameworkInfo, KillPolicy, TaskInfo, TaskState};
@@ -169,8 +169,7 @@ impl Agent {
     /// Kills a command whose process does not run yet.
     pub(super) fn kill_unborn(&mut self, process: u64) {
         self.mark_killed(process);
-        let signal = Signal::SIGKILL;
-        self.actions.push(Action::Signal { process, signal });
+        self.signal(process, Signal::SIGKILL);
     }
 
     /// Says that a command was killed; whether that is new.
@@ -203,8 +202,7 @@ impl Agent {
             if known.is_some_and(|f| f.has(Capability::TaskKillingState)) {
                 self.command_update(&framework, &task, process, TaskState::TaskKilling);
             }
-            let signal = Signal::SIGTERM;
-            self.actions.push(Action::Signal { process, signal });
+            self.signal(process, Signal::SIGTERM);
         }
         self.end_after(process, wait);
     }

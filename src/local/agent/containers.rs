@@ -83,6 +83,10 @@ impl Agent {
             ..Container::new(framework, executor, container_id, sandbox, start.role, start.kind)
         };
         self.containers.insert(process, container);
+        if self.identity.simulate {
+            self.simulate(process);
+            return process;
+        }
         let launch = Box::new(Launch {
             places,
             mounts,
@@ -110,6 +114,9 @@ impl Agent {
         let Kind::Command { task, .. } = &start.kind else {
             return Checks::default();
         };
+        if self.identity.simulate {
+            return Checks::default();
+        }
         let known = self.frameworks.get(start.framework).and_then(|f| f.tasks.get(task));
         known.map_or_else(Checks::default, |known| Checks::of(&known.info, program.as_ref().ok(), user))
     }
@@ -244,7 +251,7 @@ impl Agent {
             .for_each(|process| self.container_exited(process, Signal::SIGKILL as i32));
     }
 
-    fn container_started(&mut self, process: u64, pid: u32) {
+    pub(super) fn container_started(&mut self, process: u64, pid: u32) {
         let Some(container) = self.containers.get_mut(&process) else {
             return;
         };
@@ -271,7 +278,7 @@ impl Agent {
         self.end_container(process, TaskState::TaskFailed);
     }
 
-    fn container_exited(&mut self, process: u64, raw: i32) {
+    pub(super) fn container_exited(&mut self, process: u64, raw: i32) {
         let Some(container) = self.containers.get(&process) else {
             return;
         };
@@ -288,6 +295,9 @@ impl Agent {
     }
 
     pub(super) fn last_words(&mut self, who: String, raw: i32, directory: PathBuf) {
+        if self.identity.simulate {
+            return;
+        }
         let how = wait_status::command_text(raw);
         self.actions.push(Action::LastWords { who, how, directory });
     }
@@ -341,8 +351,7 @@ impl Agent {
         let now = self.now;
         let over = |container: &Container| container.deadline.is_some_and(|deadline| deadline <= now);
         if self.containers.get(&process).is_some_and(over) {
-            let signal = Signal::SIGKILL;
-            self.actions.push(Action::Signal { process, signal });
+            self.signal(process, Signal::SIGKILL);
         }
     }
 

@@ -12,6 +12,7 @@
 //! | task groups, and what Mesos' default executor does with them | `groups` |
 //! | status updates until they are acknowledged | `updates` |
 //! | operations on its resources | `operations` |
+//! | tasks that are only played | `simulation` |
 //! | its end by a crash, and how it goes on afterwards | `recovery` |
 //!
 //! Beside the machine: `helper` (the pipes to the helper process), `sandbox` (directories), `volumes` (what outlives them), `orphans` (what is left of
@@ -32,6 +33,7 @@ pub mod orphans;
 mod recovery;
 mod registration;
 pub mod sandbox;
+mod simulation;
 pub mod state;
 mod updates;
 pub mod volumes;
@@ -129,6 +131,8 @@ enum Timer {
     Check { process: u64, index: usize },
     /// A probe had to be done by now.
     Probe { probe: u64 },
+    /// A simulated program starts, or ends with this status.
+    Simulated { process: u64, end: Option<i32> },
     /// The task's max_completion_time is over.
     Completion { process: u64 },
 }
@@ -151,6 +155,8 @@ pub struct Agent {
     probes: BTreeMap<u64, (u64, usize)>,
     /// The files in the cache, by user and URI.
     cache: BTreeMap<(String, String), PathBuf>,
+    /// Programs that are to be simulated and cannot be, and why.
+    unsimulated: Vec<(u64, String)>,
     timers: Timers<Timer>,
     actions: Vec<Action>,
     next_process: u64,
@@ -179,6 +185,7 @@ impl Agent {
             containers: BTreeMap::new(),
             probes: BTreeMap::new(),
             cache: BTreeMap::new(),
+            unsimulated: Vec::new(),
             timers: Timers::default(),
             actions: Vec::new(),
             numbers: 0,
@@ -233,6 +240,7 @@ impl Agent {
                 Timer::Reregistration => self.recovered(),
                 Timer::Check { process, index } => self.check(process, index),
                 Timer::Probe { probe } => self.probe_timeout(probe),
+                Timer::Simulated { process, end } => self.simulated(process, end),
                 Timer::Completion { process } => self.completion_timeout(process),
             }
         }

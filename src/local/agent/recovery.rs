@@ -66,6 +66,12 @@ impl Agent {
         agent.frameworks = checkpoint.frameworks;
         agent.containers = checkpoint.containers;
         agent.next_process = checkpoint.next_process;
+        // Before the reports: what has started since begins anyway.
+        let processes: Vec<u64> = agent.containers.keys().copied().collect();
+        for process in processes {
+            agent.restart_checks(process);
+            agent.simulate_again(process);
+        }
         for report in checkpoint.reports {
             agent.helper_report(report);
         }
@@ -93,8 +99,6 @@ impl Agent {
         for (process, due) in completions.collect::<Vec<_>>() {
             self.timers.add(due, Timer::Completion { process });
         }
-        let processes: Vec<u64> = self.containers.keys().copied().collect();
-        processes.into_iter().for_each(|process| self.restart_checks(process));
         let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
         for framework in frameworks {
             let Some(known) = self.frameworks.get(&framework) else {

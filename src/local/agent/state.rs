@@ -40,6 +40,8 @@ pub struct Identity {
     /// Below MESOS_* and below what frameworks set.
     pub executor_environment: BTreeMap<String, String>,
     pub intervals: Intervals,
+    /// Tasks are timers, not processes.
+    pub simulate: bool,
 }
 
 impl Identity {
@@ -158,6 +160,8 @@ pub struct Container {
     pub completion: Option<Time>,
     /// Of a command.
     pub checks: Checks,
+    /// When a simulated program ends, and how.
+    pub simulated: Option<(Time, i32)>,
     /// Of a task of a group: where it belongs.
     pub nested: Option<Nested>,
 }
@@ -232,6 +236,7 @@ impl Container {
             deadline: None,
             completion: None,
             checks: Checks::default(),
+            simulated: None,
             nested: None,
         }
     }

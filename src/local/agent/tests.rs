@@ -7,7 +7,10 @@ use crate::local::settings::intervals::Intervals;
 use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::task_status::Reason;
 use crate::proto::{check_info, check_status_info, health_check, CheckInfo, HealthCheck};
-use crate::proto::{CommandInfo, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, TaskId, TaskInfo, TaskState, TaskStatus};
+use crate::proto::{
+    CommandInfo, DurationInfo, ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, KillPolicy, Label, Labels, TaskId, TaskInfo,
+    TaskState, TaskStatus,
+};
 use crate::resources::Resources;
 
 /// An agent that has registered, and what it wanted since the last look.
@@ -27,6 +30,7 @@ impl World {
             total: Resources::default(),
             executor_environment: BTreeMap::new(),
             intervals: Intervals::default(),
+            simulate: false,
         };
         let now = Time::from_epoch(Duration::from_secs(1_000_000));
         let mut agent = Agent::new(identity, now);
@@ -348,4 +352,77 @@ fn signalled(action: &Action) -> Option<(u64, Signal)> {
         Action::Signal { process, signal } => Some((*process, *signal)),
         _ => None,
     }
+}
+
+fn label(value: &str) -> Labels {
+    Labels {
+        labels: vec![Label {
+            key: "simulate".into(),
+            value: Some(value.into()),
+        }],
+    }
+}
+
+#[test]
+fn simulated_tasks_are_timers() {
+    let mut world = World::new();
+    world.agent.identity.simulate = true;
+    let named = |id: &str, labels: Option<Labels>| TaskInfo {
+        task_id: TaskId { value: id.into() },
+        labels,
+        kill_policy: Some(KillPolicy {
+            grace_period: Some(DurationInfo { nanoseconds: 1 }),
+        }),
+        ..task()
+    };
+    world.run(named("at-once", None));
+    world.run(named("long", Some(label("10secs"))));
+    world.run(named("killed", Some(label("1hrs"))));
+    world.run(named("wrong", Some(label("soon"))));
+    world.agent.fire();
+    let states = |world: &mut World| -> Vec<(String, TaskState)> {
+        let updates = world.updates();
+        let told = updates
+            .into_iter()
+            .map(|update| (update.task_id.value.clone(), update.state()));
+        let mut told: Vec<_> = told.collect();
+        told.sort();
+        told
+    };
+    assert!(
+        !world.agent.actions.iter().any(|action| started(action).is_some()),
+        "no process"
+    );
+    let of = |id: &str, states: &[TaskState]| states.iter().map(|state| (id.to_string(), *state)).collect::<Vec<_>>();
+    use TaskState::*;
+    let expected = [
+        of("at-once", &[TaskStarting, TaskRunning, TaskFinished]),
+        of("killed", &[TaskStarting, TaskRunning]),
+        of("long", &[TaskStarting, TaskRunning]),
+        of("wrong", &[TaskFailed]),
+    ];
+    let sorted = |mut all: Vec<(String, TaskState)>| {
+        all.sort();
+        all
+    };
+    assert_eq!(states(&mut world), sorted(expected.concat()));
+    world.agent.master_message(ToAgent::Kill {
+        framework: "F".into(),
+        task: "killed".into(),
+        policy: None,
+    });
+    world.agent.fire();
+    assert_eq!(states(&mut world), of("killed", &[TaskKilled]));
+    world.later(9);
+    // An agent that was started again remembers.
+    let identity = world.agent.identity.clone();
+    let (checkpoint, _) = std::mem::replace(&mut world.agent, Agent::new(identity.clone(), world.now)).crash();
+    world.agent = Agent::recover(identity, checkpoint, world.now);
+    world.agent.master_message(ToAgent::Reregistered {
+        agent: SlaveId { value: "S0".into() },
+        missing: Vec::new(),
+    });
+    assert_eq!(world.agent.containers.len(), 1);
+    world.later(1);
+    assert!(world.agent.containers.is_empty());
 }

@@ -162,7 +162,8 @@ impl Agent {
         if nested.is_some() && (is_over || container.pid.is_none()) {
             return;
         }
-        status.executor_pid = status.executor_pid.or(container.pid);
+        // A simulated program has none.
+        status.executor_pid = status.executor_pid.or(container.pid.filter(|pid| *pid != 0));
         if status.network_infos.is_empty() {
             let ip_address = Some(self.identity.address.ip().to_string());
             // The protocol is left at its default, IPv4, as Mesos does.

@@ -114,6 +114,7 @@ impl World {
             total: Resources::new(&resource_text::parse("cpus:4;mem:512;disk:100;ports:[1-100]").unwrap()),
             executor_environment: BTreeMap::new(),
             intervals: Intervals::default(),
+            simulate: false,
         };
         // Rare, since the clock makes a stop at each.
         let intervals = Intervals {

@@ -28,6 +28,8 @@ pub struct Config {
     /// How many agents there are. Each has all of `resources`.
     pub agents: usize,
     pub intervals: Intervals,
+    /// Tasks are timers, not processes.
+    pub simulate: bool,
     /// Where to listen. By default a port of 127.0.0.1 that is free.
     pub listen: SocketAddr,
     /// By which address others reach it, if not by that.
@@ -46,6 +48,7 @@ impl Default for Config {
             hostname: None,
             agents: 1,
             intervals: Intervals::default(),
+            simulate: false,
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             advertise: None,
             access: Access::default(),
@@ -76,6 +79,7 @@ pub const HOSTNAME: &str = "MESOS_HOSTNAME";
 pub const AGENTS: &str = "MESOS_NUM_SLAVES";
 pub const PINGS: &str = "MESOS_MAX_AGENT_PING_TIMEOUTS";
 pub const OFFER: &str = "MESOS_OFFER_TIMEOUT";
+pub const SIMULATE: &str = "MESOS_SIMULATE";
 
 /// More agents than this are a mistake.
 const MOST_AGENTS: usize = 10_000;
@@ -115,6 +119,9 @@ impl Config {
         }
         if let Some(text) = get(OFFER)? {
             self.intervals.offer = Some(parse_duration(OFFER, &text)?);
+        }
+        if let Some(text) = get(SIMULATE)? {
+            self.simulate = yes_or_no(SIMULATE, &text)?;
         }
         for (name, setting) in self.intervals.durations() {
             if let Some(text) = get(name)? {
@@ -160,6 +167,18 @@ const MOST: usize = 1 << 20;
 
 fn parse_duration(name: &'static str, text: &str) -> Result<std::time::Duration, BadSetting> {
     intervals::parse(text).map_err(|reason| BadSetting { name, reason })
+}
+
+/// As Mesos' flags have it.
+fn yes_or_no(name: &'static str, text: &str) -> Result<bool, BadSetting> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(BadSetting {
+            name,
+            reason: format!("expected true, false, 1 or 0, not '{text}'"),
+        }),
+    }
 }
 
 /// A whole number from 1 to [`MOST_AGENTS`].
@@ -217,7 +236,17 @@ const NO_SETTINGS: [&str; 23] = [
 /// Which of the environment's `names` look like settings of a Mesos and are none here.
 pub fn without_effect(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut intervals = Intervals::default();
-    let mut known = vec![RESOURCES, ATTRIBUTES, WORK_DIR, ENVIRONMENT, HOSTNAME, AGENTS, PINGS, OFFER];
+    let mut known = vec![
+        RESOURCES,
+        ATTRIBUTES,
+        WORK_DIR,
+        ENVIRONMENT,
+        HOSTNAME,
+        AGENTS,
+        PINGS,
+        OFFER,
+        SIMULATE,
+    ];
     known.extend(intervals.durations().map(|(name, _)| name));
     let foreign = |name: &String| {
         let name = name.as_str();
@@ -263,6 +292,7 @@ mod tests {
             (AGENTS, "3"),
             (PINGS, "2"),
             (OFFER, "5secs"),
+            (SIMULATE, "true"),
             ("MESOS_ALLOCATION_INTERVAL", "100ms"),
         ])
         .unwrap();
@@ -270,6 +300,7 @@ mod tests {
         let milliseconds = std::time::Duration::from_millis;
         assert_eq!(of_intervals, (2, Some(milliseconds(5000)), milliseconds(100)));
         assert_eq!((config.agents, Config::default().agents), (3, 1));
+        assert!(config.simulate && !from(&[(SIMULATE, "0")]).unwrap().simulate);
     }
 
     #[test]
@@ -326,6 +357,7 @@ mod tests {
             (AGENTS, "many"),
             (PINGS, "-1"),
             (OFFER, "5"),
+            (SIMULATE, "yes, please"),
             ("MESOS_ALLOCATION_INTERVAL", "0secs"),
             ("MESOS_AGENT_PING_TIMEOUT", "soon"),
         ] {
