@@ -7,7 +7,7 @@ mod skip;
 
 use local_support::*;
 use mesos_perl::local::Cluster;
-use mesos_perl::proto::{command_info::Uri, TaskInfo, TaskState};
+use mesos_perl::proto::{command_info::Uri, container_info, volume, ContainerInfo, TaskInfo, TaskState, Volume};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
 use std::os::unix::fs::{symlink, PermissionsExt};
@@ -173,4 +173,133 @@ fn a_stopped_helper_goes_on() {
     assert!(begin.elapsed() < Duration::from_secs(8), "not the limit of ten seconds");
     assert!(pids.iter().all(|pid| !is_alive(*pid)));
     assert!(!work_dir.exists());
+}
+
+fn volume(to: &str, mode: volume::Mode, source: volume::Source) -> Volume {
+    Volume {
+        container_path: to.into(),
+        mode: mode as i32,
+        source: Some(source),
+        ..Default::default()
+    }
+}
+
+fn of_sandbox(kind: volume::source::sandbox_path::Type, path: &str) -> volume::Source {
+    volume::Source {
+        r#type: Some(volume::source::Type::SandboxPath as i32),
+        sandbox_path: Some(volume::source::SandboxPath {
+            r#type: Some(kind as i32),
+            path: path.into(),
+        }),
+        ..Default::default()
+    }
+}
+
+fn with_volumes(mut task: TaskInfo, volumes: Vec<Volume>) -> TaskInfo {
+    task.container = Some(ContainerInfo {
+        r#type: container_info::Type::Mesos as i32,
+        volumes,
+        ..Default::default()
+    });
+    task
+}
+
+#[test]
+fn volumes_of_sandboxes_are_links() {
+    use volume::source::sandbox_path::Type::{Parent, Self_};
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let own = with_volumes(
+        framework.command(
+            "own",
+            "echo x > in/data/file && cat hidden/deep/file && test ! -d in/data/data",
+        ),
+        vec![volume("in/data", volume::Mode::Rw, of_sandbox(Self_, "hidden/deep"))],
+    );
+    let parent = with_volumes(
+        framework.command("parent", "true"),
+        vec![volume("in", volume::Mode::Rw, of_sandbox(Parent, "shared"))],
+    );
+    let out = with_volumes(
+        framework.command("out", "true"),
+        vec![volume("in", volume::Mode::Rw, of_sandbox(Self_, "../../x"))],
+    );
+    let to = with_volumes(
+        framework.command("to", "true"),
+        vec![volume("../in", volume::Mode::Rw, of_sandbox(Self_, "x"))],
+    );
+    let absolute = with_volumes(
+        framework.command("absolute", "true"),
+        vec![volume("/in", volume::Mode::Rw, of_sandbox(Self_, "x"))],
+    );
+    framework.launch(vec![own, parent, out, to, absolute]);
+    assert_eq!(end(&mut framework, "own").0, TaskState::TaskFinished);
+    for (id, why) in [
+        ("parent", "only for tasks of a group"),
+        ("out", "leads out of the sandbox"),
+        ("to", "leads out of the sandbox"),
+        ("absolute", "must be relative"),
+    ] {
+        let (state, message) = end(&mut framework, id);
+        assert!(state == TaskState::TaskFailed && message.contains(why), "{id}: {message}");
+    }
+}
+
+#[test]
+fn volumes_of_the_host_are_mounts_or_a_clear_failure() {
+    let directory = scratch("volumes");
+    std::fs::write(directory.join("file"), "of the host\n").unwrap();
+    let host = directory.to_str().unwrap();
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let old = |to: &str, path: &str, mode: volume::Mode| Volume {
+        container_path: to.into(),
+        host_path: Some(path.into()),
+        mode: mode as i32,
+        ..Default::default()
+    };
+    let source = volume::Source {
+        r#type: Some(volume::source::Type::HostPath as i32),
+        host_path: Some(volume::source::HostPath {
+            path: format!("{host}/file"),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let good = with_volumes(
+        framework.command(
+            "good",
+            "grep host in/ro/file && ! touch in/ro/x && touch in/rw/made && cat one && ! (echo y > one)",
+        ),
+        vec![
+            old("in/ro", host, volume::Mode::Ro),
+            old("in/rw", host, volume::Mode::Rw),
+            volume("one", volume::Mode::Ro, source),
+        ],
+    );
+    let missing = format!("{host}/nothing");
+    let missing = with_volumes(
+        framework.command("missing", "true"),
+        vec![old("in", &missing, volume::Mode::Rw)],
+    );
+    framework.launch(vec![good, missing]);
+    let (state, message) = end(&mut framework, "good");
+    match state {
+        TaskState::TaskFinished => {
+            assert!(directory.join("made").exists());
+            // Nobody else sees them.
+            let sandbox = framework.sandbox(&cluster, "good");
+            assert!(!sandbox.join("in/ro/file").exists() && sandbox.join("in/ro").exists());
+        }
+        _ => assert!(message.contains("are mounts, which this user may not make"), "{message}"),
+    }
+    let (state, message) = end(&mut framework, "missing");
+    assert_eq!(state, TaskState::TaskFailed);
+    assert!(
+        message.contains("nothing' at 'in'") || message.contains("are mounts"),
+        "{message}"
+    );
+    drop(cluster);
+    assert!(directory.join("file").exists(), "a volume is not removed with its sandbox");
+    std::fs::remove_dir_all(directory).unwrap();
 }

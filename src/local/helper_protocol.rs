@@ -29,6 +29,8 @@ pub struct Program {
     pub user: Option<User>,
     /// What is copied into `directory` before, in this order, with the rights of `user`.
     pub fetches: Vec<Fetch>,
+    /// What is provided in `directory` before that.
+    pub volumes: Vec<Volume>,
 }
 
 impl Program {
@@ -40,7 +42,12 @@ impl Program {
             .fetches
             .iter()
             .map(|f| f.uri.len() + f.from.len() + f.to.len() + f.cache.len());
-        let lengths = arguments.chain(variables).chain(fetches).chain([self.file.len()]);
+        let volumes = self.volumes.iter().map(|v| v.from.len() + v.root.len() + v.to.len());
+        let lengths = arguments
+            .chain(variables)
+            .chain(fetches)
+            .chain(volumes)
+            .chain([self.file.len()]);
         lengths.map(|length| length.saturating_add(16)).fold(0, usize::saturating_add) > MAX_PROGRAM
     }
 }
@@ -68,6 +75,20 @@ pub struct Fetch {
     pub cache: Vec<u8>,
 }
 
+/// Something that a program finds at another place than where it is.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// An absolute path.
+    pub from: Vec<u8>,
+    /// The part of it that is there for sure, and is trusted.
+    pub root: Vec<u8>,
+    /// Absolute, or below the directory with only plain names between the slashes.
+    pub to: Vec<u8>,
+    pub read_only: bool,
+    /// Otherwise it is a link.
+    pub mount: bool,
+}
+
 /// Whom to become before the program starts; absent when it is whoever we are.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
@@ -81,7 +102,7 @@ pub struct User {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Command {
     /// `process` is the cluster's name for it, never used twice.
-    Start { process: u64, program: Program },
+    Start { process: u64, program: Box<Program> },
     /// Sends `signal` to the process, its descendants, and the sessions and groups they lead.
     Signal { process: u64, signal: i32 },
     /// Kill everything and end.
@@ -255,6 +276,14 @@ impl Frame for Program {
             out.push(u8::from(fetch.executable));
             out.push(u8::from(fetch.extract));
         }
+        out.extend((self.volumes.len() as u32).to_le_bytes());
+        for volume in &self.volumes {
+            for string in [&volume.from, &volume.root, &volume.to] {
+                put_string(out, string);
+            }
+            out.push(u8::from(volume.read_only));
+            out.push(u8::from(volume.mount));
+        }
     }
 
     fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
@@ -282,6 +311,16 @@ impl Frame for Program {
             })
         };
         let fetches = (0..f.u32()?).map(|_| fetch(f)).collect::<Result<_, _>>()?;
+        let volume = |f: &mut Fields<'_>| {
+            Ok(Volume {
+                from: f.string()?,
+                root: f.string()?,
+                to: f.string()?,
+                read_only: f.u8()? != 0,
+                mount: f.u8()? != 0,
+            })
+        };
+        let volumes = (0..f.u32()?).map(|_| volume(f)).collect::<Result<_, _>>()?;
         Ok(Program {
             directory,
             stdout,
@@ -291,6 +330,7 @@ impl Frame for Program {
             environment,
             user,
             fetches,
+            volumes,
         })
     }
 }
@@ -316,7 +356,7 @@ impl Frame for Command {
         Ok(match f.u8()? {
             1 => Command::Start {
                 process: f.u64()?,
-                program: Program::take(f)?,
+                program: Box::new(Program::take(f)?),
             },
             2 => Command::Signal {
                 process: f.u64()?,
@@ -402,6 +442,13 @@ mod tests {
                 extract: true,
                 cache: b"/cache/c1-tool".to_vec(),
             }],
+            volumes: vec![Volume {
+                from: b"/data/x".to_vec(),
+                root: b"/".to_vec(),
+                to: b"data".to_vec(),
+                read_only: true,
+                mount: false,
+            }],
         }
     }
 
@@ -410,7 +457,7 @@ mod tests {
         let commands = [
             Command::Start {
                 process: u64::MAX,
-                program: program(),
+                program: Box::new(program()),
             },
             Command::Signal { process: 7, signal: 15 },
             Command::Shutdown,
@@ -460,7 +507,7 @@ mod tests {
         );
         let cut = Command::Start {
             process: 1,
-            program: program(),
+            program: Box::new(program()),
         }
         .encode();
         assert!((4..cut.len()).all(|end| Command::decode(&cut[4..end]).is_err()));

@@ -19,6 +19,7 @@ mod processes;
 mod run;
 mod serve;
 mod start;
+mod volumes;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

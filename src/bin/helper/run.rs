@@ -1,6 +1,6 @@
 //! The last mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
-use super::{fetch, files};
+use super::{fetch, files, volumes};
 use mesos_perl::local::helper_protocol::{not_fetched, Frame, Program};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Gid, Uid};
@@ -42,6 +42,7 @@ pub fn become_program(program: &Program, parent: i32) -> Result<Never, String> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let null = File::open("/dev/null").map_err(|e| format!("cannot open /dev/null: {e}"))?;
     let failed = |e| format!("cannot redirect output: {e}");
+    volumes::mount(&program.directory, &program.volumes, program.user.as_ref())?;
     // As the user of the program, so that the files are his.
     if let Some(user) = &program.user {
         let name = CString::new(user.name.clone()).map_err(|_| "user name with a NUL byte".to_string())?;
@@ -67,6 +68,7 @@ pub fn become_program(program: &Program, parent: i32) -> Result<Never, String> {
 
     let directory = || String::from_utf8_lossy(&program.directory);
     let sandbox = files::open_sandbox(&program.directory).map_err(|e| format!("cannot enter {}: {e}", directory()))?;
+    volumes::link(&sandbox, &program.volumes)?;
     for one in &program.fetches {
         fetch::fetch(&sandbox, one).map_err(|e| not_fetched(&program.directory, &e))?;
     }

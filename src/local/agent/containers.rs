@@ -3,7 +3,7 @@
 use super::checker::Checks;
 use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Mount, Place, PlaceKind, Start};
 use super::state::{Container, Kind, Token};
-use super::{environment, sandbox, wait_status, Action, Agent, Timer};
+use super::{environment, sandbox, task_volumes, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
 use crate::local::helper_protocol::{not_fetched, Program, Report};
 use crate::local::ids;
@@ -143,6 +143,8 @@ impl Agent {
         });
         let bytes = directory.as_os_str().as_bytes();
         let fetches = fetches.map_err(|why| LaunchError::Container(not_fetched(bytes, &why)))?;
+        let parent = start.nested.as_ref().map(|nested| nested.directory.as_path());
+        let volumes = task_volumes::of(start.container, directory, parent).map_err(LaunchError::Container)?;
         let (file, arguments) = environment::command_line(start.command);
         let checkpoint = self.frameworks.get(start.framework).is_some_and(|f| f.checkpoints());
         let program = Program {
@@ -154,6 +156,7 @@ impl Agent {
             environment: environment::of(&self.identity, &self.agent_id().value, start, checkpoint, directory, token),
             user: None,
             fetches,
+            volumes,
         };
         check_size(&program)?;
         Ok(program)

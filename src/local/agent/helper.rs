@@ -93,6 +93,7 @@ impl Helper {
     }
 
     pub fn start(&self, process: u64, program: Program) {
+        let program = Box::new(program);
         self.send(&Command::Start { process, program });
     }
 

@@ -81,7 +81,6 @@ pub fn contained_by_a_process(container: Option<&ContainerInfo>) -> Result<(), S
     let wanted = match container {
         Some(container) if container.docker.is_some() || container.r#type() == container_info::Type::Docker => "Docker",
         Some(container) if container.mesos.as_ref().is_some_and(|m| m.image.is_some()) => "an image",
-        Some(container) if !container.volumes.is_empty() => "volumes",
         _ => return Ok(()),
     };
     Err(format!("the embedded cluster has no containers, and this wants {wanted}"))

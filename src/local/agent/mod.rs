@@ -5,7 +5,7 @@
 //! |---|---|
 //! | what it knows | `state` |
 //! | its master: registration, pings | `registration` |
-//! | programs from their start to their end | `launch`, `containers`, `environment`, `wait_status` |
+//! | programs from their start to their end | `launch`, `containers`, `environment`, `task_volumes`, `wait_status` |
 //! | tasks that are commands | `commands` |
 //! | their checks and health checks | `checks`, `checker` |
 //! | tasks of executors | `executors` |
@@ -35,6 +35,7 @@ mod registration;
 pub mod sandbox;
 mod simulation;
 pub mod state;
+mod task_volumes;
 mod updates;
 pub mod volumes;
 mod wait_status;
