@@ -180,6 +180,7 @@ fn one_failure_or_kill_ends_the_rest_of_its_group_only() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table, or one story.
 fn a_group_that_cannot_be_launched_as_a_whole_is_not_launched() {
     // Each case waits for an offer.
     let mut config = config("cpus:4;mem:4096;disk:4096");
