@@ -1,0 +1,78 @@
+# Every recipe of docs/cookbook.md: run on the embedded cluster, or where that cannot, held against the messages.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Test::Examples qw(finish start);
+use Test::Files qw(slurp);
+use File::Temp ();
+use Mesos::Runner;
+
+delete $ENV{MESOS_MASTER};
+my %recipes;
+my $text = slurp('docs/cookbook.md');
+while ($text =~ /^## (.*?)\n(.*?)(?=^## |\z)/msg) {
+    my ($title, $body) = ($1, $2);
+    $recipes{$title} = [$body =~ /^```perl\n(.*?)^```$/msg];
+}
+
+# The program of a recipe, to its end: gives what it prints.
+sub runs {
+    my ($title) = @_;
+    my $file = File::Temp->new(SUFFIX => '.pl');
+    print $file $recipes{$title}[0];
+    close $file or die $!;
+    my ($status, $out, $err) = finish(start("$file"), 60);
+    is $status, 0, "$title: it ends well" or diag $err;
+    is $err, '', "$title: no complaints";
+    return $out;
+}
+
+# The task of a recipe.
+sub task_of {
+    my ($title) = @_;
+    my $task = eval "use strict; use warnings; $recipes{$title}[0]; \$task";
+    is $@, '', "$title: compiles";
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    my $bytes = eval { Mesos::TaskInfo->new({task_id => {value => 't'}, slave_id => {value => 's'}, %$task})->encode };
+    is $@, '', "$title: encodes";
+    is "@warnings", '', "$title: has only fields that there are";
+    is(Mesos::TaskInfo->decode($bytes)->{name}, $task->{name}, "$title: and can be read");
+    return $task;
+}
+
+sub on_local {
+    my ($task) = @_;
+    my $runner = Mesos::Runner->new(master => 'local', framework => {name => 'cookbook'});
+    $runner->add($task);
+    my ($done) = $runner->run;
+    return $done;
+}
+
+is runs('Run a task'), "TASK_FINISHED\nhello world\n", 'a task';
+is runs('Persistent volumes'), "writer-1: TASK_FINISHED\n", 'a persistent volume';
+is join('', sort split /^/, runs('Pods (task groups)')), "server: TASK_FINISHED\nsidecar: TASK_FINISHED\n", 'a pod';
+{
+    local $ENV{MESOS_RESOURCES} = 'gpus:1';
+    is runs('GPUs'), "TASK_FINISHED\nwith a GPU\n", 'a GPU';
+}
+for my $title ('Labels and discovery', 'Health checks') {
+    my $done = on_local(task_of($title));
+    is $done->state, 'TASK_FINISHED', "$title: runs" or diag $done->message;
+}
+for my $title ('Docker', 'Volumes of the host', 'Secrets') {
+    my $task = task_of($title);
+    delete $task->{resources};
+    my $done = on_local($task);
+    like $done->state, qr/\ATASK_(?:ERROR|FAILED)\z/, "$title: local does not pretend to do it";
+    note $done->message;
+}
+for my $title (sort keys %recipes) {
+    ok scalar @{ $recipes{$title} }, "$title has a program";
+}
+my @polite = grep {/package Polite/} @{ $recipes{Maintenance} };
+ok eval("$polite[0]; 1"), 'Maintenance: compiles' or diag $@;
+ok Polite->can('inverseOffers'), 'and has the callback';
+
+done_testing;
