@@ -174,8 +174,12 @@ my $error = eval { $client->teardown('F'); 1 } ? undef : $@;
 isa_ok $error, 'Mesos::Client::Error';
 is_deeply [map { $error->$_ } qw(status reason message call url)],
     [403, 'Forbidden', 'Not authorized', 'TEARDOWN', "http://$guard->{address}/master/api/v1"], 'what it knows';
-is $error->text, "TEARDOWN: http://$guard->{address}/master/api/v1 answered 403 Forbidden: Not authorized", 'in one line';
-like "$error", qr/\A\Q@{[$error->text]}\E at $here/, 'with the place of the call';
+is $error->summary, "TEARDOWN: http://$guard->{address}/master/api/v1 answered 403 Forbidden: Not authorized", 'in one line';
+like "$error", qr/\A\Q@{[$error->summary]}\E at $here/, 'with the place of the call';
+isa_ok $error, 'Mesos::Error';
+is_deeply [$error->code, $error->text, $error->file, $error->line], ['refused', "$error", __FILE__, ("$error" =~ /line (\d+)/)[0]], 'as every error';
+is_deeply [map { eval { $_->(); 1 } ? 'lived' : $@->code } sub { Mesos::Client->new(master => $dead)->health }, sub { $client->agent('x') }, sub { $client->state }],
+    [qw(unreachable unknown protocol)], 'words for programs';
 dies_like { $client->state } qr/answered with what is no JSON object at $here/;
 
 # Signal handlers that die: alarm and Ctrl-C.

@@ -276,8 +276,8 @@ sub agent {
     @found = grep { $_->{agent_info}{hostname} eq $name || $name eq "$_->{agent_info}{hostname}:" . ($_->{agent_info}{port} || 5051) } @agents
         unless @found;
     my $known = join(', ', map {"$_->{agent_info}{id}{value} ($_->{agent_info}{hostname})"} @agents) || 'none';
-    Mesos::Client::Error->throw(message => "no agent '$name' is known (known are: $known)") unless @found;
-    Mesos::Client::Error->throw(message => scalar(@found) . " agents are on the host '$name': " . join ', ', map { $_->{agent_info}{id}{value} } @found)
+    Mesos::Client::Error->throw(code => 'unknown', message => "no agent '$name' is known (known are: $known)") unless @found;
+    Mesos::Client::Error->throw(code => 'unknown', message => scalar(@found) . " agents are on the host '$name': " . join ', ', map { $_->{agent_info}{id}{value} } @found)
         if @found > 1;
     return Mesos::Client::Agent->_of($found[0], $self->agent_scheme, $self->{agents_http}{ $self->agent_scheme });
 }
@@ -288,7 +288,7 @@ sub sandbox {
     if (!ref $task || !$task->{agent_id}) {
         my $id = id_of('sandbox', 'task', ref $task && $task->{task_id} ? $task->{task_id} : $task)->{value};
         $task = $self->task($id, %$option)
-            or Mesos::Client::Error->throw(message => "no task '$id' is known to the master" . ($option->{framework} ? ' in that framework' : ''));
+            or Mesos::Client::Error->throw(code => 'unknown', message => "no task '$id' is known to the master" . ($option->{framework} ? ' in that framework' : ''));
     }
     return Mesos::Client::Sandbox->_of($self, $task);
 }

@@ -45,9 +45,9 @@ sub run {
     return $status if defined $status;
     my $error = $@;
     if (blessed $error && $error->isa('Mesos::Client::Error')) {
-        $class->complain($error->text);
+        $class->complain($error->summary);
         return NO_MASTER if $error->message =~ /\Ano leading master/;
-        return NOT_FOUND if $error->message =~ /\Ano (?:task|agent) |\ANo framework found/ || ($error->status || 0) == 404;
+        return NOT_FOUND if $error->code eq 'unknown' || ($error->status || 0) == 404;
         return FAILED;
     }
     if (ref $error eq 'ARRAY') {

@@ -69,7 +69,7 @@ sub call {
     my $answer = $self->_send(\%call);
     return {} unless length $answer->{content};
     my $decoded = eval { $self->{http}->decode($answer->{content}) };
-    Mesos::Client::Error->throw(call => $type, url => $answer->{url}, message => "$answer->{url} answered with what is no JSON object")
+    Mesos::Client::Error->throw(code => 'protocol', call => $type, url => $answer->{url}, message => "$answer->{url} answered with what is no JSON object")
         unless ref $decoded eq 'HASH';
     return $decoded->{ lc $type } || {};
 }
@@ -123,7 +123,7 @@ sub _call_of_clusterd {
     return $answer if $answer;
     my $error = $@;
     die $error unless blessed $error && $error->isa('Mesos::Client::Error') && ($error->status || 0) == 400 && $error->message =~ /'type' to be present/; ## no critic (RequireCarping): it has its place
-    Mesos::Client::Error->throw(call => $type, url => $error->url, message => 'ClusterD has this call, but not the Mesos at ' . $error->url);
+    Mesos::Client::Error->throw(code => 'refused', call => $type, url => $error->url, message => 'ClusterD has this call, but not the Mesos at ' . $error->url);
     return;
 }
 

@@ -3,32 +3,29 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp ();
-use overload '""' => sub { $_[0]->as_string }, bool => sub {1}, fallback => 1;
+use Mesos::Error ();
+use parent -norequire, 'Mesos::Error';
 
 $Carp::Internal{ +__PACKAGE__ }++;
 
 sub throw {
     my ($class, %fields) = @_;
-    $fields{at} = Carp::shortmess('');
-    die bless \%fields, $class;
+    my $summary = _summary(\%fields);
+    $fields{code} = $fields{status} ? 'refused' : 'unreachable' unless defined $fields{code};
+    die $class->SUPER::new(%fields, summary => $summary, text => $summary . Carp::shortmess(''));
 }
 
-for my $name (qw(call url status reason message)) {
+sub _summary {
+    my ($fields) = @_;
+    my $call = defined $fields->{call} ? "$fields->{call}: " : '';
+    return $call . $fields->{message} unless $fields->{status};
+    my $answer = join ' ', grep { defined && length } @$fields{qw(status reason)};
+    return $call . "$fields->{url} answered $answer" . (length $fields->{message} ? ": $fields->{message}" : '');
+}
+
+for my $name (qw(call reason summary url)) {
     no strict 'refs';
     *$name = sub { $_[0]{$name} };
-}
-
-sub as_string {
-    my ($self) = @_;
-    return $self->text . $self->{at};
-}
-
-sub text {
-    my ($self) = @_;
-    my $call = defined $self->{call} ? "$self->{call}: " : '';
-    return $call . $self->{message} unless $self->{status};
-    my $answer = join ' ', grep { defined && length } $self->{status}, $self->{reason};
-    return $call . "$self->{url} answered $answer" . (length $self->{message} ? ": $self->{message}" : '');
 }
 
 1;
@@ -51,10 +48,18 @@ Mesos::Client::Error - what went wrong with a call of Mesos::Client
 
 =head1 DESCRIPTION
 
-Methods of L<Mesos::Client> and its relatives die with an object of this class if a server cannot be reached, or refuses a call. As a string
-it is one line, which ends with the place of your call. (Wrong arguments are plain strings, as everywhere in Perl.)
+Methods of L<Mesos::Client> and its relatives die with an object of this class, a L<Mesos::Error>, if a server cannot be reached, or refuses a
+call. As a string it is one line, which ends with the place of your call. (Wrong arguments are plain strings, which C<< Mesos::Error->of >>
+makes objects of.)
 
 =head1 METHODS
+
+All methods of L<Mesos::Error>, among them C<text> (the whole text), C<message>, C<file> and C<line>, and these:
+
+=head2 code
+
+A word for programs: C<refused> (the server's answer says no), C<unreachable> (there was no answer, or no leading master), C<unknown> (there is
+no such task or agent), or C<protocol> (the answer is no answer of Mesos).
 
 =head2 status
 
@@ -70,19 +75,15 @@ What the server said, or why there is no answer. A string, which may be empty.
 
 =head2 call
 
-The type of the call, such as C<GET_TASKS>.
+The type of the call, such as C<GET_TASKS>. Undef if it is about no call.
 
 =head2 url
 
 Where the call went. Undef if it went nowhere.
 
-=head2 text
+=head2 summary
 
 All of these in one line, without the place of your call.
-
-=head2 as_string
-
-The same with the place. This is what you get if you print the object.
 
 =head2 throw
 

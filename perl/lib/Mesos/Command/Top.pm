@@ -26,7 +26,7 @@ sub main {
         my $shown = $output->format eq 'table' ? eval { $class->screen($client, $output); } : $class->_rows($client, $output);
         die $@ unless defined $shown || $live && ref $@ && $@->isa('Mesos::Client::Error'); ## no critic (RequireCarping): caught by Mesos::Command
         # A master that is away for a moment ends nothing.
-        $shown = $output->colored($@->text, 'red') . "\n" unless defined $shown;
+        $shown = $output->colored($@->summary, 'red') . "\n" unless defined $shown;
         utf8::encode($shown) if utf8::is_utf8($shown);
         print STDOUT $live ? "\e[H\e[2J$shown" : $shown or die "cannot write: $!\n";
         STDOUT->flush;
