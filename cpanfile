@@ -36,6 +36,11 @@ on develop => sub {
     requires 'Perl::Critic';
 };
 
+feature 'async', 'Mesos::Async with async and await' => sub {
+    requires 'Future';
+    requires 'Future::AsyncAwait';
+};
+
 feature 'ev', 'AnyEvent on the fast event loop EV' => sub {
     requires 'EV';
 };

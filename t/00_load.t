@@ -8,6 +8,7 @@ use File::Spec;
 
 # Modules that are there only with another one, which the distribution does not require.
 my %needs = (
+    'Mesos::Async::Future'         => 'Future',
     'Mesos::Dispatcher::IOAsync'   => 'IO::Async::Handle',
     'Mesos::Dispatcher::Interrupt' => 'Async::Interrupt',
     'Mesos::Dispatcher::Mojo'      => 'Mojo::Reactor',

@@ -139,6 +139,18 @@ for my $case (['io_async.pl', 'IO::Async::Loop'], ['poe.pl', 'POE']) {
     });
 }
 
+for my $case (
+    ['async_mojo.pl', 'Mojolicious', qr/\Atrue: Command exited with status 0\n(?=.*^sleep 0\.1: Command exited with status 0$)(?=.*^exit 3: Command exited with status 3$)/ms],
+    ['async_future.pl', 'IO::Async::Loop', qr/\Aecho hello: Command exited with status 0\nsleep 1000: TASK_KILLED\n\z/],
+) {
+    my ($name, $module, $wanted) = @$case;
+    example($name => sub {
+        my ($missing) = grep { !is_loadable($_) } $module, 'Future::AsyncAwait';
+        plan skip_all => "$missing is not installed" if defined $missing;
+        like ends_well($name, $master), $wanted, 'promises';
+    });
+}
+
 example('mojo.pl' => sub {
     plan skip_all => 'Mojolicious is not installed' unless is_loadable('Mojolicious::Lite');
     # In the core of every perl that Mojolicious runs on.
