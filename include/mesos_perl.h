@@ -1004,6 +1004,17 @@ MesosCode mesos_tape_write(const struct MesosPerlToken *tape,
                            size_t size);
 
 /*
+ Carries `action` (`add`, `contains`, ...) out on one or two lists of resources, which are encoded mesos.Request messages; some
+ actions take a text instead. Writes such a list, a text, or `1` and nothing for true and false.
+
+ The result is borrowed: valid until the next call of this function in this thread.
+ */
+MesosCode mesos_resources_reckon(struct MesosBytes action,
+                                 struct MesosBytes left,
+                                 struct MesosBytes right,
+                                 struct MesosBytes *result);
+
+/*
  A driver whose events are queued in `channel`. Owned by the caller. For `local` the cluster starts here.
  */
 MesosCode mesos_scheduler_driver_new(const struct MesosChannel *channel,

@@ -147,6 +147,23 @@ _dispatch_event(SV *consumer)
     for (i = 0; i < count; i++)
         PUSHs(*av_fetch(result, i, 0));
 
+MODULE = Mesos    PACKAGE = Mesos::Resources
+
+# An action on lists of resources, each an encoded Mesos::Request.
+SV *
+_reckon(SV *action, SV *left, SV *right)
+  PREINIT:
+    MesosBytes action_bytes, left_bytes, right_bytes, result;
+  CODE:
+    HOLD_ARGUMENTS;
+    action_bytes = mesos_bytes(aTHX_ action);
+    left_bytes = mesos_bytes(aTHX_ left);
+    right_bytes = mesos_bytes(aTHX_ right);
+    mesos_check(aTHX_ mesos_resources_reckon(action_bytes, left_bytes, right_bytes, &result));
+    RETVAL = newSVpvn((const char *)result.data, result.len);
+  OUTPUT:
+    RETVAL
+
 MODULE = Mesos    PACKAGE = Mesos::Dispatcher
 
 void

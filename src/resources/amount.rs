@@ -119,6 +119,14 @@ impl Amount {
         }
     }
 
+    /// What both have.
+    pub fn common(&self, other: &Amount) -> Amount {
+        match (self, other) {
+            (Amount::Thousandths(a), Amount::Thousandths(b)) => Amount::Thousandths(*a.min(b)),
+            _ => self.minus(&self.minus(other)),
+        }
+    }
+
     pub fn contains(&self, other: &Amount) -> bool {
         match (self, other) {
             (Amount::Thousandths(a), Amount::Thousandths(b)) => a >= b,

@@ -1,0 +1,447 @@
+package Mesos::Resources;
+use 5.10.1;
+use strict;
+use warnings;
+use Carp qw(croak);
+use Mesos::Messages ();
+use Mesos::XS;
+use Scalar::Util qw(blessed looks_like_number reftype);
+use overload
+    '+'      => sub { $_[0]->add($_[1]) },
+    '-'      => sub { $_[2] ? (ref $_[0])->new($_[1])->subtract($_[0]) : $_[0]->subtract($_[1]) },
+    '=='     => sub { $_[0]->equals($_[1]) },
+    '!='     => sub { !$_[0]->equals($_[1]) },
+    '""'     => sub { $_[0]->text },
+    'bool'   => sub { !$_[0]->is_empty },
+    'eq'     => sub { $_[2] ? "$_[1]" eq $_[0]->text : $_[0]->text eq "$_[1]" },
+    'ne'     => sub { $_[0]->text ne "$_[1]" },
+    '<=>'    => sub { croak 'Mesos::Resources: resources have no order: use contains' },
+    fallback => undef;
+
+$Carp::Internal{ +__PACKAGE__ } = 1;
+
+# An object has the bytes of a Mesos::Request with the resources, which is what the core reckons with (src/resources/reckon.rs).
+
+sub new {
+    my ($class, @things) = @_;
+    $class = ref $class || $class;
+    my $all = bless {bytes => ''}, $class;
+    for my $thing (@things) {
+        my $bytes = $class->_bytes_of($thing);
+        $all = $all->_with(length $all->{bytes} ? _reckon('add', $all->{bytes}, $bytes) : $bytes);
+    }
+    return $all;
+}
+
+sub parse {
+    my ($class, $text) = @_;
+    croak 'parse: expected a string' if !defined $text || ref $text;
+    return $class->new($text);
+}
+
+sub sum { my ($class, @things) = @_; return $class->new(@things) }
+
+sub _with { my ($self, $bytes) = @_; return bless {bytes => $bytes}, ref $self || $self }
+
+# The bytes of whatever people have resources in.
+sub _bytes_of {
+    my ($class, $thing) = @_;
+    croak "$class: expected resources (a string, a message, an array reference or a hash reference), got undef" unless defined $thing;
+    return $thing->{bytes} if blessed $thing && $thing->isa(__PACKAGE__);
+    return _bytes_of_text($thing) unless ref $thing;
+    my $type = reftype $thing;
+    if ($type eq 'ARRAY') {
+        return $class->new(@$thing)->{bytes} if grep { !_is_resource($_) } @$thing;
+        return _canonical($thing, 1);
+    }
+    croak "$class: expected resources (a string, a message, an array reference or a hash reference), got a reference to \L$type" if $type ne 'HASH';
+    return _canonical([$thing], 1) if _is_resource($thing);
+    return _canonical($thing->{resources} || [], 0)
+        if exists $thing->{resources} || blessed $thing && $thing->can('_pb_fields_by_name') && $thing->_pb_fields_by_name->{resources};
+    croak "$class: expected a message with resources, got a " . ref $thing if blessed $thing;
+    return _bytes_of_text(join ';', map { _amount($class, $_, $thing->{$_}) } sort keys %$thing);
+}
+
+sub _is_resource { my ($thing) = @_; return blessed $thing ? $thing->isa('Mesos::Resource') : ref $thing eq 'HASH' && exists $thing->{name} && exists $thing->{type} }
+
+# {cpus => 2, ports => [[31000, 32000]]}
+sub _amount {
+    my ($class, $name, $amount) = @_;
+    croak "$class: $name: expected an amount, got undef" unless defined $amount;
+    return "$name:$amount" unless ref $amount;
+    croak "$class: $name: expected ranges, such as [[31000, 32000]]" if ref $amount ne 'ARRAY' || grep { ref ne 'ARRAY' || @$_ != 2 } @$amount;
+    return "$name:[" . join(',', map {"$_->[0]-$_->[1]"} @$amount) . ']';
+}
+
+sub _bytes_of_text {
+    my ($text) = @_;
+    return _reckon('parse', $text, '') unless $text =~ /\A\s*\[/;
+    require JSON::PP;
+    my $json = JSON::PP->new->utf8->allow_nonref;
+    my $list = eval { $json->decode($text) };
+    if (!$list) {
+        (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+        croak "resources as JSON: $why";
+    }
+    return _canonical([map { Mesos::Resource->decode_json($json->encode($_)) } @$list], 1);
+}
+
+sub _canonical {
+    my ($list, $validate) = @_;
+    my $bytes = Mesos::Request->encode({resources => $list});
+    _reckon('validate', $bytes, '') if $validate;
+    return _reckon('canonical', $bytes, '');
+}
+
+# --- looking at them ---------------------------------------------------------------------------------------------------------------
+
+sub list { my ($self) = @_; return Mesos::Request->decode($self->{bytes})->{resources} || [] }
+
+sub text { my ($self) = @_; return _reckon('text', $self->{bytes}, '') }
+
+sub json { my ($self) = @_; return '[' . join(',', map { $_->encode_json } @{ $self->list }) . ']' }
+
+sub is_empty { my ($self) = @_; return !@{ $self->list } }
+
+sub names { my ($self) = @_; my %seen; return grep { !$seen{$_}++ } map { $_->{name} } @{ $self->list } }
+
+# In thousandths, as the core counts them: a sum of doubles would not be exact.
+sub scalar { ## no critic (ProhibitBuiltinHomonyms): Mesos' word for it
+    my ($self, $name) = @_;
+    croak 'scalar: expected the name of a resource' if !defined $name || ref $name;
+    my $thousandths = 0;
+    $thousandths += sprintf '%.0f', 1000 * $_->{scalar}{value} for grep { $_->{name} eq $name && $_->{scalar} } @{ $self->list };
+    return $thousandths / 1000;
+}
+
+for my $name (qw(cpus mem disk gpus)) {
+    no strict 'refs';
+    *$name = sub { $_[0]->scalar($name) };
+}
+
+sub ports {
+    my ($self) = @_;
+    my @ranges = map { [$_->{begin}, $_->{end}] } map { @{ $_->{ranges}{range} || [] } } @{ $self->named('ports')->list };
+    return sort { $a->[0] <=> $b->[0] } @ranges;
+}
+
+sub port_numbers { my ($self) = @_; return map { $_->[0] .. $_->[1] } $self->ports }
+
+# --- arithmetic --------------------------------------------------------------------------------------------------------------------
+
+for my $action (qw(add subtract)) {
+    no strict 'refs';
+    *$action = sub { my ($self, $other) = @_; return $self->_with(_reckon($action, $self->{bytes}, $self->_bytes_of($other))) };
+}
+
+for my $action (qw(contains equals can_take)) {
+    no strict 'refs';
+    *$action = sub { my ($self, $other) = @_; return !!_reckon($action, $self->{bytes}, $self->_bytes_of($other)) };
+}
+
+sub take {
+    my ($self, $wanted) = @_;
+    my $bytes = $self->_bytes_of($wanted);
+    return unless _reckon('can_take', $self->{bytes}, $bytes);
+    return $self->_with(_reckon('take', $self->{bytes}, $bytes));
+}
+
+sub take_ports {
+    my ($self, $count) = @_;
+    croak 'take_ports: expected a number of ports, got ' . (defined $count ? qq("$count") : 'undef') unless defined $count && $count =~ /\A\d{1,15}\z/;
+    my $there = 0;
+    $there += $_->[1] - $_->[0] + 1 for $self->ports;
+    return if $there < $count;
+    return $self->_with(_reckon('ports', $self->{bytes}, $count));
+}
+
+# --- parts of them -----------------------------------------------------------------------------------------------------------------
+
+for my $action (qw(unreserved revocable nonrevocable shared nonshared volumes)) {
+    no strict 'refs';
+    *$action = sub { my ($self) = @_; return $self->_with(_reckon($action, $self->{bytes}, '')) };
+}
+
+for my $action (qw(named usable_by)) {
+    no strict 'refs';
+    *$action = sub {
+        my ($self, $word) = @_;
+        croak "$action: expected a string" if !defined $word || ref $word;
+        return $self->_with(_reckon($action, $self->{bytes}, $word));
+    };
+}
+
+sub reserved { my ($self, $role) = @_; return $self->_with(_reckon('reserved', $self->{bytes}, defined $role ? $role : '')) }
+
+sub flatten { my ($self, $role) = @_; return $self->_with(_reckon('flatten', $self->{bytes}, defined $role ? $role : '')) }
+
+sub filter {
+    my ($self, $code) = @_;
+    croak 'filter: expected a code reference' if ref $code ne 'CODE';
+    return $self->_with(_canonical([grep { $code->($_) } @{ $self->list }], 0));
+}
+
+sub by_role {
+    my ($self) = @_;
+    my %roles;
+    for my $resource (@{ $self->list }) {
+        my $last = ($resource->{reservations} || [])->[-1];
+        my $role = $last ? $last->{role} : $resource->{role};
+        push @{ $roles{ defined $role ? $role : '*' } }, $resource;
+    }
+    return {map { ($_ => $self->_with(_canonical($roles{$_}, 0))) } keys %roles};
+}
+
+sub TO_JSON { my ($self) = @_; return [map { $_->TO_JSON } @{ $self->list }] }
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Resources - arithmetic on resources, as exact as Mesos'
+
+=head1 SYNOPSIS
+
+    use Mesos::Resources;
+
+    my $offered = Mesos::Resources->new('cpus:4;mem:1024;ports:[31000-32000];cpus(web):2');
+    my $needed  = Mesos::Resources->new({cpus => 0.5, mem => 128});
+
+    my $left = $offered;
+    my $count = 0;
+    while ($left->contains($needed)) {
+        $left = $left - $needed;
+        $count++;
+    }
+    print "$count tasks; $left is left\n";    # 8 tasks; ports:[31000-32000];cpus(web):2 is left
+
+    my $ports = $offered->take_ports(2);
+    print join(' ', $ports->port_numbers), "\n";    # 31000 31001
+
+=head1 DESCRIPTION
+
+A bag of resources, such as those of an offer or of a task. Objects never change: every method that reckons returns a new one. The
+embedded cluster reckons with the same code, by the rules of Mesos:
+
+=over
+
+=item *
+
+Scalars are counted in thousandths, so C<0.1 + 0.2> is C<0.3>. What is beyond the third decimal is rounded. C<mem> and C<disk> are in MiB
+(2**20 bytes), C<cpus> and C<gpus> in devices.
+
+=item *
+
+Ranges are closed intervals; those that overlap or meet become one. Sets are united.
+
+=item *
+
+Amounts are combined only if everything else is equal: the name, the reservations, the volume, whether they are revocable, shared or of
+a provider. A persistent volume, and a disk of a device, is used as a whole or not at all. To whom a resource is offered
+(C<allocation_info>) does not count, and is not kept.
+
+=item *
+
+There is no negative amount, and no item of nothing. Subtracting what is not there changes nothing.
+
+=back
+
+=head1 WHERE RESOURCES COME FROM
+
+C<new>, and every method and operator that takes other resources, takes any of these:
+
+=over
+
+=item a string
+
+As in an agent's C<--resources>: C<cpus:2;mem:1024;ports:[31000-32000];disks:{a,b};disk(db):10>. The word in parentheses is the role that
+they are reserved for. Or JSON: an array of objects as C<Mesos::Resource> has them, with all of its fields.
+
+=item a hash reference of amounts
+
+C<< {cpus => 0.5, mem => 128, ports => [[31000, 31001]]} >>.
+
+=item a message with resources
+
+A C<Mesos::Offer>, C<Mesos::TaskInfo>, C<Mesos::ExecutorInfo> and so on, or a hash reference with the key C<resources>.
+
+=item a C<Mesos::Resource>
+
+Or a hash reference with its fields (C<name>, C<type> and others).
+
+=item an array reference
+
+Of all of these.
+
+=item a C<Mesos::Resources>
+
+=back
+
+What Mesos would not take dies at your line, with the reason in the words of Mesos.
+
+=head1 OPERATORS
+
+C<+> and C<-> are C<add> and C<subtract>, C<==> and C<!=> compare as C<equals> does, a string is what C<text> returns, and C<eq> and C<ne>
+compare this string. An object is false if there is nothing in it. There is no order, so there is no C<< < >>: use C<contains>.
+
+=head1 METHODS
+
+=head2 new
+
+    my $resources = Mesos::Resources->new(@of);
+
+Returns the sum of what it gets: see above. Without arguments there is nothing in it.
+
+=head2 parse
+
+    my $resources = Mesos::Resources->parse('cpus:2;mem:1024');
+
+Does the same for one string.
+
+=head2 sum
+
+    my $all = Mesos::Resources->sum(@offers);
+
+Another name of C<new>.
+
+=head2 add, subtract
+
+    my $sum = $resources->add($other);
+    my $left = $resources->subtract($other);
+
+=head2 contains
+
+    if ($resources->contains($other)) { ... }
+
+Returns whether all of C<$other> is in it. What is reserved is not what is not reserved: see C<can_take>.
+
+=head2 equals
+
+    if ($resources->equals($other)) { ... }
+
+Returns whether both contain each other.
+
+=head2 can_take, take
+
+    my $taken = $offered->take({cpus => 3}) or next;
+    $offered = $offered - $taken;
+
+C<take> returns that part of the resources which is as much as you want, or nothing (undef) if there is not enough. If you ask for
+unreserved resources, it takes those that are reserved as well, and those with the deepest role first, because nobody else can use them.
+Give the result to a task: C<< resources => $taken->list >>. C<can_take> returns whether there is enough.
+
+=head2 take_ports
+
+    my $ports = $offered->take_ports(2) or next;
+
+Returns this many of the ports, the lowest of the first item that has any, or undef if there are not enough.
+
+=head2 list
+
+    my $task = {resources => $resources->list, ...};
+
+Returns an array reference of C<Mesos::Resource>: new objects each time. Reservations are in the old spelling (C<role>, C<reservation>),
+unless the resources came in the new one (C<reservations>), as for frameworks with the capability C<RESERVATION_REFINEMENT>.
+
+=head2 text
+
+    print $resources->text, "\n";
+
+Returns a string as C<new> takes it: C<cpus:2;disk(db):10>. Resources that this form cannot tell (volumes, revocable ones, reservations
+made at run time) are as Mesos prints them: C<disk(reservations: [(DYNAMIC,db)])[volume:path]:10>. C<new> does not take those.
+
+=head2 json, TO_JSON
+
+    my $json = $resources->json;
+
+C<json> returns a string that C<new> takes, with everything in it. C<TO_JSON> returns the data for your own encoder.
+
+=head2 is_empty
+
+Returns whether there is nothing in it.
+
+=head2 names
+
+    my @names = $resources->names;
+
+Returns the names of what is in it, each once.
+
+=head2 cpus, mem, disk, gpus
+
+    my $cpus = $resources->cpus;
+
+Return the sum of all such amounts, reserved or not, a number; 0 if there are none. Volumes count as C<disk>.
+
+=head2 scalar
+
+    my $bandwidth = $resources->scalar('network_bandwidth');
+
+Returns the same for any name.
+
+=head2 ports
+
+    for my $range ($resources->ports) { my ($first, $last) = @$range; ... }
+
+Returns the ranges of all ports, the lowest first.
+
+=head2 port_numbers
+
+    my ($port) = $resources->take_ports(1)->port_numbers;
+
+Returns the ports themselves. There may be thousands of them in an offer.
+
+=head2 named
+
+    my $cpus = $resources->named('cpus');
+
+Returns the resources of this name.
+
+=head2 unreserved, reserved
+
+    my $reserved = $resources->reserved;
+    my $reserved = $resources->reserved('web');
+
+Return what is not reserved, what is reserved, and what is reserved for exactly this role.
+
+=head2 usable_by
+
+    my $usable = $resources->usable_by('eng/web');
+
+Returns what a framework of this role may use: what is not reserved, and what is reserved for it or for a role above it.
+
+=head2 by_role
+
+    my $by_role = $resources->by_role;
+    print "$_: $by_role->{$_}\n" for sort keys %$by_role;
+
+Returns a hash reference: for each role, what is reserved for it. What is not reserved is under C<*>.
+
+=head2 flatten
+
+    my $amounts = $resources->flatten;
+    my $reserved = $resources->flatten('web');
+
+Returns the same amounts without reservations, or reserved for this role alone.
+
+=head2 revocable, nonrevocable, shared, nonshared
+
+Return what Mesos may take away at any time, and the rest; the volumes that several tasks may use at a time, and the rest.
+
+=head2 volumes
+
+    my @ids = map { $_->{disk}{persistence}{id} } @{ $resources->volumes->list };
+
+Returns the persistent volumes.
+
+=head2 filter
+
+    my $ssd = $resources->filter(sub { my ($resource) = @_; ($resource->{disk}{source}{profile} || '') eq 'ssd' });
+
+Returns the items for which your code returns true. It gets a C<Mesos::Resource>.
+
+=head1 SEE ALSO
+
+L<Mesos::Offers> picks offers for tasks.
+
+=cut
