@@ -67,7 +67,7 @@ subtest 'send this, expect that' => sub {
     my $status = $t->update('TASK_RUNNING', message => 'slow');
     is $status->{slave_id}{value}, 'agent-1', 'the agent is known from the launch';
     $t->expect_acknowledge;
-    $t->expect_kill(task => 'task-1');
+    $t->expect_kill(task => $task);
     $t->update(Mesos::TaskState::TASK_LOST());
     is_deeply [$t->active_tasks], [], 'it is over';
     $t->expect_revive;

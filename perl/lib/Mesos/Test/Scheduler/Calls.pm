@@ -79,6 +79,7 @@ sub differs {
             : $name eq 'offer' ? _same_ids('offers', [$want], offer_ids($call), map { $_->{value} } @{ $call->{inverseOfferIds} || [] })
             : $name eq 'offers' ? _same_ids('offers', $want, offer_ids($call), map { $_->{value} } @{ $call->{inverseOfferIds} || [] })
             : $name eq 'failover' ? ($want xor $call->{failover}) ? 'failover: expected ' . _bool($want) . ', got ' . _bool($call->{failover}) : undef
+            : $name =~ /\A(?:task|executor|agent)\z/ ? _unlike($name, id_of($want), id_of($call->{ $names->{$name} }))
             : _unlike($name, $name eq 'operations' ? _operations($want) : $want, $call->{ $names->{$name} || $name });
         return $difference if defined $difference;
     }
