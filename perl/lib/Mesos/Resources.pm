@@ -122,7 +122,8 @@ for my $name (qw(cpus mem disk gpus)) {
 sub ports {
     my ($self) = @_;
     my @ranges = map { [$_->{begin}, $_->{end}] } map { @{ $_->{ranges}{range} || [] } } @{ $self->named('ports')->list };
-    return sort { $a->[0] <=> $b->[0] } @ranges;
+    @ranges = sort { $a->[0] <=> $b->[0] } @ranges;
+    return @ranges;
 }
 
 sub port_numbers { my ($self) = @_; return map { $_->[0] .. $_->[1] } $self->ports }

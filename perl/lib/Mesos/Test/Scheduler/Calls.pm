@@ -2,8 +2,12 @@ package Mesos::Test::Scheduler::Calls;
 use 5.10.1;
 use strict;
 use warnings;
+use Carp qw(croak);
 use Mesos::Messages ();
+use Mesos::Warnings ();
 use Scalar::Util qw(blessed looks_like_number reftype);
+
+$Carp::Internal{ +__PACKAGE__ } = 1;
 
 # What a driver has written down (Mesos::Test::Scheduler::Driver), as tests speak of it.
 
@@ -29,6 +33,28 @@ sub tasks {
         my $type = $_->{type} || 0;
         $type == $LAUNCH ? @{ $_->{launch}{task_infos} || [] } : $type == $LAUNCH_GROUP ? @{ $_->{launch_group}{task_group}{tasks} || [] } : ();
     } @{ $call->{operations} || [] };
+}
+
+# --- for the methods of tests ------------------------------------------------------------------------------------------------------
+
+# Named arguments, or death at the test's line.
+sub named {
+    my ($method, $arguments, @known) = @_;
+    croak "$method: expected pairs of a name and a value" if @$arguments % 2;
+    my %given = @$arguments;
+    my %is_known = map { ($_ => 1) } @known;
+    for my $name (sort grep { !$is_known{$_} } keys %given) {
+        my $nearest = Mesos::Warnings::nearest($name, @known);
+        croak "$method: unknown argument '$name'" . (defined $nearest ? ": did you mean '$nearest'?" : ' (known are: ' . join(', ', @known) . ')');
+    }
+    return %given;
+}
+
+# How many of our frames are between Test::Builder's caller and the test.
+sub depth {
+    my $level = 1;
+    $level++ while ((caller $level)[0] || 'main') =~ /\AMesos::Test::Scheduler(?:::|\z)/;
+    return $level - 1;
 }
 
 # --- kinds, and what is wanted of them ---------------------------------------------------------------------------------------------
@@ -201,6 +227,10 @@ Returns the id in a message, or the string that it got.
 =head2 offer_ids, tasks
 
 Return the ids of the offers that a call uses, and the tasks that it launches.
+
+=head2 named, depth
+
+Read the named arguments of a method, and tell how many frames the test's line is away.
 
 =head2 is_a
 
