@@ -117,6 +117,7 @@ for my $scenario (@scenarios) {
     my ($name, undef, $reason) = @$scenario;
     my ($their, $our) = ($theirs->{$name}, $ours->{$name});
     diag "$name\n  real:\n", map({"    $_\n"} @$their), "  local:\n", map({"    $_\n"} @$our) if defined $wanted;
+    is_deeply [grep {/\Ascenario: /} @$their, @$our], [], "$name: it ran to its end";
     cmp_ok scalar(@$their), '>', 0, "$name: it says something";
     if (defined $reason) {
         isnt "@$their", "@$our", "$name differs: $reason";

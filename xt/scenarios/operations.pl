@@ -20,15 +20,18 @@ sub volume {
 sub has { my ($name) = @_; return sub { my ($offer) = @_; return scalar grep { $_->{name} eq $name && $_->{reservations} } @{ $offer->{resources} } } }
 sub has_volume { my ($offer) = @_; return scalar grep { $_->{disk} } @{ $offer->{resources} } }
 
-# Undoes what a scenario has reserved.
+# Undoes what a scenario has reserved, until all is as it was. It may come back in several offers.
 sub give_back {
     my ($framework) = @_;
-    my $offer = $framework->offer(sub { grep { $_->{reservations} } @{ $_[0]{resources} } });
-    my @reserved = grep { $_->{reservations} } @{ $offer->{resources} };
-    my @volumes = grep { $_->{disk} } @reserved;
-    $framework->accept($offer, (map { $framework->operation(DESTROY => {volumes => [$_]}) } @volumes),
-        $framework->operation(UNRESERVE => {resources => [map { my %plain = %$_; delete $plain{disk}; \%plain } @reserved]}, 'give-back'));
-    $framework->until_operation('give-back');
+    $framework->scenario->until('everything back', sub {
+        my $offer = shift @{ $framework->offers } or return 0;
+        my @reserved = grep { $_->{reservations} && $_->{reservations}[-1]{type} == 2 } @{ $offer->{resources} };
+        my @volumes = grep { $_->{disk} } @reserved;
+        my %has = map { ($_->{name} => $_->{scalar}{value}) } grep { $_->{scalar} && !$_->{reservations} } @{ $offer->{resources} };
+        $framework->accept($offer, (map { $framework->operation(DESTROY => {volumes => [$_]}) } @volumes),
+            @reserved ? $framework->operation(UNRESERVE => {resources => [map { my %plain = %$_; delete $plain{disk}; \%plain } @reserved]}) : ());
+        return !@reserved && ($has{cpus} // 0) == 4 && ($has{disk} // 0) == 4096;
+    });
     return;
 }
 

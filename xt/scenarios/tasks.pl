@@ -58,7 +58,6 @@ my ($mem, $disk, $ports, $cpus) = map { Test::Scenario::Framework->can($_) } qw(
     with('limits below the request', resources(0.5), limits => {cpus => {value => 0.1}}),
     with('limits of what is not requested', resources(0.5), limits => {mem => {value => 64}}),
     with('limits of another kind', resources(0.5), limits => {disk => {value => 64}}),
-    with('a container of no type', container => {}),
     with('a volume without a source', container => {type => 2, volumes => [{container_path => 'x', mode => 1}]}),
     with('fractional gpus', resources(0.1, {name => 'gpus', type => 0, scalar => {value => 0.5}})),
     ['task: the same id twice in one call', sub {
@@ -212,7 +211,7 @@ my ($mem, $disk, $ports, $cpus) = map { Test::Scenario::Framework->can($_) } qw(
         $framework->until_running('first');
         $framework->launch($framework->offer, $framework->custom('second', 'x', executor => {%{ $framework->executor('e') }, name => 'other'}));
         $framework->until_end('second');
-    }],
+    }, 'writes the two ExecutorInfos of an incompatible executor in another notation'],
     ['an executor with an invalid id', sub {
         my ($scenario) = @_;
         my $framework = $scenario->framework;

@@ -80,7 +80,7 @@ my $uuid = qr/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 sub plain {
     my ($self, $text) = @_;
     # The order of the resources in a text is that of a hash table.
-    $text =~ s{(?<=is more than available )([^"]*)|((?:[a-z]+\(allocated: \S+; )+[a-z]+\(allocated: \S+)(?= does not contain)}{join '; ', sort split /; /, $1 // $2}e;
+    $text =~ s{(?<= more than available )([^"]*)|((?:[a-z]+\(allocated: \S+; )+[a-z]+\(allocated: \S+)(?= does not contain)}{join '; ', sort split /; /, $1 // $2}e;
     for ($text) {
         s/\b$self->{id}-//g;
         s/$uuid-F?\d{4}\b/<framework>/g;
