@@ -1,3 +1,4 @@
+use 5.10.1;
 use strict;
 use warnings;
 use lib 't/lib';
@@ -336,6 +337,16 @@ subtest 'without standard handles' => sub {
     open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), '-e', 'open STDERR, ">&", \*STDOUT; exec @ARGV',
         $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::Dispatcher::Pipe', '-e', $program or die $!;
     is do { local $/; readline $out }, 'low', 'no warning, and their numbers are left alone';
+};
+
+subtest 'a timer that is left at the end of the program' => sub {
+    each_dispatcher(sub {
+        my ($name) = @_;
+        my $program = 'package Keeper; our ($d, $x, $t) = "Mesos::Dispatcher::$ARGV[0]"->new; $t = $x = $d->timer(60, sub { }); $d->{kept} = [$t, $d]; $d->set_cb(sub { $t })';
+        open my $out, '-|', $^X, (map {"-I$_"} grep { !ref } @INC), '-e', 'open STDERR, ">&", \*STDOUT; exec @ARGV',
+            $^X, (map {"-I$_"} grep { !ref } @INC), "-MMesos::Dispatcher::$name", '-e', $program, $name or die $!;
+        is do { local $/; readline($out) // '' }, '', 'goes without a word';
+    });
 };
 
 # Mesos 1.07.1 died when the loop had stopped: it asked the dispatcher for the status of a driver.

@@ -2,6 +2,7 @@
 use 5.10.1;
 use strict;
 use warnings;
+use File::Temp ();
 use Test::More;
 use lib 't/lib';
 use Test::Files qw(slurp);
@@ -150,6 +151,45 @@ for my $case (
         like ends_well($name, $master), $wanted, 'promises';
     });
 }
+
+example('word_count.pl' => sub {
+    local $ENV{MESOS_MASTER} = $master;
+    my $text = File::Temp->new;
+    print {$text} "The cat and the dog\n\nthe end of the cat\n";
+    close $text;
+    is ends_well('word_count.pl', "$text"), "    4 the\n    2 cat\n    1 and\n    1 dog\n    1 end\n    1 of\n", 'words';
+});
+
+example('cron.pl' => sub {
+    plan skip_all => 'Mojolicious is not installed' unless is_loadable('Mojolicious::Lite');
+    require HTTP::Tiny;
+    require JSON::PP;
+    my $url = 'http://127.0.0.1:' . free_port();
+    local @ENV{qw(MESOS_MASTER MOJO_LOG_LEVEL)} = ($master, 'warn');
+    my $process = start('examples/cron.pl', 'daemon', '-l', $url);
+    my $http = HTTP::Tiny->new(timeout => $seconds);
+    my $jobs = sub { my $answer = $http->get("$url/jobs"); $answer->{success} && JSON::PP::decode_json($answer->{content}) };
+    is_deeply wait_for($seconds, $jobs), [], 'no jobs yet';
+    is $http->post_form("$url/jobs", { every => 0.2, command => 'echo tick' })->{status}, 201, 'a job';
+    is $http->post_form("$url/jobs", { command => 'date' })->{status}, 400, 'a job without a time';
+    ok wait_for($seconds, sub { $jobs->()->[0]{runs} >= 2 }), 'it runs again and again';
+    is $jobs->()->[0]{last}, 'Command exited with status 0', 'message';
+    is $jobs->()->[0]{output}, $serves_files ? "tick\n" : '', 'output';
+    my $metrics = $http->get("$url/metrics");
+    is $metrics->{headers}{'content-type'}, 'text/plain; version=0.0.4', 'metrics';
+    like $metrics->{content}, qr/^mesos_driver_calls_total\{type="ACCEPT"\} [1-9]/m, 'calls';
+    kill TERM => $process->{pid};
+    my ($status, $out, $err) = finish($process, $seconds);
+    is $status, 0, 'exit status';
+    is $err, '', 'no complaints';
+});
+
+subtest 'the jobs of a newcomer are short' => sub {
+    for my $name (qw(run_commands.pl cron.pl word_count.pl)) {
+        my $lines = () = slurp("examples/$name") =~ /\n/g;
+        cmp_ok $lines, '<', 40, $name;
+    }
+};
 
 example('mojo.pl' => sub {
     plan skip_all => 'Mojolicious is not installed' unless is_loadable('Mojolicious::Lite');

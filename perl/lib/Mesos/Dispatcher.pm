@@ -191,7 +191,8 @@ sub _timer_until_dropped { return bless [$$, $_[1]], 'Mesos::Dispatcher::_Timer'
 sub Mesos::Dispatcher::_Timer::DESTROY {
     my ($self) = @_;
     local ($@, $!, $?);
-    $self->[1]->() if $self->[0] == $$;
+    # At the end of the program, the loop may have gone before.
+    $self->[1]->() if $self->[0] == $$ && (${^GLOBAL_PHASE} || '') ne 'DESTRUCT';
 }
 
 sub run_until { croak ref($_[0]) . ' has no run_until: wait is not possible with it' }

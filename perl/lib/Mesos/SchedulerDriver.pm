@@ -546,7 +546,7 @@ Sends bytes to an executor. Mesos may lose them.
 
     my $stats = $driver->stats;
 
-Returns what the driver has counted since it was made: a new hash reference. C<events> and C<calls> are hashes of counts by type
+Returns what the driver has counted since it was made: a new hash reference. L<Mesos::Stats> writes it for Prometheus. C<events> and C<calls> are hashes of counts by type
 (C<< $stats->{events}{UPDATE} >>, C<< $stats->{calls}{ACCEPT} >>). C<answers> is a hash of counts by HTTP status
 (C<< $stats->{answers}{202} >>). The others are numbers:
 
