@@ -12,6 +12,7 @@ my @jars = map {"/usr/share/java/$_.jar"}
     qw(zookeeper zookeeper-jute slf4j-api slf4j-simple netty-all snappy-java metrics-core commons-io commons-cli);
 -e $jars[0] && !system 'java -version 2>/dev/null' or plan skip_all => 'no java or no /usr/share/java/zookeeper.jar';
 
+require Mesos::Client;
 require Mesos::SchedulerDriver;
 require Test::Framework;
 
@@ -46,12 +47,12 @@ sub serve {
                 delete $buffer{$socket};
                 next;
             }
-            while ($buffer{$socket} =~ /\A(.*?\r\nContent-Length: (\d+)\r\n\r\n)/s && length $buffer{$socket} >= length($1) + $2) {
+            while ($buffer{$socket} =~ /\A((?=.*?\r\nContent-Length: (\d+)\r\n).*?\r\n\r\n)/s && length $buffer{$socket} >= length($1) + $2) {
                 my $head = $1;
                 substr($buffer{$socket}, 0, length($head) + $2) = '';
                 # Event: type SUBSCRIBED, subscribed { framework_id { value: "F" } }
                 my $record = "9\n\x08\x01\x12\x05\x0a\x03\x0a\x01F";
-                syswrite $socket, $head =~ /^Mesos-Stream-Id:/m
+                syswrite $socket, $head =~ m{^Mesos-Stream-Id:|\APOST /master/api/v1 }m
                     ? "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
                     : "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nMesos-Stream-Id: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                     . sprintf "%x\r\n%s\r\n", length $record, $record;
@@ -124,6 +125,10 @@ sub registers {
     return happens($driver, sub { $framework->count('registered') || $framework->count('error') }) && $framework->count('registered') && $driver;
 }
 
+# The operator client asks in Perl.
+my $client = Mesos::Client->new(master => "zk://127.0.0.1:$port/mesos");
+is eval { $client->leader } || $@, "http://$master", 'the operator client asks the master that ZooKeeper names';
+
 my $framework = Test::Framework->new;
 my $driver = registers($framework);
 ok $driver, 'registered with the master that ZooKeeper names';
@@ -150,5 +155,10 @@ my $other = qq({"address":{"ip":"127.0.0.1","port":@{[$second->sockport]}},"port
 ok zookeeper("create -s /mesos/json.info_ '$other'") && zookeeper('delete /mesos/json.info_0000000000'), 'another one leads';
 ok happens($driver, sub { $framework->count('disconnected') }), 'and the parent\'s driver is told';
 $driver->stop;
+is(eval { Mesos::Client->new(master => "zk://127.0.0.1:$port/mesos")->leader } || $@, 'http://127.0.0.1:' . $second->sockport, 'and so is the operator client');
+ok zookeeper('delete /mesos/json.info_0000000001'), 'nobody leads';
+is eval { Mesos::Client->new(master => "zk://127.0.0.1:$port/mesos")->leader } || $@ =~ /no master is registered there/ && 'nobody', 'nobody', 'which it says';
+my $missing = eval { Mesos::Client->new(master => "zk://127.0.0.1:$port/missing")->leader } || $@;
+like $missing, qr/ZooKeeper names no leader: 127\.0\.0\.1:$port: no such node/, 'and so does a path that is not there';
 
 done_testing;
