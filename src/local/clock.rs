@@ -70,6 +70,10 @@ impl Clock {
         }
     }
 
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
     /// Moves the time on, paused or not.
     pub fn advance(&mut self, by: Duration) {
         match &mut self.paused {

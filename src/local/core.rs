@@ -15,7 +15,7 @@ use super::link::{Letter, Links};
 use super::master::{self, Master, Registry};
 use super::probe::{self, Order, Seen};
 use super::settings::access::Access;
-use super::stream::{Event, EventStream, Records, Subscriber};
+use super::stream::{Event, EventStream, Format, Records, Subscriber};
 use crate::resources::Resources;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub work_dir: PathBuf,
     /// What every client but an executor has to know, also for /health, unless `access` has other ways. Never written anywhere.
     pub secret: String,
+    /// What opens `/mesos-local/`, if that is there.
+    pub control: Option<String>,
     pub access: Access,
 }
 
@@ -79,6 +81,17 @@ impl Slot {
     }
 }
 
+/// What somebody outside knows of a place for an agent.
+pub struct Place {
+    pub number: usize,
+    /// Of the agent that is there, or was when it crashed.
+    pub id: Option<String>,
+    pub hostname: String,
+    pub state: &'static str,
+    /// Whether the link to the master is.
+    pub cut: bool,
+}
+
 /// An open answer to SUBSCRIBE.
 pub struct Opened {
     pub stream: Stream,
@@ -91,6 +104,8 @@ pub struct Core {
     pub clock: Clock,
     pub master: Master,
     slots: Vec<Slot>,
+    /// How many there were at first.
+    at_first: usize,
     links: Links,
     streams: BTreeMap<u64, EventStream>,
     next_stream: u64,
@@ -117,6 +132,7 @@ impl Core {
             master: Master::new(master, Registry::default(), clock.now()),
             clock,
             slots: Vec::new(),
+            at_first: agents.len(),
             links: Links::default(),
             streams: BTreeMap::new(),
             next_stream: 1,
@@ -155,6 +171,30 @@ impl Core {
         })
     }
 
+    /// All places for agents.
+    pub fn places(&self) -> Vec<Place> {
+        let place = |(number, slot): (usize, &Slot)| {
+            let (id, state) = match &slot.state {
+                State::Runs(agent) => (&agent.id, "running"),
+                State::Crashed(checkpoint) => (&checkpoint.id, "crashed"),
+                State::Ended => (&None, "ended"),
+            };
+            Place {
+                number,
+                id: id.as_ref().map(|id| id.value.clone()),
+                hostname: slot.identity.hostname.clone(),
+                state,
+                cut: self.links.is_cut(number),
+            }
+        };
+        self.slots.iter().enumerate().map(place).collect()
+    }
+
+    /// How many places there were at first.
+    pub fn agents_at_first(&self) -> usize {
+        self.at_first
+    }
+
     /// The ids of all that have run something which may still be there.
     pub fn agent_ids(&self) -> Vec<String> {
         let id = |slot: &Slot| match &slot.state {
@@ -174,10 +214,10 @@ impl Core {
     }
 
     /// A fresh event stream, whose records are the body of an answer.
-    pub fn open_stream(&mut self) -> Opened {
+    pub fn open_stream(&mut self, format: Format) -> Opened {
         let stream = Stream::new(self.next_stream);
         self.next_stream += 1;
-        let (events, records, subscriber) = EventStream::open(stream.backlog.clone(), self.relief.clone());
+        let (events, records, subscriber) = EventStream::open(format, stream.backlog.clone(), self.relief.clone());
         self.streams.insert(stream.id, events);
         Opened {
             stream,

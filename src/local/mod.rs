@@ -30,6 +30,7 @@ mod master;
 mod messages;
 mod probe;
 pub mod removal;
+mod reset;
 mod server;
 pub mod settings;
 mod stream;
@@ -108,6 +109,7 @@ const JOIN_MARGIN: Duration = Duration::from_secs(2);
 pub struct Cluster {
     address: SocketAddr,
     secret: String,
+    control_token: Option<String>,
     creator: u32,
     stop: Option<oneshot::Sender<()>>,
     /// Dropping it changes nothing.
@@ -160,11 +162,13 @@ impl Cluster {
         listener.set_nonblocking(true)?;
         let address = advertised(listener.local_addr()?, config.advertise);
         let secret = ids::secret()?;
+        let control = config.access.control.then(ids::secret).transpose()?;
         let pipes = agent::helper::launch(&config.helper, private).map_err(|error| StartError::Helper {
             path: config.helper.clone(),
             error,
         })?;
-        let parts = server::parts(config, address, secret.clone(), work_dir.clone()).map_err(StartError::Setting)?;
+        let parts =
+            server::parts(config, address, secret.clone(), control.clone(), work_dir.clone()).map_err(StartError::Setting)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -186,6 +190,7 @@ impl Cluster {
         Ok(Cluster {
             address,
             secret,
+            control_token: control,
             creator: std::process::id(),
             stop,
             requests,
@@ -204,6 +209,11 @@ impl Cluster {
     /// What clients send as `Authorization: Bearer <secret>`. For nobody's eyes: not for logs, nor for command lines.
     pub fn secret(&self) -> &str {
         &self.secret
+    }
+
+    /// What `/mesos-local/` asks for as `Authorization: Bearer <token>`, if it is there. For its user's eyes only.
+    pub fn control_token(&self) -> Option<&str> {
+        self.control_token.as_deref()
     }
 
     /// Does something to the cluster, and returns when it is done. Without effect when the cluster has ended.

@@ -43,7 +43,13 @@ pub struct Parts {
 }
 
 /// Puts settings, detection and fresh ids together.
-pub fn parts(config: Config, address: SocketAddr, secret: String, work_dir: PathBuf) -> Result<Parts, BadSetting> {
+pub fn parts(
+    config: Config,
+    address: SocketAddr,
+    secret: String,
+    control: Option<String>,
+    work_dir: PathBuf,
+) -> Result<Parts, BadSetting> {
     let bad = |name| {
         move |e: resource_text::BadText| BadSetting {
             name,
@@ -80,6 +86,7 @@ pub fn parts(config: Config, address: SocketAddr, secret: String, work_dir: Path
             local_only: config.listen.ip().is_loopback(),
             work_dir,
             secret,
+            control,
             access: config.access,
         },
         master,

@@ -4,6 +4,7 @@
 //! for it that whoever has more has to wait, too.
 
 use super::events::Backlog;
+use crate::message::json::{self, Names};
 use crate::message::text;
 use crate::proto::{executor, scheduler};
 use hyper::body::{Body, Bytes, Frame};
@@ -14,6 +15,37 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
 use tokio::sync::Notify;
+
+pub const JSON: &str = "application/json";
+pub const PROTOBUF: &str = "application/x-protobuf";
+
+/// What events and answers are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    #[default]
+    Protobuf,
+}
+
+impl Format {
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Json => JSON,
+            Format::Protobuf => PROTOBUF,
+        }
+    }
+
+    /// An encoded message of this class (its Perl name), as prost has it.
+    pub fn write(self, class: &str, message: Vec<u8>) -> Vec<u8> {
+        let class = text::of(class);
+        let message = text::original(class, message);
+        match self {
+            Format::Protobuf => message,
+            // What prost has made can be read.
+            Format::Json => json::write(class, &message, Names::V1).unwrap_or_default(),
+        }
+    }
+}
 
 /// What a stream carries.
 pub trait Event: Message {
@@ -52,6 +84,7 @@ impl Queue {
 
 /// The sending side. Dropping it ends the answer after what has been sent.
 pub struct EventStream {
+    format: Format,
     sender: UnboundedSender<Option<Bytes>>,
     queue: Arc<Queue>,
 }
@@ -69,10 +102,11 @@ pub struct Subscriber {
 
 impl EventStream {
     /// `backlog` is what tells how much waits in it.
-    pub fn open(backlog: Backlog, relief: Arc<Notify>) -> (EventStream, Records, Subscriber) {
+    pub fn open(format: Format, backlog: Backlog, relief: Arc<Notify>) -> (EventStream, Records, Subscriber) {
         let (sender, receiver) = unbounded_channel();
         let queue = Arc::new(Queue { backlog, relief });
         let stream = EventStream {
+            format,
             sender: sender.clone(),
             queue: queue.clone(),
         };
@@ -81,7 +115,7 @@ impl EventStream {
 
     /// Queues one event. Nobody may be listening any more: then it is lost, as on a wire.
     pub fn send(&self, event: &impl Event) {
-        let body = text::original(text::of(event.class()), event.encode_to_vec());
+        let body = self.format.write(event.class(), event.encode_to_vec());
         let mut record = format!("{}\n", body.len()).into_bytes();
         record.extend(body);
         self.queue.backlog.add(record.len() + OVERHEAD);
@@ -142,7 +176,7 @@ mod tests {
     fn records_end_with_the_stream() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (stream, records, subscriber) = EventStream::open(Backlog::default(), Arc::default());
+            let (stream, records, subscriber) = EventStream::open(Format::Protobuf, Backlog::default(), Arc::default());
             stream.send(&executor_event(executor::event::Type::Shutdown));
             let message = "B\u{10fffc}".to_string();
             stream.send(&scheduler::Event {
@@ -163,7 +197,7 @@ mod tests {
         runtime.block_on(async {
             let relief: Arc<Notify> = Arc::default();
             let backlog = Backlog::default();
-            let (stream, mut records, _) = EventStream::open(backlog.clone(), relief.clone());
+            let (stream, mut records, _) = EventStream::open(Format::Protobuf, backlog.clone(), relief.clone());
             let large = || {
                 let message = "x".repeat(FULL / 2);
                 let error = Some(scheduler::event::Error { message });

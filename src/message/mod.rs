@@ -10,6 +10,7 @@
 //! | [`number`] | what Perl may give for a numeric field |
 //! | [`required`] | whether an encoded message has all that is required |
 //! | [`path`] | which part of a message an error is about |
+//! | [`json`] | messages from and to JSON, as the HTTP APIs have it |
 //! | [`fields`], [`field_number`] | changing single fields of an encoded message |
 //! | [`shared`] | limits and other numbers that C and Perl have, too |
 //! | [`tape`] | the tokens, as C sees them |
@@ -24,6 +25,7 @@ pub mod encode;
 pub mod field_number;
 pub mod fields;
 mod gather;
+pub mod json;
 pub mod number;
 pub mod path;
 pub mod required;

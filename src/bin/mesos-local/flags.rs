@@ -36,6 +36,8 @@ pub const FLAGS: &[Flag] = &[
     flag("credentials", "FILE", "MESOS_CREDENTIALS", "serve only who has one of these, over HTTP Basic: JSON as Mesos has it, or lines with a \
         principal and a secret"),
     flag("cors", "ORIGINS", "", "web pages of these origins may call: http://localhost:8080, and more after commas"),
+    flag("control", "", "", "faults on demand, below /mesos-local/: stop agents, fail over, move the clock on. The line of --ready_fd has the \
+        control_token that it asks for"),
     flag("", "", "", "What it consists of"),
     flag("agents", "NUMBER", "MESOS_NUM_SLAVES", "how many agents there are, 1 by default"),
     flag("resources", "TEXT", "MESOS_RESOURCES", "of each agent: 'cpus:4;mem:2048;ports:[31000-32000]' or JSON. What it does not name is this \

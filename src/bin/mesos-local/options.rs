@@ -111,6 +111,7 @@ fn access(given: &Given, config: &Config) -> Result<Access, String> {
     Ok(Access {
         open,
         credentials,
+        control: given.switch("control")?.unwrap_or(false),
         origins,
         names: config.hostname.iter().cloned().collect(),
     })

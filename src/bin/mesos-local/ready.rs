@@ -75,5 +75,8 @@ pub fn json(cluster: &Cluster, shows_secret: bool) -> String {
     if shows_secret {
         line["token"] = cluster.secret().into();
     }
+    if let Some(token) = cluster.control_token() {
+        line["control_token"] = token.into();
+    }
     line.to_string()
 }

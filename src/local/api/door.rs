@@ -152,6 +152,7 @@ mod tests {
             local_only,
             work_dir: "/".into(),
             secret: "s".into(),
+            control: None,
             access: Access {
                 open: true,
                 origins: vec!["http://localhost:8080".into()],

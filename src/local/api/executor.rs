@@ -4,6 +4,7 @@ use super::reply::Refusal;
 use crate::local::agent::Agent;
 use crate::local::core::{Core, Opened};
 use crate::local::ids;
+use crate::local::stream::Format;
 use crate::proto::executor::call::Type;
 use crate::proto::executor::Call;
 use crate::proto::task_status::Source;
@@ -95,15 +96,15 @@ pub fn has_no_room_for(core: &Core, kind: Type, call: &Call, only: Option<u64>) 
     }
 }
 
-/// Carries out a validated call. `only` is the process in whose name the caller may speak, when it is not everyone's.
-pub fn handle(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<Answer, Refusal> {
+/// Carries out a validated call. `format` is that of its events, `only` is the process in whose name the caller may speak, when it is not everyone's.
+pub fn handle(core: &mut Core, kind: Type, call: Call, only: Option<u64>, format: Format) -> Result<Answer, Refusal> {
     core.tick();
-    let answer = answer(core, kind, call, only);
+    let answer = answer(core, kind, call, only, format);
     core.run();
     answer
 }
 
-fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<Answer, Refusal> {
+fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>, format: Format) -> Result<Answer, Refusal> {
     // Answered before anything is looked up: the C++ library sends it with invented ids.
     if kind == Type::Heartbeat {
         return Ok(Answer::Accepted);
@@ -115,7 +116,7 @@ fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>) -> Result<
     let process = found.map_err(Refusal::bad)?;
     let gone = || Refusal::bad("Executor cannot be found");
     if kind == Type::Subscribe {
-        let opened = core.open_stream();
+        let opened = core.open_stream(format);
         let agent = core.agent(Agent::owner_of(process)).ok_or_else(gone)?;
         agent.executor_subscribe(process, call.subscribe.unwrap_or_default(), opened.stream.clone());
         return Ok(Answer::Subscribed(opened));

@@ -1,17 +1,17 @@
 //! HTTP: routes, authentication, content types. Everything is checked in the order in which Mesos checks it.
 
-use super::body::{self, drain};
+use super::body::drain;
+use super::content;
 use super::door::{self, Caller};
 use super::guests::{Guest, MOST_OF_EXECUTOR};
-use super::reply::{empty, json, refuse, stream, Refusal, Reply, PROTOBUF};
+use super::reply::{empty, json, refuse, stream, Refusal, Reply};
 use super::scheduler::Answer;
-use super::{executor, scheduler, state};
+use super::{control, executor, scheduler, state};
 use crate::local::core::Core;
-use crate::message::{required, text};
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
+use crate::local::stream::Format;
+use hyper::body::{Body, Incoming};
+use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use prost::Message;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -71,13 +71,22 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
     if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
+    let token = core.borrow().settings.control.clone();
+    if let Some(token) = token.filter(|_| control::is_below(request.uri().path())) {
+        if !control::may(request.headers(), &token) {
+            drain(request.into_body()).await;
+            return Ok(unauthorized("mesos-local-control", "Bearer"));
+        }
+        guest.is_known();
+        return control::answer(core, request).await;
+    }
     let caller = door::caller(request.headers(), &core.borrow());
     match (&caller, &route) {
         (Some(Caller::Client), _) | (Some(Caller::Executor(_)), Some(Route::Executor)) => {}
         _ => {
             drain(request.into_body()).await;
             let basic = core.borrow().settings.access.credentials.is_some();
-            return Ok(unauthorized(&route, if basic { "Basic" } else { "Bearer" }));
+            return Ok(unauthorized(realm(&route), if basic { "Basic" } else { "Bearer" }));
         }
     }
     match caller {
@@ -108,40 +117,33 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
 }
 
 async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    let (headers, body) = match read(request).await? {
+    let (headers, body) = match content::read(request).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
-    let call = complete("Mesos::Scheduler::Call", body)
-        .and_then(|body| scheduler::Call::decode(body).ok())
-        .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
+    let call = scheduler::Call::from_body(body)?;
     let kind = scheduler::validate(&call)?;
     use crate::proto::scheduler::call::Type;
-    if matches!(kind, Type::Subscribe | Type::ReconcileOperations) {
-        check_accept(&headers)?;
-    }
+    let format = match kind {
+        Type::Subscribe | Type::ReconcileOperations => content::accepted(&headers)?,
+        _ => Format::Json,
+    };
     // A header that is no text is no stream id either, but it is there.
     let stream_id = headers
         .get("mesos-stream-id")
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let answer = scheduler::handle(&mut core.borrow_mut(), kind, call, stream_id.as_deref())?;
+    let answer = scheduler::handle(&mut core.borrow_mut(), kind, call, stream_id.as_deref(), format)?;
     Ok(match answer {
         Answer::Accepted => empty(StatusCode::ACCEPTED),
         Answer::Done => empty(StatusCode::OK),
         Answer::Subscribed { stream_id, opened } => {
-            let mut reply = stream(core, opened);
+            let mut reply = stream(core, opened, format);
             reply
                 .headers_mut()
                 .extend(HeaderValue::from_str(&stream_id).ok().map(|id| (mesos_stream_id(), id)));
             reply
         }
     })
-}
-
-/// A body for prost, if it is a message of this class that has all that is required.
-fn complete(class: &str, body: Bytes) -> Option<Bytes> {
-    let class = text::of(class);
-    required::is_complete(class, &body).then(|| text::readable(class, body))
 }
 
 fn mesos_stream_id() -> header::HeaderName {
@@ -158,17 +160,16 @@ async fn executor(
         Some(Caller::Executor(_)) => guest.room_for(request.body().size_hint().exact()).await,
         _ => None,
     };
-    let (headers, body) = match read(request).await? {
+    let (headers, body) = match content::read(request).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
-    let call = complete("Mesos::Executor::Call", body)
-        .and_then(|body| crate::proto::executor::Call::decode(body).ok())
-        .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))?;
+    let call: crate::proto::executor::Call = body.message("Mesos::Executor::Call")?;
     let kind = executor::validate(&call)?;
-    if kind == crate::proto::executor::call::Type::Subscribe {
-        check_accept(&headers)?;
-    }
+    let format = match kind {
+        crate::proto::executor::call::Type::Subscribe => content::accepted(&headers)?,
+        _ => Format::Json,
+    };
     let only = match caller {
         Some(Caller::Executor(process)) => Some(process),
         _ => None,
@@ -181,56 +182,11 @@ async fn executor(
         }
         relieved.await;
     }
-    let answer = executor::handle(&mut core.borrow_mut(), kind, call, only)?;
+    let answer = executor::handle(&mut core.borrow_mut(), kind, call, only, format)?;
     Ok(match answer {
         executor::Answer::Accepted => empty(StatusCode::ACCEPTED),
-        executor::Answer::Subscribed(opened) => stream(core, opened),
+        executor::Answer::Subscribed(opened) => stream(core, opened, format),
     })
-}
-
-/// Headers and body of a POST; the inner error is the answer to another method.
-async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Bytes), Reply>, Refusal> {
-    if request.method() != Method::POST {
-        let method = request.method();
-        let message = format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");
-        let mut reply = refuse(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message));
-        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return Ok(Err(reply));
-    }
-    let (parts, body) = request.into_parts();
-    // Compared as a whole: a charset makes it another type.
-    match parts.headers.get(header::CONTENT_TYPE) {
-        None => return Err(Refusal::bad("Expecting 'Content-Type' to be present")),
-        Some(given) if given != PROTOBUF => {
-            let message = "Expecting 'Content-Type' of application/json or application/x-protobuf";
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-        }
-        Some(_) => {}
-    }
-    let body = body::collect(body, body::PATIENCE).await?;
-    Ok(Ok((parts.headers, body)))
-}
-
-/// Whether the subscriber takes protobuf; `q=0` excludes.
-fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut given = headers.get_all(header::ACCEPT).iter().peekable();
-    if given.peek().is_none() {
-        return Ok(());
-    }
-    let takes = |value: &HeaderValue| {
-        let Ok(value) = value.to_str() else { return false };
-        value.split(',').any(|item| {
-            let mut parts = item.split(';').map(str::trim);
-            let name = parts.next().unwrap_or_default();
-            let excluded = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0f32)));
-            matches!(name, "*/*" | "application/*" | PROTOBUF) && !excluded
-        })
-    };
-    if given.any(takes) {
-        return Ok(());
-    }
-    let message = "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'";
-    Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, message))
 }
 
 /// The connection stays no longer than the answer.
@@ -241,12 +197,15 @@ fn closing(mut reply: Reply) -> Reply {
     reply
 }
 
-fn unauthorized(route: &Option<Route>, scheme: &str) -> Reply {
-    let realm = match route {
+fn realm(route: &Option<Route>) -> &'static str {
+    match route {
         Some(Route::Scheduler) => "mesos-master-scheduler",
         Some(Route::Executor) => "mesos-agent-executor",
         _ => "mesos-master-readonly",
-    };
+    }
+}
+
+fn unauthorized(realm: &str, scheme: &str) -> Reply {
     let mut reply = refuse(Refusal::new(StatusCode::UNAUTHORIZED, "401 Unauthorized."));
     let challenge = HeaderValue::from_str(&format!("{scheme} realm=\"{realm}\""));
     reply
@@ -258,24 +217,6 @@ fn unauthorized(route: &Option<Route>, scheme: &str) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
-    }
-
-    #[test]
-    fn accept() {
-        assert!(check_accept(&HeaderMap::new()).is_ok());
-        for (value, ok) in [
-            ("application/x-protobuf", true),
-            ("text/html, application/x-protobuf;q=0.5", true),
-            ("*/*", true),
-            ("application/json", false),
-            ("application/x-protobuf;q=0", false),
-        ] {
-            assert_eq!(check_accept(&headers(header::ACCEPT, value)).is_ok(), ok, "{value}");
-        }
-    }
 
     #[test]
     fn spellings() {

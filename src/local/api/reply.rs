@@ -1,6 +1,7 @@
 //! Answers: refusals, JSON, event streams.
 
 use crate::local::core::{Core, Opened};
+use crate::local::stream::Format;
 use crate::message::text;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -10,8 +11,6 @@ use hyper::{Response, StatusCode};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
-
-pub const PROTOBUF: &str = "application/x-protobuf";
 
 pub type Reply = Response<BoxBody<Bytes, Infallible>>;
 
@@ -63,7 +62,7 @@ pub fn json(value: &serde_json::Value) -> Reply {
 }
 
 /// An event stream, which the core hears of when its reader goes.
-pub fn stream(core: Rc<RefCell<Core>>, opened: Opened) -> Reply {
+pub fn stream(core: Rc<RefCell<Core>>, opened: Opened, format: Format) -> Reply {
     let (subscriber, number) = (opened.subscriber, opened.stream.id);
     tokio::task::spawn_local(async move {
         subscriber.gone().await;
@@ -72,6 +71,6 @@ pub fn stream(core: Rc<RefCell<Core>>, opened: Opened) -> Reply {
     let mut reply = Response::new(opened.records.boxed());
     reply
         .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     reply
 }

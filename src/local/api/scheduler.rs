@@ -1,8 +1,10 @@
 //! Calls of the v1 scheduler API: decoding, validation, dispatch. Codes and texts are those of Mesos 1.11.
 
+use super::content::{self, Content};
 use super::reply::Refusal;
 use crate::local::core::{Core, Opened};
 use crate::local::ids;
+use crate::local::stream::Format;
 use crate::proto::scheduler::call::{self, Type};
 use crate::proto::{FrameworkId, FrameworkInfo};
 use hyper::StatusCode;
@@ -55,6 +57,29 @@ pub struct Subscribe {
     pub framework_info: FrameworkInfo,
     #[prost(string, repeated, tag = "2")]
     pub suppressed_roles: Vec<String>,
+}
+
+impl Call {
+    pub fn from_body(body: Content) -> Result<Call, Refusal> {
+        const CLASS: &str = "Mesos::Scheduler::Call";
+        if !body.is_json() {
+            return body.message(CLASS);
+        }
+        let mut value = body.json()?;
+        // The schema is that of v0.
+        let subscribe = value.get_mut("subscribe").and_then(|subscribe| subscribe.as_object_mut());
+        let roles = subscribe.and_then(|subscribe| {
+            subscribe.remove("force");
+            subscribe.remove("suppressed_roles")
+        });
+        let mut call: Call = content::decoded(CLASS, content::encoded(CLASS, &value)?)?;
+        if let (Some(subscribe), Some(roles)) = (&mut call.subscribe, roles) {
+            const SUPPRESS: &str = "Mesos::Scheduler::Call::Suppress";
+            let roles = content::encoded(SUPPRESS, &serde_json::json!({ "roles": roles }))?;
+            subscribe.suppressed_roles = content::decoded::<call::Suppress>(SUPPRESS, roles)?.roles;
+        }
+        Ok(call)
+    }
 }
 
 /// What a call that was understood is answered with.
@@ -134,10 +159,10 @@ fn check(call: &Call) -> Result<Type, String> {
     Ok(kind)
 }
 
-/// Carries out a validated call. `stream_id` is the header Mesos-Stream-Id.
-pub fn handle(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) -> Result<Answer, Refusal> {
+/// Carries out a validated call. `format` is that of its events, `stream_id` the header Mesos-Stream-Id.
+pub fn handle(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>, format: Format) -> Result<Answer, Refusal> {
     core.tick();
-    let answer = answer(core, kind, call, stream_id);
+    let answer = answer(core, kind, call, stream_id, format);
     core.run();
     answer
 }
@@ -166,14 +191,14 @@ fn check_subscription(core: &Core, id: &str, stream_id: Option<&str>) -> Result<
     Ok(())
 }
 
-fn answer(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>) -> Result<Answer, Refusal> {
+fn answer(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>, format: Format) -> Result<Answer, Refusal> {
     if let (Type::Subscribe, Some(subscribe)) = (kind, call.subscribe) {
         if stream_id.is_some() {
             return Err(Refusal::bad(
                 "Subscribe calls should not include the 'Mesos-Stream-Id' header",
             ));
         }
-        let (opened, stream_id) = (core.open_stream(), ids::uuid());
+        let (opened, stream_id) = (core.open_stream(format), ids::uuid());
         let (info, suppressed) = (subscribe.framework_info, subscribe.suppressed_roles);
         core.master
             .subscribe(info, suppressed, opened.stream.clone(), stream_id.clone());

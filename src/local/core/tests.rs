@@ -127,6 +127,7 @@ impl World {
             local_only: true,
             work_dir: identity.work_dir.clone(),
             secret: String::new(),
+            control: None,
             access: Default::default(),
         };
         let master = master::Identity {
@@ -230,7 +231,7 @@ impl World {
             capabilities: if framework == 0 { vec![capability] } else { vec![] },
             ..Default::default()
         };
-        let opened = self.core.open_stream();
+        let opened = self.core.open_stream(Default::default());
         let stream = opened.stream.clone();
         self.call(|master| master.subscribe(info, Vec::new(), stream, "s".into()));
         let client = &mut self.clients[framework];

@@ -13,6 +13,8 @@ pub struct Access {
     pub credentials: Option<Credentials>,
     /// Web pages of these origins may call: `http://localhost:8080`.
     pub origins: Vec<String>,
+    /// Whether there is `/mesos-local/`, for faults on demand.
+    pub control: bool,
     /// By these names the cluster may be called, beside those of the loopback interface.
     pub names: Vec<String>,
 }
