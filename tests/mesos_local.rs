@@ -235,6 +235,26 @@ fn web_pages_of_others_are_refused() {
 }
 
 #[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let program = Program::new(&[]);
+    let page = get(&program, "/", &[]);
+    assert_eq!(
+        (page.status, page.header("Content-Type")),
+        (200, Some("text/html; charset=utf-8"))
+    );
+    let policy = page.header("Content-Security-Policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'") && policy.contains("connect-src 'self'"),
+        "{policy}"
+    );
+    for foreign in ["http://", "https://", "src=", "innerHTML", "eval("] {
+        assert!(!page.text().contains(foreign), "{foreign}");
+    }
+    let closed = Program::bare(&["--no-open"]);
+    assert_eq!(get(&closed, "/", &[]).status, 401);
+}
+
+#[test]
 fn help_and_mistakes() {
     let help = command(&["--help"]).output().unwrap();
     let text = String::from_utf8(help.stdout).unwrap();

@@ -15,3 +15,6 @@ pub fn lost(framework: &FrameworkInfo, precise: TaskState) -> TaskState {
         TaskState::TaskLost
     }
 }
+
+/// What agents say that they can do.
+pub const AGENT: [&str; 3] = ["MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT"];

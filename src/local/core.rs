@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{watch, Notify};
 
 /// What does not change while the cluster runs.
 pub struct Settings {
@@ -115,6 +115,8 @@ pub struct Core {
     pub relief: Arc<Notify>,
     /// Notified when something may be due earlier than before.
     changed: Rc<Notify>,
+    /// Counts the turns, for those that look at what has changed.
+    turns: watch::Sender<u64>,
 }
 
 impl Core {
@@ -140,6 +142,7 @@ impl Core {
             probes,
             relief: Arc::default(),
             changed: Rc::default(),
+            turns: watch::channel(0).0,
         };
         for identity in agents {
             core.add_agent(identity);
@@ -249,6 +252,7 @@ impl Core {
         self.agents_mut().for_each(Agent::fire);
         while self.carry_out() {}
         self.changed.notify_one();
+        self.turns.send_modify(|turns| *turns += 1);
     }
 
     /// Whether there was anything.
@@ -416,6 +420,11 @@ impl Core {
     /// The same on the system's clock; `None` is not before something else happens.
     pub fn due(&self) -> Option<Instant> {
         Instant::now().checked_add(self.clock.wait(self.next()?)?)
+    }
+
+    /// Tells of each turn, after which something may be different.
+    pub fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.subscribe()
     }
 
     pub fn changed(&self) -> Rc<Notify> {

@@ -214,6 +214,8 @@ async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
             let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
             let served = hyper::server::conn::http1::Builder::new()
                 .max_buf_size(MAX_BUFFER)
+                // As Mesos writes them: not all clients know that their case means nothing.
+                .title_case_headers(true)
                 .serve_connection(TokioIo::new(connection), service);
             tokio::select! {
                 served = served => {

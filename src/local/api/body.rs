@@ -1,6 +1,6 @@
 //! Bodies of requests: how large they may be, and how long they are waited for.
 
-use super::reply::Refusal;
+use super::refusal::Refusal;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::StatusCode;

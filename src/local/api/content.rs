@@ -1,7 +1,8 @@
 //! What calls and answers are written in: JSON or protobuf, as `Content-Type` and `Accept` say.
 
 use super::body;
-use super::reply::{refuse, Refusal, Reply};
+use super::refusal::Refusal;
+use super::reply::{refuse, Reply};
 use crate::local::stream::{Format, JSON, PROTOBUF};
 use crate::message::json::{self, Names};
 use crate::message::{required, text};

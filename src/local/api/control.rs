@@ -1,7 +1,8 @@
 //! `/mesos-local/`: faults and repairs on demand, over HTTP. docs/mesos-local.md says what there is.
 
 use super::body;
-use super::reply::{json, Refusal, Reply};
+use super::refusal::Refusal;
+use super::reply::{json, Reply};
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
 use crate::local::ids;

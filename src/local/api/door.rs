@@ -1,6 +1,6 @@
 //! Who may call: secrets, tokens and credentials, and what web pages may do.
 
-use super::reply::Refusal;
+use super::refusal::Refusal;
 use crate::local::core::{Core, Settings};
 use crate::local::ids;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,6 @@
 //! Calls of the v1 executor API: validation and dispatch. Codes and texts are those of Mesos 1.11.
 
-use super::reply::Refusal;
+use super::refusal::Refusal;
 use crate::local::agent::Agent;
 use crate::local::core::{Core, Opened};
 use crate::local::ids;

@@ -4,9 +4,12 @@ use super::body::drain;
 use super::content;
 use super::door::{self, Caller};
 use super::guests::{Guest, MOST_OF_EXECUTOR};
-use super::reply::{empty, json, refuse, stream, Refusal, Reply};
+use super::operator::Whom;
+use super::refusal::Refusal;
+use super::reply::{empty, json, refuse, stream, Reply};
 use super::scheduler::Answer;
-use super::{control, executor, scheduler, state};
+use super::{control, executor, files, legacy, operator, reply, scheduler, state, subscribe, views};
+use crate::local::agent::Agent;
 use crate::local::core::Core;
 use crate::local::stream::Format;
 use hyper::body::{Body, Incoming};
@@ -16,33 +19,92 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
+    /// For people.
+    Page,
     Scheduler,
     Executor,
+    Operator(Whom),
     Version,
     Health,
     State,
+    /// Of the agent with this number.
+    AgentState(usize),
+    Containers(usize),
     Redirect,
+    /// JSON of v0, of the master.
+    Old(Old),
+    /// `browse`, `read`
+    Files(&'static str),
+    Download,
 }
 
-/// Both spellings of each path. A trailing slash does not count, nor whether parentheses are percent-encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    Slaves,
+    Frameworks,
+    Tasks,
+    Roles,
+    Summary,
+    Flags,
+    Metrics,
+}
+
+/// The path behind `/slave(N)`, and N - 1. A path of the master begins with `/master`, or with nothing.
+fn actor(path: &str) -> Option<(Option<Whom>, &str)> {
+    if let Some(rest) = path.strip_prefix("/slave(") {
+        let (number, rest) = rest.split_once(')')?;
+        let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let number = number.parse::<usize>().ok().filter(|_| digits)?;
+        return Some((Some(Whom::Agent(number.checked_sub(1)?)), rest));
+    }
+    match path.strip_prefix("/master") {
+        Some(rest) => Some((Some(Whom::Master), rest)),
+        None => Some((None, path)),
+    }
+}
+
+/// All spellings of each path. A trailing slash does not count, nor whether parentheses are percent-encoded, nor `.json`.
 fn route(path: &str) -> Option<Route> {
     let path = path.replace("%28", "(").replace("%29", ")");
     let path = path.strip_suffix('/').unwrap_or(&path);
+    let path = path.strip_suffix(".json").unwrap_or(path);
+    let (whom, rest) = actor(path)?;
+    let of_agent = match whom {
+        Some(Whom::Agent(number)) => Some(number),
+        _ => None,
+    };
     // Each agent has a number, and all are here: ids and tokens tell which one is meant.
-    let of_agent = path
-        .strip_prefix("/slave(")
-        .and_then(|rest| rest.strip_suffix(")/api/v1/executor"));
-    if of_agent.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Some(Route::Executor);
+    let of_both = match rest {
+        "/health" => Some(Route::Health),
+        "/api/v1" => Some(Route::Operator(whom.unwrap_or(Whom::Master))),
+        "/flags" => Some(Route::Old(Old::Flags)),
+        "/version" if whom.is_none() => Some(Route::Version),
+        "/api/v1/executor" if whom != Some(Whom::Master) => Some(Route::Executor),
+        "/metrics/snapshot" if whom.is_none() => Some(Route::Old(Old::Metrics)),
+        "/files/browse" if whom.is_none() => Some(Route::Files("browse")),
+        "/files/read" if whom.is_none() => Some(Route::Files("read")),
+        "/files/download" if whom.is_none() => Some(Route::Download),
+        _ => None,
+    };
+    if of_both.is_some() {
+        return of_both;
     }
-    Some(match path {
-        "/master/api/v1/scheduler" | "/api/v1/scheduler" => Route::Scheduler,
-        "/api/v1/executor" => Route::Executor,
-        "/version" => Route::Version,
-        "/health" | "/master/health" => Route::Health,
-        "/state" | "/master/state" | "/state.json" | "/master/state.json" => Route::State,
-        "/redirect" | "/master/redirect" => Route::Redirect,
+    Some(match (rest, of_agent) {
+        ("", None) if whom.is_none() => Route::Page,
+        ("/state", Some(number)) => Route::AgentState(number),
+        ("/containers", Some(number)) => Route::Containers(number),
+        (_, Some(_)) => return None,
+        ("/api/v1/scheduler", None) => Route::Scheduler,
+        ("/state", None) => Route::State,
+        ("/redirect", None) => Route::Redirect,
+        ("/slaves", None) => Route::Old(Old::Slaves),
+        ("/frameworks", None) => Route::Old(Old::Frameworks),
+        ("/tasks", None) => Route::Old(Old::Tasks),
+        ("/roles", None) => Route::Old(Old::Roles),
+        ("/state-summary", None) => Route::Old(Old::Summary),
         _ => return None,
     })
 }
@@ -113,7 +175,61 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
             Ok(reply)
         }
         Some(Route::Health) => Ok(empty(StatusCode::OK)),
+        // Browsers have no secret to send.
+        Some(Route::Page) if core.borrow().settings.access.is_for_browsers() => Ok(reply::page()),
+        Some(Route::Page) => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
+        Some(Route::Operator(whom)) => operator(core, whom, request).await,
+        Some(Route::Download) => download(&core.borrow(), request.uri().query()),
+        Some(Route::Files(action)) => {
+            operator::files_of_v0(&core.borrow(), action, request.uri().query()).map(|made| json(&made))
+        }
+        Some(Route::Old(old)) => Ok(json(&of_v0(&core.borrow(), old, request.uri().query()))),
+        Some(Route::AgentState(number)) => of_agent(&core.borrow(), number, legacy::agent_state),
+        Some(Route::Containers(number)) => of_agent(&core.borrow(), number, |_, agent| legacy::containers(agent)),
     }
+}
+
+fn of_v0(core: &Core, old: Old, query: Option<&str>) -> serde_json::Value {
+    let number = |name: &str, default: usize| {
+        files::query(query, name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
+    };
+    match old {
+        Old::Slaves => legacy::slaves(core),
+        Old::Frameworks => legacy::frameworks(core),
+        Old::Tasks => legacy::tasks(core, number("limit", 100), number("offset", 0)),
+        Old::Roles => legacy::roles(core),
+        Old::Summary => legacy::state_summary(core),
+        Old::Flags => legacy::flags(core),
+        Old::Metrics => views::metrics(core).into(),
+    }
+}
+
+fn of_agent(core: &Core, number: usize, show: impl Fn(&Core, &Agent) -> serde_json::Value) -> Result<Reply, Refusal> {
+    let agent = core.agents().find(|agent| agent.identity.number == number);
+    let agent = agent.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "404 Not Found."))?;
+    Ok(json(&show(core, agent)))
+}
+
+fn download(core: &Core, query: Option<&str>) -> Result<Reply, Refusal> {
+    let path = files::query(query, "path").filter(|path| !path.is_empty());
+    let path = path.ok_or_else(|| Refusal::bad("Expecting 'path=value' in query.\n"))?;
+    let file = files::open_file(&core.settings.work_dir, &path, "download")?;
+    Ok(reply::download(file, &files::file_name(&path)))
+}
+
+async fn operator(core: Rc<RefCell<Core>>, whom: Whom, request: Request<Incoming>) -> Result<Reply, Refusal> {
+    let (headers, body) = match content::read(request).await? {
+        Ok(read) => read,
+        Err(wrong_method) => return Ok(wrong_method),
+    };
+    let answer = operator::handle(&mut core.borrow_mut(), whom, &headers, &body)?;
+    Ok(match answer {
+        operator::Answer::Value(value) => json(&value),
+        operator::Answer::Empty(status) => empty(status),
+        operator::Answer::Subscribed => subscribe::open(core),
+    })
 }
 
 async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
@@ -228,10 +344,26 @@ mod tests {
         ] {
             assert!(matches!(route(path), Some(Route::Executor)), "{path}");
         }
-        assert!(matches!(route("/api/v1/scheduler"), Some(Route::Scheduler)));
+        for (path, wanted) in [
+            ("/api/v1/scheduler", Route::Scheduler),
+            ("/master/api/v1/scheduler/", Route::Scheduler),
+            ("/api/v1", Route::Operator(Whom::Master)),
+            ("/master/api/v1", Route::Operator(Whom::Master)),
+            ("/slave(2)/api/v1", Route::Operator(Whom::Agent(1))),
+            ("/slave(1)/state", Route::AgentState(0)),
+            ("/state.json", Route::State),
+            ("/master/slaves", Route::Old(Old::Slaves)),
+            ("/files/read.json", Route::Files("read")),
+        ] {
+            assert_eq!(route(path), Some(wanted), "{path}");
+        }
         for path in [
-            "/",
             "/redirect/x",
+            "/slave(0)/api/v1",
+            "/slave(1)/api/v1/scheduler",
+            "/master/api/v1/executor",
+            "/masterstate",
+            "/slave(1)",
             "/slave(x)/api/v1/executor",
             "/slave()/api/v1/executor",
             "/master/../state",

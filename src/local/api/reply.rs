@@ -1,39 +1,22 @@
 //! Answers: refusals, JSON, event streams.
 
-use crate::local::core::{Core, Opened};
+use super::files::Opened;
+use super::refusal::Refusal;
+use crate::local::core::{self, Core};
 use crate::local::stream::Format;
 use crate::message::text;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 pub type Reply = Response<BoxBody<Bytes, Infallible>>;
-
-/// An answer that is not a success.
-#[derive(Debug)]
-pub struct Refusal {
-    pub status: StatusCode,
-    pub text: String,
-}
-
-impl Refusal {
-    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Refusal {
-            status,
-            text: text.into(),
-        }
-    }
-
-    /// 400, the code of nearly all of them.
-    pub fn bad(text: impl Into<String>) -> Self {
-        Refusal::new(StatusCode::BAD_REQUEST, text)
-    }
-}
 
 pub fn reply(status: StatusCode, content_type: Option<&'static str>, body: Bytes) -> Reply {
     let mut reply = Response::new(Full::new(body).boxed());
@@ -61,8 +44,63 @@ pub fn json(value: &serde_json::Value) -> Reply {
     )
 }
 
+/// A file, piece by piece.
+struct Pieces {
+    file: Opened,
+    at: u64,
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // One that has become shorter ends early, which its reader sees.
+        let piece = self.file.read(self.at, None).unwrap_or_default();
+        self.at += piece.len() as u64;
+        Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece.into()))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.file.size.saturating_sub(self.at))
+    }
+}
+
+/// A file to be saved under a name.
+pub fn download(file: Opened, name: &str) -> Reply {
+    let mut reply = Response::new(Pieces { file, at: 0 }.boxed());
+    let kind = HeaderValue::from_static("application/octet-stream");
+    reply.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let disposition = HeaderValue::from_str(&format!("attachment; filename={name}"));
+    reply
+        .headers_mut()
+        .extend(disposition.ok().map(|value| (header::CONTENT_DISPOSITION, value)));
+    reply
+}
+
+/// The page at `/`, which needs nothing from elsewhere, and may not get it.
+pub fn page() -> Reply {
+    let mut reply = reply(
+        StatusCode::OK,
+        Some("text/html; charset=utf-8"),
+        Bytes::from_static(include_bytes!("../page/index.html")),
+    );
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; \
+        form-action 'none'; frame-ancestors 'none'";
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    reply
+}
+
 /// An event stream, which the core hears of when its reader goes.
-pub fn stream(core: Rc<RefCell<Core>>, opened: Opened, format: Format) -> Reply {
+pub fn stream(core: Rc<RefCell<Core>>, opened: core::Opened, format: Format) -> Reply {
     let (subscriber, number) = (opened.subscriber, opened.stream.id);
     tokio::task::spawn_local(async move {
         subscriber.gone().await;

@@ -1,7 +1,7 @@
 //! Calls of the v1 scheduler API: decoding, validation, dispatch. Codes and texts are those of Mesos 1.11.
 
 use super::content::{self, Content};
-use super::reply::Refusal;
+use super::refusal::Refusal;
 use crate::local::core::{Core, Opened};
 use crate::local::ids;
 use crate::local::stream::Format;

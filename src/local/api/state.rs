@@ -1,12 +1,14 @@
 //! The JSON of `/state` and `/version`, with the names that tools look for (v0 style).
 
 use crate::local::agent::state::{Container, Kind};
+use crate::local::capabilities;
 use crate::local::core::Core;
 use crate::local::master::state::{Agent, Framework, Task};
 use crate::local::master::VERSION;
 use crate::message::text;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{Attribute, Labels, TaskState, TaskStatus};
+use crate::resources::item::reserved_for;
 use crate::resources::{amount_text, Resources};
 use serde_json::{json, Map, Value};
 use std::os::unix::ffi::OsStrExt;
@@ -17,7 +19,7 @@ pub fn version() -> Value {
 }
 
 /// `{"cpus":4.0,"mem":..,"disk":..,"gpus":0.0,"ports":"[31000-32000]"}`.
-fn resources(all: &Resources) -> Value {
+pub fn flat(all: &Resources) -> Value {
     let mut flat = Map::new();
     for name in ["cpus", "mem", "disk", "gpus"] {
         flat.insert(name.into(), all.scalar(name).into());
@@ -30,6 +32,15 @@ fn resources(all: &Resources) -> Value {
         }
     }
     Value::Object(flat)
+}
+
+/// What is reserved, by role.
+pub fn reserved(all: &Resources) -> Value {
+    let mut roles: Vec<&str> = all.items().iter().filter_map(reserved_for).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    let of = |role: &str| (role.to_string(), flat(&all.only(|item| reserved_for(item) == Some(role))));
+    Value::Object(roles.into_iter().map(of).collect())
 }
 
 fn sum<'a>(all: impl Iterator<Item = &'a Resources>) -> Resources {
@@ -46,7 +57,7 @@ fn labels(labels: &Labels) -> Value {
         .collect()
 }
 
-fn attributes(all: &[Attribute]) -> Value {
+pub fn attributes(all: &[Attribute]) -> Value {
     let value = |a: &Attribute| match (&a.scalar, &a.text) {
         (Some(scalar), _) => json!(scalar.value),
         (_, Some(text)) => json!(text.value),
@@ -85,7 +96,7 @@ fn status(status: &TaskStatus) -> Value {
     made
 }
 
-fn task(framework: &str, task: &Task) -> Value {
+pub fn task(framework: &str, task: &Task) -> Value {
     let mut made = json!({
         "id": task.info.task_id.value,
         "name": task.info.name,
@@ -94,7 +105,7 @@ fn task(framework: &str, task: &Task) -> Value {
         "slave_id": task.agent,
         "state": state_name(task.state as i32),
         // What it was launched with, also after its end.
-        "resources": resources(&Resources::new(&task.info.resources)),
+        "resources": flat(&Resources::new(&task.info.resources)),
         "role": task.role,
         "statuses": task.history.iter().map(status).collect::<Vec<_>>(),
     });
@@ -104,7 +115,7 @@ fn task(framework: &str, task: &Task) -> Value {
     made
 }
 
-fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) -> Value {
+pub fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) -> Value {
     let used = sum(f.tasks.values().map(|task| &task.resources));
     let mut all = used.clone();
     all.add(offered.unwrap_or(&Resources::default()));
@@ -114,7 +125,7 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
     let offers: Vec<Value> = offers
         .map(|(offer_id, offer)| {
             json!({ "id": offer_id, "framework_id": id, "slave_id": offer.agent,
-                    "allocation_info": { "role": offer.role }, "resources": resources(&offer.resources) })
+                    "allocation_info": { "role": offer.role }, "resources": flat(&offer.resources) })
         })
         .collect();
     let capabilities = f
@@ -129,9 +140,9 @@ fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) 
     let mut made = json!({
         "id": id,
         "name": f.info.name,
-        "used_resources": resources(&used),
-        "offered_resources": resources(offered.unwrap_or(&Resources::default())),
-        "resources": resources(&all),
+        "used_resources": flat(&used),
+        "offered_resources": flat(offered.unwrap_or(&Resources::default())),
+        "resources": flat(&all),
         "capabilities": capabilities.map(|c| c.as_str_name()).collect::<Vec<_>>(),
         "hostname": f.info.hostname.clone().unwrap_or_default(),
         "webui_url": f.info.webui_url.clone().unwrap_or_default(),
@@ -179,11 +190,11 @@ fn executor(agent: &str, container: &Container) -> Option<Value> {
         "slave_id": agent,
         "container": container.container_id,
         "directory": text::from_bytes(container.directory.as_os_str().as_bytes()),
-        "resources": resources(&Resources::new(&info.resources)),
+        "resources": flat(&Resources::new(&info.resources)),
     }))
 }
 
-fn slave(core: &Core, id: &str, agent: &Agent) -> Value {
+pub fn slave(core: &Core, id: &str, agent: &Agent) -> Value {
     let offers = core.master.offers.values().filter(|offer| offer.agent == id);
     let offered = sum(offers.map(|offer| &offer.resources));
     let mut used = agent.total.clone();
@@ -196,15 +207,15 @@ fn slave(core: &Core, id: &str, agent: &Agent) -> Value {
         "attributes": attributes(&agent.info.attributes),
         "pid": format!("slave({})@{}", agent.link + 1, core.settings.address),
         "registered_time": agent.registered,
-        "resources": resources(&agent.total),
-        "used_resources": resources(&used),
-        "offered_resources": resources(&offered),
-        "reserved_resources": {},
-        "unreserved_resources": resources(&agent.total.usable_by("*")),
+        "resources": flat(&agent.total),
+        "used_resources": flat(&used),
+        "offered_resources": flat(&offered),
+        "reserved_resources": reserved(&agent.total),
+        "unreserved_resources": flat(&agent.total.usable_by("*")),
         "active": agent.connected,
         "deactivated": false,
         "version": VERSION,
-        "capabilities": [],
+        "capabilities": capabilities::AGENT,
     });
     if let Some(time) = agent.reregistered {
         made["reregistered_time"] = time.into();

@@ -1,0 +1,349 @@
+//! The operator API of v1, in JSON: `/api/v1` of the master, and of each agent.
+
+use super::content::{self, Content};
+use super::files;
+use super::refusal::Refusal;
+use super::{state, views};
+use crate::local::agent::state::{Container, Kind};
+use crate::local::agent::Agent;
+use crate::local::control::{carry_out, Control};
+use crate::local::core::Core;
+use crate::local::stream::Format;
+use crate::message::text;
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
+use hyper::header::HeaderMap;
+use hyper::StatusCode;
+use serde_json::{json, Value};
+
+/// Whom a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    Master,
+    /// The agent with this number.
+    Agent(usize),
+}
+
+/// What a call is answered with.
+pub enum Answer {
+    Value(Value),
+    /// 200 without a body, or 202.
+    Empty(StatusCode),
+    /// The events of the master.
+    Subscribed,
+}
+
+const OF_MASTER: &[&str] = &[
+    "GET_HEALTH",
+    "GET_FLAGS",
+    "GET_VERSION",
+    "GET_METRICS",
+    "GET_LOGGING_LEVEL",
+    "LIST_FILES",
+    "READ_FILE",
+    "GET_STATE",
+    "GET_AGENTS",
+    "GET_FRAMEWORKS",
+    "GET_EXECUTORS",
+    "GET_OPERATIONS",
+    "GET_TASKS",
+    "GET_ROLES",
+    "GET_MASTER",
+    "SUBSCRIBE",
+    "TEARDOWN",
+    "MARK_AGENT_GONE",
+];
+const OF_AGENT: &[&str] = &[
+    "GET_HEALTH",
+    "GET_FLAGS",
+    "GET_VERSION",
+    "GET_METRICS",
+    "GET_LOGGING_LEVEL",
+    "LIST_FILES",
+    "READ_FILE",
+    "GET_STATE",
+    "GET_CONTAINERS",
+    "GET_FRAMEWORKS",
+    "GET_EXECUTORS",
+    "GET_OPERATIONS",
+    "GET_TASKS",
+    "GET_AGENT",
+];
+
+/// The types whose member of the same name has to be there.
+const WITH_MEMBER: &[&str] = &["GET_METRICS", "LIST_FILES", "READ_FILE", "TEARDOWN", "MARK_AGENT_GONE"];
+
+/// Types of Mesos that are not answered here.
+const OTHERS: &[&str] = &[
+    "SET_LOGGING_LEVEL",
+    "GET_WEIGHTS",
+    "UPDATE_WEIGHTS",
+    "RESERVE_RESOURCES",
+    "UNRESERVE_RESOURCES",
+    "CREATE_VOLUMES",
+    "DESTROY_VOLUMES",
+    "GROW_VOLUME",
+    "SHRINK_VOLUME",
+    "GET_MAINTENANCE_STATUS",
+    "GET_MAINTENANCE_SCHEDULE",
+    "UPDATE_MAINTENANCE_SCHEDULE",
+    "START_MAINTENANCE",
+    "STOP_MAINTENANCE",
+    "DRAIN_AGENT",
+    "DEACTIVATE_AGENT",
+    "REACTIVATE_AGENT",
+    "GET_QUOTA",
+    "UPDATE_QUOTA",
+    "SET_QUOTA",
+    "REMOVE_QUOTA",
+    "LAUNCH_NESTED_CONTAINER",
+    "WAIT_NESTED_CONTAINER",
+    "KILL_NESTED_CONTAINER",
+    "REMOVE_NESTED_CONTAINER",
+    "LAUNCH_NESTED_CONTAINER_SESSION",
+    "ATTACH_CONTAINER_INPUT",
+    "ATTACH_CONTAINER_OUTPUT",
+    "LAUNCH_CONTAINER",
+    "WAIT_CONTAINER",
+    "KILL_CONTAINER",
+    "REMOVE_CONTAINER",
+    "GET_RESOURCE_PROVIDERS",
+    "PRUNE_IMAGES",
+];
+
+/// Answers a call.
+pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: &Content) -> Result<Answer, Refusal> {
+    if !body.is_json() {
+        let text = "mesos-local takes calls of operators as application/json only";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    }
+    let call = body.json()?;
+    let (known, class) = match whom {
+        Whom::Master => (OF_MASTER, "master::Call"),
+        Whom::Agent(_) => (OF_AGENT, "agent::Call"),
+    };
+    let kind = call["type"].as_str().unwrap_or_default();
+    if !known.contains(&kind) {
+        return Err(match OTHERS.contains(&kind) {
+            true => Refusal::new(StatusCode::NOT_IMPLEMENTED, format!("mesos-local has no {kind}")),
+            false => Refusal::bad(format!("Failed to validate {class}: Expecting 'type' to be present")),
+        });
+    }
+    let member = kind.to_ascii_lowercase();
+    if WITH_MEMBER.contains(&kind) && !call[&member].is_object() {
+        return Err(Refusal::bad(format!(
+            "Failed to validate {class}: Expecting '{member}' to be present"
+        )));
+    }
+    if content::accepted(headers)? != Format::Json {
+        let text = "mesos-local answers operators in application/json only";
+        return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, text));
+    }
+    if let Some(answer) = action(core, kind, &call[&member])? {
+        return Ok(answer);
+    }
+    core.tick();
+    let answer = match whom {
+        Whom::Master => of_master(core, kind),
+        Whom::Agent(number) => {
+            let agent = core.agents().find(|agent| agent.identity.number == number);
+            let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Agent has not finished recovery");
+            of_agent(core, agent.ok_or_else(gone)?, kind)
+        }
+    };
+    let mut made = json!({ "type": kind });
+    made[member] = match answer {
+        Some(answer) => answer,
+        None => common(core, kind, &call)?,
+    };
+    Ok(Answer::Value(made))
+}
+
+/// What is done, and not only told.
+fn action(core: &mut Core, kind: &str, given: &Value) -> Result<Option<Answer>, Refusal> {
+    let named = |name: &str| {
+        let text = given[name]["value"].as_str();
+        let missing = || {
+            Refusal::bad(format!(
+                "Failed to convert JSON into Call protobuf: Missing required fields: {name}.value"
+            ))
+        };
+        text.map(str::to_string).ok_or_else(missing)
+    };
+    match kind {
+        "SUBSCRIBE" => Ok(Some(Answer::Subscribed)),
+        "TEARDOWN" => {
+            let id = named("framework_id")?;
+            if !core.master.frameworks.contains_key(&id) {
+                return Err(Refusal::bad("No framework found with specified ID"));
+            }
+            core.tick();
+            core.master.remove_framework(&id);
+            core.run();
+            Ok(Some(Answer::Empty(StatusCode::OK)))
+        }
+        "MARK_AGENT_GONE" => {
+            let id = named("agent_id")?;
+            let there = core.master.agents.contains_key(&id)
+                || core.master.unreachable.contains_key(&id)
+                || core.master.recovered.contains_key(&id);
+            if !there {
+                return Err(Refusal::new(StatusCode::NOT_FOUND, ""));
+            }
+            carry_out(core, Control::MarkAgentGone(id));
+            Ok(Some(Answer::Empty(StatusCode::OK)))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn of_master(core: &Core, kind: &str) -> Option<Value> {
+    Some(match kind {
+        "GET_STATE" => views::state(core),
+        "GET_AGENTS" => views::agents(core),
+        "GET_FRAMEWORKS" => views::frameworks(core),
+        "GET_EXECUTORS" => views::executors(core),
+        "GET_TASKS" => views::tasks(core),
+        "GET_ROLES" => views::roles(core),
+        "GET_MASTER" => {
+            let started = core.master.identity.started;
+            let info = views::message("Mesos::MasterInfo", &core.master.master_info());
+            json!({ "master_info": info, "start_time": started, "elected_time": started })
+        }
+        _ => return None,
+    })
+}
+
+fn of_agent(core: &Core, agent: &Agent, kind: &str) -> Option<Value> {
+    let id = agent.id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
+    let on_it = |framework: &str| agent.containers.values().any(|container| container.framework == framework);
+    let frameworks = || {
+        let there = core.master.frameworks.iter().filter(|(id, _)| on_it(id));
+        let info = |(_, framework): (_, &crate::local::master::state::Framework)| json!({ "framework_info": views::message("Mesos::FrameworkInfo", &framework.info) });
+        json!({ "frameworks": there.map(info).collect::<Vec<Value>>(), "completed_frameworks": [] })
+    };
+    let executors = || {
+        let all = agent.containers.values().filter_map(|container| match &container.kind {
+            Kind::Custom(executor) => Some(json!({ "executor_info": views::message("Mesos::ExecutorInfo", &executor.info) })),
+            _ => None,
+        });
+        json!({ "executors": all.collect::<Vec<Value>>(), "completed_executors": [] })
+    };
+    let tasks = || {
+        let (mut launched, mut completed) = (Vec::new(), Vec::new());
+        for framework in core.master.frameworks.values() {
+            let here = |task: &&crate::local::master::state::Task| task.agent == id;
+            launched.extend(
+                framework
+                    .tasks
+                    .values()
+                    .filter(here)
+                    .map(|task| views::task(framework.id(), task)),
+            );
+            completed.extend(
+                framework
+                    .completed_tasks
+                    .iter()
+                    .filter(here)
+                    .map(|task| views::task(framework.id(), task)),
+            );
+        }
+        json!({ "pending_tasks": [], "queued_tasks": [], "launched_tasks": launched, "terminated_tasks": [], "completed_tasks": completed })
+    };
+    Some(match kind {
+        "GET_FRAMEWORKS" => frameworks(),
+        "GET_EXECUTORS" => executors(),
+        "GET_TASKS" => tasks(),
+        "GET_STATE" => json!({ "get_tasks": tasks(), "get_executors": executors(), "get_frameworks": frameworks() }),
+        "GET_AGENT" => {
+            let known = core.master.agents.get(id);
+            json!({ "agent_info": known.map(|known| views::message("Mesos::SlaveInfo", &known.info)) })
+        }
+        "GET_CONTAINERS" => json!({ "containers": agent.containers.values().map(container).collect::<Vec<Value>>() }),
+        _ => return None,
+    })
+}
+
+fn container(container: &Container) -> Value {
+    let id = json!({ "value": container.container_id });
+    let name = match &container.kind {
+        Kind::Custom(executor) => executor.info.name.clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    json!({
+        "framework_id": { "value": container.framework },
+        "executor_id": { "value": container.executor_id },
+        "executor_name": name,
+        "container_id": id,
+        "container_status": { "container_id": id, "executor_pid": container.pid },
+    })
+}
+
+/// What master and agents answer alike.
+fn common(core: &Core, kind: &str, call: &Value) -> Result<Value, Refusal> {
+    let pairs = |map: serde_json::Map<String, Value>| {
+        let pair = |(name, value)| json!({ "name": name, "value": value });
+        map.into_iter().map(pair).collect::<Vec<Value>>()
+    };
+    let work_dir = &core.settings.work_dir;
+    Ok(match kind {
+        "GET_HEALTH" => json!({ "healthy": true }),
+        "GET_FLAGS" => json!({ "flags": pairs(views::flags(core)) }),
+        "GET_VERSION" => json!({ "version_info": state::version() }),
+        "GET_METRICS" => json!({ "metrics": pairs(views::metrics(core)) }),
+        "GET_LOGGING_LEVEL" => json!({ "level": 0 }),
+        "LIST_FILES" => {
+            let path = call["list_files"]["path"].as_str();
+            let info = |entry: files::Entry| {
+                json!({ "path": entry.path, "nlink": entry.links, "size": entry.size, "mtime": { "nanoseconds": entry.changed * 1_000_000_000 },
+                        "mode": entry.mode, "uid": entry.user, "gid": entry.group })
+            };
+            let entries = files::browse(work_dir, path.ok_or_else(|| missing("list_files.path"))?)?;
+            json!({ "file_infos": entries.into_iter().map(info).collect::<Vec<Value>>() })
+        }
+        "READ_FILE" => {
+            let given = &call["read_file"];
+            let path = given["path"].as_str().ok_or_else(|| missing("read_file.path"))?;
+            let offset = given["offset"].as_u64().ok_or_else(|| missing("read_file.offset"))?;
+            let file = files::open_file(work_dir, path, "read")?;
+            json!({ "size": file.size, "data": STANDARD.encode(file.read(offset, given["length"].as_u64())?) })
+        }
+        _ => json!({}),
+    })
+}
+
+fn missing(field: &str) -> Refusal {
+    Refusal::bad(format!(
+        "Failed to convert JSON into Call protobuf: Missing required fields: {field}"
+    ))
+}
+
+/// `/files/browse`, `read`: JSON of v0.
+pub fn files_of_v0(core: &Core, action: &str, query: Option<&str>) -> Result<Value, Refusal> {
+    let path = files::query(query, "path").filter(|path| !path.is_empty());
+    let path = path.ok_or_else(|| Refusal::bad("Expecting 'path=value' in query.\n"))?;
+    let work_dir = &core.settings.work_dir;
+    if action == "browse" {
+        let entry = |entry: files::Entry| {
+            json!({ "path": entry.path, "nlink": entry.links, "size": entry.size, "mtime": entry.changed as f64,
+                    "mode": files::mode_text(entry.mode), "uid": entry.user, "gid": entry.group })
+        };
+        return Ok(files::browse(work_dir, &path)?.into_iter().map(entry).collect());
+    }
+    let number = |name: &str| match files::query(query, name) {
+        None => Ok(None),
+        Some(value) => match value.parse::<i64>() {
+            Ok(number) => Ok(u64::try_from(number).ok()),
+            Err(_) => Err(Refusal::bad(format!(
+                "Failed to parse {name}: Failed to convert '{value}' to number.\n"
+            ))),
+        },
+    };
+    let (offset, length) = (number("offset")?, number("length")?);
+    let file = files::open_file(work_dir, &path, "read")?;
+    Ok(match offset {
+        // How long the file is.
+        None => json!({ "data": "", "offset": file.size }),
+        Some(offset) => json!({ "data": text::from_bytes(&file.read(offset, length)?), "offset": offset }),
+    })
+}

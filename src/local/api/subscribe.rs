@@ -1,0 +1,192 @@
+//! SUBSCRIBE of the operator API: what changes in the cluster, as it changes.
+//!
+//! The master does not tell of events: a subscriber's task looks at what there is after each turn of the core, and tells what is new. If
+//! its reader is slow, it looks more rarely. So nothing waits for it, and it holds only what it has told.
+
+use super::reply::Reply;
+use super::views;
+use crate::local::core::Core;
+use crate::local::master::state::Task;
+use crate::local::stream::JSON;
+use crate::message::text;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes, Frame};
+use hyper::header::{self, HeaderValue};
+use hyper::Response;
+use serde_json::{json, Value};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc::{channel, Receiver, Sender};
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// So many records wait for a reader at most.
+const WAITING: usize = 64;
+
+struct Records(Receiver<Bytes>);
+
+impl Body for Records {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_recv(context)
+            .map(|record| record.map(|record| Ok(Frame::data(record))))
+    }
+}
+
+/// An answer that goes on until the reader or the master has gone.
+pub fn open(core: Rc<RefCell<Core>>) -> Reply {
+    let (sender, receiver) = channel(WAITING);
+    tokio::task::spawn_local(async move {
+        // An error: nobody reads any more.
+        let _ = follow(core, sender).await;
+    });
+    let mut reply = Response::new(Records(receiver).boxed());
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    reply
+}
+
+async fn follow(core: Rc<RefCell<Core>>, sender: Sender<Bytes>) -> Result<(), ()> {
+    let mut turns = core.borrow().turns();
+    let (first, mut seen) = {
+        let core = core.borrow();
+        let subscribed = json!({ "get_state": views::state(&core), "heartbeat_interval_seconds": HEARTBEAT.as_secs_f64() });
+        (json!({ "type": "SUBSCRIBED", "subscribed": subscribed }), Seen::of(&core))
+    };
+    send(&sender, &first).await?;
+    loop {
+        let turned = tokio::select! {
+            turned = tokio::time::timeout(HEARTBEAT, turns.changed()) => turned,
+            () = sender.closed() => return Ok(()),
+        };
+        match turned {
+            Err(_) => send(&sender, &json!({ "type": "HEARTBEAT" })).await?,
+            Ok(Err(_)) => return Ok(()),
+            Ok(Ok(())) => {
+                let events = seen.news(&core.borrow());
+                // Of another master somebody else tells.
+                for event in events.ok_or(())? {
+                    send(&sender, &event).await?;
+                }
+            }
+        }
+    }
+}
+
+async fn send(sender: &Sender<Bytes>, event: &Value) -> Result<(), ()> {
+    let text = event.to_string();
+    let body = text::to_bytes(&text);
+    let mut record = format!("{}\n", body.len()).into_bytes();
+    record.extend_from_slice(&body);
+    sender.send(record.into()).await.map_err(drop)
+}
+
+/// What a subscriber has been told.
+struct Seen {
+    master: String,
+    agents: BTreeSet<String>,
+    /// And whether each is connected.
+    frameworks: BTreeMap<String, (bool, Value)>,
+    /// By framework and id: how many statuses.
+    tasks: BTreeMap<(String, String), usize>,
+}
+
+fn tasks(core: &Core) -> impl Iterator<Item = (&str, &Task)> {
+    let frameworks = core.master.frameworks.values().chain(&core.master.completed);
+    frameworks.flat_map(|framework| {
+        let there = framework.tasks.values().chain(framework.unreachable_tasks.values());
+        let all = there.chain(&framework.completed_tasks);
+        all.map(|task| (framework.id(), task))
+    })
+}
+
+impl Seen {
+    fn of(core: &Core) -> Seen {
+        let mut seen = Seen {
+            master: core.master.identity.id.clone(),
+            agents: BTreeSet::new(),
+            frameworks: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+        };
+        let _ = seen.news(core);
+        seen
+    }
+
+    /// The events since the last look; none if the master is another one.
+    fn news(&mut self, core: &Core) -> Option<Vec<Value>> {
+        if core.master.identity.id != self.master {
+            return None;
+        }
+        let mut events = Vec::new();
+        self.of_agents(core, &mut events);
+        self.of_frameworks(core, &mut events);
+        self.of_tasks(core, &mut events);
+        Some(events)
+    }
+
+    fn of_agents(&mut self, core: &Core, events: &mut Vec<Value>) {
+        let gone = self.agents.iter().filter(|id| !core.master.agents.contains_key(*id));
+        for id in gone.cloned().collect::<Vec<_>>() {
+            events.push(json!({ "type": "AGENT_REMOVED", "agent_removed": { "agent_id": { "value": id } } }));
+            self.agents.remove(&id);
+        }
+        for (id, agent) in &core.master.agents {
+            if self.agents.insert(id.clone()) {
+                let agent = views::agent(core, id, agent);
+                events.push(json!({ "type": "AGENT_ADDED", "agent_added": { "agent": agent } }));
+            }
+        }
+    }
+
+    fn of_frameworks(&mut self, core: &Core, events: &mut Vec<Value>) {
+        let gone = self.frameworks.keys().filter(|id| !core.master.frameworks.contains_key(*id));
+        for id in gone.cloned().collect::<Vec<_>>() {
+            let info = self.frameworks.remove(&id).map(|(_, info)| info);
+            events.push(json!({ "type": "FRAMEWORK_REMOVED", "framework_removed": { "framework_info": info } }));
+        }
+        for (id, framework) in &core.master.frameworks {
+            let connected = framework.is_connected();
+            let kind = match self.frameworks.get(id) {
+                Some((before, _)) if *before == connected => continue,
+                Some(_) => "FRAMEWORK_UPDATED",
+                None => "FRAMEWORK_ADDED",
+            };
+            let info = views::message("Mesos::FrameworkInfo", &framework.info);
+            self.frameworks.insert(id.clone(), (connected, info));
+            let mut event = json!({ "type": kind });
+            event[kind.to_ascii_lowercase()] = json!({ "framework": views::framework(core, framework) });
+            events.push(event);
+        }
+    }
+
+    fn of_tasks(&mut self, core: &Core, events: &mut Vec<Value>) {
+        let mut there = BTreeMap::new();
+        for (framework, task) in tasks(core) {
+            let key = (framework.to_string(), task.info.task_id.value.clone());
+            let told = match self.tasks.get(&key) {
+                Some(told) => *told,
+                None => {
+                    events.push(json!({ "type": "TASK_ADDED", "task_added": { "task": views::task(framework, task) } }));
+                    0
+                }
+            };
+            for status in task.history.iter().skip(told) {
+                let status = views::message("Mesos::TaskStatus", status);
+                let updated = json!({ "framework_id": { "value": framework }, "status": status, "state": status["state"] });
+                events.push(json!({ "type": "TASK_UPDATED", "task_updated": updated }));
+            }
+            there.insert(key, task.history.len());
+        }
+        // Those that the master has forgotten are forgotten here, too.
+        self.tasks = there;
+    }
+}

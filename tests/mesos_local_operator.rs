@@ -1,0 +1,523 @@
+//! What operators and tools ask: the operator API of v1 in JSON, the older endpoints, files of sandboxes.
+//!
+//! With `MESOS_TEST_MASTER=host:port` the same questions go to a real master and its agent, and the answers have the same keys and types.
+
+#[path = "support/local.rs"]
+mod local_support;
+#[path = "support/program.rs"]
+mod program_support;
+#[path = "support/skip.rs"]
+mod skip;
+
+use local_support::{connect, info, read_head, request, send, until, Framework, Reply, PATIENCE};
+use mesos_perl::proto::{FrameworkInfo, TaskState};
+use program_support::*;
+use serde_json::{json, Value};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, ToSocketAddrs};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+fn post(address: SocketAddr, path: &str, call: &Value) -> Reply {
+    request(address, "POST", path, &[JSON], call.to_string().as_bytes())
+}
+
+fn asked(address: SocketAddr, path: &str, call: &Value) -> Value {
+    let reply = post(address, path, call);
+    assert_eq!(reply.status, 200, "{call}: {}", reply.text());
+    assert_eq!(reply.header("Content-Type"), Some("application/json"), "{call}");
+    serde_json::from_slice(&reply.body).expect("JSON")
+}
+
+fn got(address: SocketAddr, path: &str) -> Value {
+    let reply = request(address, "GET", path, &[], b"");
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    serde_json::from_slice(&reply.body).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// A framework with a task that runs and one that has ended.
+fn with_tasks(address: SocketAddr) -> Framework {
+    let mut framework = Framework::at(
+        address,
+        "none",
+        FrameworkInfo {
+            user: nix::unistd::User::from_uid(nix::unistd::geteuid())
+                .ok()
+                .flatten()
+                .map(|user| user.name)
+                .unwrap_or_default(),
+            failover_timeout: Some(100.0),
+            ..info("operators")
+        },
+    );
+    let offer = framework.offer();
+    framework.agent_id = offer.slave_id.clone();
+    let tasks = vec![
+        framework.command("long", "echo hello; sleep 1000"),
+        framework.command("short", "true"),
+    ];
+    framework.launch_on(&offer, tasks);
+    framework.wait_for("long", TaskState::TaskRunning);
+    framework.story("short");
+    framework
+}
+
+/// The keys in a value, and the types behind them. What is in lists counts together; `flags` and figures have keys of their own.
+fn shape(value: &Value, path: &str, into: &mut BTreeMap<String, &'static str>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                shape(value, &format!("{path}.{key}"), into);
+            }
+        }
+        Value::Array(list) => {
+            into.insert(path.into(), "list");
+            list.iter().for_each(|value| shape(value, &format!("{path}[]"), into));
+        }
+        Value::Number(number) if number.is_f64() => drop(into.insert(path.into(), "float")),
+        Value::Number(_) => drop(into.insert(path.into(), "integer")),
+        Value::String(_) => drop(into.insert(path.into(), "string")),
+        Value::Bool(_) => drop(into.insert(path.into(), "boolean")),
+        Value::Null => drop(into.insert(path.into(), "null")),
+    }
+}
+
+/// What a real Mesos has and ours has not: isolation, networks, its command executor, and what a name of a framework's host is.
+const NOT_HERE: &[&str] = &[
+    "network_infos",
+    "executor_pid",
+    "resource_statistics",
+    "statistics",
+    "framework_info.hostname",
+    "unreserved_resources_full",
+    "used_resources_full",
+    "offered_resources_full",
+    "reserved_resources_full",
+    "unreserved_resources_allocated",
+    "resource_providers",
+    "completed_executors",
+    "executors[]",
+    "containers[]",
+    "offer_constraints",
+    "git_sha",
+    "git_tag",
+    "log_dir",
+    "domain",
+    "external_log_file",
+    ".flags.",
+    "recovered_slaves",
+    "quota",
+    // Of what is no scalar it counts the items.
+    "roles[].resources.ports",
+    "roles[].offered.ports",
+    // The text that Mesos' command executor has for what it was told to do.
+    "statuses[].message",
+    // It depends on how far an ended task's executor is.
+    "terminated_tasks[]",
+];
+
+fn compare(what: &str, real: &Value, ours: &Value, problems: &mut Vec<String>) {
+    let (mut theirs, mut here) = (BTreeMap::new(), BTreeMap::new());
+    shape(real, "", &mut theirs);
+    shape(ours, "", &mut here);
+    for (path, kind) in theirs {
+        match here.get(&path) {
+            Some(ours) if *ours == kind => {}
+            Some(ours) => problems.push(format!("{what}: {path} is {kind}, and {ours} here")),
+            None if NOT_HERE.iter().any(|known| path.contains(known)) => {}
+            None => problems.push(format!("{what}: {path} ({kind}) is missing here")),
+        }
+    }
+}
+
+/// Drops from lists what belongs to other frameworks than these.
+fn forget_others(value: &mut Value, own: &[String]) {
+    let is_others = |one: &Value| {
+        let id = match (
+            &one["framework_info"]["id"]["value"],
+            &one["framework_id"],
+            one["tasks"].is_array() || one["executors"].is_array(),
+        ) {
+            (Value::String(id), _, _) | (_, Value::String(id), _) => Some(id.as_str()),
+            (_, Value::Object(id), _) => id.get("value").and_then(Value::as_str),
+            // A framework of v0; executors have a directory.
+            (_, _, true) if one["directory"].is_null() => one["id"].as_str(),
+            _ => None,
+        };
+        id.is_some_and(|id| !own.iter().any(|own| own == id))
+    };
+    match value {
+        Value::Array(list) => {
+            list.retain(|one| !is_others(one));
+            list.iter_mut().for_each(|one| forget_others(one, own));
+        }
+        Value::Object(object) => object.values_mut().for_each(|one| forget_others(one, own)),
+        _ => {}
+    }
+}
+
+#[test]
+fn answers_are_shaped_as_those_of_a_real_mesos() {
+    let Ok(master) = std::env::var("MESOS_TEST_MASTER") else {
+        return skip::skip("mesos_local_operator", "MESOS_TEST_MASTER names no real Mesos");
+    };
+    let master = master.to_socket_addrs().expect("an address").next().expect("an address");
+    let agents = asked(master, "/api/v1", &json!({ "type": "GET_AGENTS" }));
+    let pid = agents["get_agents"]["agents"][0]["pid"]
+        .as_str()
+        .expect("an agent")
+        .to_string();
+    let agent: SocketAddr = pid.split_once('@').unwrap().1.parse().unwrap();
+    let program = Program::new(&[]);
+    // One that has been torn down, and one that is there.
+    let torn_down = [master, program.address].map(|address| {
+        let framework = with_tasks(address);
+        let teardown = json!({ "type": "TEARDOWN", "teardown": { "framework_id": { "value": framework.id.value } } });
+        assert_eq!(post(address, "/api/v1", &teardown).status, 200);
+        framework.id.value
+    });
+    let mut frameworks = [with_tasks(master), with_tasks(program.address)];
+    for framework in &mut frameworks {
+        framework.offer();
+    }
+    // Others may have used the real one before.
+    let own = [torn_down[0].clone(), frameworks[0].id.value.clone()];
+    let compare = |what: &str, real: &Value, ours: &Value, problems: &mut Vec<String>| {
+        let mut real = real.clone();
+        forget_others(&mut real, &own);
+        compare(what, &real, ours, problems);
+    };
+    let mut problems = Vec::new();
+    for kind in [
+        "GET_HEALTH",
+        "GET_FLAGS",
+        "GET_VERSION",
+        "GET_LOGGING_LEVEL",
+        "GET_STATE",
+        "GET_AGENTS",
+        "GET_FRAMEWORKS",
+        "GET_EXECUTORS",
+        "GET_TASKS",
+        "GET_ROLES",
+        "GET_MASTER",
+        "GET_OPERATIONS",
+    ] {
+        let call = json!({ "type": kind });
+        compare(
+            kind,
+            &asked(master, "/api/v1", &call),
+            &asked(program.address, "/api/v1", &call),
+            &mut problems,
+        );
+    }
+    let metrics = json!({ "type": "GET_METRICS", "get_metrics": {} });
+    compare(
+        "GET_METRICS",
+        &asked(master, "/api/v1", &metrics),
+        &asked(program.address, "/api/v1", &metrics),
+        &mut problems,
+    );
+    for kind in [
+        "GET_HEALTH",
+        "GET_VERSION",
+        "GET_STATE",
+        "GET_FRAMEWORKS",
+        "GET_TASKS",
+        "GET_AGENT",
+        "GET_CONTAINERS",
+        "GET_OPERATIONS",
+    ] {
+        let call = json!({ "type": kind });
+        let what = format!("{kind} of an agent");
+        compare(
+            &what,
+            &asked(agent, "/slave(1)/api/v1", &call),
+            &asked(program.address, "/slave(1)/api/v1", &call),
+            &mut problems,
+        );
+    }
+    for path in [
+        "/state",
+        "/state-summary",
+        "/slaves",
+        "/frameworks",
+        "/tasks",
+        "/roles",
+        "/version",
+        "/flags",
+    ] {
+        compare(path, &got(master, path), &got(program.address, path), &mut problems);
+    }
+    compare(
+        "/slave(1)/state",
+        &got(agent, "/slave(1)/state"),
+        &got(program.address, "/slave(1)/state"),
+        &mut problems,
+    );
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+    for (path, call) in [
+        ("/api/v1", json!({})),
+        ("/api/v1", json!({ "type": "NONE" })),
+        ("/api/v1", json!({ "type": "GET_METRICS" })),
+        ("/api/v1", json!({ "type": "READ_FILE" })),
+        ("/api/v1", json!({ "type": "TEARDOWN" })),
+        (
+            "/api/v1",
+            json!({ "type": "TEARDOWN", "teardown": { "framework_id": { "value": "none" } } }),
+        ),
+        ("/api/v1", json!({ "type": "LIST_FILES", "list_files": { "path": "/none" } })),
+    ] {
+        let (real, ours) = (post(master, path, &call), post(program.address, path, &call));
+        assert_eq!((ours.status, ours.text()), (real.status, real.text()), "{call}");
+    }
+}
+
+#[test]
+fn a_master_and_its_agent_answer() {
+    let program = Program::new(&["--agents=2"]);
+    let mut framework = with_tasks(program.address);
+    let ask = |kind: &str| asked(program.address, "/api/v1", &json!({ "type": kind }))[kind.to_lowercase()].take();
+    assert_eq!(ask("GET_HEALTH"), json!({ "healthy": true }));
+    assert_eq!(ask("GET_AGENTS")["agents"].as_array().unwrap().len(), 2);
+    let tasks = ask("GET_TASKS");
+    assert_eq!(
+        (&tasks["tasks"][0]["name"], &tasks["tasks"][0]["state"]),
+        (&json!("long"), &json!("TASK_RUNNING"))
+    );
+    assert_eq!(tasks["completed_tasks"][0]["state"], "TASK_FINISHED");
+    assert_eq!(tasks["tasks"][0]["agent_id"]["value"], framework.agent_id.value);
+    assert_eq!(
+        ask("GET_STATE")["get_frameworks"]["frameworks"][0]["framework_info"]["name"],
+        "operators"
+    );
+    let number = framework
+        .agent_id
+        .value
+        .rsplit("-S")
+        .next()
+        .unwrap()
+        .parse::<usize>()
+        .unwrap();
+    let path = format!("/slave({})/api/v1", number + 1);
+    let containers = asked(program.address, &path, &json!({ "type": "GET_CONTAINERS" }));
+    assert_eq!(containers["get_containers"]["containers"][0]["executor_id"]["value"], "long");
+    assert_eq!(
+        post(program.address, "/slave(3)/api/v1", &json!({ "type": "GET_STATE" })).status,
+        503
+    );
+    assert_eq!(
+        post(program.address, "/api/v1", &json!({ "type": "UPDATE_QUOTA" })).status,
+        501
+    );
+
+    let metrics = got(program.address, "/metrics/snapshot");
+    assert_eq!(
+        (&metrics["master/tasks_running"], &metrics["master/slaves_active"]),
+        (&json!(1.0), &json!(2.0))
+    );
+    let summary = got(program.address, "/master/state-summary");
+    assert_eq!(
+        (
+            &summary["frameworks"][0]["TASK_RUNNING"],
+            &summary["frameworks"][0]["TASK_FINISHED"]
+        ),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(got(program.address, "/tasks?limit=1")["tasks"].as_array().unwrap().len(), 1);
+
+    let gone = json!({ "type": "MARK_AGENT_GONE", "mark_agent_gone": { "agent_id": framework_agent(&framework) } });
+    assert_eq!(post(program.address, "/api/v1", &gone).status, 200);
+    framework.find("the agent's end", |event| event.failure.clone()?.slave_id);
+    let teardown = json!({ "type": "TEARDOWN", "teardown": { "framework_id": { "value": framework.id.value } } });
+    assert_eq!(post(program.address, "/api/v1", &teardown).status, 200);
+    assert_eq!(ask("GET_FRAMEWORKS")["frameworks"], json!([]));
+}
+
+fn framework_agent(framework: &Framework) -> Value {
+    json!({ "value": framework.agent_id.value })
+}
+
+#[test]
+fn sandboxes_are_shown_and_nothing_else() {
+    let program = Program::new(&[]);
+    let mut framework = with_tasks(program.address);
+    let state = got(program.address, "/slave(1)/state");
+    let directory = state["frameworks"][0]["executors"][0]["directory"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    let browsed = got(program.address, &format!("/files/browse?path={directory}"));
+    let names: Vec<&str> = browsed
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|entry| entry["path"].as_str()?.rsplit('/').next())
+        .collect();
+    assert!(names.contains(&"stdout") && names.contains(&"stderr"), "{names:?}");
+    let read = got(
+        program.address,
+        &format!("/files/read?path={directory}/stdout&offset=1&length=3"),
+    );
+    assert_eq!(read, json!({ "data": "ell", "offset": 1 }));
+    assert_eq!(
+        got(program.address, &format!("/files/read?path={directory}/stdout")),
+        json!({ "data": "", "offset": 6 })
+    );
+    let download = request(
+        program.address,
+        "GET",
+        &format!("/files/download?path={directory}/stdout"),
+        &[],
+        b"",
+    );
+    assert_eq!((download.status, download.text()), (200, "hello\n"));
+    assert_eq!(download.header("Content-Disposition"), Some("attachment; filename=stdout"));
+    let call = json!({ "type": "READ_FILE", "read_file": { "path": format!("{directory}/stdout"), "offset": 0 } });
+    assert_eq!(
+        asked(program.address, "/api/v1", &call)["read_file"],
+        json!({ "size": 6, "data": "aGVsbG8K" })
+    );
+
+    // A task that puts links and pipes into its sandbox.
+    let trap = framework.command(
+        "trap",
+        "ln -s /etc etc; ln -s /etc/passwd passwd; mkfifo pipe; touch ready; sleep 1000",
+    );
+    framework.launch(vec![trap]);
+    framework.wait_for("trap", TaskState::TaskRunning);
+    let sandbox = directory.replace("/long/", "/trap/");
+    let sandbox = std::path::Path::new(&sandbox).parent().unwrap().to_path_buf();
+    let mut run = std::path::PathBuf::new();
+    until("the traps", || {
+        let runs = std::fs::read_dir(&sandbox).into_iter().flatten().flatten();
+        runs.filter(|entry| entry.path().join("ready").exists())
+            .for_each(|entry| run = entry.path());
+        !run.as_os_str().is_empty()
+    });
+    let run = run.to_str().unwrap();
+    let work_dir = program.ready["work_dir"].as_str().unwrap();
+    for path in [
+        "/etc/passwd".to_string(),
+        format!("{run}/passwd"),
+        format!("{run}/etc/passwd"),
+        format!("{run}/pipe"),
+        format!("{run}/../../../../../../../../../../../etc/passwd"),
+        format!("{run}/%2e%2e/%2e%2e/x"),
+        format!("{work_dir}/../../etc/passwd"),
+        work_dir.to_string(),
+        String::from("/proc/self/environ"),
+    ] {
+        for action in ["browse", "read", "download"] {
+            let reply = request(
+                program.address,
+                "GET",
+                &format!("/files/{action}?path={path}&offset=0"),
+                &[],
+                b"",
+            );
+            assert_eq!((reply.status, reply.text()), (404, ""), "{action} {path}");
+        }
+    }
+    let nothing = request(program.address, "GET", "/files/browse", &[], b"");
+    assert_eq!((nothing.status, nothing.text()), (400, "Expecting 'path=value' in query.\n"));
+}
+
+/// An open answer in RecordIO.
+struct Events(BufReader<std::net::TcpStream>, Vec<u8>);
+
+impl Events {
+    fn open(address: SocketAddr) -> Events {
+        let mut stream = connect(address);
+        send(&mut stream, "POST", "/api/v1", &[JSON], br#"{"type": "SUBSCRIBE"}"#);
+        let mut reader = BufReader::new(stream);
+        assert_eq!(read_head(&mut reader).status, 200);
+        Events(reader, Vec::new())
+    }
+
+    /// `None` when it has ended.
+    fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.1.iter().position(|byte| *byte == b'\n') {
+                let length: usize = std::str::from_utf8(&self.1[..end]).unwrap().parse().unwrap();
+                if self.1.len() > end + length {
+                    let record = serde_json::from_slice(&self.1[end + 1..end + 1 + length]).expect("JSON");
+                    self.1.drain(..end + 1 + length);
+                    return Some(record);
+                }
+            }
+            let mut line = String::new();
+            self.0.read_line(&mut line).ok().filter(|read| *read > 0)?;
+            let length = usize::from_str_radix(line.trim(), 16).unwrap();
+            let mut chunk = vec![0; length + 2];
+            self.0.read_exact(&mut chunk).ok()?;
+            self.1.extend(&chunk[..length]);
+            if length == 0 {
+                return None;
+            }
+        }
+    }
+
+    fn until(&mut self, kind: &str) -> Value {
+        let end = std::time::Instant::now() + PATIENCE;
+        loop {
+            let event = self.next().expect("the stream goes on");
+            if event["type"] == kind {
+                return event[kind.to_lowercase()].clone();
+            }
+            assert!(std::time::Instant::now() < end, "no {kind}");
+        }
+    }
+}
+
+#[test]
+fn subscribers_hear_what_happens() {
+    let program = Program::new(&["--control"]);
+    let mut events = Events::open(program.address);
+    let subscribed = events.until("SUBSCRIBED");
+    assert_eq!(subscribed["heartbeat_interval_seconds"], 15.0);
+    assert_eq!(subscribed["get_state"]["get_agents"]["agents"].as_array().unwrap().len(), 1);
+    let framework = with_tasks(program.address);
+    assert_eq!(
+        events.until("FRAMEWORK_ADDED")["framework"]["framework_info"]["name"],
+        "operators"
+    );
+    let mut states = BTreeMap::new();
+    while states.get("short")
+        != Some(&vec![
+            "TASK_STARTING".to_string(),
+            "TASK_RUNNING".into(),
+            "TASK_FINISHED".into(),
+        ])
+    {
+        let event = events.next().expect("the stream goes on");
+        if event["type"] == "TASK_ADDED" {
+            states.insert(event["task_added"]["task"]["name"].as_str().unwrap().to_string(), Vec::new());
+        }
+        if event["type"] == "TASK_UPDATED" {
+            let updated = &event["task_updated"];
+            let task = updated["status"]["task_id"]["value"].as_str().unwrap();
+            let told = states.get_mut(task).expect("it was added before");
+            told.push(updated["state"].as_str().unwrap().to_string());
+        }
+    }
+    let control = |path: &str| {
+        let token = format!("Bearer {}", program.ready["control_token"].as_str().unwrap());
+        let reply = request(
+            program.address,
+            "POST",
+            &format!("/mesos-local/{path}"),
+            &[("Authorization", &token)],
+            b"",
+        );
+        assert_eq!(reply.status, 200);
+    };
+    control("agents");
+    events.until("AGENT_ADDED");
+    control("agents/1/stop");
+    events.until("AGENT_REMOVED");
+    drop(framework);
+    assert_eq!(events.until("FRAMEWORK_UPDATED")["framework"]["connected"], false);
+    control("master/failover");
+    while events.next().is_some() {}
+}
