@@ -25,8 +25,21 @@ sub said_of {
 }
 
 sub compiles {
-    my ($name, $code) = @_;
-    is said_of("use strict;\nuse warnings;\n# line 1\n$code", $^X, '-Mblib', '-c'), '', "$name compiles";
+    my ($name, $code, @options) = @_;
+    is said_of("use strict;\nuse warnings;\n# line 1\n$code", $^X, '-Mblib', @options, '-c'), '', "$name compiles";
+}
+
+# A folder with the modules that a document shows, for its other programs: those blocks have the file's name in their first line.
+sub modules_in {
+    my ($text) = @_;
+    my $folder = File::Temp->newdir;
+    while ($text =~ /^```perl\n# (\w+\.pm)\n(.*?)^```$/msg) {
+        my ($name, $code) = ($1, $2);
+        open my $out, '>', "$folder/$name" or die "cannot write $folder/$name: $!";
+        print $out $code;
+        close $out or die "cannot write $folder/$name: $!";
+    }
+    return $folder;
 }
 
 # A test of the test: what is wrong shows.
@@ -47,12 +60,13 @@ my @documents = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'fuzz/README.md'
 my $blocks = 0;
 for my $document (@documents) {
     my $text = slurp($document);
+    my $folder = modules_in($text);
     while ($text =~ /^```(\w*)\n(.*?)^```$/msg) {
         my ($language, $code) = ($1, $2);
         my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
         my $name = "$document, line $line";
         $blocks++;
-        if    ($language eq 'perl') { compiles($name, $code) }
+        if    ($language eq 'perl') { compiles($name, $code, "-I$folder") }
         elsif ($language eq 'sh')   { is said_of($code, 'bash', '-n'), '', "$name: bash reads it" }
         elsif ($language ne 'text') { fail("$name: expected ```perl, ```sh or ```text, got ```$language") }
     }

@@ -1,0 +1,156 @@
+# Mesos::Test::Cluster: a cluster that several drivers share, its faults, what waiting says when time runs out, and that nothing is left.
+use strict;
+use warnings FATAL => 'all';
+use lib 't/lib';
+use File::Temp ();
+use Mesos::Test::Cluster;
+use Test::Files qw(output_of perl_command);
+use Test::Framework;
+use Test::More;
+use Time::HiRes ();
+
+# In a build of this module, the program is there: else these tests would be skipped, and nobody would see it.
+is(Mesos::Test::Cluster->why_not, undef, 'a cluster can run here') or do { done_testing; exit };
+
+my $cluster = Mesos::Test::Cluster->start(agents => 2, resources => 'cpus:2;mem:512', attributes => {rack => 'r1', level => 3}, allocation_interval => '50ms');
+
+sub command { my ($id, $value) = @_; return {task_id => {value => $id}, name => $id, command => {value => $value}} }
+
+# A driver of this cluster with tasks; the scheduler as well.
+sub started {
+    my ($name, @tasks) = @_;
+    my $scheduler = Test::Framework->new(tasks => [@tasks], stop_when_done => 0);
+    return ($cluster->driver(scheduler => $scheduler, framework => {user => '', name => $name, failover_timeout => 3600, checkpoint => 1}), $scheduler);
+}
+
+subtest 'where it is' => sub {
+    like $cluster->master, qr/\A127\.0\.0\.1:\d+\z/;
+    is $cluster->url, 'http://' . $cluster->address;
+    is $cluster->host . ':' . $cluster->port, $cluster->address;
+    cmp_ok $cluster->pid, '>', 1;
+    ok -d $cluster->work_dir;
+    is_deeply [map { $_->{number} } $cluster->agents], [0, 1];
+    my $agents = $cluster->wait_for_agents(2);
+    is_deeply $agents->[0]{attributes}, {rack => 'r1', level => 3};
+};
+
+subtest 'two drivers share it, and it outlives them' => sub {
+    my ($one, $first) = started('one', command('a', 'echo hello; echo oops >&2; sleep 1000'));
+    my ($two, $second) = started('two', command('b', 'exit 3'));
+    is $cluster->wait_for_task('a', 'RUNNING')->{name}, 'a';
+    $cluster->wait_for_task('b', 'TASK_FAILED');
+    $cluster->wait_for('both callbacks were called', sub { @{ $first->states->{a} || [] } > 1 && @{ $second->states->{b} || [] } > 2 });
+    $cluster->wait_for('the output is there', sub { $cluster->read_file('a', 'stdout') eq "hello\n" });
+    is $cluster->read_file('a', 'stderr'), "oops\n";
+    is $cluster->task('none'), undef;
+    is_deeply [sort map { $_->{name} } $cluster->frameworks], ['one', 'two'];
+    $cluster->kill_task('a');
+    $cluster->wait_for_task('a', ['TASK_KILLED', 'TASK_FAILED']);
+    $one->stop;
+    $cluster->wait_for('one has ended', sub { my @left = $cluster->left; @left == 1 && $left[0]{name} eq 'two' });
+    $two->stop;
+    $cluster->wait_for('both have ended', sub { !$cluster->left });
+    $cluster->expect_nothing_left;
+};
+
+subtest 'faults' => sub {
+    my ($driver, $scheduler) = started('faults', map { command("t$_", 'sleep 1000') } 1, 2);
+    $cluster->wait_for_tasks(2, 'TASK_RUNNING');
+    my $agent = $cluster->task('t1')->{slave_id};
+    $cluster->cut_agent($agent);
+    ok +(grep { $_->{id} eq $agent && $_->{cut} } $cluster->agents), 'cut';
+    $cluster->pause_clock->advance_clock(120)->resume_clock;
+    $cluster->wait_for_agents(1);
+    $cluster->heal_agent($agent);
+    $cluster->wait_for_agents(2);
+    $cluster->wait_for_task('t1', 'TASK_RUNNING');
+    $cluster->crash_agent($agent);
+    $cluster->start_agent($agent);
+    $cluster->wait_for_agents(2);
+    is $cluster->add_agent->{number}, 2, 'one more';
+    $cluster->wait_for_agents(3);
+    $cluster->fail_over_master;
+    $cluster->wait_for_framework('faults');
+    $cluster->wait_for('the scheduler has heard of it', sub { $scheduler->count('reregistered') });
+    my $before = $scheduler->count('reregistered');
+    cmp_ok $before, '>', 0;
+    my @running = map { $_->{slave_id} } grep { $_->{id} eq 't2' } $cluster->tasks;
+    $cluster->wait_for_agents(3);
+    $cluster->mark_agent_gone($cluster->wait_for_task('t2', 'TASK_RUNNING')->{slave_id});
+    $cluster->wait_for('the task is gone', sub { grep { $_ != 1 && $_ != 6 && $_ != 0 } @{ $scheduler->states->{t2} } });
+    $driver->stop;
+    $cluster->wait_for('it has ended', sub { !$cluster->left });
+};
+
+subtest 'reset says what was left over' => sub {
+    my ($driver) = started('forgotten', command('left', 'sleep 1000'));
+    $cluster->wait_for_task('left', 'TASK_RUNNING');
+    $driver->stop(1);
+    my @left = $cluster->reset;
+    is_deeply [map { [$_->{name}, map { "$_->{id} $_->{state}" } @{ $_->{tasks} }] } @left], [['forgotten', 'left TASK_RUNNING']];
+    $cluster->expect_nothing_left;
+    is_deeply [$cluster->reset], [], 'and nothing the next time';
+    $cluster->wait_for_agents(2);
+};
+
+subtest 'errors' => sub {
+    for my $case (
+        [sub { Mesos::Test::Cluster->start(agent => 1) }, qr/^start: unknown argument 'agent': did you mean 'agents'\?/],
+        [sub { Mesos::Test::Cluster->start('agents') }, qr/^start: expected pairs/],
+        [sub { Mesos::Test::Cluster->start(resources => 'cpus:-1') }, qr/^start: mesos-local was not ready: .*negative values are not supported/s],
+        [sub { Mesos::Test::Cluster->start(program => '/nonexistent/mesos-local') }, qr{^start: mesos-local is not executable: /nonexistent/mesos-local}],
+        [sub { $cluster->stop_agent }, qr/^stop_agent: expected the number of an agent/],
+        [sub { $cluster->stop_agent(77) }, qr{^mesos-local: POST /mesos-local/agents/77/stop: 404 .*There is no agent '77'}],
+        [sub { $cluster->advance_clock('x') }, qr/^advance_clock: expected a number of seconds, got "x"/],
+        [sub { $cluster->kill_task('none') }, qr/^kill_task: there is no task 'none'/],
+        [sub { $cluster->sandbox('none') }, qr/^sandbox: there is no task 'none'/],
+        [sub { $cluster->wait_for('x') }, qr/^wait_for: expected a text and a code reference/],
+    ) {
+        my ($code, $pattern) = @$case;
+        ok !eval { $code->(); 1 }, $pattern;
+        like $@, $pattern;
+        like $@, qr/ at \Q${\__FILE__}\E line \d+\.?$/, 'at the line of the call';
+    }
+};
+
+# What a program prints that uses the running cluster's program for one of its own.
+sub program {
+    my ($code) = @_;
+    my $file = File::Temp->new(SUFFIX => '.t');
+    print $file "use strict; use warnings; use Test::More; use Mesos::Test::Cluster;\n# line 1 \"mine.t\"\n$code\n";
+    close $file or die $!;
+    return output_of(perl_command("$file"));
+}
+
+subtest 'what was seen instead' => sub {
+    my ($out) = program('my $c = Mesos::Test::Cluster->start;' . "\n" . '$c->wait_for_task("web", "TASK_RUNNING", timeout => 0.1); done_testing;');
+    like $out, qr/^not ok 1 - web is TASK_RUNNING\n/m;
+    like $out, qr/at mine\.t line 2\.$/m;
+    like $out, qr/^# not within 0\.1 seconds\. Seen instead:\n#   the agent \S+-S0 is active\n#   there are no frameworks\n/m;
+};
+
+subtest 'where it cannot run' => sub {
+    my ($out, $status) = program('my $c = Mesos::Test::Cluster->start_or_skip(program => "/nonexistent"); fail; done_testing;');
+    is $status, 0;
+    like $out, qr/^1\.\.0 # SKIP mesos-local is not executable: \/nonexistent$/m;
+};
+
+subtest 'it ends with the test' => sub {
+    for my $case (['exit 0', 'at the end'], ['die "oops\n"', 'at an exception'], ['kill KILL => $$', 'if it is killed'], ['undef $c; print -d "/proc/$pid" ? "alive\n" : "over\n"; exit', 'with the object']) {
+        my ($code, $name) = @$case;
+        my ($out) = program('my $c = Mesos::Test::Cluster->start; my $pid = $c->pid; $| = 1; print "pid $pid\n"; ' . $code);
+        my ($pid) = $out =~ /^pid (\d+)$/m;
+        ok $pid, $name or diag $out;
+        my $end = Time::HiRes::time() + 30;
+        Time::HiRes::sleep(0.02) while -d "/proc/$pid" && Time::HiRes::time() < $end;
+        ok !-d "/proc/$pid", 'the program has ended';
+        like $out, qr/^over$/m, 'at once' if $name eq 'with the object';
+    }
+};
+
+my $pid = $cluster->pid;
+ok $cluster->stop && !-d "/proc/$pid", 'stop';
+ok !eval { $cluster->tasks; 1 };
+like $@, qr/^the cluster was stopped at /;
+
+done_testing;
