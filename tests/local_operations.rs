@@ -5,14 +5,14 @@ mod local_support;
 
 use local_support::executor::{Executor, COMMAND};
 use local_support::*;
-use mesos_perl::local::{Cluster, Control};
+use mesos_perl::local::{Cluster, Control, Quota, Window};
 use mesos_perl::proto::executor::call as executor_call;
 use mesos_perl::proto::framework_info::{capability, Capability};
 use mesos_perl::proto::offer::operation::{self, Type as Kind};
 use mesos_perl::proto::offer::Operation;
 use mesos_perl::proto::resource::{disk_info, reservation_info, DiskInfo, ReservationInfo};
 use mesos_perl::proto::scheduler::call::{self, Type};
-use mesos_perl::proto::{scheduler, Volume};
+use mesos_perl::proto::{scheduler, MachineId, TimeInfo, Unavailability, Volume};
 use mesos_perl::proto::{Filters, FrameworkInfo, Offer, OperationId, OperationState, OperationStatus, Resource, TaskState};
 use std::time::Duration;
 
@@ -369,4 +369,56 @@ fn frameworks_of_old_see_reservations_of_old() {
             ("eng".into(), true, 0.5)
         ]
     );
+}
+
+#[test]
+fn operators_limit_roles_and_plan_maintenance() {
+    let cluster = cluster();
+    let limits = [("cpus".to_string(), 1.5)].into();
+    let quota = Quota {
+        limits,
+        ..Default::default()
+    };
+    cluster.control(Control::UpdateQuotas(vec![("eng".into(), quota)], false));
+    let mut framework = Framework::of(&cluster, eng());
+    let offer = framework.offer();
+    let cpus = offer.resources.iter().filter(|item| item.name == "cpus");
+    let cpus: f64 = cpus.filter_map(|item| item.scalar).map(|scalar| scalar.value).sum();
+    assert_eq!(cpus, 1.5, "one of them is reserved");
+    let machine = MachineId {
+        hostname: Some("localhost".into()),
+        ip: Some("127.0.0.1".into()),
+    };
+    let start = TimeInfo { nanoseconds: 1 << 60 };
+    let unavailability = Unavailability { start, duration: None };
+    let machines = vec![machine.clone()];
+    cluster.control(Control::UpdateMaintenance(vec![Window {
+        machines,
+        unavailability,
+    }]));
+    assert_eq!(framework.offer().unavailability, Some(unavailability));
+    let asked = |framework: &mut Framework| {
+        framework.find("an inverse offer", |event| {
+            let offers = &event.inverse_offers.as_ref()?.inverse_offers;
+            offers.first().cloned()
+        })
+    };
+    let inverse = asked(&mut framework);
+    assert_eq!(
+        (inverse.unavailability, inverse.slave_id),
+        (unavailability, Some(offer.slave_id))
+    );
+    framework.accepted(scheduler::Call {
+        decline_inverse_offers: Some(call::DeclineInverseOffers {
+            inverse_offer_ids: vec![inverse.id.clone()],
+            filters: Some(Filters {
+                refuse_seconds: Some(0.0),
+            }),
+        }),
+        ..call(Type::DeclineInverseOffers)
+    });
+    assert_ne!(asked(&mut framework).id, inverse.id);
+    cluster.control(Control::StartMaintenance(vec![machine]));
+    framework.find("the end of the agent", |event| event.failure.clone());
+    framework.find("the end of the inverse offer", |event| event.rescind_inverse_offer.clone());
 }

@@ -37,7 +37,7 @@ mod stream;
 mod timers;
 
 use crate::descriptors::{moved, AboveStandard};
-pub use control::Control;
+pub use control::{Control, Quota, Window};
 pub use settings::access::{Access, Credentials};
 pub use settings::config::{BadSetting, Config};
 pub use settings::intervals::Intervals;

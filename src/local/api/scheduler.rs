@@ -254,8 +254,18 @@ fn answer(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>, form
             let one = call.acknowledge_operation_status.unwrap_or_default();
             core.master.acknowledge_operation(&id, &one.operation_id, &one.uuid);
         }
-        // There are no inverse offers here; requests are only logged by Mesos, too.
-        Type::AcceptInverseOffers | Type::DeclineInverseOffers | Type::Request => {
+        Type::AcceptInverseOffers => {
+            let one = call.accept_inverse_offers.unwrap_or_default();
+            let (ids, filters) = (one.inverse_offer_ids, one.filters);
+            core.master.answer_inverse_offers(&id, &ids, true, filters.as_ref());
+        }
+        Type::DeclineInverseOffers => {
+            let one = call.decline_inverse_offers.unwrap_or_default();
+            let (ids, filters) = (one.inverse_offer_ids, one.filters);
+            core.master.answer_inverse_offers(&id, &ids, false, filters.as_ref());
+        }
+        // Requests are only logged by Mesos, too.
+        Type::Request => {
             log::debug!("the embedded cluster ignores {}", kind.as_str_name());
         }
     }

@@ -14,11 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an agent is not taken.
 const GONE: &str = "Agent has been marked gone";
+const MACHINE_DOWN: &str = "Machine is `DOWN`";
 const REMOVED: &str = "Agent attempted to reregister after removal";
 
 impl Master {
     /// A new agent.
     pub(super) fn register(&mut self, link: usize, mut info: SlaveInfo) {
+        if self.is_down(&info.hostname) {
+            let message = MACHINE_DOWN.to_string();
+            return self.send_link(link, ToAgent::Shutdown { message });
+        }
         // It asks again because the answer was late or lost.
         if let Some((id, _)) = self.agents.iter().find(|(_, agent)| agent.link == link && agent.connected) {
             let agent = slave_id(id);
@@ -49,6 +54,10 @@ impl Master {
     /// An agent that had an id already.
     pub(super) fn reregister(&mut self, link: usize, what: Reregister) {
         let id = what.info.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
+        if self.is_down(&what.info.hostname) {
+            let message = MACHINE_DOWN.to_string();
+            return self.send_link(link, ToAgent::Shutdown { message });
+        }
         if self.gone.contains(&id) {
             let message = GONE.to_string();
             return self.send_link(link, ToAgent::Shutdown { message });
@@ -377,7 +386,7 @@ impl Master {
         }
     }
 
-    fn remove_agent(&mut self, id: &str, why: &str) {
+    pub(super) fn remove_agent(&mut self, id: &str, why: &str) {
         let hostname = self
             .agents
             .get(id)
@@ -421,6 +430,8 @@ impl Master {
             self.lose_tasks(framework, id, precise, reason, message);
             self.lose_executors(framework, id);
         }
+        self.rescind_inverse_offers(|(_, on)| on == id);
+        self.inverse_offers.answers.retain(|(_, on), _| on != id);
         self.agents.remove(id);
         for framework in self.frameworks.values_mut() {
             framework.filters.retain(|filter| filter.agent != id);

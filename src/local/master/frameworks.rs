@@ -107,6 +107,7 @@ impl Master {
             return self.end_with(stream.id, "Changing framework's principal is not allowed.".into());
         }
         self.take_back_offers(&id.value);
+        self.forget_inverse_offers(&id.value);
         let subscription = Subscription { id: stream_id, stream };
         self.subscribed(&id.value, info, roles, suppressed, subscription);
         self.allocate();
@@ -220,6 +221,7 @@ impl Master {
     /// The stream is gone: offers are taken back, and the failover timeout runs.
     fn disconnect(&mut self, id: &str) {
         self.take_back_offers(id);
+        self.forget_inverse_offers(id);
         let timeout = self.await_return(id);
         log::info!("framework {id} disconnected, removed in {timeout:?} unless it comes back");
     }
@@ -257,6 +259,8 @@ impl Master {
     /// TEARDOWN, or a disconnection that lasted: executors are shut down, tasks end as killed without any update.
     pub fn remove_framework(&mut self, id: &str) {
         self.take_back_offers(id);
+        self.forget_inverse_offers(id);
+        self.inverse_offers.answers.retain(|(owner, _), _| owner != id);
         let Some(mut framework) = self.frameworks.remove(id) else {
             return;
         };

@@ -6,7 +6,8 @@
 //! | what it knows | `state` |
 //! | frameworks from SUBSCRIBE to their end | `frameworks` |
 //! | agents from their registration to their end | `agents` |
-//! | who gets which offer | `offers`, `turns` |
+//! | maintenance of machines, and inverse offers | `maintenance` |
+//! | who gets which offer | `offers`, `turns`, `quota` |
 //! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks` |
 //! | the same for task groups | `groups` |
 //! | and to reservations and volumes | `operations`, `operation_checks` |
@@ -17,11 +18,13 @@ mod checks;
 mod frameworks;
 mod groups;
 mod launch;
+mod maintenance;
 mod offers;
 mod operation_checks;
 #[cfg(test)]
 mod operation_tests;
 mod operations;
+mod quota;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -36,7 +39,7 @@ use super::settings::intervals::Intervals;
 use super::timers::Timers;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{master_info, Address, FrameworkId, MasterInfo, SlaveId, TaskStatus};
-use state::{Agent, Framework, Offer, Operation, Unreachable};
+use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
@@ -96,6 +99,9 @@ pub struct Registry {
     pub agents: BTreeMap<String, crate::proto::SlaveInfo>,
     pub unreachable: BTreeMap<String, (crate::proto::SlaveInfo, Time)>,
     pub gone: BTreeSet<String>,
+    pub weights: BTreeMap<String, f64>,
+    pub quotas: BTreeMap<String, Quota>,
+    pub maintenance: Maintenance,
 }
 
 /// A master.
@@ -115,6 +121,11 @@ pub struct Master {
     pub offers: BTreeMap<String, Offer>,
     /// Operations whose updates are not acknowledged. The names are the master's own.
     pub operations: BTreeMap<String, Operation>,
+    /// What operators have said of roles.
+    pub weights: BTreeMap<String, f64>,
+    pub quotas: BTreeMap<String, Quota>,
+    pub maintenance: Maintenance,
+    pub inverse_offers: InverseOffers,
     timers: Timers<Timer>,
     actions: Vec<Action>,
     turns: turns::Turns,
@@ -148,6 +159,10 @@ impl Master {
                 .map(|(id, (info, since))| (id, Unreachable { info, since }))
                 .collect(),
             gone: registry.gone,
+            weights: registry.weights,
+            quotas: registry.quotas,
+            maintenance: registry.maintenance,
+            inverse_offers: InverseOffers::default(),
             offers: BTreeMap::new(),
             operations: BTreeMap::new(),
             timers,
@@ -172,6 +187,9 @@ impl Master {
                 .map(|(id, one)| (id.clone(), (one.info.clone(), one.since)))
                 .collect(),
             gone: self.gone.clone(),
+            weights: self.weights.clone(),
+            quotas: self.quotas.clone(),
+            maintenance: self.maintenance.clone(),
         }
     }
 

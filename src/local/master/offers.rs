@@ -2,7 +2,7 @@
 //!
 //! A run goes through the agents. Everything of one that is free and fits goes to the first framework whose [turn](super::turns) it is.
 
-use super::state::{Filter, Framework, Offer};
+use super::state::{Agent, Filter, Framework, Offer};
 use super::{Master, Timer};
 use crate::local::clock::Time;
 use crate::local::events::scheduler_event;
@@ -21,7 +21,7 @@ const DEFAULT_REFUSE_SECONDS: f64 = 5.0;
 const MAX_REFUSE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
 
 /// How long a refusal lasts, at least for one `period` of the allocator; `None` is not at all.
-fn refusal(filters: Option<&Filters>, period: Duration) -> Option<Duration> {
+pub(super) fn refusal(filters: Option<&Filters>, period: Duration) -> Option<Duration> {
     let seconds = filters.and_then(|f| f.refuse_seconds).unwrap_or(DEFAULT_REFUSE_SECONDS);
     if seconds == 0.0 {
         return None;
@@ -82,6 +82,23 @@ impl Master {
                 },
             );
         }
+        self.make_inverse_offers();
+    }
+
+    /// Offers and inverse offers are numbered together.
+    pub(super) fn new_offer_id(&mut self) -> String {
+        self.next_offer += 1;
+        format!("{}-O{}", self.identity.id, self.next_offer - 1)
+    }
+
+    /// Where an agent is.
+    pub(super) fn agent_url(&self, agent: &Agent) -> proto::Url {
+        proto::Url {
+            scheme: "http".into(),
+            address: self.address(),
+            path: Some(format!("/slave({})", agent.link + 1)),
+            ..Default::default()
+        }
     }
 
     /// Gives what an agent has free to those whose turn it is.
@@ -94,7 +111,7 @@ impl Master {
                     break;
                 }
                 let Some(framework) = self.frameworks.get(&id) else { continue };
-                let resources = resources.only(|item| framework.knows(item));
+                let resources = self.within_quotas(&role, resources.only(|item| framework.knows(item)));
                 // An agent with gpus is kept for those that can use them.
                 let has_gpus = agent.total.scalar("gpus") > 0.0;
                 let usable = resources.is_allocatable() && (!has_gpus || framework.has(Capability::GpuResources));
@@ -118,10 +135,10 @@ impl Master {
     }
 
     /// The roles in which somebody may get offers, the next one first.
-    fn roles_in_turn(&self) -> Vec<String> {
+    pub(super) fn roles_in_turn(&self) -> Vec<String> {
         let connected = self.frameworks.values().filter(|f| f.is_connected());
         let wanted = connected.flat_map(|f| f.roles.iter().filter(|role| !f.suppressed.contains(*role)));
-        let share = |roles: &[&str]| {
+        let share = |path: &str, roles: &[&str]| {
             let of = |f: &'_ Framework| {
                 roles
                     .iter()
@@ -130,9 +147,11 @@ impl Master {
                     .collect::<Vec<_>>()
             };
             let allocated: Vec<Resources> = self.frameworks.values().flat_map(of).collect();
-            self.dominant_share(allocated.iter())
+            self.dominant_share(allocated.iter()) / self.weight(path)
         };
-        self.turns.roles(&wanted.map(String::as_str).collect(), &share)
+        let mut roles = self.turns.roles(&wanted.map(String::as_str).collect(), &share);
+        roles.sort_by_key(|role| !self.is_short(role));
+        roles
     }
 
     fn frameworks_in_turn(&self, role: &str) -> Vec<String> {
@@ -148,10 +167,9 @@ impl Master {
     }
 
     fn make_offer(&mut self, framework_id: &str, agent_id: &str, role: &str, resources: Resources) -> Option<proto::Offer> {
-        let id = format!("{}-O{}", self.identity.id, self.next_offer);
+        let id = self.new_offer_id();
         self.charge(framework_id, agent_id, role, &resources);
         let (agent, framework) = (self.agents.get(agent_id)?, self.frameworks.get(framework_id)?);
-        self.next_offer += 1;
         let executor_ids = agent
             .executors_of(framework_id)
             .map(|(id, _)| ExecutorId { value: id.to_string() });
@@ -163,7 +181,7 @@ impl Master {
         let stack = framework.has(Capability::ReservationRefinement);
         let items = resources.shown(stack, allocation_info.as_ref());
         let (hostname, attributes) = (agent.info.hostname.clone(), agent.info.attributes.clone());
-        let path = Some(format!("/slave({})", agent.link + 1));
+        let (url, unavailability) = (self.agent_url(agent), self.unavailability(agent_id).cloned());
         let offer = Offer {
             framework: framework_id.to_string(),
             role: role.to_string(),
@@ -182,12 +200,8 @@ impl Master {
             },
             slave_id: super::slave_id(agent_id),
             hostname,
-            url: Some(proto::Url {
-                scheme: "http".into(),
-                address: self.address(),
-                path,
-                ..Default::default()
-            }),
+            url: Some(url),
+            unavailability,
             resources: items,
             attributes,
             executor_ids,
@@ -231,7 +245,7 @@ impl Master {
         Some(offer)
     }
 
-    fn offers_where(&self, which: impl Fn(&Offer) -> bool) -> Vec<String> {
+    pub(super) fn offers_where(&self, which: impl Fn(&Offer) -> bool) -> Vec<String> {
         let those = self.offers.iter().filter(|(_, offer)| which(offer));
         those.map(|(id, _)| id.clone()).collect()
     }

@@ -5,8 +5,8 @@ use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{
-    CheckStatusInfo, ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, OperationId, OperationState, SlaveInfo, TaskInfo,
-    TaskState, TaskStatus,
+    CheckStatusInfo, ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, MachineId, OperationId, OperationState, SlaveInfo,
+    TaskInfo, TaskState, TaskStatus, Unavailability,
 };
 use crate::resources::Resources;
 use bytes::Bytes;
@@ -125,6 +125,50 @@ pub struct Executor {
 pub struct Unreachable {
     pub info: SlaveInfo,
     pub since: Time,
+}
+
+/// A role's quota: what it is to get before others, and what it gets at most. Of what is not named there is no limit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Quota {
+    pub guarantees: BTreeMap<String, f64>,
+    pub limits: BTreeMap<String, f64>,
+}
+
+/// Machines that will be unavailable at the same time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    pub machines: Vec<MachineId>,
+    pub unavailability: Unavailability,
+}
+
+/// What was planned, and what became of it.
+#[derive(Debug, Clone, Default)]
+pub struct Maintenance {
+    pub schedule: Vec<Window>,
+    /// Machines whose maintenance has begun.
+    pub down: Vec<MachineId>,
+}
+
+impl Maintenance {
+    pub fn of(&self, machine: &MachineId) -> Option<&Unavailability> {
+        let window = self.schedule.iter().find(|window| window.machines.contains(machine))?;
+        Some(&window.unavailability)
+    }
+}
+
+/// What a framework was asked for: to leave an agent. And what it answered, for operators.
+#[derive(Default)]
+pub struct InverseOffers {
+    /// Those that are out: framework and agent.
+    pub out: BTreeMap<String, (String, String)>,
+    /// By framework and agent: whether it agrees, when it said so, and until when it is not asked again.
+    pub answers: BTreeMap<(String, String), Answer>,
+}
+
+pub struct Answer {
+    pub accepts: bool,
+    pub at: Time,
+    pub until: Time,
 }
 
 impl Framework {

@@ -103,7 +103,7 @@ pub fn subscribe(master: &mut Master, stream: u64, info: FrameworkInfo) {
 }
 
 /// Launches a task on the framework's only offer; nothing is left of that.
-fn launch(master: &mut Master, framework: &str, task: &str, resources: &str) {
+pub fn launch(master: &mut Master, framework: &str, task: &str, resources: &str) {
     let of = |(id, offer): (&String, &Offer)| (offer.framework == framework).then(|| (id.clone(), offer.agent.clone()));
     let (offer, agent) = master.offers.iter().find_map(of).expect("an offer");
     let task = TaskInfo {

@@ -35,15 +35,15 @@ impl Turns {
             .retain(|(role, id), _| roles.contains(role.as_str()) && there(id));
     }
 
-    /// All `roles`, the next one first. `share` is what these roles have together.
-    pub fn roles(&self, roles: &BTreeSet<&str>, share: &dyn Fn(&[&str]) -> f64) -> Vec<String> {
+    /// All `roles`, the next one first. `share` is what of a path in the tree these roles have together.
+    pub fn roles(&self, roles: &BTreeSet<&str>, share: &dyn Fn(&str, &[&str]) -> f64) -> Vec<String> {
         let mut order = Vec::new();
         self.level("", roles.iter().copied().collect(), share, &mut order);
         order
     }
 
     /// Orders the children of one node of the tree, each with all that is below it.
-    fn level(&self, above: &str, roles: Vec<&str>, share: &dyn Fn(&[&str]) -> f64, order: &mut Vec<String>) {
+    fn level(&self, above: &str, roles: Vec<&str>, share: &dyn Fn(&str, &[&str]) -> f64, order: &mut Vec<String>) {
         let mut children: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for role in roles {
             let start = if above.is_empty() { 0 } else { above.len() + 1 };
@@ -59,7 +59,7 @@ impl Turns {
         let count = |path: &String| self.roles.get(path).copied().unwrap_or(0);
         let mut ranked: Vec<_> = children
             .into_iter()
-            .map(|(path, members)| (share(&members), count(&path), path, members))
+            .map(|(path, members)| (share(&path, &members), count(&path), path, members))
             .collect();
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, &a.2).cmp(&(b.1, &b.2))));
         for (_, _, path, members) in ranked {
@@ -93,14 +93,14 @@ mod tests {
     fn shares_then_turns_then_names() {
         let mut turns = Turns::default();
         let roles = BTreeSet::from(["db", "eng", "eng/web", "eng/web/a", "web"]);
-        let none = |_: &[&str]| 0.0;
+        let none = |_: &str, _: &[&str]| 0.0;
         assert_eq!(turns.roles(&roles, &none), ["db", "eng", "eng/web", "eng/web/a", "web"]);
         turns.chosen("eng/web", "f");
         assert_eq!(turns.roles(&roles, &none), ["db", "web", "eng", "eng/web/a", "eng/web"]);
         turns.chosen("db", "f");
         turns.chosen("web", "f");
         // What the subtree has together counts, not what each of it has.
-        let share = |roles: &[&str]| roles.iter().filter(|role| role.starts_with("eng")).count() as f64;
+        let share = |_: &str, roles: &[&str]| roles.iter().filter(|role| role.starts_with("eng")).count() as f64;
         assert_eq!(turns.roles(&roles, &share), ["db", "web", "eng", "eng/web/a", "eng/web"]);
         let two = |a: f64, b: f64| vec![(a, "f".to_string()), (b, "g".to_string())];
         assert_eq!(turns.frameworks("db", two(0.0, 0.0)), ["g", "f"]);
