@@ -57,7 +57,7 @@ subtest 'constructors' => sub {
     my $line = __LINE__ + 1;
     my @two = warnings_of(sub { Mesos::SchedulerDriver->new({%arguments, scheduler => Good->new, MasterTimeout => 3, quux => 1}) });
     like $two[0], qr/unknown argument 'MasterTimeout': did you mean 'master_timeout'\? at \Q${\__FILE__}\E line $line\.$/;
-    like $two[1], qr/unknown argument 'quux' \(known are: credential, dispatcher, driver, .*\.\.\.\) at/;
+    like $two[1], qr/unknown argument 'quux' \(known are: auto_suppress, credential, dispatcher, driver, .*\.\.\.\) at/;
     is_deeply told(__LINE__, sub { MyDriver->new(%arguments, scheduler => Good->new, color => 1) }),
         ["MyDriver->new: unknown argument 'color': did you mean 'colour'?"], 'of a subclass';
     is_deeply told(__LINE__, sub { Good->new(jobs => [1]) }), ["Good->new: unknown argument 'jobs' (known are: errors, work)"];

@@ -230,6 +230,7 @@ sub _async_event {
     if (my $method = $scheduler->can($event)) { $scheduler->$method($self, @args) }
     my $mine = $self->can("_on_$event");
     $self->$mine(@args) if $mine;
+    $self->_saw($event, @args) if $self->offer_timeout || $self->auto_suppress;
     $self->_stream($event, @args);
     return;
 }

@@ -90,7 +90,7 @@ sub stop { $_[0]->_xs_stop($_[1] ? 1 : 0) }
 sub abort { $_[0]->_xs_abort }
 
 # After the methods that it modifies and requires.
-with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns', 'Mesos::Role::WarnsOfCalls';
+with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns', 'Mesos::Role::WarnsOfCalls', 'Mesos::Role::GoodCitizen';
 
 sub _is_alive { $_[0]->_xs_is_running }
 
@@ -244,7 +244,8 @@ Mesos::SchedulerDriver - connects a framework to Mesos
 =head1 DESCRIPTION
 
 Registers a framework with a Mesos master, passes the master's events to a L<Mesos::Scheduler>, and sends its calls. The class composes
-L<Mesos::Role::HasDispatcher>, which describes C<run>, C<run_once>, C<join>, C<dispatcher>, C<on_exception> and C<running>.
+L<Mesos::Role::HasDispatcher>, which describes C<run>, C<run_once>, C<join>, C<dispatcher>, C<on_exception> and C<running>, and
+L<Mesos::Role::GoodCitizen>, which has C<offer_timeout> and C<auto_suppress> against hoarded offers.
 
 All calls return at once and do not wait for the network. Callbacks tell you the outcome. Each call returns the driver's status, a number of
 C<Mesos::Status>: C<DRIVER_NOT_STARTED> (1), C<DRIVER_RUNNING> (2), C<DRIVER_ABORTED> (3), C<DRIVER_STOPPED> (4). If the driver is not

@@ -15,7 +15,7 @@ use XSLoader ();
 $Carp::Internal{$_} = 1 for qw(
     Mesos Mesos::XS Mesos::Error Mesos::Arguments Mesos::Channel Mesos::Dispatcher Mesos::Dispatcher::Pipe Mesos::Dispatcher::AnyEvent
     Mesos::Dispatcher::Interrupt Mesos::Dispatcher::IOAsync Mesos::Dispatcher::Mojo Mesos::Dispatcher::POE
-    Mesos::Role::HasDispatcher Mesos::Role::Warns Mesos::Role::WarnsOfCalls Mesos::Warnings Mesos::SchedulerDriver Mesos::ExecutorDriver
+    Mesos::Role::HasDispatcher Mesos::Role::Warns Mesos::Role::WarnsOfCalls Mesos::Role::GoodCitizen Mesos::Role::GoodCitizen::Handler Mesos::Warnings Mesos::SchedulerDriver Mesos::ExecutorDriver
     Mesos::Async Mesos::Async::Handler Mesos::Async::Promises
     Mesos::Runner Mesos::Runner::Task Mesos::Runner::Scheduler Mesos::Runner::Results Mesos::Runner::Journal
 );
