@@ -232,6 +232,9 @@ warns of it, and of TLS variables that have no effect here. The warning goes to 
 
 =head1 SEE ALSO
 
+L<Mesos::Runner> (many tasks, with output and retries), L<Mesos::Async> (promises, C<async> and C<await>), L<Mesos::Stats> (Prometheus),
+L<Mesos::Error>.
+
 L<Mesos::SchedulerDriver>, L<Mesos::ExecutorDriver>, L<Mesos::Scheduler>, L<Mesos::Executor>, L<Mesos::Messages>,
 L<Mesos::Dispatcher>. L<Mesos::Client> asks and commands a cluster without being a framework, and so does the command L<mesos-perl>. In the distribution, F<docs/compatibility.md> lists the differences from Mesos 1.07.1.
 
