@@ -256,6 +256,10 @@ fn answers_are_shaped_as_those_of_a_real_mesos() {
         &mut problems,
     );
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+    refusals_are_the_same(master, program.address);
+}
+
+fn refusals_are_the_same(master: SocketAddr, own: SocketAddr) {
     for (path, call) in [
         ("/api/v1", json!({})),
         ("/api/v1", json!({ "type": "NONE" })),
@@ -268,7 +272,7 @@ fn answers_are_shaped_as_those_of_a_real_mesos() {
         ),
         ("/api/v1", json!({ "type": "LIST_FILES", "list_files": { "path": "/none" } })),
     ] {
-        let (real, ours) = (post(master, path, &call), post(program.address, path, &call));
+        let (real, ours) = (post(master, path, &call), post(own, path, &call));
         assert_eq!((ours.status, ours.text()), (real.status, real.text()), "{call}");
     }
 }

@@ -132,10 +132,10 @@ pub fn agent_state(core: &Core, agent: &Agent) -> Value {
         .collect();
     names.sort_unstable();
     names.dedup();
-    let frameworks = names.into_iter().filter_map(|name| {
-        let known = core.master.frameworks.get(name)?;
+    let shown = |known: &known::Framework| {
+        let name = known.id();
         let executors = agent.containers.values().filter(|container| container.framework == name);
-        Some(json!({
+        json!({
             "id": name,
             "name": known.info.name,
             "user": known.info.user,
@@ -145,8 +145,12 @@ pub fn agent_state(core: &Core, agent: &Agent) -> Value {
             "role": known.roles.first().cloned().unwrap_or_default(),
             "executors": executors.map(|container| executor(known, &id, container)).collect::<Vec<Value>>(),
             "completed_executors": [],
-        }))
-    });
+        })
+    };
+    let there = names.into_iter().filter_map(|name| core.master.frameworks.get(name));
+    let frameworks: Vec<Value> = there.map(shown).collect();
+    let was = core.master.completed.iter().filter(|framework| views::was_on(framework, &id));
+    let completed: Vec<Value> = was.map(shown).collect();
     let identity = &agent.identity;
     let mut made = json!({
         "id": id,
@@ -160,8 +164,8 @@ pub fn agent_state(core: &Core, agent: &Agent) -> Value {
         "attributes": attributes(&identity.attributes),
         "master_hostname": core.master.identity.hostname,
         "flags": views::flags(core),
-        "frameworks": frameworks.collect::<Vec<Value>>(),
-        "completed_frameworks": [],
+        "frameworks": frameworks,
+        "completed_frameworks": completed,
     });
     if let (Some(made), Value::Object(version)) = (made.as_object_mut(), version()) {
         made.extend(version);

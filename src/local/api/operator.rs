@@ -218,9 +218,11 @@ fn of_agent(core: &Core, agent: &Agent, kind: &str) -> Option<Value> {
     let id = agent.id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
     let on_it = |framework: &str| agent.containers.values().any(|container| container.framework == framework);
     let frameworks = || {
-        let there = core.master.frameworks.iter().filter(|(id, _)| on_it(id));
-        let info = |(_, framework): (_, &crate::local::master::state::Framework)| json!({ "framework_info": views::message("Mesos::FrameworkInfo", &framework.info) });
-        json!({ "frameworks": there.map(info).collect::<Vec<Value>>(), "completed_frameworks": [] })
+        let there = core.master.frameworks.values().filter(|framework| on_it(framework.id()));
+        let was = core.master.completed.iter().filter(|framework| views::was_on(framework, id));
+        let info = |framework: &crate::local::master::state::Framework| json!({ "framework_info": views::message("Mesos::FrameworkInfo", &framework.info) });
+        let (there, was): (Vec<Value>, Vec<Value>) = (there.map(info).collect(), was.map(info).collect());
+        json!({ "frameworks": there, "completed_frameworks": was })
     };
     let executors = || {
         let all = agent.containers.values().filter_map(|container| match &container.kind {

@@ -215,6 +215,11 @@ pub fn state(core: &Core) -> Value {
     json!({ "get_tasks": tasks(core), "get_executors": executors(core), "get_frameworks": frameworks(core), "get_agents": agents(core) })
 }
 
+/// Whether a framework that has ended had tasks on an agent.
+pub fn was_on(framework: &Framework, agent: &str) -> bool {
+    framework.completed_tasks.iter().any(|task| task.agent == agent)
+}
+
 /// The names of roles that frameworks have, with what is allocated and offered to each, and whose they are.
 pub fn roles_used(core: &Core) -> Vec<(String, Vec<String>, Resources)> {
     let mut names: std::collections::BTreeSet<&str> = ["*"].into();
