@@ -22,6 +22,8 @@ sub start {
     return \%process if $process{pid};
     # A group of its own, so that what it leaves behind can be killed with it.
     setpgrp;
+    # A shell has background jobs ignore it, and the tests may be one.
+    local $SIG{INT} = 'DEFAULT';
     local $ENV{PERL5LIB} = $include;
     open STDIN,  '<', File::Spec->devnull or POSIX::_exit(99);
     open STDOUT, '>', $process{out}->filename or POSIX::_exit(99);
