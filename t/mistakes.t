@@ -115,7 +115,7 @@ my @mistakes = (
         "start: the driver was stopped, and cannot be started again: make a new one LINE\n", $stopped],
     ['a running driver that is dropped', {run => '$driver->run_once;
         undef $driver; #here
-        my $status = Mesos::SchedulerDriver->new(%arguments, dispatcher => $loop)->run;'},
+        my $status = Mesos::SchedulerDriver->new(%arguments, scheduler => MyScheduler->new)->run;'},
         "a Mesos::SchedulerDriver is dropped while it runs: no callback comes any more. Keep it in a variable until stop LINE\n", $stopped],
     ['an operation without a type', {offers => '$driver->acceptOffers([$_->{id}], [{launch => {task_infos => [task($_)]}}]) for @$offers; #here'},
         qr/\Aoperations: Offer\.Operation 0: expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got none LINE\n\z/],

@@ -247,6 +247,28 @@ subtest 'executors' => sub {
     }
 };
 
+# With Interrupt they come between any two statements, and run has some before it waits.
+subtest 'no callback before run waits' => sub {
+    my ($starting, $early) = (0, 0);
+    my $scheduler = Test::Framework->new(tasks => [], stop_when_done => 0);
+    my $driver = driver_for('local', $scheduler, dispatcher => 'Interrupt');
+    no warnings 'redefine';
+    my $start = \&Mesos::SchedulerDriver::start;
+    local *Mesos::SchedulerDriver::start = sub {
+        my ($status) = $start->(@_);
+        my $end = time + 20;
+        # The interrupt would come here, or just after.
+        1 until $driver->dispatcher->channel->size || $scheduler->count('registered') || time > $end;
+        1 for 1 .. 10_000;
+        $early += $scheduler->count('registered');
+        return $status;
+    };
+    $driver->run_once;
+    is $early, 0, 'none in the statements before';
+    is $scheduler->count('registered'), 1, 'then it comes';
+    $driver->stop;
+};
+
 subtest 'an executor without launchTask' => sub {
     local $SIG{ALRM} = sub { die "no end of the task\n" };
     my $program = File::Temp->new(SUFFIX => '.pl');

@@ -149,6 +149,9 @@ sub serve {
     return;
 }
 
+# While somebody holds what this returns, callbacks come in waits only: an exception of one that came before the wait would not end it.
+sub _hold { return }
+
 # Ends the running wait or serve, which throws the exception when the loop has returned; loops that catch exceptions never see it. The
 # waits around it go on: whoever began this one may catch the exception. False if nothing of ours waits.
 sub _throw_from_wait {

@@ -52,6 +52,10 @@ sub _interrupted {
     die $error unless $ok;
 }
 
+# Calls of block and unblock are counted.
+sub _hold { my $interrupt = $_[0]->interrupt; $interrupt->block; return bless [$interrupt], 'Mesos::Dispatcher::Interrupt::_Held' }
+sub Mesos::Dispatcher::Interrupt::_Held::DESTROY { local ($@, $!, $?); $_[0][0]->unblock }
+
 sub ticker {
     my ($self, $tick) = @_;
     return AnyEvent->timer(after => 0, interval => $tick || 0.1, cb => sub { });

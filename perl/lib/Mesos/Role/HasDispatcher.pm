@@ -70,12 +70,14 @@ after abort => sub { $_[0]->running(0) };
 
 sub run {
     my ($self) = @_;
+    my $held = $self->dispatcher->_hold;
     $self->start unless $self->running;
     return $self->join;
 }
 
 sub run_once {
     my ($self) = @_;
+    my $held = $self->dispatcher->_hold;
     $self->start unless $self->running;
     $self->dispatcher->wait if $self->running;
     return $self->status;
