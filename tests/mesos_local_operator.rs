@@ -107,7 +107,7 @@ const NOT_HERE: &[&str] = &[
     "external_log_file",
     ".flags.",
     "recovered_slaves",
-    "quota",
+    "quota.consumed.ports",
     // Of what is no scalar it counts the items.
     "roles[].resources.ports",
     "roles[].offered.ports",
@@ -311,7 +311,7 @@ fn a_master_and_its_agent_answer() {
         503
     );
     assert_eq!(
-        post(program.address, "/api/v1", &json!({ "type": "UPDATE_QUOTA" })).status,
+        post(program.address, "/api/v1", &json!({ "type": "DRAIN_AGENT" })).status,
         501
     );
 

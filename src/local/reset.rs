@@ -30,7 +30,7 @@ pub fn left_over(core: &Core) -> Vec<LeftFramework> {
     left.collect()
 }
 
-/// Ends all frameworks with their tasks, repairs the agents of the beginning, stops those that came later, and lets the clock go on.
+/// Ends all frameworks with their tasks, forgets quotas, weights and maintenance, repairs the agents of the beginning, stops those that came later, and lets the clock go on.
 /// Agents that have to come back, and processes that have to end, take a moment: see [`is_settled`].
 pub fn reset(core: &mut Core) {
     core.clock.resume();
@@ -42,6 +42,7 @@ pub fn reset(core: &mut Core) {
     core.run();
     let frameworks: Vec<String> = core.master.frameworks.keys().cloned().collect();
     frameworks.iter().for_each(|id| core.master.remove_framework(id));
+    core.master.forget_plans();
     core.run();
     for number in 0..core.places().len() {
         match number < core.agents_at_first() {

@@ -2,7 +2,7 @@
 
 use super::body;
 use super::refusal::Refusal;
-use super::reply::{refuse, Reply};
+use super::reply::{wrong_method, Reply};
 use crate::local::stream::{Format, JSON, PROTOBUF};
 use crate::message::json::{self, Names};
 use crate::message::{required, text};
@@ -56,11 +56,7 @@ pub fn decoded<M: Message + Default>(class: &str, bytes: Bytes) -> Result<M, Ref
 /// Headers and body of a POST; the inner error is the answer to another method.
 pub async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Content), Reply>, Refusal> {
     if request.method() != Method::POST {
-        let method = request.method();
-        let message = format!("405 Method Not Allowed. Expecting one of {{ 'POST' }}, but received '{method}'.");
-        let mut reply = refuse(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message));
-        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return Ok(Err(reply));
+        return Ok(Err(wrong_method(request.method(), &["POST"])));
     }
     let (parts, body) = request.into_parts();
     // Compared as a whole: a charset makes it another type.

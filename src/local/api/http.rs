@@ -8,7 +8,7 @@ use super::operator::Whom;
 use super::refusal::Refusal;
 use super::reply::{empty, json, refuse, stream, Reply};
 use super::scheduler::Answer;
-use super::{control, executor, files, legacy, operator, reply, scheduler, state, subscribe, views};
+use super::{control, executor, files, legacy, operator, plans, reply, scheduler, state, subscribe, views};
 use crate::local::agent::Agent;
 use crate::local::core::Core;
 use crate::local::stream::Format;
@@ -36,6 +36,7 @@ enum Route {
     Redirect,
     /// JSON of v0, of the master.
     Old(Old),
+    Plans(plans::Endpoint),
     /// `browse`, `read`
     Files(&'static str),
     Download,
@@ -105,7 +106,7 @@ fn route(path: &str) -> Option<Route> {
         ("/tasks", None) => Route::Old(Old::Tasks),
         ("/roles", None) => Route::Old(Old::Roles),
         ("/state-summary", None) => Route::Old(Old::Summary),
-        _ => return None,
+        (rest, None) => Route::Plans(plans::Endpoint::of(rest)?),
     })
 }
 
@@ -166,6 +167,7 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
         Some(Route::Executor) => executor(core, guest, request, caller).await,
         Some(Route::Version) => Ok(json(&state::version())),
         Some(Route::State) => Ok(json(&state::state(&core.borrow()))),
+        Some(Route::Plans(endpoint)) => plans::answer(core, endpoint, request).await,
         Some(Route::Redirect) => {
             let location = HeaderValue::from_str(&format!("//{}", core.borrow().settings.address));
             let mut reply = empty(StatusCode::TEMPORARY_REDIRECT);
@@ -353,6 +355,9 @@ mod tests {
             ("/slave(1)/state", Route::AgentState(0)),
             ("/state.json", Route::State),
             ("/master/slaves", Route::Old(Old::Slaves)),
+            ("/quota", Route::Plans(plans::Endpoint::Quota)),
+            ("/master/quota/role", Route::Plans(plans::Endpoint::Quota)),
+            ("/maintenance/status", Route::Plans(plans::Endpoint::Status)),
             ("/files/read.json", Route::Files("read")),
         ] {
             assert_eq!(route(path), Some(wanted), "{path}");
@@ -364,6 +369,10 @@ mod tests {
             "/master/api/v1/executor",
             "/masterstate",
             "/slave(1)",
+            "/slave(1)/quota",
+            "/quotas",
+            "/maintenance",
+            "/machine",
             "/slave(x)/api/v1/executor",
             "/slave()/api/v1/executor",
             "/master/../state",

@@ -1,7 +1,7 @@
 //! The JSON of Mesos' older endpoints, with the names of v0, which tools still read. `/state` itself is in [`state`](super::state).
 
 use super::state::{attributes, flat, framework, reserved, slave, task, version};
-use super::views;
+use super::{plans, views};
 use crate::local::agent::state::{Container, Kind};
 use crate::local::agent::Agent;
 use crate::local::core::Core;
@@ -68,8 +68,8 @@ pub fn roles(core: &Core) -> Value {
             .map(|item| (item.name.clone(), sum.scalar(&item.name).into()))
             .collect();
         json!({
-            "name": name, "weight": 1.0, "frameworks": members, "resources": amounts, "allocated": amounts, "offered": offered, "reserved": {},
-            "quota": { "role": name, "guarantee": {}, "limit": {}, "consumed": amounts },
+            "name": name, "weight": core.master.weight(&name), "frameworks": members, "resources": amounts, "allocated": amounts, "offered": offered, "reserved": {},
+            "quota": plans::quota_of(core, &name),
         })
     };
     json!({ "roles": views::roles_used(core).into_iter().map(one).collect::<Vec<Value>>() })

@@ -3,7 +3,7 @@
 use super::content::{self, Content};
 use super::files;
 use super::refusal::Refusal;
-use super::{state, views};
+use super::{plans, state, views};
 use crate::local::agent::state::{Container, Kind};
 use crate::local::agent::Agent;
 use crate::local::control::{carry_out, Control};
@@ -52,6 +52,17 @@ const OF_MASTER: &[&str] = &[
     "SUBSCRIBE",
     "TEARDOWN",
     "MARK_AGENT_GONE",
+    "GET_QUOTA",
+    "UPDATE_QUOTA",
+    "SET_QUOTA",
+    "REMOVE_QUOTA",
+    "GET_WEIGHTS",
+    "UPDATE_WEIGHTS",
+    "GET_MAINTENANCE_SCHEDULE",
+    "GET_MAINTENANCE_STATUS",
+    "UPDATE_MAINTENANCE_SCHEDULE",
+    "START_MAINTENANCE",
+    "STOP_MAINTENANCE",
 ];
 const OF_AGENT: &[&str] = &[
     "GET_HEALTH",
@@ -71,31 +82,33 @@ const OF_AGENT: &[&str] = &[
 ];
 
 /// The types whose member of the same name has to be there.
-const WITH_MEMBER: &[&str] = &["GET_METRICS", "LIST_FILES", "READ_FILE", "TEARDOWN", "MARK_AGENT_GONE"];
+const WITH_MEMBER: &[&str] = &[
+    "GET_METRICS",
+    "LIST_FILES",
+    "READ_FILE",
+    "TEARDOWN",
+    "MARK_AGENT_GONE",
+    "UPDATE_QUOTA",
+    "SET_QUOTA",
+    "REMOVE_QUOTA",
+    "UPDATE_WEIGHTS",
+    "UPDATE_MAINTENANCE_SCHEDULE",
+    "START_MAINTENANCE",
+    "STOP_MAINTENANCE",
+];
 
 /// Types of Mesos that are not answered here.
 const OTHERS: &[&str] = &[
     "SET_LOGGING_LEVEL",
-    "GET_WEIGHTS",
-    "UPDATE_WEIGHTS",
     "RESERVE_RESOURCES",
     "UNRESERVE_RESOURCES",
     "CREATE_VOLUMES",
     "DESTROY_VOLUMES",
     "GROW_VOLUME",
     "SHRINK_VOLUME",
-    "GET_MAINTENANCE_STATUS",
-    "GET_MAINTENANCE_SCHEDULE",
-    "UPDATE_MAINTENANCE_SCHEDULE",
-    "START_MAINTENANCE",
-    "STOP_MAINTENANCE",
     "DRAIN_AGENT",
     "DEACTIVATE_AGENT",
     "REACTIVATE_AGENT",
-    "GET_QUOTA",
-    "UPDATE_QUOTA",
-    "SET_QUOTA",
-    "REMOVE_QUOTA",
     "LAUNCH_NESTED_CONTAINER",
     "WAIT_NESTED_CONTAINER",
     "KILL_NESTED_CONTAINER",
@@ -152,10 +165,14 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: &Content) 
         }
     };
     let mut made = json!({ "type": kind });
-    made[member] = match answer {
+    let answer = match answer {
         Some(answer) => answer,
         None => common(core, kind, &call)?,
     };
+    // Mesos has no member for a list without items.
+    if !answer.is_null() {
+        made[member] = answer;
+    }
     Ok(Answer::Value(made))
 }
 
@@ -193,7 +210,7 @@ fn action(core: &mut Core, kind: &str, given: &Value) -> Result<Option<Answer>, 
             carry_out(core, Control::MarkAgentGone(id));
             Ok(Some(Answer::Empty(StatusCode::OK)))
         }
-        _ => Ok(None),
+        _ => Ok(plans::carry_out(core, kind, given)?.then_some(Answer::Empty(StatusCode::OK))),
     }
 }
 
@@ -210,7 +227,7 @@ fn of_master(core: &Core, kind: &str) -> Option<Value> {
             let info = views::message("Mesos::MasterInfo", &core.master.master_info());
             json!({ "master_info": info, "start_time": started, "elected_time": started })
         }
-        _ => return None,
+        _ => return plans::asked(core, kind),
     })
 }
 

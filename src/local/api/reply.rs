@@ -9,7 +9,7 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -34,6 +34,19 @@ pub fn empty(status: StatusCode) -> Reply {
 pub fn refuse(refusal: Refusal) -> Reply {
     let body = text::to_bytes(&refusal.text).into_owned();
     reply(refusal.status, Some("text/plain; charset=utf-8"), body.into())
+}
+
+/// The answer to a method that is none of these.
+pub fn wrong_method(method: &Method, allowed: &[&str]) -> Reply {
+    let names: Vec<String> = allowed.iter().map(|name| format!("'{name}'")).collect();
+    let expected = names.join(", ");
+    let text = format!("405 Method Not Allowed. Expecting one of {{ {expected} }}, but received '{method}'.");
+    let mut reply = refuse(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text));
+    let allowed = HeaderValue::from_str(&allowed.join(", "));
+    reply
+        .headers_mut()
+        .extend(allowed.ok().map(|allowed| (header::ALLOW, allowed)));
+    reply
 }
 
 pub fn json(value: &serde_json::Value) -> Reply {

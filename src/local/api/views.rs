@@ -39,7 +39,7 @@ fn resources<'a>(items: impl IntoIterator<Item = &'a proto::Resource>, role: Opt
 }
 
 /// Puts a member in, unless it is an empty list.
-fn put(object: &mut Value, name: &str, value: Value) {
+pub fn put(object: &mut Value, name: &str, value: Value) {
     if value.as_array().map_or(true, |list| !list.is_empty()) {
         object[name] = value;
     }
@@ -222,11 +222,25 @@ pub fn was_on(framework: &Framework, agent: &str) -> bool {
 
 /// The names of roles that frameworks have, with what is allocated and offered to each, and whose they are.
 pub fn roles_used(core: &Core) -> Vec<(String, Vec<String>, Resources)> {
-    let mut names: std::collections::BTreeSet<&str> = ["*"].into();
+    let mut names = std::collections::BTreeSet::new();
+    names.extend(
+        core.master
+            .weights
+            .keys()
+            .chain(core.master.quotas.keys())
+            .map(String::as_str),
+    );
     for framework in core.master.frameworks.values() {
         names.extend(framework.roles.iter().map(String::as_str));
         names.extend(framework.allocated.keys().map(String::as_str));
     }
+    // A role is below others, which are there with it.
+    let parents = |name: &'_ str| name.match_indices('/').map(|(end, _)| end).collect::<Vec<usize>>();
+    let above: Vec<&str> = names
+        .iter()
+        .flat_map(|name| parents(name).into_iter().map(|end| &name[..end]))
+        .collect();
+    names.extend(above);
     let of = |name: &str| {
         let mut sum = Resources::default();
         let mut members = Vec::new();
@@ -246,7 +260,7 @@ pub fn roles_used(core: &Core) -> Vec<(String, Vec<String>, Resources)> {
 pub fn roles(core: &Core) -> Value {
     let one = |(name, members, sum): (String, Vec<String>, Resources)| {
         let ids: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
-        let mut made = json!({ "name": name, "weight": 1.0 });
+        let mut made = json!({ "name": name, "weight": core.master.weight(&name) });
         put(&mut made, "frameworks", ids.into());
         let quantity = |item: &proto::Resource| json!({ "name": item.name, "type": "SCALAR", "scalar": { "value": sum.scalar(&item.name) } });
         put(&mut made, "resources", sum.items().iter().map(quantity).collect());

@@ -1,24 +1,34 @@
 //! Maintenance: what operators plan for machines, and what frameworks say to that.
 
 use super::offers::refusal;
-use super::state::{Answer, Window};
+use super::state::{is_same_machine, Answer, Window};
 use super::{slave_id, Master};
 use crate::local::events::scheduler_event;
 use crate::local::messages::ToAgent;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{self, Filters, FrameworkId, MachineId, OfferId, Unavailability};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 const DOWN: &str = "Operator initiated 'Machine DOWN'";
 
 impl Master {
-    /// The machine of an agent. All embedded agents share theirs.
+    /// The machine of an agent. All embedded agents have one address.
     fn machine(&self, agent: &str) -> Option<MachineId> {
-        let hostname = self.agents.get(agent)?.info.hostname.clone();
-        Some(MachineId {
-            hostname: Some(hostname),
+        Some(self.machine_named(&self.agents.get(agent)?.info.hostname))
+    }
+
+    fn machine_named(&self, hostname: &str) -> MachineId {
+        MachineId {
+            hostname: Some(hostname.into()),
             ip: Some(self.identity.address.ip().to_string()),
-        })
+        }
+    }
+
+    /// The agents that run on a machine.
+    pub fn agents_on<'a>(&'a self, machine: &'a MachineId) -> impl Iterator<Item = &'a String> {
+        let on = |agent: &&String| self.machine(agent).is_some_and(|its| is_same_machine(&its, machine));
+        self.agents.keys().filter(on)
     }
 
     /// When an agent is planned to be away.
@@ -28,24 +38,27 @@ impl Master {
 
     /// Whether the machine on which agents with this hostname run is down.
     pub(super) fn is_down(&self, hostname: &str) -> bool {
-        let ip = self.identity.address.ip().to_string();
-        let it = |down: &MachineId| down.hostname() == hostname && down.ip() == ip;
-        self.maintenance.down.iter().any(it)
+        self.maintenance.is_down(&self.machine_named(hostname))
     }
 
     /// UPDATE_MAINTENANCE_SCHEDULE: this one, instead of the one before; the error is the text of a 400.
     pub fn update_maintenance(&mut self, schedule: Vec<Window>) -> Result<(), String> {
-        let mut seen: Vec<&MachineId> = Vec::new();
-        for machine in schedule.iter().flat_map(|window| &window.machines) {
-            if machine.hostname().is_empty() && machine.ip().is_empty() {
-                return Err("Both 'hostname' and 'ip' for a machine are empty".into());
+        let mut seen = Vec::new();
+        for window in &schedule {
+            if window.machines.is_empty() {
+                return Err("List of machines in the maintenance window is empty".into());
             }
-            if seen.contains(&machine) {
-                return Err(format!("Machine '{}' appears more than once in the schedule", name(machine)));
+            if window
+                .unavailability
+                .duration
+                .is_some_and(|duration| duration.nanoseconds < 0)
+            {
+                return Err("Unavailability 'duration' is negative".into());
             }
-            seen.push(machine);
+            check_machines(&window.machines, &mut seen)?;
         }
-        if let Some(machine) = self.maintenance.down.iter().find(|down| !seen.contains(down)) {
+        let is_left_out = |down: &&MachineId| !seen.iter().any(|planned| is_same_machine(planned, down));
+        if let Some(machine) = self.maintenance.down.iter().find(is_left_out) {
             let name = name(machine);
             return Err(format!(
                 "Machine '{name}' is deactivated and cannot be removed from the schedule"
@@ -76,18 +89,18 @@ impl Master {
 
     /// START_MAINTENANCE: the agents on these machines are removed, and may not come back.
     pub fn start_maintenance(&mut self, machines: &[MachineId]) -> Result<(), String> {
-        for machine in machines {
+        self.check_known(machines)?;
+        let drains = |machine: &MachineId| self.maintenance.of(machine).is_some() && !self.maintenance.is_down(machine);
+        if let Some(machine) = machines.iter().find(|machine| !drains(machine)) {
             let name = name(machine);
-            if self.maintenance.of(machine).is_none() {
-                return Err(format!("Machine '{name}' is not part of a maintenance schedule"));
-            }
-            if self.maintenance.down.contains(machine) {
-                return Err(format!("Machine '{name}' is not in DRAINING mode and cannot be brought down"));
-            }
+            return Err(format!("Machine '{name}' is not in DRAINING mode and cannot be brought down"));
         }
-        self.maintenance.down.extend(machines.iter().cloned());
-        let on = |agent: &String| self.machine(agent).is_some_and(|machine| machines.contains(&machine));
-        let agents: Vec<String> = self.agents.keys().filter(|agent| on(agent)).cloned().collect();
+        // As it is spelled in the schedule.
+        let planned = self.maintenance.schedule.iter().flat_map(|window| &window.machines);
+        let planned = planned.filter(|planned| machines.iter().any(|machine| is_same_machine(machine, planned)));
+        let planned: Vec<MachineId> = planned.cloned().collect();
+        let agents: Vec<String> = planned.iter().flat_map(|machine| self.agents_on(machine)).cloned().collect();
+        self.maintenance.down.extend(planned);
         for agent in agents {
             let message = DOWN.to_string();
             self.send_agent(&agent, ToAgent::Shutdown { message });
@@ -98,19 +111,31 @@ impl Master {
 
     /// STOP_MAINTENANCE: these machines are up again, and no longer in the schedule.
     pub fn stop_maintenance(&mut self, machines: &[MachineId]) -> Result<(), String> {
-        if let Some(machine) = machines.iter().find(|machine| !self.maintenance.down.contains(machine)) {
-            return Err(format!(
-                "Machine '{}' is not in DOWN mode and cannot be brought up",
-                name(machine)
-            ));
+        self.check_known(machines)?;
+        if let Some(machine) = machines.iter().find(|machine| !self.maintenance.is_down(machine)) {
+            let name = name(machine);
+            return Err(format!("Machine '{name}' is not in DOWN mode and cannot be brought up"));
         }
-        let stays = |machine: &MachineId| !machines.contains(machine);
+        let stays = |machine: &MachineId| !machines.iter().any(|up| is_same_machine(up, machine));
         self.maintenance.down.retain(stays);
         for window in &mut self.maintenance.schedule {
             window.machines.retain(stays);
         }
         self.maintenance.schedule.retain(|window| !window.machines.is_empty());
         Ok(())
+    }
+
+    /// Whether START_MAINTENANCE or STOP_MAINTENANCE may name these machines: those that are planned for, or have agents.
+    fn check_known(&self, machines: &[MachineId]) -> Result<(), String> {
+        if machines.is_empty() {
+            return Err("List of machines is empty".into());
+        }
+        check_machines(machines, &mut Vec::new())?;
+        let is_known = |machine: &&MachineId| self.maintenance.of(machine).is_some() || self.agents_on(machine).next().is_some();
+        match machines.iter().find(|machine| !is_known(machine)) {
+            Some(machine) => Err(format!("Machine '{}' is not part of a maintenance schedule", name(machine))),
+            None => Ok(()),
+        }
     }
 
     /// Asks those who have something on agents that will be away, unless they were asked already or have answered lately.
@@ -209,8 +234,30 @@ impl Master {
     }
 }
 
+/// Whether each is a machine, and none of those that were `seen`.
+fn check_machines<'a>(machines: &'a [MachineId], seen: &mut Vec<&'a MachineId>) -> Result<(), String> {
+    for machine in machines {
+        if machine.hostname().is_empty() && machine.ip().is_empty() {
+            return Err("Both 'hostname' and 'ip' for a machine are empty".into());
+        }
+        if !machine.ip().is_empty() && machine.ip().parse::<Ipv4Addr>().is_err() {
+            return Err(format!("Failed to parse IPv4: {}", machine.ip()));
+        }
+        if seen.iter().any(|seen| is_same_machine(seen, machine)) {
+            return Err(format!("Machine '{}' appears more than once in the schedule", name(machine)));
+        }
+        seen.push(machine);
+    }
+    Ok(())
+}
+
+/// As JSON: `{"hostname":"host","ip":"127.0.0.1"}`
 fn name(machine: &MachineId) -> String {
-    format!("{} ({})", machine.hostname(), machine.ip())
+    let parts = [("hostname", &machine.hostname), ("ip", &machine.ip)];
+    let given = parts
+        .into_iter()
+        .filter_map(|(key, part)| Some((key.to_string(), part.clone()?.into())));
+    serde_json::Value::Object(given.collect()).to_string()
 }
 
 #[cfg(test)]

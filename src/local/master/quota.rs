@@ -8,6 +8,9 @@ use crate::resources::role::{check_role, is_at_or_below};
 use crate::resources::{conversion::size, thousandths, Resources};
 use std::collections::BTreeMap;
 
+/// More than this of anything is no quota.
+const MOST: f64 = 1_000_000_000_000.0;
+
 /// Amounts of scalars by name, in thousandths.
 type Quantities = BTreeMap<String, i64>;
 
@@ -18,13 +21,22 @@ fn quantities(amounts: &BTreeMap<String, f64>) -> Quantities {
         .collect()
 }
 
-/// `cpus:2; mem:512`
+/// `cpus:2; mem:512`, or `{}`
 fn text(quantities: &Quantities) -> String {
     let some = quantities.iter().filter(|(_, amount)| **amount != 0);
     let list: Vec<String> = some
         .map(|(name, amount)| format!("{name}:{}", *amount as f64 / 1000.0))
         .collect();
-    list.join("; ")
+    match list.is_empty() {
+        true => "{}".into(),
+        false => list.join("; "),
+    }
+}
+
+/// `{'cpus': 2, 'mem': 512}`
+fn quoted(amounts: &BTreeMap<String, f64>) -> String {
+    let list: Vec<String> = amounts.iter().map(|(name, amount)| format!("'{name}': {amount}")).collect();
+    format!("{{{}}}", list.join(", "))
 }
 
 /// `{ cpus: 2, mem: 512 }`
@@ -51,11 +63,13 @@ impl Master {
 
     /// UPDATE_WEIGHTS; the error is the text of a 400.
     pub fn update_weights(&mut self, weights: &[(String, f64)]) -> Result<(), String> {
-        for (role, weight) in weights {
-            let invalid = |why: String| format!("Failed to validate update weights request JSON for role '{role}': {why}");
-            check_role(role).map_err(|why| invalid(format!("Invalid role: {why}")))?;
+        let invalid = "Failed to validate update weights request JSON";
+        let weights: Vec<(String, f64)> = weights.iter().map(|(role, weight)| (role.trim().into(), *weight)).collect();
+        for (role, weight) in &weights {
+            check_role(role).map_err(|why| format!("{invalid}: Invalid role '{role}': {why}"))?;
             if weight.is_nan() || *weight <= 0.0 {
-                return Err(invalid(format!("Invalid weight '{weight}': Weights must be positive")));
+                let why = format!("Invalid weight '{weight}': Weights must be positive");
+                return Err(format!("{invalid} for role '{role}': {why}"));
             }
         }
         self.weights.extend(weights.iter().cloned());
@@ -73,11 +87,19 @@ impl Master {
         for (role, quota) in quotas {
             check_role(role).map_err(|why| invalid(format!("Invalid 'QuotaConfig.role': {why}")))?;
             if role.contains('/') {
-                return Err(invalid(format!("Nested role '{role}' is not supported")));
+                return Err(format!("Updating quota on nested role '{role}' is not supported yet"));
             }
-            let amounts = quota.guarantees.values().chain(quota.limits.values());
-            if amounts.into_iter().any(|amount| !amount.is_finite() || *amount < 0.0) {
-                return Err(invalid("Quantities must be finite and not negative".into()));
+            for (what, amounts) in [("guarantee", &quota.guarantees), ("limit", &quota.limits)] {
+                let given = quoted(amounts);
+                if amounts.values().any(|amount| amount.is_nan() || *amount < 0.0) {
+                    let why = format!("Invalid {what} configuration {given}: Negative values not supported");
+                    return Err(invalid(why));
+                }
+                if amounts.values().any(|amount| *amount > MOST) {
+                    return Err(invalid(format!(
+                        "Invalid 'QuotaConfig.{what}s': {given} is invalid: values greater than 1 trillion ({MOST}) are not supported"
+                    )));
+                }
             }
             let above = |(name, amount): (&String, &f64)| quota.limits.get(name).is_some_and(|limit| amount > limit);
             if quota.guarantees.iter().any(above) {
@@ -89,7 +111,8 @@ impl Master {
         }
         let mut all = self.quotas.clone();
         all.extend(quotas.iter().cloned());
-        all.retain(|_, quota| *quota != Quota::default());
+        all.values_mut()
+            .for_each(|quota| quota.guarantees.retain(|_, amount| *amount != 0.0));
         if !force {
             self.check_quotas(quotas, &all)
                 .map_err(|why| invalid(why + " (use 'force' flag to bypass this check)"))?;
@@ -110,9 +133,27 @@ impl Master {
         Ok(())
     }
 
-    fn check_quotas(&self, quotas: &[(String, Quota)], all: &BTreeMap<String, Quota>) -> Result<(), String> {
+    /// REMOVE_QUOTA; whether the role had one. UPDATE_QUOTA leaves one without amounts.
+    pub fn remove_quota(&mut self, role: &str) -> bool {
+        let removed = self.quotas.remove(role).is_some();
+        self.allocate();
+        removed
+    }
+
+    /// As if no operator had ever planned anything.
+    pub fn forget_plans(&mut self) {
+        self.weights.clear();
+        self.quotas.clear();
+        self.maintenance = Default::default();
+        self.rescind_inverse_offers(|_| true);
+        self.inverse_offers.answers.clear();
+        self.allocate();
+    }
+
+    /// Whether all these guarantees can be kept.
+    pub fn check_guarantees<'a>(&self, all: impl Iterator<Item = &'a Quota>) -> Result<(), String> {
         let (mut guaranteed, mut capacity) = (Quantities::new(), Quantities::new());
-        for quota in all.values() {
+        for quota in all {
             for (name, amount) in quantities(&quota.guarantees) {
                 *guaranteed.entry(name).or_default() += amount;
             }
@@ -128,6 +169,11 @@ impl Master {
                 "total quota guarantees '{guaranteed}' exceed cluster capacity '{capacity}'"
             ));
         }
+        Ok(())
+    }
+
+    fn check_quotas(&self, quotas: &[(String, Quota)], all: &BTreeMap<String, Quota>) -> Result<(), String> {
+        self.check_guarantees(all.values())?;
         for (role, quota) in quotas {
             let (limits, used) = (quantities(&quota.limits), self.consumed(role, false));
             if limits
@@ -141,6 +187,12 @@ impl Master {
             }
         }
         Ok(())
+    }
+
+    /// What of its quota a role uses up, but for what it is only offered.
+    pub fn quota_used(&self, role: &str) -> BTreeMap<String, f64> {
+        let used = self.consumed(role, false).into_iter().filter(|(_, amount)| *amount != 0);
+        used.map(|(name, amount)| (name, amount as f64 / 1000.0)).collect()
     }
 
     /// What of its quota a role uses up: what is reserved for it, used or not, and what it has of the rest.
@@ -289,7 +341,8 @@ mod tests {
         assert_eq!(offered(&master, "ops"), 2.5);
         // None any more.
         master.update_quotas(&limits("eng", ""), false).unwrap();
-        assert!(master.quotas.is_empty());
+        assert_eq!(master.quotas["eng"], Quota::default());
+        assert!(master.remove_quota("eng") && !master.remove_quota("eng"));
         let bad = guarantees("ops", "cpus:100");
         let error = "Invalid QuotaConfig: total quota guarantees 'cpus:100' exceed cluster capacity 'cpus:6; mem:2560' \
                      (use 'force' flag to bypass this check)";

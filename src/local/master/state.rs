@@ -151,9 +151,18 @@ pub struct Maintenance {
 
 impl Maintenance {
     pub fn of(&self, machine: &MachineId) -> Option<&Unavailability> {
-        let window = self.schedule.iter().find(|window| window.machines.contains(machine))?;
-        Some(&window.unavailability)
+        let is_in = |window: &&Window| window.machines.iter().any(|planned| is_same_machine(planned, machine));
+        Some(&self.schedule.iter().find(is_in)?.unavailability)
     }
+
+    pub fn is_down(&self, machine: &MachineId) -> bool {
+        self.down.iter().any(|down| is_same_machine(down, machine))
+    }
+}
+
+/// Case does not count in names of hosts.
+pub fn is_same_machine(one: &MachineId, other: &MachineId) -> bool {
+    one.hostname().eq_ignore_ascii_case(other.hostname()) && one.ip() == other.ip()
 }
 
 /// What a framework was asked for: to leave an agent. And what it answered, for operators.

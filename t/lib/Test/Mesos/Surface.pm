@@ -310,7 +310,7 @@ sub scenarios {
         },
         'rescinded offers and inverse offers' => sub {
             my ($master) = @_;
-            plan skip_all => 'the embedded cluster has no maintenance' if $master eq 'local';
+            plan skip_all => 'the embedded cluster has no operators: t/mesos_local.t' if $master eq 'local';
             my $framework = Test::Framework::V1->new(tasks => [], on_offers => sub { });
             my $driver = $driver_for->($master, $framework);
             plan skip_all => 'libmesos tells of no inverse offers' unless _is_native($driver);
