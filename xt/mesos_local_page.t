@@ -15,7 +15,9 @@ binmode Test::More->builder->$_, ":utf8" for qw(output failure_output todo_outpu
 # The page of mesos-local in a browser. With MESOS_PAGE_PICTURES=docs it makes the pictures of docs/mesos-local.md anew.
 
 plan skip_all => 'no chromium here' if !Chromium::path();
-local $SIG{ALRM} = sub { die "the test takes too long\n" };
+# Whoever ends the test ends chromium, too: END is run.
+$SIG{ALRM} = sub { die "the test takes too long\n" };
+for my $name (qw(TERM INT HUP)) { $SIG{$name} = sub { die "the test was interrupted: SIG$name\n" } }
 alarm 240;
 
 my $folder = tempdir(CLEANUP => 1);
