@@ -40,13 +40,58 @@ fn not_found() -> Refusal {
 /// Opens what is at a path below the sandboxes of `work_dir`, and says what it is.
 fn open(work_dir: &Path, path: &str) -> Result<(OwnedFd, Stat), Refusal> {
     let path = std::path::PathBuf::from(text::to_os(path));
-    let inside = path.strip_prefix(work_dir).map_err(|_| not_found())?;
+    let Ok(inside) = path.strip_prefix(work_dir) else {
+        return open_of_executor(work_dir, &path).map_err(|_| not_found());
+    };
     let mut steps = inside.components().peekable();
     // Nothing else of the work directory is anybody's business.
     if steps.peek().map(|step| step.as_os_str()) != Some("slaves".as_ref()) {
         return Err(not_found());
     }
     walk(work_dir, steps).map_err(|_| not_found())
+}
+
+/// The same for a path of the kind that Mesos has for clients, which know neither agents nor containers:
+/// `/frameworks/F/executors/E/runs/latest/stdout`. If several agents have such an executor, the newest is meant.
+fn open_of_executor(work_dir: &Path, path: &Path) -> io::Result<(OwnedFd, Stat)> {
+    let missing = || io::Error::from(io::ErrorKind::NotFound);
+    let inside = path.strip_prefix("/").map_err(|_| missing())?;
+    let steps: Vec<Component<'_>> = inside.components().collect();
+    let [frameworks, _, executors, _, runs, run, rest @ ..] = &steps[..] else {
+        return Err(missing());
+    };
+    let is = |step: &Component<'_>, name: &str| step.as_os_str() == name;
+    if !is(frameworks, "frameworks") || !is(executors, "executors") || !is(runs, "runs") {
+        return Err(missing());
+    }
+    let (agents, _) = walk(work_dir, Path::new("slaves").components())?;
+    let mut newest: Option<(OwnedFd, Stat)> = None;
+    for agent in Dir::read_from(&agents)?.flatten() {
+        let Ok(agent) = std::str::from_utf8(agent.file_name().to_bytes()) else {
+            continue;
+        };
+        let place = Path::new("slaves").join(agent);
+        let steps = place.components().chain(steps[..5].iter().copied());
+        let Ok((directory, _)) = walk(work_dir, steps.clone()) else {
+            continue;
+        };
+        let container = match is(run, "latest") {
+            // The agent's own link, of one step.
+            true => match rustix::fs::readlinkat(&directory, "latest", Vec::new()) {
+                Ok(target) => text::to_os(&text::from_bytes(target.to_bytes())),
+                Err(_) => continue,
+            },
+            false => run.as_os_str().to_owned(),
+        };
+        let container = Path::new(&container).components();
+        let Ok(found) = walk(work_dir, steps.chain(container).chain(rest.iter().copied())) else {
+            continue;
+        };
+        if newest.as_ref().map_or(true, |(_, known)| known.st_mtime < found.1.st_mtime) {
+            newest = Some(found);
+        }
+    }
+    newest.ok_or_else(missing)
 }
 
 fn walk<'a>(work_dir: &Path, steps: impl Iterator<Item = Component<'a>>) -> io::Result<(OwnedFd, Stat)> {
@@ -269,6 +314,32 @@ mod tests {
         }
         assert!(read("slaves/s/run").is_err_and(|refusal| refusal.text == "Cannot read a directory.\n"));
         assert!(open_file(&root, "/etc/passwd", "read").is_err() && open_file(&root, "", "read").is_err());
+        let runs = root.join("slaves/s/frameworks/f/executors/e/runs");
+        std::fs::create_dir_all(runs.join("c")).unwrap();
+        std::fs::write(runs.join("c/stdout"), "of c").unwrap();
+        symlink("c", runs.join("latest")).unwrap();
+        let of_executor = |path: &str| open_file(&root, path, "read").and_then(|file| file.read(0, None));
+        for run in ["latest", "c"] {
+            assert_eq!(
+                of_executor(&format!("/frameworks/f/executors/e/runs/{run}/stdout")).unwrap(),
+                b"of c"
+            );
+        }
+        assert_eq!(browse(&root, "/frameworks/f/executors/e/runs/latest").unwrap().len(), 1);
+        for bad in [
+            "/frameworks/f/executors/e/runs/latest/none",
+            "/frameworks/f/executors/e/runs",
+            "/frameworks/f/executors/e/runs/..",
+            "/frameworks/f/executors/../runs/latest/stdout",
+            "/frameworks/../executors/e/runs/latest/stdout",
+            "/slaves/s/frameworks/f/executors/e/runs/latest/stdout",
+            "frameworks/f/executors/e/runs/latest/stdout",
+        ] {
+            assert!(of_executor(bad).is_err(), "{bad}");
+        }
+        std::fs::remove_file(runs.join("latest")).unwrap();
+        symlink("../../../../../../../secret", runs.join("latest")).unwrap();
+        assert!(of_executor("/frameworks/f/executors/e/runs/latest").is_err());
         let entries = browse(&root, &format!("{}/slaves/s/run/", root.display())).unwrap();
         let names: Vec<String> = entries.iter().map(|entry| file_name(&entry.path)).collect();
         assert_eq!(names, ["etc", "inside", "link", "pipe", "stdout"]);
