@@ -78,4 +78,16 @@ SKIP: {
     like $err, qr/^mesos-perl: TASK_(?:ERROR|FAILED): .*(?:container|Docker|image)/mi, 'and why';
 }
 
+# Output by way of an agent's HTTP API.
+if ($master eq 'local') {
+    require Mesos::Test::Cluster;
+    my $cluster = Mesos::Test::Cluster->start;
+    my $at = $cluster->address;
+    ($status, $out, $err) = finish(start($script, 'run', '--master', $at, '--', 'echo hello; exit 3'), 60);
+    is_deeply [$status, $out], [3, "hello\n"], 'the output of a task on mesos-local' or diag $err;
+    my ($task) = $cluster->tasks;
+    ($status, $out, $err) = finish(start($script, 'logs', '--master', $at, '--file', 'command.out', $task->{id}), 60);
+    is_deeply [$status, $out], [0, "hello\n"], 'and its file' or diag $err;
+}
+
 done_testing;

@@ -75,13 +75,18 @@ fn open_of_executor(work_dir: &Path, path: &Path) -> io::Result<(OwnedFd, Stat)>
         let Ok((directory, _)) = walk(work_dir, steps.clone()) else {
             continue;
         };
-        let container = match is(run, "latest") {
-            // The agent's own link, of one step.
-            true => match rustix::fs::readlinkat(&directory, "latest", Vec::new()) {
-                Ok(target) => text::to_os(&text::from_bytes(target.to_bytes())),
-                Err(_) => continue,
-            },
-            false => run.as_os_str().to_owned(),
+        let container = if is(run, "latest") {
+            // The agent's own link, which names the directory beside it by its whole path.
+            let Ok(target) = rustix::fs::readlinkat(&directory, "latest", Vec::new()) else {
+                continue;
+            };
+            let target = text::to_os(&text::from_bytes(target.to_bytes()));
+            match Path::new(&target).file_name() {
+                Some(name) => name.to_owned(),
+                None => continue,
+            }
+        } else {
+            run.as_os_str().to_owned()
         };
         let container = Path::new(&container).components();
         let Ok(found) = walk(work_dir, steps.chain(container).chain(rest.iter().copied())) else {
@@ -317,7 +322,7 @@ mod tests {
         let runs = root.join("slaves/s/frameworks/f/executors/e/runs");
         std::fs::create_dir_all(runs.join("c")).unwrap();
         std::fs::write(runs.join("c/stdout"), "of c").unwrap();
-        symlink("c", runs.join("latest")).unwrap();
+        symlink(runs.join("c"), runs.join("latest")).unwrap();
         let of_executor = |path: &str| open_file(&root, path, "read").and_then(|file| file.read(0, None));
         for run in ["latest", "c"] {
             assert_eq!(
