@@ -151,10 +151,10 @@ for my $installed (qw(base prefix destdir sudo)) {
     (my $lib = "$root/$module") =~ s{/Mesos\.pm$}{};
     (my $auto = "$root/$shared") =~ s{/[^/]*$}{};
     ok -x "$auto/mesos-perl-helper", "$installed: the helper can be executed";
-    my ($local) = grep {m{/bin/mesos-local$}} sort keys %$there;
+    my ($local) = grep {m{(?:^|/)bin/mesos-local$}} sort keys %$there;
     ok -x "$auto/mesos-local" && $local && -x "$root/$local", "$installed: mesos-local, for the module and for users";
     ok -s "$auto/libmesos_perl.so", "$installed: the core";
-    my ($command) = grep {m{/bin/mesos-perl$}} sort keys %$there;
+    my ($command) = grep {m{(?:^|/)bin/mesos-perl$}} sort keys %$there;
     ok $command && -x "$root/$command", "$installed: mesos-perl";
     my @include = $installed eq 'base' || $installed eq 'sudo' ? ("-I$root/lib/perl5") : ("-I$lib");
     like run_in('/', "$installed: loads", $^X, @include, '-MMesos::SchedulerDriver', '-e', $program),
