@@ -142,7 +142,8 @@ for my $case (['io_async.pl', 'IO::Async::Loop'], ['poe.pl', 'POE']) {
 
 for my $case (
     ['async_mojo.pl', 'Mojolicious', qr/\Atrue: Command exited with status 0\n(?=.*^sleep 0\.1: Command exited with status 0$)(?=.*^exit 3: Command exited with status 3$)/ms],
-    ['async_future.pl', 'IO::Async::Loop', qr/\Aecho hello: Command exited with status 0\nsleep 1000: TASK_KILLED\n\z/],
+    # The tasks of the stand-in for libmesos write where the program writes.
+    ['async_future.pl', 'IO::Async::Loop', qr/\A(?:hello\n)?echo hello: Command exited with status 0\nsleep 1000: TASK_KILLED\n\z/],
 ) {
     my ($name, $module, $wanted) = @$case;
     example($name => sub {
