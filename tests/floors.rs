@@ -41,6 +41,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "local::probe",
+        "native::protocol::http",
+        "the answer to an HTTP check is read as a driver reads one",
+    ),
+    (
+        "local::probe",
         "native::tls::client",
         "an https check is a connection like a driver's",
     ),

@@ -1,6 +1,7 @@
 //! Looks whether a task answers on its port: the I/O of HTTP and TCP checks.
 
 use crate::native::net::transport::Transport;
+use crate::native::protocol::http::{Part, ResponseParser};
 use crate::native::tls::{Settings, Tls};
 use std::collections::BTreeMap;
 use std::io;
@@ -25,9 +26,6 @@ pub enum Target {
         path: Vec<u8>,
     },
 }
-
-/// The head of an answer has an end.
-const HEAD: usize = 64 * 1024;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,37 +112,26 @@ async fn ask(mut connection: impl Transport, v6: bool, port: u16, path: &[u8]) -
     let rest = format!(" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: mesos-perl\r\nAccept: */*\r\nConnection: close\r\n\r\n");
     connection.write_all(&[b"GET ", path, rest.as_bytes()].concat()).await?;
     connection.flush().await?;
-    let mut head = Vec::new();
+    let mut parser = ResponseParser::default();
+    let mut buffer = [0; 4096];
     loop {
-        if head.len() > HEAD {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the answer has no end of its head",
-            ));
-        }
-        if connection.read_buf(&mut head).await? == 0 {
+        let read = connection.read(&mut buffer).await?;
+        if read == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if let Some(code) = status(&head)? {
+        parser.feed(&buffer[..read]);
+        if let Some(code) = status(&mut parser)? {
             return Ok(code);
         }
     }
 }
 
-/// The code in the first head that is not of the kind 100, when there is one as a whole.
-fn status(mut bytes: &[u8]) -> io::Result<Option<u16>> {
-    loop {
-        let mut headers = [httparse::EMPTY_HEADER; 100];
-        let mut response = httparse::Response::new(&mut headers);
-        let parsed = response.parse(bytes);
-        match (
-            parsed.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?,
-            response.code,
-        ) {
-            (httparse::Status::Complete(length), Some(100..=199)) => bytes = bytes.get(length..).unwrap_or_default(),
-            (httparse::Status::Complete(_), code) => return Ok(code),
-            (httparse::Status::Partial, _) => return Ok(None),
-        }
+/// The code of the answer, when its head is there as a whole.
+fn status(parser: &mut ResponseParser) -> io::Result<Option<u16>> {
+    match parser.next_part() {
+        Ok(Some(Part::Head(head))) => Ok(Some(head.status)),
+        Ok(_) => Ok(None),
+        Err(e) => Err(io::Error::new(io::ErrorKind::InvalidData, e.to_string())),
     }
 }
 
@@ -166,6 +153,11 @@ mod tests {
     fn the_code_of_an_answer_in_pieces() {
         let answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno";
         let head = answer.len() - 2;
+        let status = |bytes: &[u8]| {
+            let mut parser = ResponseParser::default();
+            parser.feed(bytes);
+            status(&mut parser)
+        };
         for end in 0..answer.len() {
             let expected = (end >= head).then_some(503);
             assert_eq!(status(&answer[..end]).unwrap(), expected, "{end}");

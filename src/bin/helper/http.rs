@@ -2,7 +2,8 @@
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use mesos_perl::native::protocol::http::{Head, Part, ResponseParser};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -10,9 +11,6 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const REDIRECTIONS: usize = 20;
-
-/// The head of an answer may have so many bytes.
-const HEAD: u64 = 64 * 1024;
 
 struct Url {
     secure: bool,
@@ -101,7 +99,7 @@ pub fn get(uri: &[u8], to: &mut impl Write) -> io::Result<()> {
 
 /// Loads it, unless it is elsewhere.
 fn ask(url: &Url, to: &mut impl Write) -> io::Result<Option<String>> {
-    let mut connection = BufReader::new(connect(url)?);
+    let mut connection = connect(url)?;
     let mut head = format!(
         "GET {} HTTP/1.1\r\nHost: {}:{}\r\nUser-Agent: mesos-perl\r\nAccept: */*\r\nConnection: close\r\n",
         url.path, url.host, url.port
@@ -110,96 +108,52 @@ fn ask(url: &Url, to: &mut impl Write) -> io::Result<Option<String>> {
         head += &format!("Authorization: Basic {}\r\n", STANDARD.encode(user));
     }
     head += "\r\n";
-    connection.get_mut().write_all(head.as_bytes())?;
-    connection.get_mut().flush()?;
-    let answer = loop {
-        let answer = Answer::read(&mut connection)?;
-        if !(100..200).contains(&answer.code) {
-            break answer;
-        }
-    };
-    match (answer.code, answer.location) {
-        (200..=299, _) => {}
-        (301 | 302 | 303 | 307 | 308, Some(location)) => return Ok(Some(location)),
-        (code, _) => return Err(io::Error::other(format!("received HTTP response code {code}"))),
-    }
-    match answer.length {
-        Length::Chunked => chunks(&mut connection, to)?,
-        Length::Bytes(length) => exactly(&mut connection, length, to)?,
-        Length::Rest => drop(io::copy(&mut connection, to)?),
-    }
-    Ok(None)
+    connection.write_all(head.as_bytes())?;
+    connection.flush()?;
+    take(&mut connection, to)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Length {
-    Chunked,
-    Bytes(u64),
-    Rest,
-}
-
-struct Answer {
-    code: u16,
-    location: Option<String>,
-    length: Length,
-}
-
-impl Answer {
-    fn read(from: &mut impl BufRead) -> io::Result<Answer> {
-        let mut head = Vec::new();
-        let mut limited = from.take(HEAD);
-        while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") {
-            if limited.read_until(b'\n', &mut head)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+/// Reads an answer: its body goes to `to`, unless it says where else to look.
+fn take(from: &mut impl Read, to: &mut impl Write) -> io::Result<Option<String>> {
+    let mut parser = ResponseParser::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        while let Some(part) = parser
+            .next_part()
+            .map_err(|e| invalid(format!("the answer is not HTTP: {e}")))?
+        {
+            match part {
+                Part::Head(head) => {
+                    if let Some(location) = elsewhere(&head)? {
+                        return Ok(Some(location));
+                    }
+                }
+                Part::Body(bytes) => to.write_all(&bytes)?,
+                Part::End => return Ok(None),
             }
         }
-        let mut headers = [httparse::EMPTY_HEADER; 200];
-        let mut response = httparse::Response::new(&mut headers);
-        response
-            .parse(&head)
-            .map_err(|e| invalid(format!("the answer is not HTTP: {e}")))?;
-        let header = |name: &str| {
-            let mut all = response
-                .headers
-                .iter()
-                .filter(|header| header.name.eq_ignore_ascii_case(name));
-            all.next()
-                .map(|header| String::from_utf8_lossy(header.value).trim().to_string())
-        };
-        let length = match (header("Transfer-Encoding"), header("Content-Length")) {
-            (Some(encoding), _) if encoding.eq_ignore_ascii_case("chunked") => Length::Chunked,
-            (Some(encoding), _) => return Err(invalid(format!("the answer is encoded as '{encoding}'"))),
-            (None, Some(length)) => Length::Bytes(length.parse().map_err(|_| invalid("Content-Length is no number"))?),
-            (None, None) => Length::Rest,
-        };
-        Ok(Answer {
-            code: response.code.unwrap_or(0),
-            location: header("Location"),
-            length,
-        })
-    }
-}
-
-fn exactly(from: &mut impl Read, length: u64, to: &mut impl Write) -> io::Result<()> {
-    match io::copy(&mut from.take(length), to)? == length {
-        true => Ok(()),
-        false => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer is cut")),
-    }
-}
-
-fn chunks(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
-    loop {
-        let mut line = Vec::new();
-        from.take(HEAD).read_until(b'\n', &mut line)?;
-        let line = String::from_utf8_lossy(&line);
-        let size = line.split(';').next().unwrap_or_default().trim();
-        let size = u64::from_str_radix(size, 16).map_err(|_| invalid("the answer's chunks are none"))?;
-        if size == 0 {
-            return Ok(());
+        match from.read(&mut buffer) {
+            Ok(0) if parser.ends_with_connection() => return Ok(None),
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer is cut")),
+            Ok(read) => parser.feed(&buffer[..read]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
         }
-        exactly(from, size, to)?;
-        let mut end = Vec::new();
-        from.take(2).read_until(b'\n', &mut end)?;
+    }
+}
+
+/// Where an answer sends its reader, or why it is none.
+fn elsewhere(head: &Head) -> io::Result<Option<String>> {
+    match (head.status, head.header("Location")) {
+        (200..=299, _) => {}
+        (301 | 302 | 303 | 307 | 308, Some(location)) => return Ok(Some(location.trim().to_string())),
+        (code, _) => return Err(io::Error::other(format!("received HTTP response code {code}"))),
+    }
+    match head.header("Transfer-Encoding") {
+        Some(encoding) if !encoding.trim().eq_ignore_ascii_case("chunked") => {
+            Err(invalid(format!("the answer is encoded as '{}'", encoding.trim())))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -287,20 +241,25 @@ mod tests {
 
     #[test]
     fn bodies() {
-        let mut out = Vec::new();
-        chunks(&mut &b"3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n"[..], &mut out).unwrap();
-        assert_eq!(out, b"abc0123456789");
-        for bad in [&b"5\r\nabc"[..], b"", b"zz\r\n"] {
-            assert!(chunks(&mut &bad[..], &mut Vec::new()).is_err());
-        }
-        let head = |text: &str| Answer::read(&mut text.as_bytes());
+        let load = |answer: &str| {
+            let mut out = Vec::new();
+            take(&mut answer.as_bytes(), &mut out).map(|_| String::from_utf8(out).unwrap())
+        };
+        let chunked = |body: &str| load(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
         assert_eq!(
-            head("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n").unwrap().length,
-            Length::Bytes(7)
+            chunked("3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n").unwrap(),
+            "abc0123456789"
         );
-        assert_eq!(head("HTTP/1.0 200 OK\r\n\r\n").unwrap().length, Length::Rest);
-        assert!(head("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n").is_err());
-        assert!(head("HTTP/1.1 200 OK\r\n").is_err());
-        assert!(exactly(&mut &b"abc"[..], 4, &mut Vec::new()).is_err());
+        for bad in ["5\r\nabc", "", "zz\r\n"] {
+            assert!(chunked(bad).is_err());
+        }
+        assert_eq!(
+            load("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n1234567").unwrap(),
+            "1234567"
+        );
+        assert_eq!(load("HTTP/1.0 200 OK\r\n\r\nthe rest").unwrap(), "the rest");
+        assert!(load("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n").is_err());
+        assert!(load("HTTP/1.1 200 OK\r\n").is_err());
+        assert!(load("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc").is_err());
     }
 }
