@@ -84,6 +84,19 @@ fn limit(given: f64) -> Option<Duration> {
 }
 
 impl Checker {
+    /// Delay, interval and timeout are in seconds.
+    fn new(purpose: Purpose, probe: Probe, [delay, interval, timeout]: [f64; 3]) -> Checker {
+        Checker {
+            purpose,
+            probe,
+            delay: seconds(delay),
+            interval: seconds(interval),
+            timeout: limit(timeout),
+            started: Time::default(),
+            running: None,
+        }
+    }
+
     fn of_health(check: &HealthCheck) -> Option<Checker> {
         let port = |port: u32| u16::try_from(port).unwrap_or(0);
         let probe = match check.r#type() {
@@ -104,20 +117,14 @@ impl Checker {
             })?,
             health_check::Type::Unknown => return None,
         };
-        Some(Checker {
-            purpose: Purpose::Health {
-                grace: seconds(check.grace_period_seconds()),
-                limit: check.consecutive_failures(),
-                failures: 0,
-                initializing: true,
-            },
-            probe,
-            delay: seconds(check.delay_seconds()),
-            interval: seconds(check.interval_seconds()),
-            timeout: limit(check.timeout_seconds()),
-            started: Time::default(),
-            running: None,
-        })
+        let purpose = Purpose::Health {
+            grace: seconds(check.grace_period_seconds()),
+            limit: check.consecutive_failures(),
+            failures: 0,
+            initializing: true,
+        };
+        let times = [check.delay_seconds(), check.interval_seconds(), check.timeout_seconds()];
+        Some(Checker::new(purpose, probe, times))
     }
 
     fn of_check(check: &CheckInfo) -> Option<Checker> {
@@ -138,15 +145,8 @@ impl Checker {
             }),
             check_info::Type::Unknown => return None,
         };
-        Some(Checker {
-            purpose: Purpose::Check,
-            probe,
-            delay: seconds(check.delay_seconds()),
-            interval: seconds(check.interval_seconds()),
-            timeout: limit(check.timeout_seconds()),
-            started: Time::default(),
-            running: None,
-        })
+        let times = [check.delay_seconds(), check.interval_seconds(), check.timeout_seconds()];
+        Some(Checker::new(Purpose::Check, probe, times))
     }
 
     /// Counts a result of a health check.

@@ -31,16 +31,8 @@ impl Master {
     ) {
         let (mut executor, mut tasks) = (group.executor, group.task_group.tasks);
         tasks.iter_mut().for_each(validate::complete_health_check);
-        let (Some(framework), Some(agent)) = (self.frameworks.get(framework_id), self.agents.get(agent_id)) else {
+        let Some(against) = self.against(framework_id, agent_id, role, &left.available) else {
             return;
-        };
-        let against = Against {
-            framework_id,
-            framework,
-            agent_id,
-            agent,
-            role,
-            available: &left.available,
         };
         let valid = match with_id {
             true => Err("The `id` field cannot be set on LAUNCH_GROUP operations".into()),

@@ -100,19 +100,29 @@ impl Master {
         }
     }
 
+    /// What a launch is held against, as long as framework and agent are there.
+    pub(super) fn against<'a>(
+        &'a self,
+        framework_id: &'a str,
+        agent_id: &'a str,
+        role: &'a str,
+        available: &'a Resources,
+    ) -> Option<Against<'a>> {
+        Some(Against {
+            framework_id,
+            framework: self.frameworks.get(framework_id)?,
+            agent_id,
+            agent: self.agents.get(agent_id)?,
+            role,
+            available,
+        })
+    }
+
     /// Validates one task and hands it to the agent.
     fn launch(&mut self, framework_id: &str, mut task: TaskInfo, agent_id: &str, role: &str, left: &mut Left) {
         validate::complete(&mut task, framework_id);
-        let (Some(framework), Some(agent)) = (self.frameworks.get(framework_id), self.agents.get(agent_id)) else {
+        let Some(against) = self.against(framework_id, agent_id, role, &left.available) else {
             return;
-        };
-        let against = Against {
-            framework_id,
-            framework,
-            agent_id,
-            agent,
-            role,
-            available: &left.available,
         };
         let valid = validate::task(&task, &against);
         let starts_executor = validate::starts_executor(&task, &against);
