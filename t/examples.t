@@ -140,10 +140,11 @@ for my $case (['io_async.pl', 'IO::Async::Loop'], ['poe.pl', 'POE']) {
     });
 }
 
+# The tasks of the stand-in for libmesos write where the program writes. All others have a sandbox.
+my $task_writes = ($ENV{PERL_MESOS_DRIVER} || '') eq 'libmesos' ? "hello\n" : '';
 for my $case (
     ['async_mojo.pl', 'Mojolicious', qr/\Atrue: Command exited with status 0\n(?=.*^sleep 0\.1: Command exited with status 0$)(?=.*^exit 3: Command exited with status 3$)/ms],
-    # The tasks of the stand-in for libmesos write where the program writes.
-    ['async_future.pl', 'IO::Async::Loop', qr/\A(?:hello\n)?echo hello: Command exited with status 0\nsleep 1000: TASK_KILLED\n\z/],
+    ['async_future.pl', 'IO::Async::Loop', qr/\A${task_writes}echo hello: Command exited with status 0\nsleep 1000: TASK_KILLED\n\z/],
 ) {
     my ($name, $module, $wanted) = @$case;
     example($name => sub {
