@@ -1,70 +1,20 @@
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
-use IO::Socket::INET;
-use lib 't/lib';
+use lib 't/lib', 'xt/lib';
+use RealMesos qw(up dies forget ended gone running pid_of environment);
+use Test::Examples qw(free_port);
 use Test::More;
 
-# Real masters and agents that end, stay away or come back, and masters with rules: each subtest starts its own. MESOS_TEST_REAL_MESOS
-# is a directory with a start.sh that starts them: `start.sh NAME PORT master|agent [VAR=VALUE ...]`, its pid in run/NAME/pid.
-my $real = $ENV{MESOS_TEST_REAL_MESOS} or plan skip_all => 'MESOS_TEST_REAL_MESOS names no directory of a real Mesos';
+# Real masters and agents that end, stay away or come back, and masters with rules: each subtest starts its own.
+$ENV{MESOS_TEST_REAL_MESOS} or plan skip_all => 'MESOS_TEST_REAL_MESOS names no directory of a real Mesos';
 
 require Test::Mesos;
-
-my ($tester, %running) = $$;
-END { if ($$ == $tester) { local $?; ended($_) for keys %running } }
-
-# One master or agent; again under the same name it finds what it has left.
-sub up {
-    my ($name, $port, $kind, @settings) = @_;
-    system("$real/start.sh", "$name-$$", $port, $kind, @settings) == 0 or die "$name does not start";
-    open my $in, '<', "$real/run/$name-$$/pid" or die $!;
-    chomp($running{$name} = readline $in);
-    return;
-}
-
-# It dies at once; what it has started lives on.
-sub dies {
-    my ($name) = @_;
-    my $pid = delete $running{$name};
-    kill KILL => $pid;
-    gone($pid);
-    return;
-}
-
-sub ended {
-    my ($name) = @_;
-    kill TERM => -$running{$name};
-    dies($name);
-    remove_tree("$real/run/$name-$$");
-    return;
-}
-
-# Whether all these processes are gone, at last.
-sub gone {
-    my (@pids) = @_;
-    my $end = time + 60;
-    select undef, undef, undef, 0.05 while (grep { running($_) } @pids) && time < $end;
-    return !grep { running($_) } @pids;
-}
-
-# A zombie does not run: nobody may be there to reap it.
-sub running {
-    my ($pid) = @_;
-    open my $in, '<', "/proc/$pid/stat" or return 0;
-    return (readline($in) // '') !~ /\) [ZX]/;
-}
-
-sub port { return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport }
-
-my $lib = join ':', map { abs_path($_) } grep { -d } @INC;
 
 sub agent {
     my ($master, $port, @settings) = @_;
     up('agent', $port, 'agent', "NODE_MASTER=$master",
-        qq(MESOS_EXECUTOR_ENVIRONMENT_VARIABLES={"PATH":"/usr/local/bin:/usr/bin:/bin","HOME":"/","PERL5LIB":"$lib"}), @settings);
+        'MESOS_EXECUTOR_ENVIRONMENT_VARIABLES=' . environment(), @settings);
     return;
 }
 
@@ -105,7 +55,7 @@ sub asked {
 
 subtest 'an agent that comes back finds its executor' => sub {
     my $scratch = tempdir(CLEANUP => 1);
-    my ($master, $agent_port) = ('127.0.0.1:' . port(), port());
+    my ($master, $agent_port) = ('127.0.0.1:' . free_port(), free_port());
     up('master', $master =~ /:(\d+)/, 'master');
     agent($master, $agent_port);
     my ($framework, $driver, $told) = framework($master, checkpoint => 1);
@@ -139,7 +89,7 @@ subtest 'an agent that stays away' => sub {
         ['a stubborn executor', 0, 'stubborn', 2],
     ) {
         my ($name, $checkpoint, $data, $seconds) = @$case;
-        my ($master, $agent_port) = ('127.0.0.1:' . port(), port());
+        my ($master, $agent_port) = ('127.0.0.1:' . free_port(), free_port());
         up('master', $master =~ /:(\d+)/, 'master', 'MESOS_AGENT_PING_TIMEOUT=1secs', 'MESOS_MAX_AGENT_PING_TIMEOUTS=2');
         agent($master, $agent_port, 'MESOS_RECOVERY_TIMEOUT=3secs', 'MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD=2secs');
         my ($framework, $driver, $told) = framework($master, checkpoint => $checkpoint);
@@ -157,15 +107,14 @@ subtest 'an agent that stays away' => sub {
         until_ok($driver, 'and its task', sub { $framework->states->{t}[-1] == Mesos::TaskState::TASK_LOST() });
         $driver->stop;
         undef $driver;
-        delete $running{agent};
-        remove_tree("$real/run/agent-$$");
+        forget('agent');
         ended('master');
     }
 };
 
 subtest 'a master that restarts' => sub {
     my $scratch = tempdir(CLEANUP => 1);
-    my ($master, $agent_port) = ('127.0.0.1:' . port(), port());
+    my ($master, $agent_port) = ('127.0.0.1:' . free_port(), free_port());
     up('master', $master =~ /:(\d+)/, 'master');
     agent($master, $agent_port);
     my ($framework, $driver, $told) = framework($master);
@@ -177,7 +126,7 @@ subtest 'a master that restarts' => sub {
     open my $out, '>', "$scratch/go" or die $!;
     up('master', $master =~ /:(\d+)/, 'master');
     # This agent does not look for masters by itself.
-    kill USR1 => $running{agent};
+    kill USR1 => pid_of('agent');
     until_ok($driver, 'reregistered', sub { $framework->count('reregistered') });
     until_ok($driver, 'the update of that time comes', sub { $framework->states->{late}[-1] == Mesos::TaskState::TASK_FINISHED() });
     is_deeply [asked($framework, $driver, $told, 'pid')], [$pid], 'the executor has not noticed';
@@ -193,7 +142,7 @@ subtest 'a master that wants credentials' => sub {
     open my $out, '>', "$scratch/credentials" or die $!;
     print $out '{"credentials":[{"principal":"test","secret":"secret"}]}';
     close $out or die $!;
-    my $master = '127.0.0.1:' . port();
+    my $master = '127.0.0.1:' . free_port();
     up('master', $master =~ /:(\d+)/, 'master', 'MESOS_AUTHENTICATE_HTTP_FRAMEWORKS=true', 'MESOS_HTTP_FRAMEWORK_AUTHENTICATORS=basic',
         "MESOS_CREDENTIALS=file://$scratch/credentials");
     my $run = sub {
@@ -220,7 +169,7 @@ subtest 'a master that wants credentials' => sub {
 };
 
 subtest 'a master with rules' => sub {
-    my $master = '127.0.0.1:' . port();
+    my $master = '127.0.0.1:' . free_port();
     up('master', $master =~ /:(\d+)/, 'master', 'MESOS_ROOT_SUBMISSIONS=false', 'MESOS_ROLES=web');
     for my $case (
         [{user => 'root'}, qr/User 'root' is not allowed to run frameworks without --root_submissions set/],

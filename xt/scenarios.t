@@ -5,18 +5,18 @@
 use 5.10.1;
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
-use IO::Socket::INET;
 use JSON::PP ();
-use lib 't/lib';
+use lib 't/lib', 'xt/lib';
 use POSIX ();
+use RealMesos qw(up environment);
+use Test::Examples qw(free_port);
 use Test::More;
 use Time::HiRes qw(time);
 
-my $real = $ENV{MESOS_TEST_REAL_MESOS} or plan skip_all => 'MESOS_TEST_REAL_MESOS names no directory of a real Mesos';
+$ENV{MESOS_TEST_REAL_MESOS} or plan skip_all => 'MESOS_TEST_REAL_MESOS names no directory of a real Mesos';
 
+require Mesos::Test::Cluster;
 require Test::Scenario;
 
 # [name, code, why the transcripts differ]
@@ -31,36 +31,11 @@ my $wanted = $ENV{SCENARIO};
 @scenarios = grep { index($_->[0], $wanted) >= 0 } @scenarios if defined $wanted;
 
 my $scratch = tempdir(CLEANUP => 1);
-my $lib = join ':', map { abs_path($_) } grep { -d } @INC;
 my %same = (
-    MESOS_RESOURCES => 'cpus:4;mem:2048;disk:4096;ports:[31000-31099];cpus(static):1', MESOS_ATTRIBUTES => 'rack:r1;level:3', MESOS_HOSTNAME => 'localhost',
-    MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => qq({"PATH":"/usr/local/bin:/usr/bin:/bin","HOME":"/","PERL5LIB":"$lib"}),
+    resources => 'cpus:4;mem:2048;disk:4096;ports:[31000-31099];cpus(static):1', attributes => 'rack:r1;level:3', hostname => 'localhost',
+    executor_environment_variables => environment(),
 );
-my %master = (MESOS_ALLOCATION_INTERVAL => '50ms');
-
-my (@started, $tester);
-$tester = $$;
-END {
-    if ($$ == $tester) {
-        local $?; ## no critic (RequireInitializationForLocalVars): kept as it is
-        for my $name (@started) {
-            open my $in, '<', "$real/run/$name/pid" or next;
-            chomp(my $pid = readline $in);
-            kill TERM => -$pid;
-            remove_tree("$real/run/$name");
-        }
-    }
-}
-
-# The socket is closed before somebody else may take its port.
-sub port { my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1'); my $port = $socket->sockport; close $socket or die $!; return $port }
-
-sub start {
-    my ($name, $port, $kind, %settings) = @_;
-    push @started, "$name-$$";
-    system("$real/start.sh", "$name-$$", $port, $kind, map { "$_=$settings{$_}" } sort keys %settings) == 0 or die "$name does not start";
-    return;
-}
+my %master = (allocation_interval => '50ms');
 
 # Runs all on one cluster, in a process of its own; the file of its transcripts.
 sub run_on {
@@ -84,25 +59,14 @@ sub run_on {
     POSIX::_exit(0);
 }
 
-# The embedded cluster as a program, so that the frameworks of a scenario share it.
-sub start_local {
-    my (%settings) = @_;
-    local $^F = 1000;    # The program inherits the pipe.
-    pipe my $ready, my $ready_writer or die $!;
-    my $pid = fork // die $!;
-    if (!$pid) {
-        $ENV{$_} = $settings{$_} for keys %settings;
-        exec 'blib/bin/mesos-local', qw(--port 0 --open --with-parent --ready-fd), fileno $ready_writer or POSIX::_exit(127);
-    }
-    close $ready_writer or die $!;
-    my $said = JSON::PP::decode_json(readline($ready) // die 'mesos-local does not start');
-    return $said->{address};
-}
-
-my $port = port();
-start('scenario-master', $port, 'master', %master);
-start('scenario-agent', port(), 'agent', %same, NODE_MASTER => "127.0.0.1:$port");
-my @runs = ([run_on('real', "127.0.0.1:$port")], [run_on('local', start_local(%same, %master))]);
+my $variables = sub { my (%given) = @_; return map { uc("MESOS_$_") . "=$given{$_}" } sort keys %given };
+my $port = free_port();
+my $agent_port = free_port();
+up('scenario-master', $port, 'master', $variables->(%master));
+up('scenario-agent', $agent_port, 'agent', $variables->(%same), "NODE_MASTER=127.0.0.1:$port");
+# As a program, so that the frameworks of a scenario share it.
+my $local = Mesos::Test::Cluster->start(%same, %master);
+my @runs = ([run_on('real', "127.0.0.1:$port")], [run_on('local', $local->address)]);
 my ($theirs, $ours) = map {
     my ($pid, $file) = @$_;
     waitpid $pid, 0;

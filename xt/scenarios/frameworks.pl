@@ -1,4 +1,5 @@
 # Frameworks: how they subscribe, what a master refuses, roles, failover. Each is [name, code($scenario), why the two clusters differ].
+package Scenarios::Frameworks;
 use strict;
 use warnings;
 

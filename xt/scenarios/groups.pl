@@ -1,4 +1,5 @@
 # Task groups: what a master refuses of them. A real agent that can run them is not at hand: captures of one are what src/local is held to.
+package Scenarios::Groups;
 use strict;
 use warnings;
 

@@ -1,4 +1,5 @@
 # Operations on resources: reservations and volumes, with feedback.
+package Scenarios::Operations;
 use strict;
 use warnings;
 

@@ -1,4 +1,5 @@
 # Tasks: what a master refuses, and how they live and end with an executor of the framework's.
+package Scenarios::Tasks;
 use strict;
 use warnings;
 
