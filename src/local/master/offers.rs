@@ -34,10 +34,15 @@ pub(super) fn refusal(filters: Option<&Filters>, period: Duration) -> Option<Dur
 }
 
 impl Framework {
+    /// Whether it takes offers in `role` at all.
+    fn listens(&self, role: &str) -> bool {
+        self.is_connected() && !self.suppressed.contains(role)
+    }
+
     /// Whether `resources` of `agent` may be offered in `role` now: not when an unexpired refusal covers all of them.
     fn wants(&self, role: &str, agent: &str, resources: &Resources, now: Time) -> bool {
         let keeps_away = |f: &Filter| f.role == role && f.agent == agent && f.until > now && f.refused.contains(resources);
-        self.is_connected() && !self.suppressed.contains(role) && !self.filters.iter().any(keeps_away)
+        self.listens(role) && !self.filters.iter().any(keeps_away)
     }
 
     /// Whether it may be offered such an item: some are only for those that know what they mean.
@@ -111,11 +116,13 @@ impl Master {
                     break;
                 }
                 let Some(framework) = self.frameworks.get(&id) else { continue };
-                let resources = self.within_quotas(&role, resources.only(|item| framework.knows(item)));
                 // An agent with gpus is kept for those that can use them.
                 let has_gpus = agent.total.scalar("gpus") > 0.0;
-                let usable = resources.is_allocatable() && (!has_gpus || framework.has(Capability::GpuResources));
-                if usable && framework.wants(&role, agent_id, &resources, self.now) {
+                if !framework.listens(&role) || (has_gpus && !framework.has(Capability::GpuResources)) {
+                    continue;
+                }
+                let resources = self.within_quotas(&role, resources.only(|item| framework.knows(item)));
+                if resources.is_allocatable() && framework.wants(&role, agent_id, &resources, self.now) {
                     self.turns.chosen(&role, &id);
                     if let Some(offer) = self.make_offer(&id, agent_id, &role, resources) {
                         made.entry(id).or_default().push(offer);
@@ -150,7 +157,7 @@ impl Master {
             self.dominant_share(allocated.iter()) / self.weight(path)
         };
         let mut roles = self.turns.roles(&wanted.map(String::as_str).collect(), &share);
-        roles.sort_by_key(|role| !self.is_short(role));
+        roles.sort_by_cached_key(|role| !self.is_short(role));
         roles
     }
 

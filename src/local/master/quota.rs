@@ -55,6 +55,22 @@ fn is_unreserved(item: &&Resource) -> bool {
     item.reservations.is_empty()
 }
 
+/// The role that has the quota, if one of these has: `eng` of `eng/web`.
+fn top(role: &str) -> &str {
+    role.split('/').next().unwrap_or(role)
+}
+
+/// What a role lacks of its guarantee.
+fn lacks(quota: &Quota, consumed: &Quantities, name: &str) -> i64 {
+    let guarantee = quota.guarantees.get(name).map_or(0, |amount| thousandths(*amount));
+    (guarantee - consumed.get(name).copied().unwrap_or(0)).max(0)
+}
+
+fn is_above(used: &Quantities, limits: &Quantities) -> bool {
+    let mut limits = limits.iter();
+    limits.any(|(name, limit)| used.get(name).is_some_and(|used| used > limit))
+}
+
 impl Master {
     /// The weight of a role, or of a role with all below it.
     pub fn weight(&self, role: &str) -> f64 {
@@ -120,10 +136,7 @@ impl Master {
         self.quotas = all;
         for (role, quota) in quotas {
             let (limits, used) = (quantities(&quota.limits), self.consumed(role, true));
-            if limits
-                .iter()
-                .any(|(name, limit)| used.get(name).is_some_and(|used| used > limit))
-            {
+            if is_above(&used, &limits) {
                 for offer in self.offers_where(|offer| is_at_or_below(&offer.role, role)) {
                     self.rescind(&offer);
                 }
@@ -176,10 +189,7 @@ impl Master {
         self.check_guarantees(all.values())?;
         for (role, quota) in quotas {
             let (limits, used) = (quantities(&quota.limits), self.consumed(role, false));
-            if limits
-                .iter()
-                .any(|(name, limit)| used.get(name).is_some_and(|used| used > limit))
-            {
+            if is_above(&used, &limits) {
                 let (used, limits) = (text(&used), text(&limits));
                 return Err(format!(
                     "Role '{role}' is already consuming '{used}'; this is more than the requested limits '{limits}'"
@@ -218,13 +228,11 @@ impl Master {
         if self.quotas.is_empty() {
             return resources;
         }
-        let top = role.split('/').next().unwrap_or(role);
+        let top = top(role);
         let quota = self.quotas.get(top).cloned().unwrap_or_default();
         let consumed = self.consumed(top, true);
-        let lacks = |quota: &Quota, consumed: &Quantities, name: &str| {
-            let guarantee = quota.guarantees.get(name).map_or(0, |amount| thousandths(*amount));
-            (guarantee - consumed.get(name).copied().unwrap_or(0)).max(0)
-        };
+        let others = self.quotas.iter().filter(|(other, _)| *other != top);
+        let others: Vec<(&Quota, Quantities)> = others.map(|(other, quota)| (quota, self.consumed(other, true))).collect();
         // What is free anywhere, less what others lack of their guarantees.
         let surplus = |name: &str| {
             let free = self
@@ -236,10 +244,7 @@ impl Master {
                 .filter(|item| item.name == name && item.reservations.is_empty())
                 .map(size)
                 .sum();
-            let others = self.quotas.iter().filter(|(other, _)| *other != top);
-            let lacking: i64 = others
-                .map(|(other, quota)| lacks(quota, &self.consumed(other, true), name))
-                .sum();
+            let lacking: i64 = others.iter().map(|(quota, consumed)| lacks(quota, consumed, name)).sum();
             free - lacking
         };
         let most = |name: &str| {
@@ -264,11 +269,10 @@ impl Master {
 
     /// Whether a role lacks something of its guarantees: then it comes first.
     pub(super) fn is_short(&self, role: &str) -> bool {
-        let top = role.split('/').next().unwrap_or(role);
+        let top = top(role);
         self.quotas.get(top).is_some_and(|quota| {
             let consumed = self.consumed(top, true);
-            let mut guarantees = quota.guarantees.iter();
-            guarantees.any(|(name, amount)| consumed.get(name).copied().unwrap_or(0) < thousandths(*amount))
+            quota.guarantees.keys().any(|name| lacks(quota, &consumed, name) > 0)
         })
     }
 }

@@ -319,7 +319,10 @@ impl Agent {
 
     /// What was used is free again, as the agent knows it: a task may have mounted a volume elsewhere.
     pub fn give_back(&mut self, resources: &Resources) {
-        self.free.add(&resources.spelled_as(&self.total));
+        match resources.items().iter().any(|item| item.disk.is_some()) {
+            true => self.free.add(&resources.spelled_as(&self.total)),
+            false => self.free.add(resources),
+        }
     }
 
     /// What it runs executors with, for offers to `framework`.

@@ -148,11 +148,10 @@ fn validate_limits(task: &TaskInfo) -> Result<(), String> {
 
 /// The first item that is no resource: it makes a whole operation void, before its tasks are looked at.
 pub fn operation(tasks: &[TaskInfo]) -> Result<(), String> {
-    let executors = |task: &TaskInfo| task.executor.clone().into_iter().flat_map(|e| e.resources);
-    let all = tasks
-        .iter()
-        .flat_map(|task| task.resources.iter().cloned().chain(executors(task)));
-    items(&all.collect::<Vec<_>>())
+    items(tasks.iter().flat_map(|task| {
+        let of_executor = task.executor.iter().flat_map(|executor| &executor.resources);
+        task.resources.iter().chain(of_executor)
+    }))
 }
 
 /// The same of any items.
