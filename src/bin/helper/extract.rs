@@ -3,7 +3,7 @@
 //!
 //! The libraries read, this module writes: each entry by descriptors from the sandbox on, through no link.
 
-use super::files::{create, enter, plain, replace};
+use super::files::{self, create, enter, replace};
 use bzip2_rs::DecoderReader;
 use flate2::read::MultiGzDecoder;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -191,11 +191,10 @@ impl Target<'_> {
     /// The directory of an entry, made if need be, and its name there. None for the sandbox itself.
     fn place(&self, path: &Path) -> io::Result<Option<(OwnedFd, OsString)>> {
         let clean = inside(path)?;
-        let Some(name) = clean.file_name() else { return Ok(None) };
-        let mut directory = self.sandbox.try_clone_to_owned()?;
-        for part in clean.parent().into_iter().flat_map(Path::components) {
-            directory = enter(&directory, plain(part)?)?;
+        if clean.file_name().is_none() {
+            return Ok(None);
         }
+        let (directory, name) = files::place(self.sandbox, &clean)?;
         Ok(Some((directory, name.to_os_string())))
     }
 

@@ -3,7 +3,7 @@
 //! All of it happens in the process that becomes the program, with the rights of its user. It may take as long as it likes.
 
 use super::extract::{self, Format, Limits};
-use super::files::{create, enter, plain, replace, DIRECTORY};
+use super::files::{self, create, replace, DIRECTORY};
 use super::http;
 use mesos_perl::local::helper_protocol::Fetch;
 use mesos_perl::regular_file::{self, Links};
@@ -112,12 +112,7 @@ fn unpack(sandbox: &OwnedFd, archive: File, fetch: &Fetch, format: Format) -> io
 
 /// Where the file in the sandbox is to be that a URI becomes: nothing is there now.
 fn place<'a>(sandbox: &OwnedFd, fetch: &'a Fetch) -> io::Result<(OwnedFd, &'a OsStr)> {
-    let to = Path::new(OsStr::from_bytes(&fetch.to));
-    let mut directory = sandbox.try_clone()?;
-    for part in to.parent().into_iter().flat_map(Path::components) {
-        directory = enter(&directory, plain(part)?)?;
-    }
-    let name = plain(to.components().next_back().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let (directory, name) = files::place(sandbox, Path::new(OsStr::from_bytes(&fetch.to)))?;
     replace(&directory, name)?;
     Ok((directory, name))
 }

@@ -1,14 +1,14 @@
 //! Files in a sandbox, which is the task's user's: he can plant links there at any time, and they lead nowhere here.
 
 use mesos_perl::regular_file;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fcntl_getfl, fcntl_setfl, mkdirat, openat, unlinkat, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Component;
+use std::path::{Component, Path};
 
 /// A directory that is no link.
 pub const DIRECTORY: OFlags = OFlags::RDONLY
@@ -57,4 +57,14 @@ pub fn enter(directory: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
         Err(e) => return Err(e.into()),
     }
     Ok(openat(directory, name, DIRECTORY, Mode::empty())?)
+}
+
+/// The directory below `root` in which something is to be, made if need be, and its name there.
+pub fn place(root: impl AsFd, path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
+    let mut directory = root.as_fd().try_clone_to_owned()?;
+    for part in path.parent().into_iter().flat_map(Path::components) {
+        directory = enter(&directory, plain(part)?)?;
+    }
+    let name = plain(path.components().next_back().ok_or(io::ErrorKind::InvalidInput)?)?;
+    Ok((directory, name))
 }

@@ -1,6 +1,6 @@
 //! Volumes: what a program finds in its sandbox that is elsewhere.
 
-use super::files::{enter, plain, replace};
+use super::files::{self, enter, plain, replace};
 use mesos_perl::local::helper_protocol::{User, Volume};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{mkdirat, openat, symlinkat, FileType, Mode, OFlags};
@@ -107,12 +107,7 @@ fn link_one(sandbox: &OwnedFd, volume: &Volume) -> io::Result<()> {
     for part in below.components() {
         here = enter(&here, plain(part)?)?;
     }
-    let to = Path::new(OsStr::from_bytes(&volume.to));
-    let mut directory = sandbox.try_clone()?;
-    for part in to.parent().into_iter().flat_map(Path::components) {
-        directory = enter(&directory, plain(part)?)?;
-    }
-    let name = plain(to.components().next_back().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let (directory, name) = files::place(sandbox, Path::new(OsStr::from_bytes(&volume.to)))?;
     match symlinkat(from, &directory, name) {
         Err(Errno::EXIST) => {
             replace(&directory, name)?;

@@ -10,7 +10,7 @@ use super::{sandbox, Agent};
 use crate::local::ids;
 use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::task_status::Reason;
-use crate::proto::{ExecutorInfo, FrameworkInfo, KillPolicy, TaskInfo, TaskState};
+use crate::proto::{ExecutorInfo, FrameworkInfo, TaskInfo, TaskState};
 
 impl Agent {
     /// RUN of a group of tasks, all of which have `executor` as theirs.
@@ -132,7 +132,7 @@ impl Agent {
         if state != TaskState::TaskFinished && !terminating {
             let others = self.containers.iter().filter(|(_, container)| is_other(container));
             for other in others.map(|(process, _)| *process).collect::<Vec<_>>() {
-                self.kill_nested(other, None);
+                self.kill_nested(other);
             }
         }
         self.end_default_executor_if_idle(nested.parent);
@@ -152,13 +152,13 @@ impl Agent {
     }
 
     /// TERM, and KILL after its grace period; at once for one that does not run yet.
-    fn kill_nested(&mut self, process: u64, policy: Option<&KillPolicy>) {
+    fn kill_nested(&mut self, process: u64) {
         let Some(container) = self.containers.get(&process) else {
             return;
         };
         let Kind::Command { task, .. } = &container.kind else { return };
         let known = self.frameworks.get(&container.framework).and_then(|f| f.tasks.get(task));
-        let wait = Agent::kill_grace(policy, known.and_then(|known| known.info.kill_policy.as_ref()));
+        let wait = Agent::kill_grace(None, known.and_then(|known| known.info.kill_policy.as_ref()));
         match container.pid {
             Some(_) => self.kill_command(process, wait),
             None => self.kill_unborn(process),
@@ -176,7 +176,7 @@ impl Agent {
         let is_child = |container: &Container| container.nested.as_ref().is_some_and(|nested| nested.parent == process);
         let children = self.containers.iter().filter(|(_, container)| is_child(container));
         for child in children.map(|(process, _)| *process).collect::<Vec<_>>() {
-            self.kill_nested(child, None);
+            self.kill_nested(child);
             self.end_after(child, grace);
         }
         self.end_default_executor_if_idle(process);

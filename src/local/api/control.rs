@@ -1,15 +1,15 @@
 //! `/mesos-local/`: faults and repairs on demand, over HTTP. docs/mesos-local.md says what there is.
 
-use super::body;
 use super::refusal::Refusal;
 use super::reply::{json, Reply};
+use super::{body, door};
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
 use crate::local::ids;
 use crate::local::reset::{is_settled, left_over, reset};
 use crate::message::text;
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, AUTHORIZATION};
+use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
 use serde_json::{json, Value};
 use std::cell::RefCell;
@@ -30,10 +30,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Whether the headers have the token of this API.
 pub fn may(headers: &HeaderMap, token: &str) -> bool {
-    let given = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
-    given
-        .and_then(|given| given.strip_prefix(b"Bearer "))
-        .is_some_and(|given| ids::is_same_secret(given, token))
+    door::bearer(headers).is_some_and(|given| ids::is_same_secret(given, token))
 }
 
 /// Answers a request of somebody who may.

@@ -38,7 +38,7 @@ pub fn caller(headers: &HeaderMap, core: &Core) -> Option<Caller> {
     (known || access.open).then_some(Caller::Client)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }
 

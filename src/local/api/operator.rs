@@ -180,12 +180,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: &Content) 
 fn action(core: &mut Core, kind: &str, given: &Value) -> Result<Option<Answer>, Refusal> {
     let named = |name: &str| {
         let text = given[name]["value"].as_str();
-        let missing = || {
-            Refusal::bad(format!(
-                "Failed to convert JSON into Call protobuf: Missing required fields: {name}.value"
-            ))
-        };
-        text.map(str::to_string).ok_or_else(missing)
+        text.map(str::to_string).ok_or_else(|| missing(&format!("{name}.value")))
     };
     match kind {
         "SUBSCRIBE" => Ok(Some(Answer::Subscribed)),
