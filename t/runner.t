@@ -97,15 +97,15 @@ subtest 'timeouts and retries' => sub {
 
 subtest 'backoff, and offers while it lasts' => sub {
     my $runner = runner(backoff => 0.3);
-    my @at;
     $runner->add({command => 'exit 1', retry_failed => 2});
     my $events = $runner->driver;
+    my $begun = time;
     my ($task) = $runner->run;
     is $task->attempts, 3, 'attempts';
     my $calls = $events->stats->{calls};
     cmp_ok $calls->{SUPPRESS}, '>=', 2, 'suppressed while nothing could be launched';
     cmp_ok $calls->{REVIVE},   '>=', 2, 'revived for each attempt';
-    cmp_ok $task->started - $^T, '>', 0.9, 'after 0.3 and 0.6 seconds';
+    cmp_ok $task->started - $begun, '>', 0.9, 'after 0.3 and 0.6 seconds';
 };
 
 subtest 'an update is acknowledged after on_result' => sub {
@@ -287,6 +287,8 @@ subtest 'wrong arguments' => sub {
         'add: task 0: Mesos::TaskInfo.*' => [{executor => {executor_id => {value => 'e'}, command => 'no message'}}],
     );
     like error_of(sub { $runner->add(@{ $wrong{$_} }) }), qr/^$_.*$here/, $_ for sort keys %wrong;
+    my @twice = map { {command => $_, id => 'again'} } qw(true false);
+    like error_of(sub { $runner->add(@twice) }), qr/^add: there is a task with the id 'again' already$here/, 'an id twice in one call';
     is_deeply [$runner->tasks], [], 'nothing was added';
     $runner->add({command => 'true', id => 'twice'});
     like error_of(sub { $runner->add({command => 'true', id => 'twice'}) }), qr/^add: there is a task with the id 'twice' already$here/, 'an id twice';

@@ -107,18 +107,24 @@ sub add {
     my ($self, @given) = @_;
     croak 'add: this runner has ended: make a new one' if $self->{_over};
     my @tasks = map { Mesos::Runner::Task->_of($self, "add: task $_", $given[$_]) } 0 .. $#given;
-    my @new;
+    # All of them are looked at before one is taken.
+    my (%is_given, @new);
     for my $task (@tasks) {
         my $id = $task->id;
         my $known = $self->{_by_id}{$id};
+        croak "add: there is a task with the id '$id' already" if $is_given{$id}++ || $known && !$known->{_restored};
+        croak "add: the task '$id' of the state file is another one: " . $known->name . ', and not ' . $task->name
+            if $known && $known->name ne $task->name;
+    }
+    for my $task (@tasks) {
+        my $known = $self->{_by_id}{ $task->id };
         if (!$known) {
             push @new, $task;
             $self->_take($task);
             next;
         }
         # Of the state file: the program says again what it wants.
-        croak "add: there is a task with the id '$id' already" unless delete $known->{_restored};
-        croak "add: the task '$id' of the state file is another one: " . $known->name . ', and not ' . $task->name if $known->name ne $task->name;
+        delete $known->{_restored};
         $known->{$_} = $task->{$_} for grep { defined $task->{$_} } qw(accepts data);
         $task = $known;
     }
@@ -325,7 +331,7 @@ Before attempt number I<n> + 1, the runner waits C<backoff> * 2 ** (I<n> - 1) se
 Commands (strings and array references) write to the files F<command.out> and F<command.err> of their sandbox, because Mesos' own executor
 writes into F<stdout> itself. For a task with C<info>, the runner reads F<stdout> and F<stderr>, which belong to its executor. On C<local> it
 reads the files. On a real cluster it asks the agent (F</files/read>), with L<HTTP::Tiny>. Meanwhile the event loop stands still: usually for
-some milliseconds, for 5 seconds at most with an agent that does not answer. C<output_error> of the task says why output could not be read.
+some milliseconds, and up to 5 seconds for each look at a stream with an agent that does not answer. C<output_error> of the task says why output could not be read.
 For agents with https you also need L<IO::Socket::SSL>.
 
 =head2 Offers
@@ -410,7 +416,7 @@ Called when the state of a task has changed, also before a retry.
 
     on_output => sub { my ($runner, $task, $stream, $bytes) = @_; print $bytes }
 
-Called with new output of a task while it runs, at most once a second: C<$stream> is C<stdout> or C<stderr>.
+Called with new output of a task while it runs, at most once a second (on C<local> four times), and at its end: C<$stream> is C<stdout> or C<stderr>.
 
 =head2 collect_output
 
@@ -424,7 +430,7 @@ How many bytes of each stream of a task are kept: the first ones. Default: 16777
 
 The path of a file that keeps what must survive the program: see L</Restarts>. Another file beside it, with the ending F<.framework>, keeps
 the framework's id. The framework's C<failover_timeout> is a week unless C<framework> says otherwise. C<new> dies if another program uses the
-file, or if it is damaged. Only the file's owner can read it. Default: none.
+file, or if it is damaged. Only the owner can read a file that the runner has made. Default: none.
 
 =head2 framework
 
