@@ -79,7 +79,8 @@ sub credential {
     return $credential{ $_[0] };
 }
 
-sub event_handler { $_[0]->scheduler }
+# What stands before the scheduler, if the driver declines and suppresses offers: Mesos::Role::GoodCitizen.
+sub event_handler { $_[0]{_citizen} || $_[0]->scheduler }
 
 sub _is_optional { $is_optional{ $_[1] } }
 
@@ -94,9 +95,10 @@ with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns', 'Mesos::Role::WarnsOfCa
 
 sub _is_alive { $_[0]->_xs_is_running }
 
-# Offers that a call has used are not declined if the callback dies later.
+# Offers that a call has used are not declined if the callback dies later, nor when their time is over.
 sub _used {
     my ($self, $status, @offer_ids) = @_;
+    if (my $open = $self->{_open_offers}) { delete $open->{ $_->{value} } for @offer_ids }
     if (my $handled = $self->{_handled}) { $handled->{ $_->{value} } = 1 for @offer_ids }
     return $status;
 }

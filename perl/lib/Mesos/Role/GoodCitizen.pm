@@ -6,7 +6,7 @@ use Scalar::Util qw(looks_like_number weaken);
 use Moo::Role;
 use namespace::autoclean;
 
-requires qw(event_handler scheduler dispatcher declineOffer suppressOffers reviveOffers _used);
+requires qw(BUILD scheduler dispatcher declineOffer suppressOffers reviveOffers);
 
 has offer_timeout => (is => 'ro', default => 0, isa => sub {
     return if looks_like_number($_[0]) && $_[0] >= 0 && $_[0] < 9**9**9;
@@ -17,11 +17,10 @@ has auto_suppress => (is => 'ro', isa => sub {
     Mesos::Types::_die('auto_suppress: expected a code reference, got ' . Mesos::Arguments::_describe($_[0]));
 });
 
-# Only who asks for something pays for it.
-around event_handler => sub {
-    my ($orig, $self) = @_;
-    return $self->$orig unless $self->offer_timeout || $self->auto_suppress;
-    return $self->{_citizen} ||= Mesos::Role::GoodCitizen::Handler->new($self);
+# Only who asks for something pays for it: the driver asks for its handler at each event.
+after BUILD => sub {
+    my ($self) = @_;
+    $self->{_citizen} = Mesos::Role::GoodCitizen::Handler->new($self) if $self->offer_timeout || $self->auto_suppress;
 };
 
 # The scheduler's method for this event has returned.
@@ -62,12 +61,6 @@ sub _decline_late {
     $self->declineOffer({value => $_}) for @late;
     return;
 }
-
-before _used => sub {
-    my ($self, $status, @offer_ids) = @_;
-    my $open = $self->{_open_offers} or return;
-    delete $open->{ $_->{value} } for @offer_ids;
-};
 
 sub balance_offers {
     my ($self) = @_;
