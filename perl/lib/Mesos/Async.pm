@@ -352,7 +352,7 @@ Mesos::Async - a scheduler driver with promises and futures
     my $driver = Mesos::Async->new(
         master     => 'local',
         framework  => {user => '', name => 'async'},
-        dispatcher => 'AnyEvent',    # or Mojo, IOAsync, POE
+        dispatcher => 'AnyEvent',    # or IOAsync, POE; the promises of Mojo have no get
     );
     $driver->start_p->get;
     my ($event, $offers);

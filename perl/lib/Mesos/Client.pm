@@ -22,13 +22,9 @@ has retry_for => (is => 'ro', default => 0);
 has verify_certificate => (is => 'ro');
 has agent_scheme => (is => 'lazy');
 
-my %is_known = map { ($_ => 1) } qw(agent_credential agent_scheme credential master retry_for timeout verify_certificate);
-
 sub BUILD {
     my ($self, $arguments) = @_;
-    for my $name (sort grep { !$is_known{$_} } keys %$arguments) {
-        croak "Mesos::Client->new: unknown argument '$name' (known are: " . join(', ', sort keys %is_known) . ')';
-    }
+    check_options('Mesos::Client->new', [%$arguments], qw(agent_credential agent_scheme credential master retry_for timeout verify_certificate));
     for my $name (qw(timeout retry_for)) {
         my $value = $self->$name;
         croak "$name: expected a number of seconds" . ($name eq 'timeout' ? ' above 0' : '') . ', got ' . described($value)

@@ -352,7 +352,7 @@ C<< $wait->{finish} >> to a code reference that makes the loop return. It is cal
 
     sub timer { my ($self, $seconds, $code) = @_; ... }
 
-You may write the method C<timer>, as it is described above. L<Mesos::Runner> needs it.
+You may write the method C<timer>, as it is described above. L<Mesos::Runner>, L<Mesos::Async> and C<offer_timeout> of the scheduler's driver need it.
 
 =head2 unwatch
 

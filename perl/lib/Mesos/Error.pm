@@ -99,8 +99,7 @@ The methods of the drivers, and C<encode> and C<decode> of messages, die with ob
 what was wrong, what was expected and what came, and the line of your call. So code that looks at C<$@> as a text goes on to work.
 
 Constructors die with a plain text, because the classes that check attributes (Moo and Type::Tiny) add their own words. So do the methods for
-JSON and for other classes of this distribution. L</of> makes an
-object of any error.
+JSON. L</of> makes an object of any error.
 
 The promises of L<Mesos::Async> are rejected with these objects, too.
 

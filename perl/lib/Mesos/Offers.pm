@@ -7,7 +7,7 @@ use Mesos::Messages ();
 use Mesos::Offers::Plan ();
 use Mesos::Resources ();
 use Mesos::Warnings ();
-use Scalar::Util qw(blessed looks_like_number reftype);
+use Scalar::Util qw(looks_like_number reftype);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
 

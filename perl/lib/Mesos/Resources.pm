@@ -5,7 +5,7 @@ use warnings;
 use Carp qw(croak);
 use Mesos::Messages ();
 use Mesos::XS;
-use Scalar::Util qw(blessed looks_like_number reftype);
+use Scalar::Util qw(blessed reftype);
 use overload
     '+'      => sub { $_[0]->add($_[1]) },
     '-'      => sub { $_[2] ? (ref $_[0])->new($_[1])->subtract($_[0]) : $_[0]->subtract($_[1]) },

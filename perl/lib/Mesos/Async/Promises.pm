@@ -2,9 +2,10 @@ package Mesos::Async::Promises;
 use 5.10.1;
 use strict;
 use warnings;
+use Carp ();
 use Module::Runtime qw(use_module);
 
-# What makes the promises of a dispatcher's loop. Each kind has four functions: make, resolve, reject, and pending.
+# What makes the promises of a dispatcher's loop. Each kind has three functions: make, resolve and reject.
 sub for_dispatcher {
     my ($class, $dispatcher) = @_;
     return _mojo($dispatcher) if $dispatcher->isa('Mesos::Dispatcher::Mojo');

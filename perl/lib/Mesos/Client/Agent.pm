@@ -3,7 +3,6 @@ use 5.10.1;
 use Carp qw(croak);
 use Mesos::Client::Address qw(authority);
 use Mesos::Client::Base qw(check_options described id_of);
-use Mesos::Client::Error ();
 use Mesos::Client::HTTP ();
 use MIME::Base64 qw(decode_base64);
 use Scalar::Util qw(looks_like_number);

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Exporter qw(import);
+use Mesos::Arguments ();
 use Mesos::Client::Error ();
 use MIME::Base64 qw(decode_base64);
 use Scalar::Util qw(blessed looks_like_number reftype);
@@ -14,10 +15,7 @@ $Carp::Internal{ +__PACKAGE__ }++;
 
 # --- arguments -----------------------------------------------------------------------------------------------------------------------
 
-sub described {
-    my ($value) = @_;
-    return !defined $value ? 'undef' : blessed $value ? 'an object of ' . ref $value : ref $value ? "a reference to \L@{[ref $value]}" : qq("$value");
-}
+*described = \&Mesos::Arguments::_describe;
 
 # {value => ...} of an id that is text or a message.
 sub id_of {
@@ -147,10 +145,7 @@ sub read_file {
     my ($self, $path, @options) = @_;
     $path = _path('read_file', $path);
     my $option = check_options('read_file', \@options, qw(offset length));
-    for my $name (sort keys %$option) {
-        croak "read_file: $name: expected a whole number, got " . described($option->{$name})
-            unless defined $option->{$name} && $option->{$name} =~ /\A\d+\z/;
-    }
+    _number_of('read_file', $_, $option->{$_}) for sort keys %$option;
     my ($offset, $left) = ($option->{offset} || 0, $option->{length});
     my $bytes = '';
     while (!defined $left || $left > 0) {

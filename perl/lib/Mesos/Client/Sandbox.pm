@@ -4,8 +4,6 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Mesos::Client::Base qw(described);
-use Mesos::Client::Error ();
-use Scalar::Util qw(blessed);
 
 $Carp::Internal{ +__PACKAGE__ }++;
 

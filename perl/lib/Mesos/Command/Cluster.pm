@@ -41,7 +41,7 @@ sub agent_state {
     return $agent->{deactivated} ? 'deactivated' : $agent->{active} ? 'active' : 'inactive';
 }
 
-# When a task's first and last updates came.
+# When a task's first update came.
 sub task_age {
     my ($task) = @_;
     my @times = grep {defined} map { $_->{timestamp} } @{ $task->{statuses} || [] };

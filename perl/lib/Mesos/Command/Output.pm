@@ -2,7 +2,6 @@ package Mesos::Command::Output;
 use 5.10.1;
 use strict;
 use warnings;
-use Mesos::Client::HTTP ();
 
 # Arguments: format (table, tsv, json or undef: as fits standard output), color (undef: as fits), header (default true).
 sub new {
@@ -87,6 +86,8 @@ sub lines {
 
 sub say_json {
     my ($self, $value) = @_;
+    # Help and completion need no client.
+    require Mesos::Client::HTTP;
     print STDOUT Mesos::Client::HTTP->encode($value), "\n" or die "cannot write: $!\n";
     return;
 }

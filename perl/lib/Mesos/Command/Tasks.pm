@@ -5,7 +5,6 @@ use warnings;
 use IO::Handle ();
 use Mesos::Command ();
 use Mesos::Warnings qw(nearest);
-use Scalar::Util qw(blessed);
 use Time::HiRes ();
 
 my %SIGNALS = (HUP => 1, INT => 2, QUIT => 3, KILL => 9, USR1 => 10, USR2 => 12, TERM => 15, CONT => 18, STOP => 19);

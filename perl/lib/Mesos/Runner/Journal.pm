@@ -142,7 +142,7 @@ Mesos::Runner::Journal - the state file of a Mesos::Runner
 =head1 DESCRIPTION
 
 Internal to L<Mesos::Runner>. The file is a sequence of records, each a line of JSON. Later records of a task add to its earlier ones. The
-output of a task follows its record, as bytes. What a crash has left of the last record is cut off. Only the owner may read the file.
+output of a task follows its record, as bytes. What a crash has left of the last record is cut off. Only the owner may read a file that it makes.
 
 =head1 METHODS
 

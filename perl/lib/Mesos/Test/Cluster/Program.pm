@@ -12,7 +12,6 @@ use HTTP::Tiny ();
 use JSON::PP ();
 use Mesos::Warnings ();
 use POSIX ();
-use Scalar::Util qw(looks_like_number);
 use Time::HiRes ();
 
 $Carp::Internal{ +__PACKAGE__ } = 1;

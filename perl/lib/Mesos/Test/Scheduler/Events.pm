@@ -6,7 +6,6 @@ use Carp qw(croak);
 use Mesos::Messages ();
 use Mesos::Test::Scheduler::Calls ();
 use Mesos::Test::Scheduler::Offers ();
-use Mesos::Warnings ();
 use Scalar::Util qw(reftype);
 use Moo::Role;
 
@@ -33,9 +32,7 @@ sub _deliver {
             else           { warn "Mesos: the callback $event died: $error" }
         }
     }
-    elsif (!$driver->_is_optional($event)) {
-        Carp::carp("Event handler can't process event type $event");
-    }
+    else { $driver->_event_unhandled($event) }
     $self->_report;
     return !$died;
 }

@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Mesos::Messages ();
-use Mesos::Warnings ();
+use Mesos::Test::Scheduler::Calls ();
 use Scalar::Util qw(looks_like_number);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
@@ -16,11 +16,7 @@ my @known = (@scalars, qw(ports resources attributes id agent hostname role exec
 # An offer, of what a test says about it.
 sub offer {
     my ($method, $number, $framework_id, %spec) = @_;
-    my %is_known = map { ($_ => 1) } @known;
-    for my $name (sort grep { !$is_known{$_} } keys %spec) {
-        my $nearest = Mesos::Warnings::nearest($name, @known);
-        croak "$method: unknown argument '$name'" . (defined $nearest ? ": did you mean '$nearest'?" : ' (known are: ' . join(', ', @known) . ')');
-    }
+    Mesos::Test::Scheduler::Calls::named($method, [%spec], @known);
     my $agent = defined $spec{agent} ? $spec{agent} : 'agent-1';
     my @resources = @{ $spec{resources} || [] };
     for my $name (grep { defined $spec{$_} } @scalars) {
