@@ -87,7 +87,7 @@ each_dispatcher(sub {
     $driver->dispatcher->wait(0.05) until $running;
     my $answers = value_of($driver, $driver->reconcile_p(['long', 'unknown']));
     is_deeply {map { ($_ => Mesos::TaskState->name_of($answers->{$_}{state})) } keys %$answers}, {long => 'TASK_RUNNING', unknown => 'TASK_LOST'}, 'reconcile_p';
-    is_deeply [sort keys %{ value_of($driver, $driver->reconcile_p([], timeout => 3)) }], ['long'], 'of all tasks';
+    is_deeply [sort keys %{ value_of($driver, $driver->reconcile_p([], timeout => 1)) }], ['long'], 'of all tasks';
     $driver->cancel($long);
     if ($long->can('is_cancelled')) {
         ok $long->is_cancelled, 'a future is cancelled at once';
@@ -153,14 +153,21 @@ subtest 'messages of executors' => sub {
 };
 
 subtest 'operations' => sub {
+    my $reserve = sub {
+        my ($driver) = @_;
+        value_of($driver, $driver->start_p);
+        my $resources = [{name => 'cpus', type => 0, scalar => {value => 1}, reservations => [{type => 2, role => 'r', principal => 'p'}]}];
+        return $driver->operation_p(offers_of($driver), {type => Mesos::Offer::Operation::Type::RESERVE(), reserve => {resources => $resources}});
+    };
     my $driver = driver_with();
-    value_of($driver, $driver->start_p);
-    my $offers = offers_of($driver);
-    my $resources = [{name => 'cpus', type => 0, scalar => {value => 1}, reservations => [{type => 2, role => 'r', principal => 'p'}]}];
-    my ($kind, $value) = settled($driver, $driver->operation_p($offers, {type => Mesos::Offer::Operation::Type::RESERVE(), reserve => {resources => $resources}}));
-    if ($kind eq 'error') { like $value, qr/^operation-\d+-1: OPERATION_ERROR: ./, 'one that Mesos refuses is rejected' }
-    else                  { is $value->{state}, Mesos::OperationState::OPERATION_FINISHED(), 'one that is done is resolved' }
+    like error_of($driver, $reserve->($driver)),
+        qr/^operation-\d+-1: OPERATION_ERROR: A reserve operation was attempted for a resource with role 'r', but the resource was allocated to role '\*'/,
+        'one that Mesos refuses is rejected';
     $driver->stop;
+    my @capabilities = map { {type => Mesos::FrameworkInfo::Capability::Type->can($_)->()} } qw(MULTI_ROLE RESERVATION_REFINEMENT);
+    my $of_role = driver_with(framework => {user => '', name => 'async', principal => 'p', roles => ['r'], capabilities => \@capabilities});
+    is value_of($of_role, $reserve->($of_role))->{state}, Mesos::OperationState::OPERATION_FINISHED(), 'one that is done is resolved';
+    $of_role->stop;
 };
 
 subtest 'an unreferenced driver goes' => sub {

@@ -75,7 +75,7 @@ SKIP: {
     skip 'Docker is refused by local', 2 if $master ne 'local';
     ($status, $out, $err) = run('--docker', 'alpine', '--', 'true');
     is $status, 125, 'a task that is not accepted';
-    like $err, qr/^mesos-perl: TASK_(?:ERROR|FAILED): .*(?:container|Docker|image)/mi, 'and why';
+    like $err, qr/^mesos-perl: TASK_FAILED: .*this wants Docker/m, 'and why';
 }
 
 # Output by way of an agent's HTTP API.

@@ -2,6 +2,8 @@
 
 #[path = "support/local.rs"]
 mod local_support;
+#[path = "support/skip.rs"]
+mod skip;
 
 use local_support::executor::{Executor, COMMAND};
 use local_support::*;
@@ -300,7 +302,7 @@ fn tasks_of_a_running_executor_see_their_volumes() {
 #[test]
 fn a_volume_belongs_to_who_uses_it() {
     if !nix::unistd::geteuid().is_root() {
-        return;
+        return skip::skip("a_volume_belongs_to_who_uses_it", "only root may give volumes away");
     }
     let cluster = cluster();
     let mut framework = Framework::of(&cluster, eng());

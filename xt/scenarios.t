@@ -19,7 +19,7 @@ $ENV{MESOS_TEST_REAL_MESOS} or plan skip_all => 'MESOS_TEST_REAL_MESOS names no 
 require Mesos::Test::Cluster;
 require Test::Scenario;
 
-# [name, code, why the transcripts differ]
+# [name, code, why the transcripts differ, what of a line differs]
 my @scenarios;
 for my $file (sort glob 'xt/scenarios/*.pl') {
     my $read = do "./$file" or die "$file: ", $@ || $!;
@@ -78,13 +78,14 @@ my ($theirs, $ours) = map {
 
 my $page = do { open my $in, '<', 'docs/local-cluster.md' or die $!; local $/; readline $in };
 for my $scenario (@scenarios) {
-    my ($name, undef, $reason) = @$scenario;
+    my ($name, undef, $reason, $part) = @$scenario;
     my ($their, $our) = ($theirs->{$name}, $ours->{$name});
     diag "$name\n  real:\n", map({"    $_\n"} @$their), "  local:\n", map({"    $_\n"} @$our) if defined $wanted;
     is_deeply [grep {/\Ascenario: /} @$their, @$our], [], "$name: it ran to its end";
     cmp_ok scalar(@$their), '>', 0, "$name: it says something";
     if (defined $reason) {
         isnt "@$their", "@$our", "$name differs: $reason";
+        is_deeply [map { (my $line = $_) =~ s{$part}{<differs>}; $line } @$our], [map { (my $line = $_) =~ s{$part}{<differs>}; $line } @$their], "$name: and in nothing else";
         ok index($page, $reason) >= 0, "$name: docs/local-cluster.md says so";
     }
     else { is_deeply $our, $their, $name }

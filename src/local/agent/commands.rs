@@ -1,6 +1,6 @@
 //! Tasks that are commands: the agent runs them itself, and says what Mesos' command executor would say.
 
-use super::launch::{duration, unspecified, Start};
+use super::launch::{contained_by_a_process, duration, unspecified, Start};
 use super::state::{Framework, Kind, Task};
 use super::{wait_status, Agent, Timer};
 use crate::proto::framework_info::capability::Type as Capability;
@@ -39,7 +39,8 @@ impl Agent {
     fn launch_command(&mut self, framework: &str, task: TaskInfo, role: &str) {
         let id = task.task_id.value.clone();
         let command = task.command.clone().unwrap_or_default();
-        if command.value.is_none() {
+        // An image has a command of its own: what is missing then is the container.
+        if command.value.is_none() && contained_by_a_process(task.container.as_ref()).is_ok() {
             let message = format!("Executor terminated: {}", unspecified(&command));
             let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorTerminated);
             return self.agent_update(framework, &id, &id, state, reason, message);
