@@ -16,6 +16,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+/// So many files and folders an archive may have.
+const MOST_ENTRIES: u64 = 1_000_000;
+
 /// What one archive may become.
 #[derive(Clone, Copy)]
 pub struct Limits {
@@ -29,7 +32,7 @@ impl Limits {
         const GIB: u64 = 1 << 30;
         Limits {
             bytes: size.saturating_mul(100).saturating_add(GIB),
-            entries: 1_000_000,
+            entries: MOST_ENTRIES,
         }
     }
 }

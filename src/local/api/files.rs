@@ -353,6 +353,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_is_bounded() {
+        let root = std::env::temp_dir().join(format!("mesos-local-files-{}", crate::local::ids::uuid()));
+        let run = root.join("slaves/s/run");
+        std::fs::create_dir_all(&run).unwrap();
+        // Only its size counts: nothing is on the disk.
+        File::create(run.join("stdout")).unwrap().set_len(1 << 40).unwrap();
+        let file = open_file(&root, &format!("{}/slaves/s/run/stdout", root.display()), "read").unwrap();
+        for length in [None, Some(u64::MAX), Some(MOST_READ + 1)] {
+            assert_eq!(file.read(7, length).unwrap().len() as u64, MOST_READ, "{length:?}");
+        }
+        assert_eq!(file.read(u64::MAX, None).unwrap(), b"");
+        for i in 0..=MOST_SHOWN {
+            symlink("x", run.join(i.to_string())).unwrap();
+        }
+        let shown = browse(&root, &format!("{}/slaves/s/run", root.display())).unwrap().len();
+        assert!((MOST_SHOWN - 2..=MOST_SHOWN).contains(&shown), "{shown}");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
     fn queries() {
         assert_eq!(query(Some("a=1&path=%2Fw%20x+y%zz"), "path").as_deref(), Some("/w x y%zz"));
         assert_eq!((query(Some("a"), "a"), query(None, "a")), (None, None));

@@ -410,6 +410,12 @@ mod tests {
         }
         let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'a'; MAX_HEAD]].concat();
         assert_eq!(responses(&endless, 4096), Err(HttpError::HeadTooLong));
+        let with_headers = |count| format!("HTTP/1.1 202 A\r\nContent-Length: 0\r\n{}\r\n", "A: b\r\n".repeat(count - 1));
+        assert!(responses(with_headers(MAX_HEADERS).as_bytes(), 99).is_ok());
+        assert!(matches!(
+            responses(with_headers(MAX_HEADERS + 1).as_bytes(), 99),
+            Err(HttpError::Head(_))
+        ));
     }
 
     #[test]

@@ -1,0 +1,93 @@
+# What the library is made of: where each crate comes from, under which licence, in how many versions, and how much of ours is unsafe.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::Files qw(slurp);
+use Test::More;
+use File::Find ();
+use JSON::PP ();
+
+# A crate needs one of these for each part of its licence. None of them asks for more than a notice of who wrote it, but for MPL-2.0,
+# which asks that changes to the crate's own files are published: we make none.
+my %allowed = map { ($_ => 1) } qw(MIT Apache-2.0 ISC BSD-2-Clause BSD-3-Clause 0BSD Zlib Unlicense Unicode-3.0 MPL-2.0);
+
+# Several versions of one crate are built twice, and are mended twice. These are here because others ask for both.
+my %several = (
+    'getrandom'     => 'tempfile, a dependency of tests, has another one than ours',
+    'heck'          => 'cbindgen and prost-build, for tests only',
+    'linux-raw-sys' => 'goes with rustix',
+    'rustix'        => 'tempfile, a dependency of tests, has another one than ours',
+    'syn'           => 'macros of serde and of others; nothing of it is in the library',
+    'windows-link'  => 'not for Linux',
+    'windows-sys'   => 'not for Linux',
+);
+
+# The most lines with `unsafe` that each of our files may have. It may only shrink: who needs more says here why.
+my %unsafe = map { my ($file, $count) = split; $file =~ s/^/src\//; ($file => $count) } grep {/\S/} split /\n/, <<'FILES';
+ffi/backend.rs 1
+ffi/bytes.rs 10
+ffi/channel.rs 7
+ffi/dispatcher.rs 7
+ffi/event.rs 12
+ffi/executor_driver.rs 8
+ffi/guard.rs 1
+ffi/handle.rs 15
+ffi/log.rs 1
+ffi/message.rs 14
+ffi/process.rs 2
+ffi/resources.rs 1
+ffi/scheduler_driver.rs 23
+ffi/signals.rs 1
+ffi/stats.rs 3
+libmesos/bridge.rs 1
+FILES
+
+# Whether a licence of Cargo's kind has a part that is allowed: `A OR B`, `A AND B`, `(A OR B) AND C`, `A/B` (the older way to say OR).
+sub is_allowed {
+    my ($licence) = @_;
+    $licence =~ s/\s+WITH LLVM-exception//g;
+    $licence =~ s{\s*/\s*}{ OR }g;
+    $licence =~ s/\(([^()]*)\)/is_allowed($1) ? 'MIT' : 'refused'/ge;
+    return !!$licence && !grep {
+        !grep { $allowed{$_} } split /\s+OR\s+/
+    } split /\s+AND\s+/, $licence;
+}
+
+ok is_allowed($_),  "$_ is allowed"     for 'MIT', 'MIT/Apache-2.0', 'GPL-3.0 OR MIT', '(MIT OR GPL-3.0) AND ISC', 'Apache-2.0 WITH LLVM-exception';
+ok !is_allowed($_), "$_ is not allowed" for '',    'GPL-3.0',        'MIT AND GPL-3.0', '(GPL-2.0 OR GPL-3.0) AND MIT';
+
+my $text = do {
+    open my $out, '-|', qw(cargo metadata --format-version 1 --locked --offline) or die "cannot run cargo: $!";
+    local $/;
+    <$out>;
+};
+my $all = JSON::PP::decode_json($text)->{packages};
+my ($ours, @crates) = sort { defined $a->{source} <=> defined $b->{source} } @$all;
+is $ours->{name}, 'mesos-perl', 'one package is ours';
+cmp_ok scalar @crates, '>', 100, 'and the others are listed';
+
+is_deeply [ map {"$_->{name} $_->{version}: $_->{source}"} grep { $_->{source} !~ m{\Aregistry\+https://github\.com/rust-lang/crates\.io-index\z} } @crates ],
+    [], 'all of them come from crates.io';
+is_deeply [ map {"$_->{name} $_->{version}: " . ($_->{license} || 'none')} grep { !is_allowed($_->{license} || '') } @crates ], [], 'under licences that are allowed';
+my %versions;
+$versions{ $_->{name} }++ for @crates;
+is_deeply [ grep { $versions{$_} > 1 } sort keys %versions ], [ sort keys %several ], 'in one version each, but for those that have a reason';
+my @unlocked = grep { !/^checksum = "[0-9a-f]{64}"$/m && /^source = /m } split /^\[\[package\]\]$/m, slurp('Cargo.lock');
+is_deeply \@unlocked, [], 'each with the checksum of what was tried';
+
+my %found;
+File::Find::find({
+        no_chdir => 1,
+        wanted   => sub {
+            /\.rs\z/ or return;
+            my $count = grep { !m{^\s*//} && /\bunsafe\b(?!-)/ && !/unsafe_/ } split /\n/, slurp($_);
+            $found{$_} = $count if $count;
+        },
+    },
+    'src'
+);
+for my $file (sort keys %{ { %found, %unsafe } }) {
+    cmp_ok $found{$file} || 0, '<=', $unsafe{$file} || 0, "$file has no more unsafe code than before";
+}
+
+done_testing;
