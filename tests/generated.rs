@@ -10,7 +10,15 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-const PROTOS: [&str; 4] = ["mesos.proto", "scheduler.proto", "executor.proto", "compat.proto"];
+/// Those of which Perl has no classes come last.
+const PROTOS: [&str; 6] = [
+    "mesos.proto",
+    "scheduler.proto",
+    "executor.proto",
+    "compat.proto",
+    "master.proto",
+    "agent.proto",
+];
 
 fn descriptors() -> prost_types_reexport::FileDescriptorSet {
     protox::compile(PROTOS, [root().join("proto")]).expect("proto/*.proto compile")

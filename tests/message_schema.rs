@@ -65,7 +65,7 @@ fn label_name(label: Label) -> String {
 /// Everything the schema says, a line for each field, enum value and empty message, in schema-v0.tsv's terms.
 fn our_rows() -> BTreeSet<String> {
     let mut rows = BTreeSet::new();
-    for class in schema::classes() {
+    for class in schema::for_perl().classes {
         let proto = match class.proto {
             "mesos.compat.HealthCheckHTTP" => "mesos.HealthCheck.HTTP",
             other => other,
@@ -85,7 +85,7 @@ fn our_rows() -> BTreeSet<String> {
             ));
         }
     }
-    for of in schema::enums() {
+    for of in schema::for_perl().enums {
         for (name, number) in of.values {
             rows.insert(format!("enum_value {} {name} {number}", of.proto));
         }

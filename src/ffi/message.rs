@@ -130,13 +130,14 @@ fn schema_field(class: &'static schema::Class, field: &'static schema::Field) ->
 }
 
 static SCHEMA: Lazy<MesosSchema> = Lazy::new(|| {
-    let (keys, key_count) = leak(schema::keys().iter().map(|key| text(key)));
+    let all = schema::for_perl();
+    let (keys, key_count) = leak(all.keys.iter().map(|key| text(key)));
     let (fields, field_count) = leak(
-        schema::classes()
+        all.classes
             .iter()
             .flat_map(|class| class.fields().iter().map(|field| schema_field(class, field))),
     );
-    let (classes, class_count) = leak(schema::classes().iter().map(|class| {
+    let (classes, class_count) = leak(all.classes.iter().map(|class| {
         let (oneofs, oneof_count) = leak(class.oneofs.iter().map(|name| text(name)));
         MesosSchemaClass {
             proto: text(class.proto),
@@ -148,7 +149,7 @@ static SCHEMA: Lazy<MesosSchema> = Lazy::new(|| {
             map_entry: class.map_entry,
         }
     }));
-    let (enums, enum_count) = leak(schema::enums().iter().map(|of| {
+    let (enums, enum_count) = leak(all.enums.iter().map(|of| {
         let (values, value_count) = leak(of.values.iter().map(|&(name, number)| MesosSchemaValue {
             name: text(name),
             number,
@@ -187,7 +188,8 @@ pub unsafe extern "C" fn mesos_class_by_perl_name(name: MesosBytes, out_class: *
     guard(|| {
         // SAFETY: the caller's promise.
         let (name, place) = unsafe { (name.to_text(), out(out_class)?) };
-        let id = class_by_perl_name(&name).ok_or_else(|| {
+        let known = class_by_perl_name(&name).filter(|id| schema::is_for_perl(*id));
+        let id = known.ok_or_else(|| {
             FfiError::new(
                 MesosCode::MesosBadArgument,
                 format!("{name} is not a class of Mesos messages"),

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 pub const JSON: &str = "application/json";
 pub const PROTOBUF: &str = "application/x-protobuf";
+pub const RECORDIO: &str = "application/recordio";
 
 /// What events and answers are written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -179,9 +179,37 @@ impl Class {
     }
 }
 
+/// How many rows of each table there are.
+pub struct Counts {
+    pub keys: usize,
+    pub classes: usize,
+    pub enums: usize,
+}
+
+/// The tables as far as Perl has them: it has no classes for the operator API, which come last.
+pub struct ForPerl {
+    pub keys: &'static [&'static str],
+    pub classes: &'static [Class],
+    pub enums: &'static [Enum],
+}
+
+pub fn for_perl() -> ForPerl {
+    let Counts { keys, classes, enums } = schema_tables::FOR_PERL;
+    ForPerl {
+        keys: &schema_tables::KEYS[..keys],
+        classes: &schema_tables::CLASSES[..classes],
+        enums: &schema_tables::ENUMS[..enums],
+    }
+}
+
 /// Names of fields; index 0 is the empty string, which no field has.
 pub fn keys() -> &'static [&'static str] {
     &schema_tables::KEYS
+}
+
+/// Whether Perl has this class.
+pub fn is_for_perl(id: ClassId) -> bool {
+    (id.0 as usize) < schema_tables::FOR_PERL.classes
 }
 
 pub fn classes() -> &'static [Class] {

@@ -5,8 +5,15 @@ use super::schema::Kind::*;
 use super::schema::Label::*;
 use super::schema::{c, f, Class, Enum, Field};
 
+/// So many of each table are for Perl, from its beginning.
+pub const FOR_PERL: super::schema::Counts = super::schema::Counts {
+    keys: 508,
+    classes: 243,
+    enums: 41,
+};
+
 #[rustfmt::skip]
-pub static KEYS: [&str; 508] = [
+pub static KEYS: [&str; 635] = [
     "",
     "ActiveOpens",
     "AttemptFails",
@@ -515,10 +522,137 @@ pub static KEYS: [&str; 508] = [
     "window_size",
     "write",
     "zone",
+    "active",
+    "add_resource_provider_config",
+    "agent",
+    "agent_added",
+    "agent_id",
+    "agent_info",
+    "agent_removed",
+    "agents",
+    "allocated_resources",
+    "attach_container_input",
+    "attach_container_output",
+    "completed_executors",
+    "completed_frameworks",
+    "completed_tasks",
+    "configs",
+    "connected",
+    "control",
+    "create_volumes",
+    "deactivate_agent",
+    "deactivated",
+    "destroy_volumes",
+    "down_machines",
+    "drain_agent",
+    "drain_config",
+    "drain_info",
+    "draining_machines",
+    "elected_time",
+    "estimated_drain_start_time",
+    "excluded_images",
+    "exit_status",
+    "file_infos",
+    "flags",
+    "framework",
+    "framework_added",
+    "framework_removed",
+    "framework_updated",
+    "get_agent",
+    "get_agents",
+    "get_containers",
+    "get_executors",
+    "get_flags",
+    "get_frameworks",
+    "get_health",
+    "get_logging_level",
+    "get_maintenance_schedule",
+    "get_maintenance_status",
+    "get_master",
+    "get_metrics",
+    "get_operations",
+    "get_quota",
+    "get_resource_providers",
+    "get_roles",
+    "get_state",
+    "get_tasks",
+    "get_version",
+    "get_weights",
+    "guarantee",
+    "guarantees",
+    "heartbeat",
+    "infos",
+    "interval",
+    "kill_container",
+    "kill_nested_container",
+    "launch_container",
+    "launch_nested_container",
+    "launch_nested_container_session",
+    "launched_tasks",
+    "length",
+    "level",
+    "list_files",
+    "machine_ids",
+    "machines",
+    "mark_agent_gone",
+    "mark_resource_provider_gone",
+    "metrics",
+    "offered_resources",
+    "offset",
+    "orphan_executors",
+    "orphan_tasks",
+    "pending_tasks",
+    "process_io",
+    "prune_images",
+    "queued_tasks",
+    "quota_configs",
+    "quota_request",
+    "reactivate_agent",
+    "read_file",
+    "recovered",
+    "recovered_agents",
+    "recovered_frameworks",
+    "registered_time",
+    "remove_container",
+    "remove_nested_container",
+    "remove_quota",
+    "remove_resource_provider_config",
+    "reregistered_time",
+    "reserve_resources",
+    "resource_provider_info",
+    "resource_providers",
+    "resource_statistics",
+    "schedule",
+    "set_logging_level",
+    "set_quota",
+    "show_nested",
+    "show_standalone",
+    "signal",
+    "start_maintenance",
+    "start_time",
+    "stop_maintenance",
+    "task_added",
+    "task_updated",
+    "teardown",
+    "terminated_tasks",
+    "timeout",
+    "total_resources",
+    "unreachable_tasks",
+    "unregistered_time",
+    "unreserve_resources",
+    "update_maintenance_schedule",
+    "update_quota",
+    "update_resource_provider_config",
+    "update_weights",
+    "version_info",
+    "wait_container",
+    "wait_nested_container",
+    "weight_infos",
+    "windows",
 ];
 
 #[rustfmt::skip]
-pub static CLASSES: [Class; 243] = [
+pub static CLASSES: [Class; 359] = [
     c("mesos.FrameworkID", "Mesos::FrameworkID", 0, 1, false, &[], &[0, 1]),
     c("mesos.OfferID", "Mesos::OfferID", 1, 1, false, &[], &[0, 1]),
     c("mesos.SlaveID", "Mesos::SlaveID", 2, 1, false, &[], &[0, 1]),
@@ -762,10 +896,126 @@ pub static CLASSES: [Class; 243] = [
     c("mesos.executor.Call.Update", "Mesos::Executor::Call::Update", 872, 1, false, &[], &[0, 1]),
     c("mesos.executor.Call.Message", "Mesos::Executor::Call::Message", 873, 1, false, &[], &[0, 0, 1]),
     c("mesos.compat.HealthCheckHTTP", "Mesos::HealthCheck::HTTP", 874, 3, false, &[], &[0, 1, 2, 0, 3]),
+    c("mesos.master.Window", "Mesos::Master::Window", 877, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Schedule", "Mesos::Master::Schedule", 879, 1, false, &[], &[0, 1]),
+    c("mesos.master.InverseOfferStatus", "Mesos::Master::InverseOfferStatus", 880, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.ClusterStatus", "Mesos::Master::ClusterStatus", 883, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.ClusterStatus.DrainingMachine", "Mesos::Master::ClusterStatus::DrainingMachine", 885, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.QuotaInfo", "Mesos::Master::QuotaInfo", 887, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.QuotaRequest", "Mesos::Master::QuotaRequest", 890, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.QuotaConfig", "Mesos::Master::QuotaConfig", 893, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.QuotaConfig.GuaranteesEntry", "Mesos::Master::QuotaConfig::GuaranteesEntry", 896, 2, true, &[], &[0, 1, 2]),
+    c("mesos.master.QuotaConfig.LimitsEntry", "Mesos::Master::QuotaConfig::LimitsEntry", 898, 2, true, &[], &[0, 1, 2]),
+    c("mesos.master.QuotaStatus", "Mesos::Master::QuotaStatus", 900, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Call", "Mesos::Master::Call", 902, 23, false, &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]),
+    c("mesos.master.Call.GetMetrics", "Mesos::Master::Call::GetMetrics", 925, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.SetLoggingLevel", "Mesos::Master::Call::SetLoggingLevel", 926, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Call.ListFiles", "Mesos::Master::Call::ListFiles", 928, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.ReadFile", "Mesos::Master::Call::ReadFile", 929, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Call.UpdateWeights", "Mesos::Master::Call::UpdateWeights", 932, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.ReserveResources", "Mesos::Master::Call::ReserveResources", 933, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Call.UnreserveResources", "Mesos::Master::Call::UnreserveResources", 936, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Call.CreateVolumes", "Mesos::Master::Call::CreateVolumes", 938, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Call.DestroyVolumes", "Mesos::Master::Call::DestroyVolumes", 940, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Call.GrowVolume", "Mesos::Master::Call::GrowVolume", 942, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Call.ShrinkVolume", "Mesos::Master::Call::ShrinkVolume", 945, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Call.UpdateMaintenanceSchedule", "Mesos::Master::Call::UpdateMaintenanceSchedule", 948, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.StartMaintenance", "Mesos::Master::Call::StartMaintenance", 949, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.StopMaintenance", "Mesos::Master::Call::StopMaintenance", 950, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.DrainAgent", "Mesos::Master::Call::DrainAgent", 951, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Call.DeactivateAgent", "Mesos::Master::Call::DeactivateAgent", 954, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.ReactivateAgent", "Mesos::Master::Call::ReactivateAgent", 955, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.UpdateQuota", "Mesos::Master::Call::UpdateQuota", 956, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Call.SetQuota", "Mesos::Master::Call::SetQuota", 958, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.RemoveQuota", "Mesos::Master::Call::RemoveQuota", 959, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.Teardown", "Mesos::Master::Call::Teardown", 960, 1, false, &[], &[0, 1]),
+    c("mesos.master.Call.MarkAgentGone", "Mesos::Master::Call::MarkAgentGone", 961, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response", "Mesos::Master::Response", 962, 20, false, &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]),
+    c("mesos.master.Response.GetHealth", "Mesos::Master::Response::GetHealth", 982, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetFlags", "Mesos::Master::Response::GetFlags", 983, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetVersion", "Mesos::Master::Response::GetVersion", 984, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetMetrics", "Mesos::Master::Response::GetMetrics", 985, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetLoggingLevel", "Mesos::Master::Response::GetLoggingLevel", 986, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.ListFiles", "Mesos::Master::Response::ListFiles", 987, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.ReadFile", "Mesos::Master::Response::ReadFile", 988, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Response.GetState", "Mesos::Master::Response::GetState", 990, 4, false, &[], &[0, 1, 2, 3, 4]),
+    c("mesos.master.Response.GetAgents", "Mesos::Master::Response::GetAgents", 994, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Response.GetAgents.Agent", "Mesos::Master::Response::GetAgents::Agent", 996, 14, false, &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]),
+    c("mesos.master.Response.GetAgents.Agent.ResourceProvider", "Mesos::Master::Response::GetAgents::Agent::ResourceProvider", 1010, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Response.GetFrameworks", "Mesos::Master::Response::GetFrameworks", 1012, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Response.GetFrameworks.Framework", "Mesos::Master::Response::GetFrameworks::Framework", 1015, 12, false, &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+    c("mesos.master.Response.GetExecutors", "Mesos::Master::Response::GetExecutors", 1027, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Response.GetExecutors.Executor", "Mesos::Master::Response::GetExecutors::Executor", 1029, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Response.GetOperations", "Mesos::Master::Response::GetOperations", 1031, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetTasks", "Mesos::Master::Response::GetTasks", 1032, 5, false, &[], &[0, 1, 2, 3, 4, 5]),
+    c("mesos.master.Response.GetRoles", "Mesos::Master::Response::GetRoles", 1037, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetWeights", "Mesos::Master::Response::GetWeights", 1038, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetMaster", "Mesos::Master::Response::GetMaster", 1039, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Response.GetMaintenanceStatus", "Mesos::Master::Response::GetMaintenanceStatus", 1042, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetMaintenanceSchedule", "Mesos::Master::Response::GetMaintenanceSchedule", 1043, 1, false, &[], &[0, 1]),
+    c("mesos.master.Response.GetQuota", "Mesos::Master::Response::GetQuota", 1044, 1, false, &[], &[0, 1]),
+    c("mesos.master.Event", "Mesos::Master::Event", 1045, 9, false, &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    c("mesos.master.Event.Subscribed", "Mesos::Master::Event::Subscribed", 1054, 2, false, &[], &[0, 1, 2]),
+    c("mesos.master.Event.TaskAdded", "Mesos::Master::Event::TaskAdded", 1056, 1, false, &[], &[0, 1]),
+    c("mesos.master.Event.TaskUpdated", "Mesos::Master::Event::TaskUpdated", 1057, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.master.Event.FrameworkAdded", "Mesos::Master::Event::FrameworkAdded", 1060, 1, false, &[], &[0, 1]),
+    c("mesos.master.Event.FrameworkUpdated", "Mesos::Master::Event::FrameworkUpdated", 1061, 1, false, &[], &[0, 1]),
+    c("mesos.master.Event.FrameworkRemoved", "Mesos::Master::Event::FrameworkRemoved", 1062, 1, false, &[], &[0, 1]),
+    c("mesos.master.Event.AgentAdded", "Mesos::Master::Event::AgentAdded", 1063, 1, false, &[], &[0, 1]),
+    c("mesos.master.Event.AgentRemoved", "Mesos::Master::Event::AgentRemoved", 1064, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call", "Mesos::Agent::Call", 1065, 22, false, &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22]),
+    c("mesos.agent.Call.GetMetrics", "Mesos::Agent::Call::GetMetrics", 1087, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.SetLoggingLevel", "Mesos::Agent::Call::SetLoggingLevel", 1088, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Call.ListFiles", "Mesos::Agent::Call::ListFiles", 1090, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.ReadFile", "Mesos::Agent::Call::ReadFile", 1091, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.Call.GetContainers", "Mesos::Agent::Call::GetContainers", 1094, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Call.LaunchNestedContainer", "Mesos::Agent::Call::LaunchNestedContainer", 1096, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.Call.WaitNestedContainer", "Mesos::Agent::Call::WaitNestedContainer", 1099, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.KillNestedContainer", "Mesos::Agent::Call::KillNestedContainer", 1100, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Call.RemoveNestedContainer", "Mesos::Agent::Call::RemoveNestedContainer", 1102, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.LaunchNestedContainerSession", "Mesos::Agent::Call::LaunchNestedContainerSession", 1103, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.Call.AttachContainerInput", "Mesos::Agent::Call::AttachContainerInput", 1106, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.Call.AttachContainerOutput", "Mesos::Agent::Call::AttachContainerOutput", 1109, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.LaunchContainer", "Mesos::Agent::Call::LaunchContainer", 1110, 5, false, &[], &[0, 1, 2, 3, 4, 5]),
+    c("mesos.agent.Call.LaunchContainer.LimitsEntry", "Mesos::Agent::Call::LaunchContainer::LimitsEntry", 1115, 2, true, &[], &[0, 1, 2]),
+    c("mesos.agent.Call.WaitContainer", "Mesos::Agent::Call::WaitContainer", 1117, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.KillContainer", "Mesos::Agent::Call::KillContainer", 1118, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Call.RemoveContainer", "Mesos::Agent::Call::RemoveContainer", 1120, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.AddResourceProviderConfig", "Mesos::Agent::Call::AddResourceProviderConfig", 1121, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.UpdateResourceProviderConfig", "Mesos::Agent::Call::UpdateResourceProviderConfig", 1122, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.RemoveResourceProviderConfig", "Mesos::Agent::Call::RemoveResourceProviderConfig", 1123, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Call.MarkResourceProviderGone", "Mesos::Agent::Call::MarkResourceProviderGone", 1125, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Call.PruneImages", "Mesos::Agent::Call::PruneImages", 1126, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response", "Mesos::Agent::Response", 1127, 18, false, &[], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]),
+    c("mesos.agent.Response.GetHealth", "Mesos::Agent::Response::GetHealth", 1145, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetFlags", "Mesos::Agent::Response::GetFlags", 1146, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetVersion", "Mesos::Agent::Response::GetVersion", 1147, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetMetrics", "Mesos::Agent::Response::GetMetrics", 1148, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetLoggingLevel", "Mesos::Agent::Response::GetLoggingLevel", 1149, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.ListFiles", "Mesos::Agent::Response::ListFiles", 1150, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.ReadFile", "Mesos::Agent::Response::ReadFile", 1151, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Response.GetState", "Mesos::Agent::Response::GetState", 1153, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.Response.GetContainers", "Mesos::Agent::Response::GetContainers", 1156, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetContainers.Container", "Mesos::Agent::Response::GetContainers::Container", 1157, 6, false, &[], &[0, 1, 2, 3, 4, 5, 6]),
+    c("mesos.agent.Response.GetFrameworks", "Mesos::Agent::Response::GetFrameworks", 1163, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Response.GetFrameworks.Framework", "Mesos::Agent::Response::GetFrameworks::Framework", 1165, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetExecutors", "Mesos::Agent::Response::GetExecutors", 1166, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Response.GetExecutors.Executor", "Mesos::Agent::Response::GetExecutors::Executor", 1168, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetOperations", "Mesos::Agent::Response::GetOperations", 1169, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetTasks", "Mesos::Agent::Response::GetTasks", 1170, 5, false, &[], &[0, 1, 2, 3, 4, 5]),
+    c("mesos.agent.Response.GetAgent", "Mesos::Agent::Response::GetAgent", 1175, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.Response.GetResourceProviders", "Mesos::Agent::Response::GetResourceProviders", 1178, 1, false, &[], &[0, 1]),
+    c("mesos.agent.Response.GetResourceProviders.ResourceProvider", "Mesos::Agent::Response::GetResourceProviders::ResourceProvider", 1179, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.Response.WaitNestedContainer", "Mesos::Agent::Response::WaitNestedContainer", 1181, 5, false, &[], &[0, 1, 2, 3, 4, 5]),
+    c("mesos.agent.Response.WaitContainer", "Mesos::Agent::Response::WaitContainer", 1186, 5, false, &[], &[0, 1, 2, 3, 4, 5]),
+    c("mesos.agent.ProcessIO", "Mesos::Agent::ProcessIO", 1191, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.ProcessIO.Data", "Mesos::Agent::ProcessIO::Data", 1194, 2, false, &[], &[0, 1, 2]),
+    c("mesos.agent.ProcessIO.Control", "Mesos::Agent::ProcessIO::Control", 1196, 3, false, &[], &[0, 1, 2, 3]),
+    c("mesos.agent.ProcessIO.Control.Heartbeat", "Mesos::Agent::ProcessIO::Control::Heartbeat", 1199, 1, false, &[], &[0, 1]),
 ];
 
 #[rustfmt::skip]
-pub static FIELDS: [Field; 877] = [
+pub static FIELDS: [Field; 1200] = [
     // mesos.FrameworkID
     f(1, 489, Required, String, 0, 0, 0),
     // mesos.OfferID
@@ -1886,6 +2136,445 @@ pub static FIELDS: [Field; 877] = [
     f(1, 354, Required, Uint32, 0, 0, 0),
     f(2, 347, Optional, String, 0, 0, 16),
     f(4, 439, Repeated, Uint32, 0, 0, 0),
+    // mesos.master.Window
+    f(1, 578, Repeated, Message, 13, 0, 0),
+    f(2, 476, Required, Message, 12, 0, 0),
+    // mesos.master.Schedule
+    f(1, 634, Repeated, Message, 243, 0, 0),
+    // mesos.master.InverseOfferStatus
+    f(1, 435, Required, Enum, 41, 0, 0),
+    f(2, 194, Required, Message, 0, 0, 0),
+    f(3, 468, Required, Message, 8, 0, 0),
+    // mesos.master.ClusterStatus
+    f(1, 533, Repeated, Message, 247, 0, 0),
+    f(2, 529, Repeated, Message, 13, 0, 0),
+    // mesos.master.ClusterStatus.DrainingMachine
+    f(1, 216, Required, Message, 13, 0, 0),
+    f(2, 439, Repeated, Message, 245, 0, 0),
+    // mesos.master.QuotaInfo
+    f(1, 400, Optional, String, 0, 0, 0),
+    f(2, 358, Optional, String, 0, 0, 0),
+    f(3, 564, Repeated, Message, 50, 0, 0),
+    // mesos.master.QuotaRequest
+    f(1, 191, Optional, Bool, 0, 0, 2),
+    f(2, 400, Optional, String, 0, 0, 0),
+    f(3, 564, Repeated, Message, 50, 0, 0),
+    // mesos.master.QuotaConfig
+    f(1, 400, Required, String, 0, 0, 0),
+    f(2, 565, Repeated, Message, 251, 0, 0),
+    f(3, 257, Repeated, Message, 252, 0, 0),
+    // mesos.master.QuotaConfig.GuaranteesEntry
+    f(1, 238, Optional, String, 0, 0, 0),
+    f(2, 489, Optional, Message, 44, 0, 0),
+    // mesos.master.QuotaConfig.LimitsEntry
+    f(1, 238, Optional, String, 0, 0, 0),
+    f(2, 489, Optional, Message, 44, 0, 0),
+    // mesos.master.QuotaStatus
+    f(1, 567, Repeated, Message, 248, 0, 0),
+    f(2, 522, Repeated, Message, 250, 0, 0),
+    // mesos.master.Call
+    f(1, 471, Optional, Enum, 42, 0, 0),
+    f(2, 555, Optional, Message, 255, 0, 0),
+    f(3, 609, Optional, Message, 256, 0, 0),
+    f(4, 577, Optional, Message, 257, 0, 0),
+    f(5, 594, Optional, Message, 258, 0, 0),
+    f(6, 629, Optional, Message, 259, 0, 0),
+    f(7, 604, Optional, Message, 260, 0, 0),
+    f(8, 625, Optional, Message, 261, 0, 0),
+    f(9, 525, Optional, Message, 262, 0, 0),
+    f(10, 528, Optional, Message, 263, 0, 0),
+    f(11, 626, Optional, Message, 266, 0, 0),
+    f(12, 614, Optional, Message, 267, 0, 0),
+    f(13, 616, Optional, Message, 268, 0, 0),
+    f(14, 610, Optional, Message, 273, 0, 0),
+    f(15, 601, Optional, Message, 274, 0, 0),
+    f(16, 619, Optional, Message, 275, 0, 0),
+    f(17, 580, Optional, Message, 276, 0, 0),
+    f(18, 206, Optional, Message, 264, 0, 0),
+    f(19, 420, Optional, Message, 265, 0, 0),
+    f(20, 627, Optional, Message, 272, 0, 0),
+    f(21, 530, Optional, Message, 269, 0, 0),
+    f(22, 526, Optional, Message, 270, 0, 0),
+    f(23, 593, Optional, Message, 271, 0, 0),
+    // mesos.master.Call.GetMetrics
+    f(1, 621, Optional, Message, 9, 0, 0),
+    // mesos.master.Call.SetLoggingLevel
+    f(1, 576, Required, Uint32, 0, 0, 0),
+    f(2, 168, Required, Message, 9, 0, 0),
+    // mesos.master.Call.ListFiles
+    f(1, 347, Required, String, 0, 0, 0),
+    // mesos.master.Call.ReadFile
+    f(1, 347, Required, String, 0, 0, 0),
+    f(2, 584, Required, Uint64, 0, 0, 0),
+    f(3, 575, Optional, Uint64, 0, 0, 0),
+    // mesos.master.Call.UpdateWeights
+    f(1, 633, Repeated, Message, 163, 0, 0),
+    // mesos.master.Call.ReserveResources
+    f(1, 425, Required, Message, 2, 0, 0),
+    f(2, 395, Repeated, Message, 50, 0, 0),
+    f(3, 428, Repeated, Message, 50, 0, 0),
+    // mesos.master.Call.UnreserveResources
+    f(1, 425, Required, Message, 2, 0, 0),
+    f(2, 395, Repeated, Message, 50, 0, 0),
+    // mesos.master.Call.CreateVolumes
+    f(1, 425, Required, Message, 2, 0, 0),
+    f(2, 500, Repeated, Message, 50, 0, 0),
+    // mesos.master.Call.DestroyVolumes
+    f(1, 425, Required, Message, 2, 0, 0),
+    f(2, 500, Repeated, Message, 50, 0, 0),
+    // mesos.master.Call.GrowVolume
+    f(1, 425, Optional, Message, 2, 0, 0),
+    f(2, 495, Required, Message, 50, 0, 0),
+    f(3, 74, Required, Message, 50, 0, 0),
+    // mesos.master.Call.ShrinkVolume
+    f(1, 425, Optional, Message, 2, 0, 0),
+    f(2, 495, Required, Message, 50, 0, 0),
+    f(3, 443, Required, Message, 44, 0, 0),
+    // mesos.master.Call.UpdateMaintenanceSchedule
+    f(1, 608, Required, Message, 244, 0, 0),
+    // mesos.master.Call.StartMaintenance
+    f(1, 579, Repeated, Message, 13, 0, 0),
+    // mesos.master.Call.StopMaintenance
+    f(1, 579, Repeated, Message, 13, 0, 0),
+    // mesos.master.Call.DrainAgent
+    f(1, 425, Required, Message, 2, 0, 0),
+    f(2, 271, Optional, Message, 9, 0, 0),
+    f(3, 268, Optional, Bool, 0, 0, 2),
+    // mesos.master.Call.DeactivateAgent
+    f(1, 425, Required, Message, 2, 0, 0),
+    // mesos.master.Call.ReactivateAgent
+    f(1, 425, Required, Message, 2, 0, 0),
+    // mesos.master.Call.UpdateQuota
+    f(1, 191, Optional, Bool, 0, 0, 0),
+    f(2, 591, Repeated, Message, 250, 0, 0),
+    // mesos.master.Call.SetQuota
+    f(1, 592, Required, Message, 249, 0, 0),
+    // mesos.master.Call.RemoveQuota
+    f(1, 400, Required, String, 0, 0, 0),
+    // mesos.master.Call.Teardown
+    f(1, 194, Required, Message, 0, 0, 0),
+    // mesos.master.Call.MarkAgentGone
+    f(1, 425, Required, Message, 2, 0, 0),
+    // mesos.master.Response
+    f(1, 471, Optional, Enum, 43, 0, 0),
+    f(2, 550, Optional, Message, 278, 0, 0),
+    f(3, 548, Optional, Message, 279, 0, 0),
+    f(4, 562, Optional, Message, 280, 0, 0),
+    f(5, 555, Optional, Message, 281, 0, 0),
+    f(6, 551, Optional, Message, 282, 0, 0),
+    f(7, 577, Optional, Message, 283, 0, 0),
+    f(8, 594, Optional, Message, 284, 0, 0),
+    f(9, 560, Optional, Message, 285, 0, 0),
+    f(10, 545, Optional, Message, 286, 0, 0),
+    f(11, 549, Optional, Message, 289, 0, 0),
+    f(12, 547, Optional, Message, 291, 0, 0),
+    f(13, 561, Optional, Message, 294, 0, 0),
+    f(14, 559, Optional, Message, 295, 0, 0),
+    f(15, 563, Optional, Message, 296, 0, 0),
+    f(16, 554, Optional, Message, 297, 0, 0),
+    f(17, 553, Optional, Message, 298, 0, 0),
+    f(18, 552, Optional, Message, 299, 0, 0),
+    f(19, 557, Optional, Message, 300, 0, 0),
+    f(20, 556, Optional, Message, 293, 0, 0),
+    // mesos.master.Response.GetHealth
+    f(1, 209, Required, Bool, 0, 0, 0),
+    // mesos.master.Response.GetFlags
+    f(1, 539, Repeated, Message, 165, 0, 0),
+    // mesos.master.Response.GetVersion
+    f(1, 630, Required, Message, 164, 0, 0),
+    // mesos.master.Response.GetMetrics
+    f(1, 582, Repeated, Message, 167, 0, 0),
+    // mesos.master.Response.GetLoggingLevel
+    f(1, 576, Required, Uint32, 0, 0, 0),
+    // mesos.master.Response.ListFiles
+    f(1, 538, Repeated, Message, 168, 0, 0),
+    // mesos.master.Response.ReadFile
+    f(1, 424, Required, Uint64, 0, 0, 0),
+    f(2, 143, Required, Bytes, 0, 0, 0),
+    // mesos.master.Response.GetState
+    f(1, 561, Optional, Message, 294, 0, 0),
+    f(2, 547, Optional, Message, 291, 0, 0),
+    f(3, 549, Optional, Message, 289, 0, 0),
+    f(4, 545, Optional, Message, 286, 0, 0),
+    // mesos.master.Response.GetAgents
+    f(1, 515, Repeated, Message, 287, 0, 0),
+    f(2, 596, Repeated, Message, 36, 0, 0),
+    // mesos.master.Response.GetAgents.Agent
+    f(1, 513, Required, Message, 36, 0, 0),
+    f(2, 508, Required, Bool, 0, 0, 0),
+    f(3, 493, Required, String, 0, 0, 0),
+    f(4, 351, Optional, String, 0, 0, 0),
+    f(5, 598, Optional, Message, 8, 0, 0),
+    f(6, 603, Optional, Message, 8, 0, 0),
+    f(7, 622, Repeated, Message, 50, 0, 0),
+    f(8, 516, Repeated, Message, 50, 0, 0),
+    f(9, 583, Repeated, Message, 50, 0, 0),
+    f(10, 105, Repeated, Message, 37, 0, 0),
+    f(11, 606, Repeated, Message, 288, 0, 0),
+    f(12, 527, Optional, Bool, 0, 0, 0),
+    f(13, 532, Optional, Message, 175, 0, 0),
+    f(14, 535, Optional, Message, 8, 0, 0),
+    // mesos.master.Response.GetAgents.Agent.ResourceProvider
+    f(1, 605, Required, Message, 41, 0, 0),
+    f(2, 622, Repeated, Message, 50, 0, 0),
+    // mesos.master.Response.GetFrameworks
+    f(1, 197, Repeated, Message, 290, 0, 0),
+    f(2, 520, Repeated, Message, 290, 0, 0),
+    f(3, 597, Repeated, Message, 15, 0, 0),
+    // mesos.master.Response.GetFrameworks.Framework
+    f(1, 195, Required, Message, 15, 0, 0),
+    f(2, 508, Required, Bool, 0, 0, 0),
+    f(3, 523, Required, Bool, 0, 0, 0),
+    f(4, 598, Optional, Message, 8, 0, 0),
+    f(5, 603, Optional, Message, 8, 0, 0),
+    f(6, 624, Optional, Message, 8, 0, 0),
+    f(7, 334, Repeated, Message, 77, 0, 0),
+    f(8, 223, Repeated, Message, 89, 0, 0),
+    f(9, 516, Repeated, Message, 50, 0, 0),
+    f(10, 583, Repeated, Message, 50, 0, 0),
+    f(11, 595, Required, Bool, 0, 0, 0),
+    f(12, 330, Optional, Message, 206, 0, 0),
+    // mesos.master.Response.GetExecutors
+    f(1, 183, Repeated, Message, 292, 0, 0),
+    f(2, 585, Repeated, Message, 292, 0, 0),
+    // mesos.master.Response.GetExecutors.Executor
+    f(1, 180, Required, Message, 29, 0, 0),
+    f(2, 425, Required, Message, 2, 0, 0),
+    // mesos.master.Response.GetOperations
+    f(1, 338, Repeated, Message, 97, 0, 0),
+    // mesos.master.Response.GetTasks
+    f(1, 587, Repeated, Message, 93, 0, 0),
+    f(2, 456, Repeated, Message, 93, 0, 0),
+    f(3, 521, Repeated, Message, 93, 0, 0),
+    f(4, 586, Repeated, Message, 93, 0, 0),
+    f(5, 623, Repeated, Message, 93, 0, 0),
+    // mesos.master.Response.GetRoles
+    f(1, 402, Repeated, Message, 166, 0, 0),
+    // mesos.master.Response.GetWeights
+    f(1, 633, Repeated, Message, 163, 0, 0),
+    // mesos.master.Response.GetMaster
+    f(1, 269, Optional, Message, 34, 0, 0),
+    f(2, 615, Optional, Double, 0, 0, 0),
+    f(3, 534, Optional, Double, 0, 0, 0),
+    // mesos.master.Response.GetMaintenanceStatus
+    f(1, 435, Required, Message, 246, 0, 0),
+    // mesos.master.Response.GetMaintenanceSchedule
+    f(1, 608, Required, Message, 244, 0, 0),
+    // mesos.master.Response.GetQuota
+    f(1, 435, Required, Message, 253, 0, 0),
+    // mesos.master.Event
+    f(1, 471, Optional, Enum, 44, 0, 0),
+    f(2, 442, Optional, Message, 302, 0, 0),
+    f(3, 617, Optional, Message, 303, 0, 0),
+    f(4, 618, Optional, Message, 304, 0, 0),
+    f(5, 511, Optional, Message, 308, 0, 0),
+    f(6, 514, Optional, Message, 309, 0, 0),
+    f(7, 541, Optional, Message, 305, 0, 0),
+    f(8, 543, Optional, Message, 306, 0, 0),
+    f(9, 542, Optional, Message, 307, 0, 0),
+    // mesos.master.Event.Subscribed
+    f(1, 560, Optional, Message, 285, 0, 0),
+    f(2, 210, Optional, Double, 0, 0, 0),
+    // mesos.master.Event.TaskAdded
+    f(1, 451, Required, Message, 93, 0, 0),
+    // mesos.master.Event.TaskUpdated
+    f(1, 194, Required, Message, 0, 0, 0),
+    f(2, 435, Required, Message, 103, 0, 0),
+    f(3, 432, Required, Enum, 32, 0, 0),
+    // mesos.master.Event.FrameworkAdded
+    f(1, 540, Required, Message, 290, 0, 0),
+    // mesos.master.Event.FrameworkUpdated
+    f(1, 540, Required, Message, 290, 0, 0),
+    // mesos.master.Event.FrameworkRemoved
+    f(1, 195, Required, Message, 15, 0, 0),
+    // mesos.master.Event.AgentAdded
+    f(1, 510, Required, Message, 287, 0, 0),
+    // mesos.master.Event.AgentRemoved
+    f(1, 512, Required, Message, 2, 0, 0),
+    // mesos.agent.Call
+    f(1, 471, Optional, Enum, 45, 0, 0),
+    f(2, 555, Optional, Message, 311, 0, 0),
+    f(3, 609, Optional, Message, 312, 0, 0),
+    f(4, 577, Optional, Message, 313, 0, 0),
+    f(5, 594, Optional, Message, 314, 0, 0),
+    f(6, 572, Optional, Message, 316, 0, 0),
+    f(7, 632, Optional, Message, 317, 0, 0),
+    f(8, 570, Optional, Message, 318, 0, 0),
+    f(9, 573, Optional, Message, 320, 0, 0),
+    f(10, 517, Optional, Message, 321, 0, 0),
+    f(11, 518, Optional, Message, 322, 0, 0),
+    f(12, 600, Optional, Message, 319, 0, 0),
+    f(13, 571, Optional, Message, 323, 0, 0),
+    f(14, 631, Optional, Message, 325, 0, 0),
+    f(15, 569, Optional, Message, 326, 0, 0),
+    f(16, 599, Optional, Message, 327, 0, 0),
+    f(17, 509, Optional, Message, 328, 0, 0),
+    f(18, 628, Optional, Message, 329, 0, 0),
+    f(19, 602, Optional, Message, 330, 0, 0),
+    f(20, 546, Optional, Message, 315, 0, 0),
+    f(21, 589, Optional, Message, 332, 0, 0),
+    f(22, 581, Optional, Message, 331, 0, 0),
+    // mesos.agent.Call.GetMetrics
+    f(1, 621, Optional, Message, 9, 0, 0),
+    // mesos.agent.Call.SetLoggingLevel
+    f(1, 576, Required, Uint32, 0, 0, 0),
+    f(2, 168, Required, Message, 9, 0, 0),
+    // mesos.agent.Call.ListFiles
+    f(1, 347, Required, String, 0, 0, 0),
+    // mesos.agent.Call.ReadFile
+    f(1, 347, Required, String, 0, 0, 0),
+    f(2, 584, Required, Uint64, 0, 0, 0),
+    f(3, 575, Optional, Uint64, 0, 0, 0),
+    // mesos.agent.Call.GetContainers
+    f(1, 611, Optional, Bool, 0, 0, 0),
+    f(2, 612, Optional, Bool, 0, 0, 0),
+    // mesos.agent.Call.LaunchNestedContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    f(2, 116, Optional, Message, 26, 0, 0),
+    f(3, 119, Optional, Message, 144, 0, 0),
+    // mesos.agent.Call.WaitNestedContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    // mesos.agent.Call.KillNestedContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    f(2, 613, Optional, Int32, 0, 0, 0),
+    // mesos.agent.Call.RemoveNestedContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    // mesos.agent.Call.LaunchNestedContainerSession
+    f(1, 120, Required, Message, 5, 0, 0),
+    f(2, 116, Optional, Message, 26, 0, 0),
+    f(3, 119, Optional, Message, 144, 0, 0),
+    // mesos.agent.Call.AttachContainerInput
+    f(1, 471, Optional, Enum, 46, 0, 0),
+    f(2, 120, Optional, Message, 5, 0, 0),
+    f(3, 588, Optional, Message, 355, 0, 0),
+    // mesos.agent.Call.AttachContainerOutput
+    f(1, 120, Required, Message, 5, 0, 0),
+    // mesos.agent.Call.LaunchContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    f(2, 116, Optional, Message, 26, 0, 0),
+    f(3, 395, Repeated, Message, 50, 0, 0),
+    f(4, 119, Optional, Message, 144, 0, 0),
+    f(5, 257, Repeated, Message, 324, 0, 0),
+    // mesos.agent.Call.LaunchContainer.LimitsEntry
+    f(1, 238, Optional, String, 0, 0, 0),
+    f(2, 489, Optional, Message, 44, 0, 0),
+    // mesos.agent.Call.WaitContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    // mesos.agent.Call.KillContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    f(2, 613, Optional, Int32, 0, 0, 0),
+    // mesos.agent.Call.RemoveContainer
+    f(1, 120, Required, Message, 5, 0, 0),
+    // mesos.agent.Call.AddResourceProviderConfig
+    f(1, 218, Required, Message, 41, 0, 0),
+    // mesos.agent.Call.UpdateResourceProviderConfig
+    f(1, 218, Required, Message, 41, 0, 0),
+    // mesos.agent.Call.RemoveResourceProviderConfig
+    f(1, 471, Required, String, 0, 0, 0),
+    f(2, 298, Required, String, 0, 0, 0),
+    // mesos.agent.Call.MarkResourceProviderGone
+    f(1, 394, Required, Message, 6, 0, 0),
+    // mesos.agent.Call.PruneImages
+    f(1, 536, Repeated, Message, 116, 0, 0),
+    // mesos.agent.Response
+    f(1, 471, Optional, Enum, 47, 0, 0),
+    f(2, 550, Optional, Message, 334, 0, 0),
+    f(3, 548, Optional, Message, 335, 0, 0),
+    f(4, 562, Optional, Message, 336, 0, 0),
+    f(5, 555, Optional, Message, 337, 0, 0),
+    f(6, 551, Optional, Message, 338, 0, 0),
+    f(7, 577, Optional, Message, 339, 0, 0),
+    f(8, 594, Optional, Message, 340, 0, 0),
+    f(9, 560, Optional, Message, 341, 0, 0),
+    f(10, 546, Optional, Message, 342, 0, 0),
+    f(11, 549, Optional, Message, 344, 0, 0),
+    f(12, 547, Optional, Message, 346, 0, 0),
+    f(13, 561, Optional, Message, 349, 0, 0),
+    f(14, 632, Optional, Message, 353, 0, 0),
+    f(15, 544, Optional, Message, 350, 0, 0),
+    f(16, 631, Optional, Message, 354, 0, 0),
+    f(17, 558, Optional, Message, 351, 0, 0),
+    f(18, 556, Optional, Message, 348, 0, 0),
+    // mesos.agent.Response.GetHealth
+    f(1, 209, Required, Bool, 0, 0, 0),
+    // mesos.agent.Response.GetFlags
+    f(1, 539, Repeated, Message, 165, 0, 0),
+    // mesos.agent.Response.GetVersion
+    f(1, 630, Required, Message, 164, 0, 0),
+    // mesos.agent.Response.GetMetrics
+    f(1, 582, Repeated, Message, 167, 0, 0),
+    // mesos.agent.Response.GetLoggingLevel
+    f(1, 576, Required, Uint32, 0, 0, 0),
+    // mesos.agent.Response.ListFiles
+    f(1, 538, Repeated, Message, 168, 0, 0),
+    // mesos.agent.Response.ReadFile
+    f(1, 424, Required, Uint64, 0, 0, 0),
+    f(2, 143, Required, Bytes, 0, 0, 0),
+    // mesos.agent.Response.GetState
+    f(1, 561, Optional, Message, 349, 0, 0),
+    f(2, 547, Optional, Message, 346, 0, 0),
+    f(3, 549, Optional, Message, 344, 0, 0),
+    // mesos.agent.Response.GetContainers
+    f(1, 124, Repeated, Message, 343, 0, 0),
+    // mesos.agent.Response.GetContainers.Container
+    f(1, 194, Optional, Message, 0, 0, 0),
+    f(2, 178, Optional, Message, 4, 0, 0),
+    f(3, 181, Optional, String, 0, 0, 0),
+    f(4, 120, Required, Message, 5, 0, 0),
+    f(5, 123, Optional, Message, 148, 0, 0),
+    f(6, 607, Optional, Message, 71, 0, 0),
+    // mesos.agent.Response.GetFrameworks
+    f(1, 197, Repeated, Message, 345, 0, 0),
+    f(2, 520, Repeated, Message, 345, 0, 0),
+    // mesos.agent.Response.GetFrameworks.Framework
+    f(1, 195, Required, Message, 15, 0, 0),
+    // mesos.agent.Response.GetExecutors
+    f(1, 183, Repeated, Message, 347, 0, 0),
+    f(2, 519, Repeated, Message, 347, 0, 0),
+    // mesos.agent.Response.GetExecutors.Executor
+    f(1, 180, Required, Message, 29, 0, 0),
+    // mesos.agent.Response.GetOperations
+    f(1, 338, Repeated, Message, 97, 0, 0),
+    // mesos.agent.Response.GetTasks
+    f(1, 587, Repeated, Message, 93, 0, 0),
+    f(2, 590, Repeated, Message, 93, 0, 0),
+    f(3, 574, Repeated, Message, 93, 0, 0),
+    f(4, 620, Repeated, Message, 93, 0, 0),
+    f(5, 521, Repeated, Message, 93, 0, 0),
+    // mesos.agent.Response.GetAgent
+    f(1, 426, Optional, Message, 36, 0, 0),
+    f(2, 531, Optional, Message, 174, 0, 0),
+    f(3, 535, Optional, Message, 8, 0, 0),
+    // mesos.agent.Response.GetResourceProviders
+    f(1, 606, Repeated, Message, 352, 0, 0),
+    // mesos.agent.Response.GetResourceProviders.ResourceProvider
+    f(1, 605, Required, Message, 41, 0, 0),
+    f(2, 622, Repeated, Message, 50, 0, 0),
+    // mesos.agent.Response.WaitNestedContainer
+    f(1, 537, Optional, Int32, 0, 0, 0),
+    f(2, 432, Optional, Enum, 32, 0, 0),
+    f(3, 376, Optional, Enum, 13, 0, 0),
+    f(4, 256, Optional, Message, 95, 0, 0),
+    f(5, 287, Optional, String, 0, 0, 0),
+    // mesos.agent.Response.WaitContainer
+    f(1, 537, Optional, Int32, 0, 0, 0),
+    f(2, 432, Optional, Enum, 32, 0, 0),
+    f(3, 376, Optional, Enum, 13, 0, 0),
+    f(4, 256, Optional, Message, 95, 0, 0),
+    f(5, 287, Optional, String, 0, 0, 0),
+    // mesos.agent.ProcessIO
+    f(1, 471, Optional, Enum, 48, 0, 0),
+    f(2, 143, Optional, Message, 356, 0, 0),
+    f(3, 524, Optional, Message, 357, 0, 0),
+    // mesos.agent.ProcessIO.Data
+    f(1, 471, Optional, Enum, 49, 0, 0),
+    f(2, 143, Optional, Bytes, 0, 0, 0),
+    // mesos.agent.ProcessIO.Control
+    f(1, 471, Optional, Enum, 50, 0, 0),
+    f(2, 470, Optional, Message, 142, 0, 0),
+    f(3, 566, Optional, Message, 358, 0, 0),
+    // mesos.agent.ProcessIO.Control.Heartbeat
+    f(1, 568, Optional, Message, 9, 0, 0),
 ];
 
 #[rustfmt::skip]
@@ -1910,7 +2599,7 @@ pub static DEFAULTS: [D; 17] = [
 ];
 
 #[rustfmt::skip]
-pub static ENUMS: [Enum; 41] = [
+pub static ENUMS: [Enum; 51] = [
     Enum { proto: "mesos.MachineInfo.Mode", perl: "Mesos::MachineInfo::Mode", values: &[("UP", 1), ("DRAINING", 2), ("DOWN", 3)] },
     Enum { proto: "mesos.FrameworkInfo.Capability.Type", perl: "Mesos::FrameworkInfo::Capability::Type", values: &[("UNKNOWN", 0), ("REVOCABLE_RESOURCES", 1), ("TASK_KILLING_STATE", 2), ("GPU_RESOURCES", 3), ("SHARED_RESOURCES", 4), ("PARTITION_AWARE", 5), ("MULTI_ROLE", 6), ("RESERVATION_REFINEMENT", 7), ("REGION_AWARE", 8)] },
     Enum { proto: "mesos.CheckInfo.Type", perl: "Mesos::CheckInfo::Type", values: &[("UNKNOWN", 0), ("COMMAND", 1), ("HTTP", 2), ("TCP", 3)] },
@@ -1952,4 +2641,14 @@ pub static ENUMS: [Enum; 41] = [
     Enum { proto: "mesos.scheduler.Call.Type", perl: "Mesos::Scheduler::Call::Type", values: &[("UNKNOWN", 0), ("SUBSCRIBE", 1), ("TEARDOWN", 2), ("ACCEPT", 3), ("DECLINE", 4), ("ACCEPT_INVERSE_OFFERS", 13), ("DECLINE_INVERSE_OFFERS", 14), ("REVIVE", 5), ("KILL", 6), ("SHUTDOWN", 7), ("ACKNOWLEDGE", 8), ("ACKNOWLEDGE_OPERATION_STATUS", 15), ("RECONCILE", 9), ("RECONCILE_OPERATIONS", 16), ("MESSAGE", 10), ("REQUEST", 11), ("SUPPRESS", 12), ("UPDATE_FRAMEWORK", 17)] },
     Enum { proto: "mesos.executor.Event.Type", perl: "Mesos::Executor::Event::Type", values: &[("UNKNOWN", 0), ("SUBSCRIBED", 1), ("LAUNCH", 2), ("LAUNCH_GROUP", 8), ("KILL", 3), ("ACKNOWLEDGED", 4), ("MESSAGE", 5), ("ERROR", 6), ("SHUTDOWN", 7), ("HEARTBEAT", 9)] },
     Enum { proto: "mesos.executor.Call.Type", perl: "Mesos::Executor::Call::Type", values: &[("UNKNOWN", 0), ("SUBSCRIBE", 1), ("UPDATE", 2), ("MESSAGE", 3), ("HEARTBEAT", 4)] },
+    Enum { proto: "mesos.master.InverseOfferStatus.Status", perl: "Mesos::Master::InverseOfferStatus::Status", values: &[("UNKNOWN", 1), ("ACCEPT", 2), ("DECLINE", 3)] },
+    Enum { proto: "mesos.master.Call.Type", perl: "Mesos::Master::Call::Type", values: &[("UNKNOWN", 0), ("GET_HEALTH", 1), ("GET_FLAGS", 2), ("GET_VERSION", 3), ("GET_METRICS", 4), ("GET_LOGGING_LEVEL", 5), ("SET_LOGGING_LEVEL", 6), ("LIST_FILES", 7), ("READ_FILE", 8), ("GET_STATE", 9), ("GET_AGENTS", 10), ("GET_FRAMEWORKS", 11), ("GET_EXECUTORS", 12), ("GET_OPERATIONS", 33), ("GET_TASKS", 13), ("GET_ROLES", 14), ("GET_WEIGHTS", 15), ("UPDATE_WEIGHTS", 16), ("GET_MASTER", 17), ("SUBSCRIBE", 18), ("RESERVE_RESOURCES", 19), ("UNRESERVE_RESOURCES", 20), ("CREATE_VOLUMES", 21), ("DESTROY_VOLUMES", 22), ("GROW_VOLUME", 34), ("SHRINK_VOLUME", 35), ("GET_MAINTENANCE_STATUS", 23), ("GET_MAINTENANCE_SCHEDULE", 24), ("UPDATE_MAINTENANCE_SCHEDULE", 25), ("START_MAINTENANCE", 26), ("STOP_MAINTENANCE", 27), ("DRAIN_AGENT", 37), ("DEACTIVATE_AGENT", 38), ("REACTIVATE_AGENT", 39), ("GET_QUOTA", 28), ("UPDATE_QUOTA", 36), ("SET_QUOTA", 29), ("REMOVE_QUOTA", 30), ("TEARDOWN", 31), ("MARK_AGENT_GONE", 32)] },
+    Enum { proto: "mesos.master.Response.Type", perl: "Mesos::Master::Response::Type", values: &[("UNKNOWN", 0), ("GET_HEALTH", 1), ("GET_FLAGS", 2), ("GET_VERSION", 3), ("GET_METRICS", 4), ("GET_LOGGING_LEVEL", 5), ("LIST_FILES", 6), ("READ_FILE", 7), ("GET_STATE", 8), ("GET_AGENTS", 9), ("GET_FRAMEWORKS", 10), ("GET_EXECUTORS", 11), ("GET_OPERATIONS", 19), ("GET_TASKS", 12), ("GET_ROLES", 13), ("GET_WEIGHTS", 14), ("GET_MASTER", 15), ("GET_MAINTENANCE_STATUS", 16), ("GET_MAINTENANCE_SCHEDULE", 17), ("GET_QUOTA", 18)] },
+    Enum { proto: "mesos.master.Event.Type", perl: "Mesos::Master::Event::Type", values: &[("UNKNOWN", 0), ("SUBSCRIBED", 1), ("TASK_ADDED", 2), ("TASK_UPDATED", 3), ("AGENT_ADDED", 4), ("AGENT_REMOVED", 5), ("FRAMEWORK_ADDED", 6), ("FRAMEWORK_UPDATED", 7), ("FRAMEWORK_REMOVED", 8), ("HEARTBEAT", 9)] },
+    Enum { proto: "mesos.agent.Call.Type", perl: "Mesos::Agent::Call::Type", values: &[("UNKNOWN", 0), ("GET_HEALTH", 1), ("GET_FLAGS", 2), ("GET_VERSION", 3), ("GET_METRICS", 4), ("GET_LOGGING_LEVEL", 5), ("SET_LOGGING_LEVEL", 6), ("LIST_FILES", 7), ("READ_FILE", 8), ("GET_STATE", 9), ("GET_CONTAINERS", 10), ("GET_FRAMEWORKS", 11), ("GET_EXECUTORS", 12), ("GET_OPERATIONS", 31), ("GET_TASKS", 13), ("GET_AGENT", 20), ("GET_RESOURCE_PROVIDERS", 26), ("LAUNCH_NESTED_CONTAINER", 14), ("WAIT_NESTED_CONTAINER", 15), ("KILL_NESTED_CONTAINER", 16), ("REMOVE_NESTED_CONTAINER", 21), ("LAUNCH_NESTED_CONTAINER_SESSION", 17), ("ATTACH_CONTAINER_INPUT", 18), ("ATTACH_CONTAINER_OUTPUT", 19), ("LAUNCH_CONTAINER", 22), ("WAIT_CONTAINER", 23), ("KILL_CONTAINER", 24), ("REMOVE_CONTAINER", 25), ("ADD_RESOURCE_PROVIDER_CONFIG", 27), ("UPDATE_RESOURCE_PROVIDER_CONFIG", 28), ("REMOVE_RESOURCE_PROVIDER_CONFIG", 29), ("MARK_RESOURCE_PROVIDER_GONE", 32), ("PRUNE_IMAGES", 30)] },
+    Enum { proto: "mesos.agent.Call.AttachContainerInput.Type", perl: "Mesos::Agent::Call::AttachContainerInput::Type", values: &[("UNKNOWN", 0), ("CONTAINER_ID", 1), ("PROCESS_IO", 2)] },
+    Enum { proto: "mesos.agent.Response.Type", perl: "Mesos::Agent::Response::Type", values: &[("UNKNOWN", 0), ("GET_HEALTH", 1), ("GET_FLAGS", 2), ("GET_VERSION", 3), ("GET_METRICS", 4), ("GET_LOGGING_LEVEL", 5), ("LIST_FILES", 6), ("READ_FILE", 7), ("GET_STATE", 8), ("GET_CONTAINERS", 9), ("GET_FRAMEWORKS", 10), ("GET_EXECUTORS", 11), ("GET_OPERATIONS", 17), ("GET_TASKS", 12), ("GET_AGENT", 14), ("GET_RESOURCE_PROVIDERS", 16), ("WAIT_NESTED_CONTAINER", 13), ("WAIT_CONTAINER", 15)] },
+    Enum { proto: "mesos.agent.ProcessIO.Type", perl: "Mesos::Agent::ProcessIO::Type", values: &[("UNKNOWN", 0), ("DATA", 1), ("CONTROL", 2)] },
+    Enum { proto: "mesos.agent.ProcessIO.Data.Type", perl: "Mesos::Agent::ProcessIO::Data::Type", values: &[("UNKNOWN", 0), ("STDIN", 1), ("STDOUT", 2), ("STDERR", 3)] },
+    Enum { proto: "mesos.agent.ProcessIO.Control.Type", perl: "Mesos::Agent::ProcessIO::Control::Type", values: &[("UNKNOWN", 0), ("TTY_INFO", 1), ("HEARTBEAT", 2)] },
 ];

@@ -113,16 +113,29 @@ fn default_value(types: &Types, field: &FieldDescriptorProto) -> String {
     }
 }
 
+/// Whether Perl has a class or constants for a type: not for those of the operator API, which come last.
+fn is_for_perl(proto: &str) -> bool {
+    !proto.starts_with("mesos.master.") && !proto.starts_with("mesos.agent.")
+}
+
+/// The names of all fields, those for Perl first, and how many those are.
+fn field_names<'a>(types: &'a Types) -> (Vec<&'a str>, usize) {
+    let names = |wanted: bool| -> BTreeSet<&'a str> {
+        let messages = types.messages.iter().filter(|m| is_for_perl(&m.proto) == wanted);
+        messages.flat_map(|m| m.descriptor.field.iter().map(|f| f.name())).collect()
+    };
+    let (for_perl, others) = (names(true), names(false));
+    let count = 1 + for_perl.len();
+    let others = others.difference(&for_perl).copied().collect::<Vec<_>>();
+    (std::iter::once("").chain(for_perl).chain(others).collect(), count)
+}
+
 /// The text of src/message/schema_tables.rs.
 pub fn tables(set: &FileDescriptorSet) -> String {
     let types = Types::collect(set);
     let indexes = types.indexes();
-    let names: BTreeSet<&str> = types
-        .messages
-        .iter()
-        .flat_map(|m| m.descriptor.field.iter().map(|f| f.name()))
-        .collect();
-    let keys: Vec<&str> = std::iter::once("").chain(names).collect();
+    let (keys, perl_keys) = field_names(&types);
+    let key_index: HashMap<&str, usize> = keys.iter().enumerate().map(|(i, key)| (*key, i)).collect();
 
     let mut fields = String::new();
     let mut classes = String::new();
@@ -158,7 +171,7 @@ pub fn tables(set: &FileDescriptorSet) -> String {
                 fields,
                 "    f({}, {}, {label}, {:?}, {of}, {}, {default}),",
                 field.number(),
-                keys.binary_search(&field.name()).expect("key"),
+                key_index[field.name()],
                 field.r#type(),
                 field.oneof_index.map_or(0, |i| i + 1),
             )
@@ -181,6 +194,7 @@ pub fn tables(set: &FileDescriptorSet) -> String {
         "// Made by tests/generated.rs from proto/*.proto; do not edit.\n\nuse super::schema::DefaultValue as D;\n\
          use super::schema::Kind::*;\nuse super::schema::Label::*;\nuse super::schema::{c, f, Class, Enum, Field};\n\n",
     );
+    text.push_str(&perl_counts(&types, perl_keys));
     writeln!(text, "#[rustfmt::skip]\npub static KEYS: [&str; {}] = [", keys.len()).unwrap();
     keys.iter().for_each(|key| writeln!(text, "    {key:?},").unwrap());
     writeln!(
@@ -213,6 +227,18 @@ pub fn tables(set: &FileDescriptorSet) -> String {
     }
     text.push_str("];\n");
     text
+}
+
+/// How many of each table are for Perl, from its beginning.
+fn perl_counts(types: &Types, keys: usize) -> String {
+    let classes = types.messages.iter().take_while(|m| is_for_perl(&m.proto)).count();
+    let enums = types.enums.iter().take_while(|e| is_for_perl(&e.0)).count();
+    assert!(types.messages[classes..].iter().all(|m| !is_for_perl(&m.proto)));
+    assert!(types.enums[enums..].iter().all(|e| !is_for_perl(&e.0)));
+    format!(
+        "/// So many of each table are for Perl, from its beginning.\npub const FOR_PERL: super::schema::Counts = super::schema::Counts {{\n    \
+         keys: {keys},\n    classes: {classes},\n    enums: {enums},\n}};\n\n"
+    )
 }
 
 /// The text of src/message/class.rs: a constant for each message that stands at the top of package `mesos`.

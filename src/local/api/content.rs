@@ -2,8 +2,8 @@
 
 use super::body;
 use super::refusal::Refusal;
-use super::reply::{wrong_method, Reply};
-use crate::local::stream::{Format, JSON, PROTOBUF};
+use super::reply::{self, wrong_method, Reply};
+use crate::local::stream::{Format, JSON, PROTOBUF, RECORDIO};
 use crate::message::json::{self, Names};
 use crate::message::{required, text};
 use hyper::body::{Bytes, Incoming};
@@ -12,10 +12,23 @@ use hyper::{Method, Request, StatusCode};
 use prost::Message;
 use serde_json::Value;
 
+/// What the records of a stream are.
+pub const MESSAGE_CONTENT_TYPE: &str = "message-content-type";
+
+/// Who answers: Mesos' master and its agent word some refusals differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// And the agent's executor API, too.
+    Master,
+    /// The agent's operator API.
+    Agent,
+}
+
 /// The body of a call, which has not been understood yet.
 pub struct Content {
     format: Format,
     bytes: Bytes,
+    speaker: Speaker,
 }
 
 impl Content {
@@ -33,6 +46,24 @@ impl Content {
         json::parse(&text::from_bytes(&self.bytes)).map_err(|e| Refusal::bad(format!("Failed to parse body into JSON: {e}")))
     }
 
+    /// The call of this class as JSON, with the names of v1, if it has all that is required.
+    pub fn call(self, class: &str) -> Result<Value, Refusal> {
+        let speaker = self.speaker;
+        let id = text::of(class);
+        let bytes = match (self.format, speaker) {
+            (Format::Protobuf, _) => self.bytes,
+            (Format::Json, Speaker::Master) => encoded(class, &self.json()?)?,
+            (Format::Json, Speaker::Agent) => json::read(id, &self.json()?, Names::V1)
+                .map_err(|e| Refusal::bad(e.to_string()))?
+                .into(),
+        };
+        let read = required::is_complete(id, &bytes).then(|| json::value(id, &bytes, Names::V1).ok());
+        read.flatten().ok_or_else(|| match speaker {
+            Speaker::Master => not_understood(),
+            Speaker::Agent => Refusal::bad("Failed to parse body into a protobuf object"),
+        })
+    }
+
     pub fn is_json(&self) -> bool {
         self.format == Format::Json
     }
@@ -48,13 +79,35 @@ pub fn encoded(class: &str, value: &Value) -> Result<Bytes, Refusal> {
 pub fn decoded<M: Message + Default>(class: &str, bytes: Bytes) -> Result<M, Refusal> {
     let class = text::of(class);
     let complete = required::is_complete(class, &bytes).then(|| text::readable(class, bytes));
-    complete
-        .and_then(|bytes| M::decode(bytes).ok())
-        .ok_or_else(|| Refusal::bad("Failed to parse body into Call protobuf"))
+    complete.and_then(|bytes| M::decode(bytes).ok()).ok_or_else(not_understood)
+}
+
+fn not_understood() -> Refusal {
+    Refusal::bad("Failed to parse body into Call protobuf")
+}
+
+/// A message of this class, which JSON stands for, as it was asked for.
+pub fn written(format: Format, class: &str, value: &Value) -> Result<Bytes, Refusal> {
+    match format {
+        Format::Json => Ok(text::to_bytes(&value.to_string()).into_owned().into()),
+        Format::Protobuf => {
+            let bytes = json::read(text::of(class), value, Names::V1);
+            bytes.map(Bytes::from).map_err(|e| {
+                log::error!("cannot write a {class}: {e}");
+                Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())
+            })
+        }
+    }
+}
+
+/// The same as an answer.
+pub fn answer(format: Format, class: &str, value: &Value) -> Result<Reply, Refusal> {
+    let bytes = written(format, class, value)?;
+    Ok(reply::reply(StatusCode::OK, Some(format.content_type()), bytes))
 }
 
 /// Headers and body of a POST; the inner error is the answer to another method.
-pub async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Content), Reply>, Refusal> {
+pub async fn read(request: Request<Incoming>, speaker: Speaker) -> Result<Result<(HeaderMap, Content), Reply>, Refusal> {
     if request.method() != Method::POST {
         return Ok(Err(wrong_method(request.method(), &["POST"])));
     }
@@ -64,22 +117,31 @@ pub async fn read(request: Request<Incoming>) -> Result<Result<(HeaderMap, Conte
         None => return Err(Refusal::bad("Expecting 'Content-Type' to be present")),
         Some(given) if given == PROTOBUF => Format::Protobuf,
         Some(given) if given == JSON => Format::Json,
-        Some(_) => {
-            let message = "Expecting 'Content-Type' of application/json or application/x-protobuf";
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        Some(given) => {
+            let unsupported = |text: &str| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+            return Err(match (speaker, parts.headers.get(MESSAGE_CONTENT_TYPE)) {
+                (Speaker::Agent, None) if given == RECORDIO => {
+                    Refusal::bad("Expecting 'Message-Content-Type' to be set for streaming requests")
+                }
+                (Speaker::Agent, Some(kind)) if given == RECORDIO && kind != JSON && kind != PROTOBUF => {
+                    unsupported("Expecting 'Message-Content-Type' of application/json or application/x-protobuf")
+                }
+                (Speaker::Agent, _) if given == RECORDIO => unsupported("mesos-local takes no streams of calls"),
+                (Speaker::Agent, _) => {
+                    unsupported("Expecting 'Content-Type' of application/json or application/x-protobuf or application/recordio")
+                }
+                (Speaker::Master, _) => unsupported("Expecting 'Content-Type' of application/json or application/x-protobuf"),
+            });
         }
     };
     let bytes = body::collect(body, body::PATIENCE).await?;
-    Ok(Ok((parts.headers, Content { format, bytes })))
+    let content = Content { format, bytes, speaker };
+    Ok(Ok((parts.headers, content)))
 }
 
-/// What an answer is to be written in: JSON if that will do, else protobuf. Of a quality only `q=0` counts.
-pub fn accepted(headers: &HeaderMap) -> Result<Format, Refusal> {
-    let mut given = headers.get_all(header::ACCEPT).iter().peekable();
-    if given.peek().is_none() {
-        return Ok(Format::Json);
-    }
-    let takes = |value: &HeaderValue, wanted: &str| {
+/// Whether a header like `Accept` allows a type; one that is not there allows all. Of a quality only `q=0` counts.
+fn allows(headers: &HeaderMap, header: &str, wanted: &str) -> bool {
+    let takes = |value: &HeaderValue| {
         let Ok(value) = value.to_str() else { return false };
         value.split(',').any(|item| {
             let mut parts = item.split(';').map(str::trim);
@@ -88,14 +150,48 @@ pub fn accepted(headers: &HeaderMap) -> Result<Format, Refusal> {
             (matches!(name, "*/*" | "application/*") || name == wanted) && !excluded
         })
     };
-    let values: Vec<&HeaderValue> = given.collect();
-    for (format, name) in [(Format::Json, JSON), (Format::Protobuf, PROTOBUF)] {
-        if values.iter().any(|value| takes(value, name)) {
-            return Ok(format);
-        }
+    !headers.contains_key(header) || headers.get_all(header).iter().any(takes)
+}
+
+/// The format that a header allows: JSON if that will do, else protobuf.
+fn allowed(headers: &HeaderMap, header: &str) -> Option<Format> {
+    let formats = [Format::Json, Format::Protobuf];
+    formats
+        .into_iter()
+        .find(|format| allows(headers, header, format.content_type()))
+}
+
+/// What an answer is to be written in.
+pub fn accepted(headers: &HeaderMap) -> Result<Format, Refusal> {
+    allowed(headers, "accept").ok_or_else(|| {
+        let message = "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'";
+        Refusal::new(StatusCode::NOT_ACCEPTABLE, message)
+    })
+}
+
+/// What an answer of an agent is to be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub format: Format,
+    /// As records of a stream, and only so.
+    pub stream: bool,
+}
+
+/// The same for the agent's operator API.
+pub fn accepted_of_agent(headers: &HeaderMap) -> Result<Accepted, Refusal> {
+    let not_acceptable = |text: &str| Refusal::new(StatusCode::NOT_ACCEPTABLE, text);
+    if let Some(format) = allowed(headers, "accept") {
+        return Ok(Accepted { format, stream: false });
     }
-    let message = "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'";
-    Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, message))
+    if !allows(headers, "accept", RECORDIO) {
+        let text = "Expecting 'Accept' to allow application/json or application/x-protobuf or application/recordio";
+        return Err(not_acceptable(text));
+    }
+    let format = allowed(headers, "message-accept").ok_or_else(|| {
+        let text = "Expecting 'Message-Accept' to allow application/json or application/x-protobuf";
+        not_acceptable(text)
+    })?;
+    Ok(Accepted { format, stream: true })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! HTTP: routes, authentication, content types. Everything is checked in the order in which Mesos checks it.
 
 use super::body::drain;
-use super::content;
+use super::content::{self, Speaker};
 use super::door::{self, Caller};
 use super::guests::{Guest, MOST_OF_EXECUTOR};
 use super::operator::Whom;
@@ -222,20 +222,20 @@ fn download(core: &Core, query: Option<&str>) -> Result<Reply, Refusal> {
 }
 
 async fn operator(core: Rc<RefCell<Core>>, whom: Whom, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    let (headers, body) = match content::read(request).await? {
+    let (headers, body) = match content::read(request, whom.speaker()).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
-    let answer = operator::handle(&mut core.borrow_mut(), whom, &headers, &body)?;
-    Ok(match answer {
-        operator::Answer::Value(value) => json(&value),
-        operator::Answer::Empty(status) => empty(status),
-        operator::Answer::Subscribed => subscribe::open(core),
-    })
+    let (answer, format) = operator::handle(&mut core.borrow_mut(), whom, &headers, body)?;
+    match answer {
+        operator::Answer::Value(value) => content::answer(format, &whom.class("Response"), &value),
+        operator::Answer::Empty(status) => Ok(empty(status)),
+        operator::Answer::Subscribed => Ok(subscribe::open(core, format)),
+    }
 }
 
 async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    let (headers, body) = match content::read(request).await? {
+    let (headers, body) = match content::read(request, Speaker::Master).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
@@ -278,7 +278,7 @@ async fn executor(
         Some(Caller::Executor(_)) => guest.room_for(request.body().size_hint().exact()).await,
         _ => None,
     };
-    let (headers, body) = match content::read(request).await? {
+    let (headers, body) = match content::read(request, Speaker::Master).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };

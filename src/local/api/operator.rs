@@ -1,6 +1,6 @@
-//! The operator API of v1, in JSON: `/api/v1` of the master, and of each agent.
+//! The operator API of v1: `/api/v1` of the master, and of each agent.
 
-use super::content::{self, Content};
+use super::content::{self, Accepted, Content, Speaker};
 use super::files;
 use super::refusal::Refusal;
 use super::{plans, state, views};
@@ -124,22 +124,41 @@ const OTHERS: &[&str] = &[
     "PRUNE_IMAGES",
 ];
 
-/// Answers a call.
-pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: &Content) -> Result<Answer, Refusal> {
-    if !body.is_json() {
-        let text = "mesos-local takes calls of operators as application/json only";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+impl Whom {
+    pub fn speaker(self) -> Speaker {
+        match self {
+            Whom::Master => Speaker::Master,
+            Whom::Agent(_) => Speaker::Agent,
+        }
     }
-    let call = body.json()?;
+
+    /// The name of a class of its API, as Perl would have it.
+    pub fn class(self, name: &str) -> String {
+        match self {
+            Whom::Master => format!("Mesos::Master::{name}"),
+            Whom::Agent(_) => format!("Mesos::Agent::{name}"),
+        }
+    }
+}
+
+/// Answers a call, in a format that the caller takes.
+pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -> Result<(Answer, Format), Refusal> {
+    // An agent looks at this first, a master when it has understood the call.
+    let early = match whom {
+        Whom::Master => None,
+        Whom::Agent(_) => Some(content::accepted_of_agent(headers)?),
+    };
+    let call = body.call(&whom.class("Call"))?;
     let (known, class) = match whom {
         Whom::Master => (OF_MASTER, "master::Call"),
         Whom::Agent(_) => (OF_AGENT, "agent::Call"),
     };
     let kind = call["type"].as_str().unwrap_or_default();
     if !known.contains(&kind) {
-        return Err(match OTHERS.contains(&kind) {
-            true => Refusal::new(StatusCode::NOT_IMPLEMENTED, format!("mesos-local has no {kind}")),
-            false => Refusal::bad(format!("Failed to validate {class}: Expecting 'type' to be present")),
+        return Err(match kind {
+            "UNKNOWN" => Refusal::new(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented."),
+            _ if OTHERS.contains(&kind) => Refusal::new(StatusCode::NOT_IMPLEMENTED, format!("mesos-local has no {kind}")),
+            _ => Refusal::bad(format!("Failed to validate {class}: Expecting 'type' to be present")),
         });
     }
     let member = kind.to_ascii_lowercase();
@@ -148,12 +167,19 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: &Content) 
             "Failed to validate {class}: Expecting '{member}' to be present"
         )));
     }
-    if content::accepted(headers)? != Format::Json {
-        let text = "mesos-local answers operators in application/json only";
+    let Accepted { format, stream } = match early {
+        Some(accepted) => accepted,
+        None => Accepted {
+            format: content::accepted(headers)?,
+            stream: false,
+        },
+    };
+    if stream {
+        let text = format!("Streaming response is not supported for {kind} call");
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, text));
     }
     if let Some(answer) = action(core, kind, &call[&member])? {
-        return Ok(answer);
+        return Ok((answer, format));
     }
     core.tick();
     let answer = match whom {
@@ -173,7 +199,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: &Content) 
     if !answer.is_null() {
         made[member] = answer;
     }
-    Ok(Answer::Value(made))
+    Ok((Answer::Value(made), format))
 }
 
 /// What is done, and not only told.

@@ -3,12 +3,12 @@
 //! The master does not tell of events: a subscriber's task looks at what there is after each turn of the core, and tells what is new. If
 //! its reader is slow, it looks more rarely. So nothing waits for it, and it holds only what it has told.
 
+use super::content;
 use super::reply::Reply;
 use super::views;
 use crate::local::core::Core;
 use crate::local::master::state::Task;
-use crate::local::stream::JSON;
-use crate::message::text;
+use crate::local::stream::Format;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame};
 use hyper::header::{self, HeaderValue};
@@ -42,52 +42,59 @@ impl Body for Records {
 }
 
 /// An answer that goes on until the reader or the master has gone.
-pub fn open(core: Rc<RefCell<Core>>) -> Reply {
+pub fn open(core: Rc<RefCell<Core>>, format: Format) -> Reply {
     let (sender, receiver) = channel(WAITING);
     tokio::task::spawn_local(async move {
         // An error: nobody reads any more.
-        let _ = follow(core, sender).await;
+        let _ = follow(core, Told { sender, format }).await;
     });
     let mut reply = Response::new(Records(receiver).boxed());
     reply
         .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     reply
 }
 
-async fn follow(core: Rc<RefCell<Core>>, sender: Sender<Bytes>) -> Result<(), ()> {
+async fn follow(core: Rc<RefCell<Core>>, told: Told) -> Result<(), ()> {
     let mut turns = core.borrow().turns();
     let (first, mut seen) = {
         let core = core.borrow();
         let subscribed = json!({ "get_state": views::state(&core), "heartbeat_interval_seconds": HEARTBEAT.as_secs_f64() });
         (json!({ "type": "SUBSCRIBED", "subscribed": subscribed }), Seen::of(&core))
     };
-    send(&sender, &first).await?;
+    told.send(&first).await?;
     loop {
         let turned = tokio::select! {
             turned = tokio::time::timeout(HEARTBEAT, turns.changed()) => turned,
-            () = sender.closed() => return Ok(()),
+            () = told.sender.closed() => return Ok(()),
         };
         match turned {
-            Err(_) => send(&sender, &json!({ "type": "HEARTBEAT" })).await?,
+            Err(_) => told.send(&json!({ "type": "HEARTBEAT" })).await?,
             Ok(Err(_)) => return Ok(()),
             Ok(Ok(())) => {
                 let events = seen.news(&core.borrow());
                 // Of another master somebody else tells.
                 for event in events.ok_or(())? {
-                    send(&sender, &event).await?;
+                    told.send(&event).await?;
                 }
             }
         }
     }
 }
 
-async fn send(sender: &Sender<Bytes>, event: &Value) -> Result<(), ()> {
-    let text = event.to_string();
-    let body = text::to_bytes(&text);
-    let mut record = format!("{}\n", body.len()).into_bytes();
-    record.extend_from_slice(&body);
-    sender.send(record.into()).await.map_err(drop)
+/// Somebody who listens, and how he wants to hear it.
+struct Told {
+    sender: Sender<Bytes>,
+    format: Format,
+}
+
+impl Told {
+    async fn send(&self, event: &Value) -> Result<(), ()> {
+        let body = content::written(self.format, "Mesos::Master::Event", event).map_err(drop)?;
+        let mut record = format!("{}\n", body.len()).into_bytes();
+        record.extend_from_slice(&body);
+        self.sender.send(record.into()).await.map_err(drop)
+    }
 }
 
 /// What a subscriber has been told.

@@ -97,11 +97,11 @@ impl Reading {
             return Err(unexpected(value, name));
         };
         let id = ClassId(field.of.into());
-        for (key, value) in entries {
+        for (index, (key, value)) in entries.iter().enumerate() {
             let mut entry = Map::new();
             entry.insert("key".into(), Value::String(key.clone()));
             entry.insert("value".into(), value.clone());
-            let inside = format!("{path}{name}[{key}].");
+            let inside = format!("{path}{name}[{index}].");
             let entry = self.message(id, &entry, &inside, depth + 1)?;
             fields::append(bytes, field.number, &entry);
         }
