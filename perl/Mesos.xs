@@ -79,6 +79,7 @@ void
 _xs_send(SV *self, SV *name, ...)
   PREINIT:
     MesosEvent *event;
+    MesosChannel *channel;
     SV *owner;
     I32 i;
     size_t j;
@@ -100,8 +101,9 @@ _xs_send(SV *self, SV *name, ...)
         for (j = 0; j < list.len; j++)
             mesos_check(aTHX_ mesos_event_push_item(event, list.items[j]));
     }
-    mesos_check(aTHX_ mesos_channel_send(mesos_handle(aTHX_ self, &mesos_channel_type),
-        mesos_take_handle(aTHX_ owner, &mesos_event_type)));
+    /* Before the event is taken from its owner: what has run may have closed the channel. */
+    channel = (MesosChannel *)mesos_handle(aTHX_ self, &mesos_channel_type);
+    mesos_check(aTHX_ mesos_channel_send(channel, mesos_take_handle(aTHX_ owner, &mesos_event_type)));
 
 # The oldest event as ($name, @args), or nothing. Whoever takes an event off the queue has it: nobody else could acknowledge it later.
 void

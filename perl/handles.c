@@ -118,6 +118,9 @@ void *
 mesos_handle_anywhere(pTHX_ SV *self, mesos_type *type)
 {
     MAGIC *mg = find(aTHX_ self, type);
+    /* Its text may be one that it makes, and frees it by that. */
+    if (!mg)
+        mesos_hold(aTHX_ self);
     if (!mg)
         mesos_message_croak(aTHX_ sv_2mortal(SvOK(self)
                                                  ? newSVpvf("expected an object of %s, got %" SVf, type->name, SVfARG(self))

@@ -72,11 +72,33 @@ subtest 'not a channel' => sub {
     like $@, qr/closed/;
 };
 
+subtest 'a channel that closes while an event is made' => sub {
+    # What Rust holds is not among Perl's values: what counts is memory.
+    my $memory = sub {
+        open my $statm, '<', '/proc/self/statm' or return;
+        return 4 * (split ' ', readline $statm)[1];
+    };
+    plan skip_all => 'there is no /proc' unless $memory->();
+    my $send = sub {
+        my $closing = Mesos::Channel->new;
+        return eval { $closing->_xs_send('e', Closes->new($closing), 'x' x 1_000_000); 1 } ? 'sent' : $@;
+    };
+    like $send->(), qr/^this Mesos::Channel is closed/, 'it is not sent';
+    my $before = $memory->();
+    $send->() for 1 .. 300;
+    cmp_ok $memory->() - $before, '<', 100_000, 'and 300 MB of events are freed';
+};
+
 done_testing;
 
 package Tied;
 sub TIESCALAR { bless [], shift }
 sub FETCH {'tied'}
+
+# Closes a channel when it is looked at.
+package Closes;
+use overload '""' => sub { ${ $_[0] }->_xs_free; 'String' }, fallback => 1;
+sub new { my ($class, $channel) = @_; bless \$channel, $class }
 
 package Encodes;
 sub new { my ($class, $n) = @_; bless \$n, $class }

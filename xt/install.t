@@ -37,7 +37,13 @@ sub files_below {
     return \%files;
 }
 
+# What compilers, editors and crashes leave beside the sources.
+my @leftovers = qw(t/core.1234 src/lib.rs.bk perl/message.gcno t/.channel.t.swp);
+for my $name (@leftovers) { open my $out, '>', $name or die "cannot write $name: $!" }
+END { unlink map {"$top/$_"} @leftovers if $top }
+
 # As a Python environment has them: two ways to one folder.
+mkdir 'target';
 my $twice = tempdir(DIR => 'target', CLEANUP => 1);
 mkdir "$twice/lib" or die $!;
 symlink 'lib', "$twice/lib64" or die $!;
@@ -57,6 +63,7 @@ ok $files->{$_}, "the archive has $_"
     for qw(Build.PL Cargo.lock Cargo.toml Changes LICENSE MANIFEST META.json META.yml cpanfile build.rs include/mesos_perl.h
     perl/Mesos.xs perl/inc/Mesos/Build.pm perl/lib/Mesos.pm perl/lib/Mesos/TaskInfo.pod proto/mesos.proto src/lib.rs t/00_load.t);
 is_deeply [ grep { m{^(?:target|blib|_build|\.git|\.ci)/|\.o$|^perl/Mesos\.c$} } sort keys %$files ], [], 'and nothing that is made';
+is_deeply [ grep { $files->{$_} } @leftovers ], [], 'or left over';
 
 open my $in, '<', "$source/META.json" or die $!;
 my $meta = JSON::PP::decode_json(do { local $/; <$in> });
