@@ -67,15 +67,7 @@ fn target(directory: &[u8], to: &Path, is_directory: bool, user: Option<&User>) 
     while let Some(part) = parts.next() {
         let name = plain(part)?;
         if parts.peek().is_none() && !is_directory {
-            let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let file = openat(&here, name, flags, Mode::from_raw_mode(0o644))?;
-            own(&file)?;
-            return Ok(openat(
-                &here,
-                name,
-                OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                Mode::empty(),
-            )?);
+            return file(&here, name, own);
         }
         let fresh = mkdirat(&here, name, Mode::from_raw_mode(0o755));
         here = enter(&here, name)?;
@@ -84,6 +76,26 @@ fn target(directory: &[u8], to: &Path, is_directory: bool, user: Option<&User>) 
         }
     }
     Ok(here)
+}
+
+/// The file below a mount. What is there already stays whose it is: it can be a link of the task's to somebody else's file.
+fn file(directory: &OwnedFd, name: &OsStr, own: impl FnOnce(&OwnedFd) -> io::Result<()>) -> io::Result<OwnedFd> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(directory, name, flags, Mode::from_raw_mode(0o644)) {
+        Ok(fresh) => own(&fresh)?,
+        Err(Errno::EXIST) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let there = openat(
+        directory,
+        name,
+        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    match FileType::from_raw_mode(rustix::fs::fstat(&there)?.st_mode) {
+        FileType::RegularFile => Ok(there),
+        _ => Err(io::Error::other("what is there is no regular file")),
+    }
 }
 
 /// Those that are links: directories of the sandbox, or of that around it. As the program's user.
@@ -114,5 +126,41 @@ fn link_one(sandbox: &OwnedFd, volume: &Volume) -> io::Result<()> {
             Ok(symlinkat(from, &directory, name)?)
         }
         made => Ok(made?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{symlink, MetadataExt};
+
+    /// Root makes them where tasks of that user may be at work already, for example with a hard link to a file of root's.
+    #[test]
+    fn places_of_files_are_given_away_only_when_they_are_new() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let sandbox = std::env::temp_dir().join(format!("mesos-perl-places-{}", std::process::id()));
+        fs::create_dir_all(sandbox.join("d")).unwrap();
+        fs::write(sandbox.join("roots"), "").unwrap();
+        fs::hard_link(sandbox.join("roots"), sandbox.join("d/planted")).unwrap();
+        symlink("roots", sandbox.join("link")).unwrap();
+        let user = User {
+            name: b"nobody".to_vec(),
+            uid: 65534,
+            gid: 65534,
+        };
+        let make = |to: &str, is_directory| target(sandbox.as_os_str().as_bytes(), Path::new(to), is_directory, Some(&user));
+        let owner = |name: &str| fs::metadata(sandbox.join(name)).unwrap().uid();
+        make("e/new", false).unwrap();
+        make("e/new", false).unwrap();
+        make("d/planted", false).unwrap();
+        make("d/f", true).unwrap();
+        assert!(make("link", false).is_err());
+        assert!(make("d/f", false).is_err());
+        let owners = ["e", "e/new", "d/f", "d", "d/planted", "roots"].map(owner);
+        assert_eq!(owners, [65534, 65534, 65534, 0, 0, 0]);
+        fs::remove_dir_all(sandbox).unwrap();
     }
 }
