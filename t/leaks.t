@@ -95,6 +95,15 @@ subtest 'drivers' => sub {
     }, 'a driver that has run, and its cluster');
 };
 
+# What was told is remembered, and not as values that a program's own leak test would find.
+subtest 'warnings' => sub {
+    my ($line, @told) = (0);
+    local $SIG{__WARN__} = sub { push @told, @_ };
+    frees_all(sub { $line++; Mesos::Warnings::warn_at(['file', $line, undef], 'text', 'path') for 1, 2; @told = () }, 'at ever other lines');
+    Mesos::Warnings::warn_at(['file', $_, undef], 'text', 'path') for 1 .. 3, $line + 1, $line + 1;
+    is_deeply \@told, ['text at file line ' . ($line + 1) . ".\n"], 'and each is told once';
+};
+
 done_testing;
 
 package Broken;
