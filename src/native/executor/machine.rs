@@ -2,6 +2,7 @@
 //! means.
 
 use super::environment::Environment;
+use super::updates::Updates;
 use super::wire::{self, CallType, Event, EventType};
 use crate::driver::counters::{Counters, Load};
 use crate::driver::framework::value;
@@ -30,17 +31,6 @@ const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// As libmesos tells the agent that the executor is there, also to whatever is between them. The agent does nothing with it.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30 * 60);
-
-/// An UPDATE that the agent has not recorded yet.
-struct Unacknowledged {
-    uuid: Vec<u8>,
-    /// Encoded TaskStatus, complete.
-    status: Vec<u8>,
-    /// Was sent to the present subscription, by UPDATE or with SUBSCRIBE.
-    sent: bool,
-    /// Was refused, and is only what [`reduced`] leaves of it.
-    reduced: bool,
-}
 
 /// What the driver's methods want.
 pub enum Command {
@@ -79,7 +69,7 @@ pub struct ExecutorMachine {
     gone_since: Option<Duration>,
     /// It will not come back.
     gone_for_good: bool,
-    updates: Vec<Unacknowledged>,
+    updates: Updates,
     /// TaskInfos of tasks without an acknowledged update.
     tasks: Remembered,
     kill_at: Option<Duration>,
@@ -153,7 +143,7 @@ impl ExecutorMachine {
             registered: false,
             gone_since: None,
             gone_for_good: false,
-            updates: Vec::new(),
+            updates: Updates::default(),
             tasks: Remembered::default(),
             kill_at: None,
             heartbeat_at: None,
@@ -200,12 +190,7 @@ impl ExecutorMachine {
 
     fn subscribe(&mut self, now: Now) {
         self.counters.call(CallType::Subscribe.as_str_name());
-        let unacknowledged_updates = self.updates.iter_mut().map(|update| {
-            update.sent = true;
-            wire::Update {
-                status: update.status.clone(),
-            }
-        });
+        let unacknowledged_updates = self.updates.send_all().map(|status| wire::Update { status: status.clone() });
         let subscribe = wire::Subscribe {
             unacknowledged_updates: unacknowledged_updates.collect(),
             unacknowledged_tasks: self.tasks.messages().cloned().collect(),
@@ -250,7 +235,7 @@ impl ExecutorMachine {
             EventType::Acknowledged => {
                 self.counters.count("updates_acknowledged");
                 let acknowledged = event.acknowledged.unwrap_or_default();
-                self.updates.retain(|u| Some(&u.uuid) != acknowledged.uuid.as_ref());
+                self.updates.remove(acknowledged.uuid.as_deref().unwrap_or_default());
                 self.tasks.remove(acknowledged.task_id.as_deref().unwrap_or_default());
             }
             EventType::Message => {
@@ -325,11 +310,8 @@ impl ExecutorMachine {
         if !self.session.is_subscribed() {
             return;
         }
-        let unsent: Vec<usize> = (0..self.updates.len()).filter(|&i| !self.updates[i].sent).collect();
-        for index in unsent {
-            let update = &mut self.updates[index];
-            update.sent = true;
-            let (uuid, status) = (update.uuid.clone(), update.status.clone());
+        while let Some((uuid, status)) = self.updates.send_next() {
+            let (uuid, status) = (uuid.clone(), status.clone());
             let call = wire::Call {
                 update: Some(wire::Update { status }),
                 ..Default::default()
@@ -383,7 +365,8 @@ impl ExecutorMachine {
 
     /// What is wrong with an update stays wrong. But its task must not stay what it was for ever, without a word.
     fn update_refused(&mut self, call: &Outgoing, why: &str) {
-        let Some(update) = self.updates.iter_mut().find(|u| Some(&u.uuid) == call.uuid.as_ref()) else {
+        let uuid = call.uuid.as_deref().unwrap_or_default();
+        let Some(update) = self.updates.get(uuid) else {
             return;
         };
         let refused = crate::native::wire::TaskStatus::decode(&update.status[..]).unwrap_or_default();
@@ -393,14 +376,14 @@ impl ExecutorMachine {
             return self.fail(&message);
         }
         log::error!("the update of task {task} is sent again, with its state only");
-        update.status = reduced(&update.status, why);
-        (update.reduced, update.sent) = (true, false);
+        let reduced = reduced(&update.status, why);
+        self.updates.reduce(uuid, reduced);
         self.send_updates();
     }
 
     fn lost(&mut self, reason: String, now: Now) {
         let subscribed = self.gone_since.is_none() && self.registered;
-        self.updates.iter_mut().for_each(|u| u.sent = false);
+        self.updates.none_is_sent();
         if subscribed {
             self.counters.count("disconnects");
             self.emit_disconnected();
@@ -520,13 +503,7 @@ impl Machine for ExecutorMachine {
         match command {
             _ if self.state == State::Ended => (),
             Command::Update { uuid, status } => {
-                let (sent, reduced) = (false, false);
-                self.updates.push(Unacknowledged {
-                    uuid,
-                    status,
-                    sent,
-                    reduced,
-                });
+                self.updates.push(uuid, status);
                 self.send_updates();
             }
             Command::Message { data, load } if self.session.is_subscribed() => {

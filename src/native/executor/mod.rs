@@ -2,6 +2,7 @@
 
 pub mod environment;
 pub mod machine;
+mod updates;
 pub mod wire;
 
 use super::executor::environment::Environment;

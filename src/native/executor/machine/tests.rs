@@ -1,6 +1,7 @@
 //! The machine without sockets: a captured session byte by byte, and everything that depends on the clock.
 
 mod agents;
+mod queues;
 
 use super::*;
 use crate::message::field_number::task_info;
@@ -55,6 +56,11 @@ fn event(kind: EventType) -> Event {
 /// Connects and subscribes at that second.
 fn subscribe(machine: &mut ExecutorMachine, second: f64) -> Vec<Action> {
     machine.opened(Link::Stream, at(second));
+    subscribed(machine, second)
+}
+
+/// SUBSCRIBE is answered.
+fn subscribed(machine: &mut ExecutorMachine, second: f64) -> Vec<Action> {
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-protobuf\r\n\r\n";
     let subscribed = Event {
         subscribed: Some(wire::Subscribed::default()),
@@ -242,15 +248,9 @@ fn with_checkpointing_everything_unacknowledged_is_sent_again() {
     let updates: Vec<_> = again.unacknowledged_updates.iter().map(|u| u.status.clone()).collect();
     assert_eq!(updates, [b"u2".to_vec(), b"u3".to_vec()]);
     assert_eq!(again.unacknowledged_tasks.len(), 1);
-    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-protobuf\r\n\r\n";
-    let subscribed = Event {
-        subscribed: Some(wire::Subscribed::default()),
-        ..event(EventType::Subscribed)
-    };
-    machine.received(Link::Stream, &[&head[..], &chunk(&subscribed)].concat(), at(5.7));
+    assert_eq!(names(&subscribed(&mut machine, 5.7)), ["reregistered"]);
     machine.opened(Link::Calls, at(5.7));
     let actions = machine.take_actions();
-    assert_eq!(names(&actions), ["reregistered"]);
     assert_eq!(
         sent(&actions)[0].update.as_ref().map(|u| u.status.clone()),
         Some(b"u4".to_vec())
