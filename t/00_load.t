@@ -46,6 +46,18 @@ for my $module (sort @modules) {
     }
 }
 
+# Type::Tiny takes as long to load as all the rest of a driver.
+sub loaded_with_a_driver {
+    my $program = 'require Mesos::Scheduler; require Mesos::SchedulerDriver; Mesos::SchedulerDriver->new(master => "localhost:1", '
+        . 'framework => {user => "u", name => "n"}, scheduler => Mesos::Scheduler->new, dispatcher => "+Mesos::Dispatcher::Pipe")'
+        . '->declineOffer({value => 1}); require Mesos::ExecutorDriver; print join "\n", sort keys %INC';
+    open my $out, '-|', $^X, @include, '-e', $program or die "cannot run $^X: $!";
+    return map { chomp; $_ } <$out>;
+}
+my @loaded = loaded_with_a_driver();
+ok scalar(grep { $_ eq 'Mesos/ExecutorDriver.pm' } @loaded), 'drivers are loaded, and one is made';
+is_deeply [grep {m{\ATypes?/|Error/TypeTiny}} @loaded], [], 'and no types';
+
 is $Mesos::VERSION, '2.0.0', 'version';
 
 my ($shared) = grep {-e} map {"$_/auto/Mesos/Mesos.$Config{dlext}"} @INC;

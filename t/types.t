@@ -1,6 +1,10 @@
 use strict;
 use warnings FATAL => 'all';
 use Test::More;
+use Mesos::Channel;
+use Mesos::Constraint;
+use Mesos::Dispatcher::Pipe;
+use Mesos::Scheduler;
 use Mesos::Types qw(:all);
 use Types::Standard qw(ArrayRef);
 
@@ -38,6 +42,34 @@ subtest 'Dispatcher' => sub {
     isa_ok +Dispatcher->coerce('+Mesos::Dispatcher::Pipe'), 'Mesos::Dispatcher::Pipe';
     ok !eval { Dispatcher->coerce('Nope'); 1 };
     like $@, qr{Can't locate Mesos/Dispatcher/Nope\.pm};
+};
+
+# Drivers check with these, so that they need not load the types.
+subtest 'constraints say what the types say' => sub {
+    { package Text; use overload '""' => sub {'text'}, fallback => 1; sub new { bless [], shift } }
+    { package Code; use overload '&{}' => sub { sub { } }; sub new { bless [], shift } }
+    my @values = (
+        undef, '', 0, '0', 1, -1, '07', '1.5', '-1.5', 1.5, 1e300, '1e3', ' 1', '1 ', "1\n", '1.', '.5', '-', 'inf', 'nan', '9' x 40, "\xe9",
+        'x', \'x', [], {}, sub { }, qr/x/, \*STDOUT, *STDOUT, v1.2, Text->new, Code->new, Mesos::Channel->new, Mesos::TaskID->new,
+        Mesos::Dispatcher::Pipe->new,
+        Mesos::Scheduler->new, Mesos::Offer::Operation->new,
+    );
+    my %pairs = (
+        (map { ($_ => [Mesos::Constraint->standard($_), Types::Standard->get_type($_)]) } qw(Str Int Num)),
+        (map { ($_ => [Mesos::Constraint->named($_), Mesos::Types->get_type($_)]) } qw(TaskID OfferOperation Scheduler Channel Dispatcher)),
+        'InstanceOf' => [Mesos::Constraint->instance_of('Mesos::Channel'), Types::Standard::InstanceOf(['Mesos::Channel'])],
+        'CodeLike'   => [Mesos::Constraint->code, Types::TypeTiny::CodeLike()],
+    );
+    for my $name (sort keys %pairs) {
+        my ($ours, $theirs) = @{ $pairs{$name} };
+        is !!$ours->has_coercion, !!$theirs->has_coercion, "$name: has_coercion" if $ours->{class};
+        my @wrong = grep { !$ours->check($_) ne !$theirs->check($_) } @values;
+        is_deeply \@wrong, [], $name;
+        # What a constraint accepts by itself, the type accepts.
+        @wrong = grep { $ours->{accepts}->($_) && !$theirs->check($_) } @values;
+        is_deeply \@wrong, [], "$name: no more than the type";
+        cmp_ok scalar(grep { $ours->{accepts}->($_) } @values), '>=', 1, "$name: something";
+    }
 };
 
 done_testing;

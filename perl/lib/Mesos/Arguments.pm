@@ -37,6 +37,7 @@ sub check_arguments {
 sub _check {
     my ($what, $type, $value) = @_;
     return if ref $value eq 'HASH' && $type->has_coercion || $type->check($value);
+    $type = $type->type if $type->isa('Mesos::Constraint');
     my $expected = $type->isa('Type::Tiny::Class') ? $type->class . ($type->has_coercion ? ' or a hash reference' : '') : 'a string';
     _throw("$what: expected $expected, got " . _describe($value) . ' (' . $type->get_message($value) . ')');
 }

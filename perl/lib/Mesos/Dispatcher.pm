@@ -2,20 +2,19 @@ package Mesos::Dispatcher;
 use 5.10.1;
 use Carp qw(croak);
 use Mesos::Channel;
+use Mesos::Constraint ();
 use Mesos::Warnings ();
 use Mesos::XS;
-use Types::Standard qw(InstanceOf);
-use Types::TypeTiny qw(CodeLike);
 use Moo;
 use namespace::autoclean;
 
 # At most this many events are dispatched for one wake-up, so that the loop's other watchers get their turn.
 use constant BATCH => 64;
 
-has channel => (is => 'ro', isa => InstanceOf['Mesos::Channel'], default => sub { Mesos::Channel->new });
+has channel => (is => 'ro', isa => Mesos::Constraint->instance_of('Mesos::Channel')->checker, default => sub { Mesos::Channel->new });
 has cb => (
     is      => 'ro',
-    isa     => CodeLike,
+    isa     => Mesos::Constraint->code->checker,
     writer  => 'set_cb',
     default => sub { sub { } },
     trigger => sub { delete $_[0]{_consumer} },

@@ -2,19 +2,19 @@ package Mesos::ExecutorDriver;
 use 5.10.1;
 use IO::Handle ();
 use Mesos::Arguments qw(check_arguments);
+use Mesos::Constraint ();
 use Mesos::Executor ();
-use Mesos::Types ();
 use Mesos::Warnings ();
 use Mesos::XS;
-use Types::Standard qw(Str);
 use Moo;
 use namespace::autoclean;
 
-my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(Executor TaskStatus);
+my $str = Mesos::Constraint->standard('Str');
+my %type = map { ($_ => Mesos::Constraint->named($_)) } qw(Executor TaskStatus);
 
-has executor => (is => 'ro', isa => $type{Executor}, required => 1);
+has executor => (is => 'ro', isa => $type{Executor}->checker, required => 1);
 # Empty: the default, which Mesos->backends tells.
-has driver => (is => 'ro', isa => Str, default => sub { Mesos::Types::_driver_of_environment() });
+has driver => (is => 'ro', isa => $str->checker, default => sub { Mesos::Constraint::_driver_of_environment() });
 has autoflush => (is => 'ro', default => 1);
 
 sub BUILD {
@@ -103,7 +103,7 @@ sub _tells_always {1}
 
 sub sendFrameworkMessage {
     my $self = shift;
-    return $self->_xs_send_framework_message(check_arguments('sendFrameworkMessage', \@_, [data => Str]));
+    return $self->_xs_send_framework_message(check_arguments('sendFrameworkMessage', \@_, [data => $str]));
 }
 
 sub DEMOLISH { $_[0]->_warn_if_running($_[1]); $_[0]->_xs_free }

@@ -4,6 +4,7 @@ use Carp qw(croak);
 use File::Basename ();
 use File::Temp ();
 use Mesos::Arguments ();
+use Mesos::Constraint ();
 use Mesos::Runner::Journal;
 use Mesos::Runner::Results;
 use Mesos::Runner::Scheduler;
@@ -16,14 +17,14 @@ use namespace::autoclean;
 
 sub _number_checker {
     my ($name) = @_;
-    return sub { my $wrong = Mesos::Runner::Task::_not_a_number($_[0]); Mesos::Types::_die("$name: $wrong") if defined $wrong };
+    return sub { my $wrong = Mesos::Runner::Task::_not_a_number($_[0]); Mesos::Constraint::_die("$name: $wrong") if defined $wrong };
 }
 
 sub _code_checker {
     my ($name) = @_;
     return sub {
         return if !defined $_[0] || ref $_[0] eq 'CODE';
-        Mesos::Types::_die("$name: expected a code reference, got " . Mesos::Arguments::_describe($_[0]));
+        Mesos::Constraint::_die("$name: expected a code reference, got " . Mesos::Arguments::_describe($_[0]));
     };
 }
 
@@ -45,7 +46,7 @@ has collect_output => (is => 'ro', default => 1);
 has state_file => (is => 'ro');
 has placement => (is => 'ro', default => 'spread', isa => sub {
     return if defined $_[0] && $_[0] =~ /\A(?:spread|pack)\z/;
-    Mesos::Types::_die("placement: expected 'spread' or 'pack', got " . Mesos::Arguments::_describe($_[0]));
+    Mesos::Constraint::_die("placement: expected 'spread' or 'pack', got " . Mesos::Arguments::_describe($_[0]));
 });
 
 has driver => (is => 'lazy', init_arg => undef);

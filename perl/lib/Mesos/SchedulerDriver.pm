@@ -3,37 +3,38 @@ use 5.10.1;
 use Carp qw(croak);
 use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
+use Mesos::Constraint ();
 use Mesos::Scheduler ();
-use Mesos::Types ();
 use Mesos::Warnings ();
 use Mesos::XS;
-use Types::Standard qw(Int Num Str);
 use Moo;
 use namespace::autoclean;
 
-my %type = map { ($_ => Mesos::Types->get_type($_)) } qw(
+my %type = map { ($_ => Mesos::Constraint->named($_)) } qw(
     Credential ExecutorID Filters FrameworkInfo OfferID OfferOperation OperationStatus ReconcileOperation Request Scheduler
     SlaveID TaskID TaskInfo TaskStatus
 );
+
+my ($str, $int, $num) = map { Mesos::Constraint->standard($_) } qw(Str Int Num);
 
 my %is_optional = map { ($_ => 1) } qw(inverseOffers inverseOfferRescinded operationStatusUpdate);
 
 # With a password in it not in the object, where dumps would show it.
 fieldhash my %master;
-has master => (is => 'bare', isa => Str, required => 1);
+has master => (is => 'bare', isa => $str->checker, required => 1);
 # Empty: the default, which Mesos->backends tells.
-has driver => (is => 'ro', isa => Str, default => sub { Mesos::Types::_driver_of_environment() });
-has framework => (is => 'ro', isa => $type{FrameworkInfo}, coerce => $type{FrameworkInfo}->coercion, required => 1);
-has scheduler => (is => 'ro', isa => $type{Scheduler}, required => 1);
+has driver => (is => 'ro', isa => $str->checker, default => sub { Mesos::Constraint::_driver_of_environment() });
+has framework => (is => 'ro', isa => $type{FrameworkInfo}->checker, coerce => $type{FrameworkInfo}->coercer, required => 1);
+has scheduler => (is => 'ro', isa => $type{Scheduler}->checker, required => 1);
 # Nor its secret.
 fieldhash my %credential;
-has credential => (is => 'bare', isa => \&_check_credential, coerce => $type{Credential}->coercion);
+has credential => (is => 'bare', isa => \&_check_credential, coerce => $type{Credential}->coercer);
 has implicit_acknowledgements => (is => 'ro', default => 1);
-has master_timeout => (is => 'ro', isa => Num, default => 0);
-has framework_id_file => (is => 'ro', isa => Str, default => '');
+has master_timeout => (is => 'ro', isa => $num->checker, default => 0);
+has framework_id_file => (is => 'ro', isa => $str->checker, default => '');
 has reconcile_on_registration => (is => 'ro', default => 0);
-has max_unanswered_calls => (is => 'ro', isa => Int, default => 256);
-has max_queued_calls => (is => 'ro', isa => Int, default => 100_000);
+has max_unanswered_calls => (is => 'ro', isa => $int->checker, default => 256);
+has max_queued_calls => (is => 'ro', isa => $int->checker, default => 100_000);
 
 sub BUILD {
     my ($self, $arguments) = @_;
@@ -66,7 +67,7 @@ sub _check_credential {
     my ($value) = @_;
     return if $type{Credential}->check($value);
     my $what = !defined $value ? 'Undef' : !ref $value ? 'A plain value' : 'A reference to ' . ref $value;
-    Mesos::Types::_die(qq(credential: $what did not pass type constraint "Credential"));
+    Mesos::Constraint::_die(qq(credential: $what did not pass type constraint "Credential"));
 }
 
 sub master {
@@ -151,18 +152,18 @@ sub declineOffer {
 
 sub reviveOffers {
     my $self = shift;
-    return $self->_xs_revive_offers(check_arguments('reviveOffers', \@_, [roles => [Str], 1]));
+    return $self->_xs_revive_offers(check_arguments('reviveOffers', \@_, [roles => [$str], 1]));
 }
 
 sub suppressOffers {
     my $self = shift;
-    return $self->_xs_suppress_offers(check_arguments('suppressOffers', \@_, [roles => [Str], 1]));
+    return $self->_xs_suppress_offers(check_arguments('suppressOffers', \@_, [roles => [$str], 1]));
 }
 
 sub updateFramework {
     my $self = shift;
     return $self->_xs_update_framework(check_arguments('updateFramework', \@_,
-        [frameworkInfo => $type{FrameworkInfo}], [suppressedRoles => [Str], 1]));
+        [frameworkInfo => $type{FrameworkInfo}], [suppressedRoles => [$str], 1]));
 }
 
 sub killTask {
@@ -191,7 +192,7 @@ sub _explicit {
 sub sendFrameworkMessage {
     my $self = shift;
     return $self->_xs_send_framework_message(check_arguments('sendFrameworkMessage', \@_,
-        [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}], [data => Str]));
+        [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}], [data => $str]));
 }
 
 sub reconcileTasks {

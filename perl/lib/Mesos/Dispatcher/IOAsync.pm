@@ -3,13 +3,13 @@ use 5.10.1;
 use IO::Async::Handle;
 use IO::Async::Loop;
 use IO::Async::OS;
+use Mesos::Constraint ();
 use Scalar::Util qw(weaken);
-use Types::Standard qw(InstanceOf);
 use Moo;
 use namespace::autoclean;
 extends 'Mesos::Dispatcher::Pipe';
 
-has loop => (is => 'ro', isa => InstanceOf['IO::Async::Loop'], default => sub { IO::Async::Loop->new });
+has loop => (is => 'ro', isa => Mesos::Constraint->instance_of('IO::Async::Loop')->checker, default => sub { IO::Async::Loop->new });
 has notifier => (is => 'lazy', init_arg => undef, predicate => '_has_notifier', clearer => '_clear_notifier');
 
 sub _build_notifier {

@@ -1,13 +1,13 @@
 package Mesos::Dispatcher::Mojo;
 use 5.10.1;
+use Mesos::Constraint ();
 use Mojo::IOLoop;
 use Scalar::Util qw(weaken);
-use Types::Standard qw(InstanceOf);
 use Moo;
 use namespace::autoclean;
 extends 'Mesos::Dispatcher::Pipe';
 
-has loop => (is => 'ro', isa => InstanceOf['Mojo::IOLoop'], lazy => 1, default => sub { Mojo::IOLoop->singleton });
+has loop => (is => 'ro', isa => Mesos::Constraint->instance_of('Mojo::IOLoop')->checker, lazy => 1, default => sub { Mojo::IOLoop->singleton });
 
 sub BUILD {
     my ($self) = @_;

@@ -1,7 +1,7 @@
 package Mesos::Role::GoodCitizen;
 use 5.10.1;
 use Mesos::Arguments ();
-use Mesos::Types ();
+use Mesos::Constraint ();
 use Scalar::Util qw(looks_like_number weaken);
 use Moo::Role;
 use namespace::autoclean;
@@ -10,11 +10,11 @@ requires qw(BUILD scheduler dispatcher declineOffer suppressOffers reviveOffers)
 
 has offer_timeout => (is => 'ro', default => 0, isa => sub {
     return if looks_like_number($_[0]) && $_[0] >= 0 && $_[0] < 9**9**9;
-    Mesos::Types::_die('offer_timeout: expected a number of seconds, 0 for no limit, got ' . Mesos::Arguments::_describe($_[0]));
+    Mesos::Constraint::_die('offer_timeout: expected a number of seconds, 0 for no limit, got ' . Mesos::Arguments::_describe($_[0]));
 });
 has auto_suppress => (is => 'ro', isa => sub {
     return if !defined $_[0] || ref $_[0] eq 'CODE';
-    Mesos::Types::_die('auto_suppress: expected a code reference, got ' . Mesos::Arguments::_describe($_[0]));
+    Mesos::Constraint::_die('auto_suppress: expected a code reference, got ' . Mesos::Arguments::_describe($_[0]));
 });
 
 # Only who asks for something pays for it: the driver asks for its handler at each event.

@@ -2,7 +2,7 @@ package Mesos::Role::HasDispatcher;
 use 5.10.1;
 use Carp qw(carp);
 use Mesos::Arguments ();
-use Mesos::Types ();
+use Mesos::Constraint ();
 use Mesos::Warnings ();
 use Mesos::XS;
 use Scalar::Util qw(weaken);
@@ -11,10 +11,12 @@ use namespace::autoclean;
 
 requires qw(event_handler status start stop abort);
 
+my $dispatcher = Mesos::Constraint->named('Dispatcher');
+
 has dispatcher => (
     is      => 'ro',
-    isa     => Mesos::Types::Dispatcher(),
-    coerce  => Mesos::Types::Dispatcher()->coercion,
+    isa     => $dispatcher->checker,
+    coerce  => $dispatcher->coercer,
     default => 'AnyEvent',
 );
 has on_exception => (is => 'ro', isa => \&_check_on_exception, default => sub { _default_on_exception() });
@@ -29,13 +31,13 @@ sub _is_on_exception { !defined $_[0] || (ref $_[0] ? ref $_[0] eq 'CODE' : $_[0
 sub _check_on_exception {
     my ($value) = @_;
     return if _is_on_exception($value);
-    Mesos::Types::_die(q(on_exception: expected 'die', 'warn' or a code reference, got ) . Mesos::Arguments::_describe($value));
+    Mesos::Constraint::_die(q(on_exception: expected 'die', 'warn' or a code reference, got ) . Mesos::Arguments::_describe($value));
 }
 
 sub _default_on_exception {
     my $value = $ENV{PERL_MESOS_ON_EXCEPTION};
     return undef unless defined $value && length $value; ## no critic (ProhibitExplicitReturnUndef): a coercion gives one value
-    Mesos::Types::_die(qq(PERL_MESOS_ON_EXCEPTION: expected "die" or "warn", got "$value")) unless _is_on_exception($value);
+    Mesos::Constraint::_die(qq(PERL_MESOS_ON_EXCEPTION: expected "die" or "warn", got "$value")) unless _is_on_exception($value);
     return $value;
 }
 

@@ -1,6 +1,6 @@
 package Mesos::Role::Warns;
 use 5.10.1;
-use Mesos::Types ();
+use Mesos::Constraint ();
 use Mesos::Warnings qw(place_of_user warn_at warn_user);
 use Mesos::XS;
 use Scalar::Util qw(refaddr weaken);
@@ -14,7 +14,7 @@ has unknown_fields => (is => 'ro', isa => \&_check_unknown_fields, default => 'w
 sub _check_unknown_fields {
     my ($value) = @_;
     return if defined $value && $value =~ /\A(?:die|warn|ignore)\z/;
-    Mesos::Types::_die('unknown_fields: expected "die", "warn" or "ignore", got ' . (defined $value ? qq("$value") : 'undef'));
+    Mesos::Constraint::_die('unknown_fields: expected "die", "warn" or "ignore", got ' . (defined $value ? qq("$value") : 'undef'));
 }
 
 # The drivers that were started, and where, by their addresses.
