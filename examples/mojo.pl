@@ -5,7 +5,7 @@
 #   curl -d 'command=echo hello' http://127.0.0.1:3000/tasks
 #   curl http://127.0.0.1:3000/tasks
 #
-# Do not run it with prefork or hypnotoad: a driver works only in the process that made it.
+# Not with prefork or hypnotoad: each of their processes would be a framework of its own, with its own queue (docs/faq.md).
 use strict;
 use warnings;
 use Mojolicious::Lite;
