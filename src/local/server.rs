@@ -67,6 +67,7 @@ pub fn parts(
         address,
         started: started.as_secs_f64(),
         intervals: config.intervals.clone(),
+        minimum: config.minimum,
     };
     let agent = agent::state::Identity {
         number: 0,

@@ -125,11 +125,6 @@ impl Resources {
             .sum();
         sum as f64 / 1000.0
     }
-
-    /// What the allocator needs at least to make an offer: `cpus:0.01|mem:32`.
-    pub fn is_allocatable(&self) -> bool {
-        self.scalar("cpus") >= 0.01 || self.scalar("mem") >= 32.0
-    }
 }
 
 /// Whether `amount` can be taken from an item of its kind.

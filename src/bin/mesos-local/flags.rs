@@ -46,6 +46,8 @@ pub const FLAGS: &[Flag] = &[
     flag("hostname", "NAME", "MESOS_HOSTNAME", "of master and agents, 'localhost' by default"),
     flag("work_dir", "DIRECTORY", "MESOS_WORK_DIR", "where sandboxes go. By default a private one below /tmp that goes at the end"),
     flag("executor_environment_variables", "JSON", "MESOS_EXECUTOR_ENVIRONMENT_VARIABLES", "the environment of tasks and executors"),
+    flag("min_allocatable_resources", "TEXT", "MESOS_MIN_ALLOCATABLE_RESOURCES", "what an offer has at least, 'cpus:0.01|mem:32' by default; \
+        '|' is between alternatives, ';' between what belongs together"),
     flag("simulate", "", "MESOS_SIMULATE", "tasks are timers instead of processes: they take the time in their label 'simulate'"),
     flag("", "", "", "How long things take: a number with ms, secs, mins or hrs"),
     flag("allocation_interval", "TIME", "MESOS_ALLOCATION_INTERVAL", "between two rounds of offers, 1secs by default"),

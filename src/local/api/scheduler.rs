@@ -4,8 +4,10 @@ use super::content::{self, Content};
 use super::refusal::Refusal;
 use crate::local::core::{Core, Opened};
 use crate::local::ids;
+use crate::local::master::Wish;
 use crate::local::stream::Format;
 use crate::proto::scheduler::call::{self, Type};
+use crate::proto::scheduler::{self, OfferConstraints};
 use crate::proto::{FrameworkId, FrameworkInfo};
 use hyper::StatusCode;
 
@@ -50,13 +52,15 @@ pub struct Call {
     pub update_framework: Option<call::UpdateFramework>,
 }
 
-/// `mesos.v1.scheduler.Call.Subscribe`; offer constraints are not looked at.
+/// `mesos.v1.scheduler.Call.Subscribe`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Subscribe {
     #[prost(message, required, tag = "1")]
     pub framework_info: FrameworkInfo,
     #[prost(string, repeated, tag = "2")]
     pub suppressed_roles: Vec<String>,
+    #[prost(message, optional, tag = "3")]
+    pub offer_constraints: Option<OfferConstraints>,
 }
 
 impl Call {
@@ -68,17 +72,59 @@ impl Call {
         let mut value = body.json()?;
         // The schema is that of v0.
         let subscribe = value.get_mut("subscribe").and_then(|subscribe| subscribe.as_object_mut());
-        let roles = subscribe.and_then(|subscribe| {
-            subscribe.remove("force");
-            subscribe.remove("suppressed_roles")
+        subscribe.and_then(|subscribe| subscribe.remove("force"));
+        let call: scheduler::Call = content::decoded(CLASS, content::encoded(CLASS, &value)?)?;
+        Ok(call.into())
+    }
+}
+
+impl From<scheduler::Call> for Call {
+    fn from(call: scheduler::Call) -> Call {
+        let subscribe = call.subscribe.map(|subscribe| Subscribe {
+            framework_info: subscribe.framework_info,
+            suppressed_roles: subscribe.suppressed_roles,
+            offer_constraints: subscribe.offer_constraints,
         });
-        let mut call: Call = content::decoded(CLASS, content::encoded(CLASS, &value)?)?;
-        if let (Some(subscribe), Some(roles)) = (&mut call.subscribe, roles) {
-            const SUPPRESS: &str = "Mesos::Scheduler::Call::Suppress";
-            let roles = content::encoded(SUPPRESS, &serde_json::json!({ "roles": roles }))?;
-            subscribe.suppressed_roles = content::decoded::<call::Suppress>(SUPPRESS, roles)?.roles;
+        Call {
+            framework_id: call.framework_id,
+            r#type: call.r#type,
+            subscribe,
+            accept: call.accept,
+            decline: call.decline,
+            accept_inverse_offers: call.accept_inverse_offers,
+            decline_inverse_offers: call.decline_inverse_offers,
+            revive: call.revive,
+            kill: call.kill,
+            shutdown: call.shutdown,
+            acknowledge: call.acknowledge,
+            acknowledge_operation_status: call.acknowledge_operation_status,
+            reconcile: call.reconcile,
+            reconcile_operations: call.reconcile_operations,
+            message: call.message,
+            request: call.request,
+            suppress: call.suppress,
+            update_framework: call.update_framework,
         }
-        Ok(call)
+    }
+}
+
+impl From<Subscribe> for Wish {
+    fn from(subscribe: Subscribe) -> Wish {
+        Wish {
+            info: subscribe.framework_info,
+            suppressed: subscribe.suppressed_roles,
+            constraints: subscribe.offer_constraints,
+        }
+    }
+}
+
+impl From<call::UpdateFramework> for Wish {
+    fn from(update: call::UpdateFramework) -> Wish {
+        Wish {
+            info: update.framework_info,
+            suppressed: update.suppressed_roles,
+            constraints: update.offer_constraints,
+        }
     }
 }
 
@@ -199,9 +245,8 @@ fn answer(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>, form
             ));
         }
         let (opened, stream_id) = (core.open_stream(format), ids::uuid());
-        let (info, suppressed) = (subscribe.framework_info, subscribe.suppressed_roles);
         core.master
-            .subscribe(info, suppressed, opened.stream.clone(), stream_id.clone());
+            .subscribe(subscribe.into(), opened.stream.clone(), stream_id.clone());
         return Ok(Answer::Subscribed { stream_id, opened });
     }
     let id = call.framework_id.map(|id| id.value).unwrap_or_default();
@@ -212,9 +257,7 @@ fn answer(core: &mut Core, kind: Type, call: Call, stream_id: Option<&str>, form
         }
         Type::UpdateFramework => {
             let update = call.update_framework.unwrap_or_default();
-            core.master
-                .update_framework(&id, update.framework_info, update.suppressed_roles)
-                .map_err(Refusal::bad)?;
+            core.master.update_framework(&id, update.into()).map_err(Refusal::bad)?;
             return Ok(Answer::Done);
         }
         Type::Teardown => core.master.remove_framework(&id),

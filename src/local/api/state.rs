@@ -1,5 +1,6 @@
 //! The JSON of `/state` and `/version`, with the names that tools look for (v0 style).
 
+use super::views;
 use crate::local::agent::state::{Container, Kind};
 use crate::local::capabilities;
 use crate::local::core::Core;
@@ -169,6 +170,9 @@ pub fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resource
     }
     if let Some(time) = f.reregistered {
         made["reregistered_time"] = time.into();
+    }
+    if !f.constraints.wished().role_constraints.is_empty() {
+        made["offer_constraints"] = views::message("Mesos::Scheduler::OfferConstraints", f.constraints.wished());
     }
     if let Some(all) = &f.info.labels {
         made["labels"] = labels(all);

@@ -83,7 +83,7 @@ pub fn framework(core: &Core, framework: &Framework) -> Value {
         "recovered": framework.recovered,
         "registered_time": time(framework.registered),
         "reregistered_time": time(framework.reregistered.unwrap_or(framework.registered)),
-        "offer_constraints": {},
+        "offer_constraints": message("Mesos::Scheduler::OfferConstraints", framework.constraints.wished()),
     });
     if framework.unregistered > 0.0 {
         made["unregistered_time"] = time(framework.unregistered);
@@ -282,6 +282,7 @@ pub fn flags(core: &Core) -> Map<String, Value> {
     set("hostname", core.master.identity.hostname.clone());
     set("ip", core.settings.address.ip().to_string());
     set("max_agent_ping_timeouts", intervals.pings.to_string());
+    set("min_allocatable_resources", core.master.identity.minimum.text().to_string());
     set("port", core.settings.address.port().to_string());
     set("work_dir", core.settings.work_dir.to_string_lossy().into_owned());
     if let Some(offer) = intervals.offer {

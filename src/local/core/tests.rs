@@ -136,6 +136,7 @@ impl World {
             address,
             started: 0.0,
             intervals,
+            minimum: Default::default(),
         };
         let (helper, commands) = Helper::new();
         let mut core = Core::new(settings, master, vec![identity; AGENTS], helper, unbounded_channel().0);
@@ -233,7 +234,11 @@ impl World {
         };
         let opened = self.core.open_stream(Default::default());
         let stream = opened.stream.clone();
-        self.call(|master| master.subscribe(info, Vec::new(), stream, "s".into()));
+        let wish = crate::local::master::Wish {
+            info,
+            ..Default::default()
+        };
+        self.call(|master| master.subscribe(wish, stream, "s".into()));
         let client = &mut self.clients[framework];
         client.opened = Some(opened);
         // A master forgets the offers of a framework that subscribes again.

@@ -1,5 +1,6 @@
 //! Frameworks: SUBSCRIBE, heartbeats, UPDATE_FRAMEWORK, disconnections, TEARDOWN.
 
+use super::constraints::Constraints;
 use super::state::{Framework, Subscription};
 use super::{Action, Master, Timer, REMEMBERED_FRAMEWORKS, REMEMBERED_IDS};
 use crate::driver::framework::REMOVED;
@@ -8,12 +9,20 @@ use crate::local::events::{is_terminal, scheduler_event, status, Stream};
 use crate::local::ids;
 use crate::local::messages::ToAgent;
 use crate::proto::framework_info::capability::Type as Capability;
-use crate::proto::scheduler::{event, Event};
+use crate::proto::scheduler::{event, Event, OfferConstraints};
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{FrameworkId, FrameworkInfo, TaskState};
 use crate::resources::role;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// What a framework says of itself when it subscribes, or later.
+#[derive(Default)]
+pub struct Wish {
+    pub info: FrameworkInfo,
+    pub suppressed: Vec<String>,
+    pub constraints: Option<OfferConstraints>,
+}
 
 /// The roles that `info` asks for, or why it may not.
 #[allow(deprecated)]
@@ -85,7 +94,8 @@ fn validate(info: &FrameworkInfo, suppressed: &[String]) -> Result<Vec<String>, 
 impl Master {
     /// SUBSCRIBE on a fresh stream, with the id that is its Mesos-Stream-Id. Whatever is wrong with the framework is an ERROR event on it,
     /// which then ends.
-    pub fn subscribe(&mut self, mut info: FrameworkInfo, suppressed: Vec<String>, stream: Stream, stream_id: String) {
+    pub fn subscribe(&mut self, wish: Wish, stream: Stream, stream_id: String) {
+        let (mut info, suppressed) = (wish.info, wish.suppressed);
         let given = info.id.as_ref().map(|id| id.value.clone()).filter(|id| !id.is_empty());
         let roles = match validate(&info, &suppressed) {
             Err(message) => return self.end_with(stream.id, message),
@@ -106,10 +116,17 @@ impl Master {
         {
             return self.end_with(stream.id, "Changing framework's principal is not allowed.".into());
         }
+        let constraints = match Constraints::new(wish.constraints) {
+            Err(message) => return self.end_with(stream.id, message),
+            Ok(constraints) => constraints,
+        };
         self.take_back_offers(&id.value);
         self.forget_inverse_offers(&id.value);
         let subscription = Subscription { id: stream_id, stream };
         self.subscribed(&id.value, info, roles, suppressed, subscription);
+        if let Some(framework) = self.frameworks.get_mut(&id.value) {
+            framework.constraints = constraints;
+        }
         self.allocate();
     }
 
@@ -321,7 +338,8 @@ impl Master {
     }
 
     /// UPDATE_FRAMEWORK: the texts are those of a 400.
-    pub fn update_framework(&mut self, id: &str, info: FrameworkInfo, suppressed: Vec<String>) -> Result<(), String> {
+    pub fn update_framework(&mut self, id: &str, wish: Wish) -> Result<(), String> {
+        let (info, suppressed) = (wish.info, wish.suppressed);
         let roles = validate(&info, &suppressed).map_err(|e| format!("Supplied FrameworkInfo is not valid: {e}"))?;
         let Some(framework) = self.frameworks.get_mut(id) else {
             return Err("Framework cannot be found".into());
@@ -342,9 +360,12 @@ impl Master {
             let text = |checkpoint: Option<bool>| checkpoint.unwrap_or(false).to_string();
             return unsupported("checkpoint", &text(old.checkpoint), &text(info.checkpoint));
         }
+        let constraints = Constraints::new(wish.constraints);
+        let constraints = constraints.map_err(|e| format!("'UpdateFramework.offer_constraints' are not valid: {e}"))?;
         framework.info = info;
         framework.roles = roles;
         framework.suppressed = suppressed.into_iter().collect();
+        framework.constraints = constraints;
         self.rescind_foreign_offers(id);
         self.tell_agents_of(id, false);
         self.allocate();

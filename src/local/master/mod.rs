@@ -7,7 +7,7 @@
 //! | frameworks from SUBSCRIBE to their end | `frameworks` |
 //! | agents from their registration to their end | `agents` |
 //! | maintenance of machines, and inverse offers | `maintenance` |
-//! | who gets which offer | `offers`, `turns`, `quota` |
+//! | who gets which offer | `offers`, `turns`, `quota`, `constraints` |
 //! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks` |
 //! | the same for task groups | `groups` |
 //! | and to reservations and volumes | `operations`, `operation_checks` |
@@ -15,6 +15,7 @@
 
 mod agents;
 mod checks;
+mod constraints;
 mod frameworks;
 mod groups;
 mod launch;
@@ -36,9 +37,11 @@ use super::clock::Time;
 use super::events::scheduler_event;
 use super::messages::{ToAgent, ToMaster};
 use super::settings::intervals::Intervals;
+use super::settings::minimum::Minimum;
 use super::timers::Timers;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{master_info, Address, FrameworkId, MasterInfo, SlaveId, TaskStatus};
+pub use frameworks::Wish;
 use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -61,6 +64,8 @@ pub struct Identity {
     /// Seconds since the epoch.
     pub started: f64,
     pub intervals: Intervals,
+    /// What an offer has at least.
+    pub minimum: Minimum,
 }
 
 /// What a master wants to be done.

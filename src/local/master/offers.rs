@@ -69,7 +69,7 @@ impl Master {
         let agents = self
             .agents
             .iter()
-            .filter(|(_, agent)| agent.connected && agent.free.is_allocatable());
+            .filter(|(_, agent)| agent.connected && self.identity.minimum.is_reached_by(&agent.free));
         let agents: Vec<String> = agents.map(|(id, _)| id.clone()).collect();
         for agent in agents {
             self.allocate_agent(&agent, &mut made);
@@ -112,7 +112,7 @@ impl Master {
             for id in self.frameworks_in_turn(&role) {
                 let Some(agent) = self.agents.get(agent_id) else { return };
                 let resources = agent.free.usable_by(&role);
-                if !resources.is_allocatable() {
+                if !self.identity.minimum.is_reached_by(&resources) {
                     break;
                 }
                 let Some(framework) = self.frameworks.get(&id) else { continue };
@@ -121,8 +121,11 @@ impl Master {
                 if !framework.listens(&role) || (has_gpus && !framework.has(Capability::GpuResources)) {
                     continue;
                 }
+                if !framework.constraints.allow(&role, &agent.info) {
+                    continue;
+                }
                 let resources = self.within_quotas(&role, resources.only(|item| framework.knows(item)));
-                if resources.is_allocatable() && framework.wants(&role, agent_id, &resources, self.now) {
+                if self.identity.minimum.is_reached_by(&resources) && framework.wants(&role, agent_id, &resources, self.now) {
                     self.turns.chosen(&role, &id);
                     if let Some(offer) = self.make_offer(&id, agent_id, &role, resources) {
                         made.entry(id).or_default().push(offer);
@@ -410,6 +413,7 @@ impl Master {
 mod tests {
     use super::*;
     use crate::local::events::Stream;
+    use crate::local::master::Wish;
 
     fn seconds(refuse_seconds: f64) -> Option<f64> {
         let filters = Filters {
@@ -427,7 +431,11 @@ mod tests {
 
     fn subscribe(master: &mut Master, info: proto::FrameworkInfo) {
         let stream = Stream::new(master.number());
-        master.subscribe(info, Vec::new(), stream, "stream".into());
+        let wish = Wish {
+            info,
+            ..Default::default()
+        };
+        master.subscribe(wish, stream, "stream".into());
     }
 
     fn info(roles: &[&str], capabilities: &[Capability]) -> proto::FrameworkInfo {

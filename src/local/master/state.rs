@@ -1,5 +1,6 @@
 //! What a master knows: frameworks with their tasks, agents, offers.
 
+use super::constraints::Constraints;
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
@@ -22,6 +23,8 @@ pub struct Framework {
     pub roles: Vec<String>,
     pub suppressed: BTreeSet<String>,
     pub filters: Vec<Filter>,
+    /// Of which agents it wants offers.
+    pub constraints: Constraints,
     /// Absent while disconnected.
     pub subscription: Option<Subscription>,
     /// What is offered to it, or used by its tasks and executors, by role. Scalars only: the sum goes over agents.
@@ -187,6 +190,7 @@ impl Framework {
             roles,
             suppressed: BTreeSet::new(),
             filters: Vec::new(),
+            constraints: Constraints::default(),
             subscription: None,
             allocated: BTreeMap::new(),
             tasks: BTreeMap::new(),

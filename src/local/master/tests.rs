@@ -18,6 +18,7 @@ pub fn master() -> Master {
         address: ([127, 0, 0, 1], 1).into(),
         started: 0.0,
         intervals: Intervals::default(),
+        minimum: Minimum::default(),
     };
     Master::new(identity, Registry::default(), Time::from_epoch(Duration::from_secs(1000)))
 }
@@ -99,7 +100,11 @@ pub fn info(id: &str, capabilities: &[Capability], checkpoint: bool) -> Framewor
 }
 
 pub fn subscribe(master: &mut Master, stream: u64, info: FrameworkInfo) {
-    master.subscribe(info, Vec::new(), Stream::new(stream), format!("stream {stream}"));
+    let wish = Wish {
+        info,
+        ..Default::default()
+    };
+    master.subscribe(wish, Stream::new(stream), format!("stream {stream}"));
 }
 
 /// Launches a task on the framework's only offer; nothing is left of that.
@@ -355,7 +360,11 @@ fn a_framework_that_does_not_read_keeps_no_resources_from_others() {
     let mut master = master();
     register(&mut master, 0, "cpus:4;mem:512");
     let stream = Stream::new(1);
-    master.subscribe(info("f", &[], false), Vec::new(), stream.clone(), "s".into());
+    let wish = Wish {
+        info: info("f", &[], false),
+        ..Default::default()
+    };
+    master.subscribe(wish, stream.clone(), "s".into());
     launch(&mut master, "f", "t", "cpus:3;mem:32");
     let (running, finished) = (TaskState::TaskRunning, TaskState::TaskFinished);
     update(&mut master, 0, "f", "t", running, b"1", running);

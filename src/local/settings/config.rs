@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::intervals::{self, Intervals};
+use super::minimum::Minimum;
 use crate::logging::shown;
 use crate::message::text;
 use crate::regular_file::{self, Links};
@@ -28,6 +29,8 @@ pub struct Config {
     /// How many agents there are. Each has all of `resources`.
     pub agents: usize,
     pub intervals: Intervals,
+    /// What an offer has at least.
+    pub minimum: Minimum,
     /// Tasks are timers, not processes.
     pub simulate: bool,
     /// Where to listen. By default a port of 127.0.0.1 that is free.
@@ -48,6 +51,7 @@ impl Default for Config {
             hostname: None,
             agents: 1,
             intervals: Intervals::default(),
+            minimum: Minimum::default(),
             simulate: false,
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             advertise: None,
@@ -80,6 +84,7 @@ pub const AGENTS: &str = "MESOS_NUM_SLAVES";
 pub const PINGS: &str = "MESOS_MAX_AGENT_PING_TIMEOUTS";
 pub const OFFER: &str = "MESOS_OFFER_TIMEOUT";
 pub const SIMULATE: &str = "MESOS_SIMULATE";
+pub const MINIMUM: &str = "MESOS_MIN_ALLOCATABLE_RESOURCES";
 
 /// More agents than this are a mistake.
 const MOST_AGENTS: usize = 10_000;
@@ -122,6 +127,10 @@ impl Config {
         }
         if let Some(text) = get(SIMULATE)? {
             self.simulate = yes_or_no(SIMULATE, &text)?;
+        }
+        if let Some(text) = get(MINIMUM)? {
+            let name = MINIMUM;
+            self.minimum = Minimum::parse(&text).map_err(|reason| BadSetting { name, reason })?;
         }
         for (name, setting) in self.intervals.durations() {
             if let Some(text) = get(name)? {
@@ -246,6 +255,7 @@ pub fn without_effect(names: impl IntoIterator<Item = String>) -> Vec<String> {
         PINGS,
         OFFER,
         SIMULATE,
+        MINIMUM,
     ];
     known.extend(intervals.durations().map(|(name, _)| name));
     let foreign = |name: &String| {
@@ -293,12 +303,14 @@ mod tests {
             (PINGS, "2"),
             (OFFER, "5secs"),
             (SIMULATE, "true"),
+            (MINIMUM, "cpus:1;mem:64"),
             ("MESOS_ALLOCATION_INTERVAL", "100ms"),
         ])
         .unwrap();
         let of_intervals = (config.intervals.pings, config.intervals.offer, config.intervals.allocation);
         let milliseconds = std::time::Duration::from_millis;
         assert_eq!(of_intervals, (2, Some(milliseconds(5000)), milliseconds(100)));
+        assert_eq!(config.minimum.text(), "cpus:1;mem:64");
         assert_eq!((config.agents, Config::default().agents), (3, 1));
         assert!(config.simulate && !from(&[(SIMULATE, "0")]).unwrap().simulate);
     }
@@ -358,6 +370,8 @@ mod tests {
             (PINGS, "-1"),
             (OFFER, "5"),
             (SIMULATE, "yes, please"),
+            (MINIMUM, "cpus"),
+            (MINIMUM, "cpus:-1"),
             ("MESOS_ALLOCATION_INTERVAL", "0secs"),
             ("MESOS_AGENT_PING_TIMEOUT", "soon"),
         ] {

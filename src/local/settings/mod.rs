@@ -4,3 +4,4 @@ pub mod access;
 pub mod config;
 pub mod detect;
 pub mod intervals;
+pub mod minimum;

@@ -107,6 +107,11 @@ mod tests {
                             "volume_capability": { "access_mode": { "mode": "SINGLE_NODE_WRITER" }, "mount": {} } });
         let back = value(id, &read(id, &given, Names::V1).unwrap(), Names::V1).unwrap();
         assert_eq!(back["volume_context"], given["volume_context"]);
+        // A path has the number of an entry, not its key.
+        let given = json!({ "role_constraints": { "a": { "groups": [{ "attribute_constraints": [{ "selector": {} }] }] } } });
+        let error = read(text::of("Mesos::Scheduler::OfferConstraints"), &given, Names::V1).unwrap_err();
+        let missing = "role_constraints[0].value.groups[0].attribute_constraints[0].predicate";
+        assert_eq!(error.to_string(), format!("Missing required fields: {missing}"));
     }
 
     #[test]

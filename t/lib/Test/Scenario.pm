@@ -5,6 +5,8 @@ package Test::Scenario;
 use 5.10.1;
 use strict;
 use warnings;
+use HTTP::Tiny;
+use JSON::PP ();
 use Mesos::SchedulerDriver;
 no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 use Test::Scenario::Framework;
@@ -61,6 +63,54 @@ sub for_a_while {
     my ($self, $seconds) = @_;
     my $end = time + ($seconds || 0.6);
     while (time < $end) { $_->driver->dispatcher->wait(0.02) for grep { $_->driver } @{ $self->{frameworks} } }
+    return;
+}
+
+# --- without a driver ----------------------------------------------------------------------------------------------------------------
+
+sub _call {
+    my ($self, $path, $call, $headers, %more) = @_;
+    my $master = $self->{master};
+    my %headers = ('Content-Type' => 'application/json', Accept => 'application/json', %{ $headers || {} });
+    return HTTP::Tiny->new(timeout => 0.7)->post("http://$master$path", {content => JSON::PP::encode_json($call), headers => \%headers, %more});
+}
+
+# What an operator's call is answered with: the status and the text.
+sub operator {
+    my ($self, $type, $member) = @_;
+    my $answer = $self->_call('/api/v1', {type => $type, defined $member ? (lc $type => $member) : ()});
+    return ($answer->{status}, $answer->{content});
+}
+
+# Says what comes of a SUBSCRIBE as it is in JSON: an error, or whether there is an offer, and in which roles. $then is an UPDATE_FRAMEWORK,
+# made once the framework is subscribed; the answer to it is said, too.
+sub subscribed_as {
+    my ($self, $title, $subscribe, $then) = @_;
+    my ($buffer, @said) = ('');
+    my $event = sub {
+        my ($event, $stream) = @_;
+        my $type = $event->{type};
+        push @said, "error: $event->{error}{message}" if $type eq 'ERROR';
+        push @said, 'offer in ' . join ' ', sort map { $_->{allocation_info}{role} // '-' } @{ $event->{offers}{offers} } if $type eq 'OFFERS';
+        die "enough\n" if $type eq 'ERROR' || $type eq 'OFFERS';
+        return if $type ne 'SUBSCRIBED' || !$then;
+        my $id = $event->{subscribed}{framework_id};
+        my $call = {type => 'UPDATE_FRAMEWORK', framework_id => $id, update_framework => {%$then, framework_info => {%{ $then->{framework_info} }, id => $id}}};
+        my $answer = $self->_call('/master/api/v1/scheduler', $call, {'Mesos-Stream-Id' => $stream});
+        push @said, "update: $answer->{status} $answer->{content}";
+    };
+    my $answer = $self->_call('/master/api/v1/scheduler', {type => 'SUBSCRIBE', subscribe => $subscribe}, {}, data_callback => sub {
+        my ($data, $answer) = @_;
+        $buffer .= $data;
+        return if $answer->{status} != 200;
+        while ($buffer =~ /\A(\d+)\n/ && length($buffer) >= length($1) + 1 + $1) {
+            my $record = substr $buffer, length($1) + 1, $1;
+            substr $buffer, 0, length($1) + 1 + $1, '';
+            $event->(JSON::PP::decode_json($record), $answer->{headers}{'mesos-stream-id'});
+        }
+    });
+    push @said, "$answer->{status}: $answer->{content}" if $answer->{status} != 599;
+    $self->say($title, join ', ', @said ? @said : 'no offer');
     return;
 }
 

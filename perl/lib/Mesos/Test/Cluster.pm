@@ -325,7 +325,7 @@ F<docs/testing.md> is a tutorial. L<Mesos::Test::Scheduler> tests a scheduler wi
 
 Returns when the cluster answers. Dies with the program's own words if it cannot be started. The arguments are the flags of C<mesos-local>,
 and optional: C<agents> (default: 1), C<resources> of each agent, C<attributes> (a string, or a hash reference), C<hostname>, C<port>
-(default: any that is free), C<work_dir>, C<allocation_interval>, C<offer_timeout>, C<agent_ping_timeout>, C<max_agent_ping_timeouts>,
+(default: any that is free), C<work_dir>, C<min_allocatable_resources>, C<allocation_interval>, C<offer_timeout>, C<agent_ping_timeout>, C<max_agent_ping_timeouts>,
 C<agent_reregister_timeout>, C<executor_registration_timeout>, C<executor_reregistration_timeout>, C<executor_environment_variables>,
 C<logging_level> and C<config>. Two more are for this class:
 
