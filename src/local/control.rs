@@ -23,15 +23,12 @@ pub enum Control {
     DelayAgent(usize, Duration),
     /// As an operator's MARK_AGENT_GONE; unknown ids are ignored.
     MarkAgentGone(String),
-    /// As an operator's UPDATE_WEIGHTS: roles and their weights. What a master would refuse is not done.
-    UpdateWeights(Vec<(String, f64)>),
-    /// As an operator's UPDATE_QUOTA, with its `force`.
+    /// As an operator's UPDATE_QUOTA, with its `force`. What a master would refuse is not done.
     UpdateQuotas(Vec<(String, Quota)>, bool),
     /// As an operator's UPDATE_MAINTENANCE_SCHEDULE.
     UpdateMaintenance(Vec<Window>),
-    /// As an operator's START_MAINTENANCE and STOP_MAINTENANCE.
+    /// As an operator's START_MAINTENANCE.
     StartMaintenance(Vec<MachineId>),
-    StopMaintenance(Vec<MachineId>),
     /// The master ends, and another one takes its place.
     FailOverMaster,
     /// The cluster's time stands, for all its timers.
@@ -55,11 +52,9 @@ pub fn carry_out(core: &mut Core, control: Control) {
         Control::MarkAgentGone(id) => {
             core.master.mark_gone(&id);
         }
-        Control::UpdateWeights(weights) => log_refusal(core.master.update_weights(&weights)),
         Control::UpdateQuotas(quotas, force) => log_refusal(core.master.update_quotas(&quotas, force)),
         Control::UpdateMaintenance(schedule) => log_refusal(core.master.update_maintenance(schedule)),
         Control::StartMaintenance(machines) => log_refusal(core.master.start_maintenance(&machines)),
-        Control::StopMaintenance(machines) => log_refusal(core.master.stop_maintenance(&machines)),
         Control::FailOverMaster => core.fail_over_master(),
         Control::PauseClock => core.clock.pause(),
         Control::ResumeClock => core.clock.resume(),

@@ -208,6 +208,11 @@ impl Core {
         self.slots.iter().filter_map(id).map(|id| id.value).collect()
     }
 
+    /// The agent with this number, if it runs.
+    pub fn running_agent(&self, number: usize) -> Option<&Agent> {
+        self.agents().find(|agent| agent.identity.number == number)
+    }
+
     pub fn agent(&mut self, number: usize) -> Option<&mut Agent> {
         self.slots.get_mut(number)?.agent()
     }

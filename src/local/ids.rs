@@ -3,6 +3,7 @@
 use crate::message::text;
 
 use crate::random;
+use std::net::SocketAddr;
 
 /// Random bytes of the system. It cannot fail on a system that has booted; when it does, the cluster's start fails with it.
 fn random<const N: usize>() -> [u8; N] {
@@ -33,6 +34,16 @@ pub fn uuid() -> String {
         &hex[16..20],
         &hex[20..]
     )
+}
+
+/// What libprocess calls the agent with this number, from 0: `slave(1)`.
+pub fn agent_name(number: usize) -> String {
+    format!("slave({})", number + 1)
+}
+
+/// The same with its address: `slave(1)@127.0.0.1:5051`.
+pub fn agent_pid(number: usize, address: SocketAddr) -> String {
+    format!("{}@{address}", agent_name(number))
 }
 
 /// 256 random bits in hexadecimal.

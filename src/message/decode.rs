@@ -7,7 +7,7 @@
 use super::gather::{Occurrence, Slot};
 use super::schema::{class, keys, Field, Kind};
 use super::tape::{MesosToken, MesosTokenOp};
-use super::wire::{Reader, WireError, WireType};
+use super::wire::{unzigzag, Reader, WireError, WireType};
 use super::{ClassId, MAX_DEPTH};
 use std::fmt;
 use std::ops::Range;
@@ -283,8 +283,8 @@ impl Decoder {
             Kind::Uint32 | Kind::Fixed32 => (MesosTokenOp::MesosTokenInt, u64::from(bits as u32)),
             Kind::Int64 | Kind::Sfixed64 => (MesosTokenOp::MesosTokenInt, bits),
             Kind::Bool => (MesosTokenOp::MesosTokenInt, u64::from(bits != 0)),
-            Kind::Sint32 => (MesosTokenOp::MesosTokenInt, unzigzag(u64::from(bits as u32))),
-            Kind::Sint64 => (MesosTokenOp::MesosTokenInt, unzigzag(bits)),
+            Kind::Sint32 => (MesosTokenOp::MesosTokenInt, unzigzag(u64::from(bits as u32)) as u64),
+            Kind::Sint64 => (MesosTokenOp::MesosTokenInt, unzigzag(bits) as u64),
             Kind::Double => (MesosTokenOp::MesosTokenDouble, bits),
             Kind::Float => (
                 MesosTokenOp::MesosTokenDouble,
@@ -305,8 +305,4 @@ impl Decoder {
             value,
         });
     }
-}
-
-fn unzigzag(bits: u64) -> u64 {
-    (bits >> 1) ^ (bits & 1).wrapping_neg()
 }

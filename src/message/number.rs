@@ -1,6 +1,7 @@
 //! What Perl may give for a numeric field: integers, doubles, and strings that look like them.
 
 use super::schema::Kind;
+use super::wire::zigzag;
 
 /// A number as Perl has it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,10 +123,6 @@ fn to_u64(number: Number) -> Option<u64> {
         }
         Number::Beyond(_) => None,
     }
-}
-
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
 }
 
 #[cfg(test)]

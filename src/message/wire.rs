@@ -25,6 +25,15 @@ impl Kind {
     }
 }
 
+/// As sint32 and sint64 are on the wire: small numbers are short, negative ones too.
+pub(super) fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+pub(super) fn unzigzag(bits: u64) -> i64 {
+    (bits >> 1) as i64 ^ -((bits & 1) as i64)
+}
+
 /// What is wrong with bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireError {

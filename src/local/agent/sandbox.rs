@@ -184,7 +184,8 @@ fn fetch_of(uri: &Uri, cache: &mut impl FnMut(&str, &OsStr) -> PathBuf) -> Resul
     })
 }
 
-fn name_of(uid: Uid) -> String {
+/// The name of a user, or the number if there is none.
+pub fn name_of(uid: Uid) -> String {
     let known = nix::unistd::User::from_uid(uid).ok().flatten();
     known.map_or_else(|| uid.to_string(), |user| user.name)
 }

@@ -5,6 +5,7 @@ use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
 use crate::local::helper_protocol::Report;
+use crate::local::ids;
 use crate::local::messages::KnownOperation;
 use crate::local::settings::intervals::Intervals;
 use crate::proto::framework_info::capability::Type as Capability;
@@ -47,7 +48,7 @@ pub struct Identity {
 impl Identity {
     /// `slave(1)@127.0.0.1:5051`
     pub fn pid(&self) -> String {
-        format!("slave({})@{}", self.number + 1, self.address)
+        ids::agent_pid(self.number, self.address)
     }
 }
 

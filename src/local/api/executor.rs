@@ -81,9 +81,8 @@ pub fn has_no_room_for(core: &Core, kind: Type, call: &Call, only: Option<u64>) 
     let framework = core.master.frameworks.get(&call.framework_id.value);
     let framework_is_full = framework.is_some_and(|framework| framework.is_full());
     let agent_is_full = || {
-        let number = Agent::owner_of(process);
-        let mut agents = core.agents().filter(|agent| agent.identity.number == number);
-        agents.any(|agent| agent.has_no_room_for(process, kind, call))
+        let agent = core.running_agent(Agent::owner_of(process));
+        agent.is_some_and(|agent| agent.has_no_room_for(process, kind, call))
     };
     match kind {
         Type::Message => framework_is_full,

@@ -5,8 +5,10 @@
 
 use super::refusal::Refusal;
 use crate::descriptors::AboveStandard;
+use crate::local::agent::sandbox;
 use crate::message::text;
 use hyper::StatusCode;
+use nix::unistd::Uid;
 use rustix::fs::{Dir, FileType, Mode, OFlags, Stat};
 use std::fs::File;
 use std::io;
@@ -153,17 +155,12 @@ pub fn browse(work_dir: &Path, path: &str) -> Result<Vec<Entry>, Refusal> {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             changed: stat.st_mtime as i64,
             mode: stat.st_mode,
-            user: user(stat.st_uid),
+            user: sandbox::name_of(Uid::from_raw(stat.st_uid)),
             group: group(stat.st_gid),
         });
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
-}
-
-fn user(id: u32) -> String {
-    let found = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(id)).ok().flatten();
-    found.map_or(id.to_string(), |user| user.name)
 }
 
 fn group(id: u32) -> String {

@@ -209,7 +209,7 @@ fn of_v0(core: &Core, old: Old, query: Option<&str>) -> serde_json::Value {
 }
 
 fn of_agent(core: &Core, number: usize, show: impl Fn(&Core, &Agent) -> serde_json::Value) -> Result<Reply, Refusal> {
-    let agent = core.agents().find(|agent| agent.identity.number == number);
+    let agent = core.running_agent(number);
     let agent = agent.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "404 Not Found."))?;
     Ok(json(&show(core, agent)))
 }

@@ -1,6 +1,6 @@
 //! The JSON of Mesos' older endpoints, with the names of v0, which tools still read. `/state` itself is in [`state`](super::state).
 
-use super::state::{attributes, flat, framework, reserved, slave, task, version};
+use super::state::{attributes, flat, framework, framework_alone, reserved, slave, task, version};
 use super::{plans, views};
 use crate::local::agent::state::{Container, Kind};
 use crate::local::agent::Agent;
@@ -30,24 +30,13 @@ pub fn frameworks(core: &Core) -> Value {
     })
 }
 
-fn tasks_of(framework: &known::Framework) -> impl Iterator<Item = &known::Task> {
-    let there = framework.tasks.values().chain(framework.unreachable_tasks.values());
-    there.chain(&framework.completed_tasks)
-}
-
 /// GET /tasks: the newest first, as many as are asked for.
 pub fn tasks(core: &Core, limit: usize, offset: usize) -> Value {
-    let frameworks = core.master.frameworks.values().chain(&core.master.completed);
-    let mut all: Vec<(f64, Value)> = frameworks
-        .flat_map(|framework| {
-            tasks_of(framework).map(|one| {
-                let began = one.history.first().and_then(|status| status.timestamp).unwrap_or(f64::MAX);
-                (began, task(framework.id(), one))
-            })
-        })
-        .collect();
-    all.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let shown = all.into_iter().map(|(_, task)| task).skip(offset).take(limit);
+    let began = |one: &known::Task| one.history.first().and_then(|status| status.timestamp).unwrap_or(f64::MAX);
+    let mut all: Vec<(&str, &known::Task)> = core.master.all_tasks().collect();
+    all.sort_by(|(_, a), (_, b)| began(b).total_cmp(&began(a)));
+    // What is not shown is not made.
+    let shown = all.into_iter().skip(offset).take(limit).map(|(id, one)| task(id, one));
     json!({ "tasks": shown.collect::<Vec<Value>>() })
 }
 
@@ -77,9 +66,8 @@ pub fn roles(core: &Core) -> Value {
 
 /// GET /state-summary: without tasks, but with their numbers.
 pub fn state_summary(core: &Core) -> Value {
-    let counted = |mut made: Value, drop: &[&str], wanted: &dyn Fn(&str, &str) -> bool| {
+    let counted = |mut made: Value, wanted: &dyn Fn(&str, &str) -> bool| {
         if let Some(object) = made.as_object_mut() {
-            drop.iter().for_each(|name| drop_key(object, name));
             object.extend(
                 views::counts(core, wanted)
                     .into_iter()
@@ -90,19 +78,19 @@ pub fn state_summary(core: &Core) -> Value {
     };
     let here = |agent: &str| {
         let there = core.master.frameworks.iter();
-        let on_it = there.filter(|(_, framework)| tasks_of(framework).any(|task| task.agent == agent));
+        let on_it = there.filter(|(_, framework)| framework.all_tasks().any(|task| task.agent == agent));
         on_it.map(|(id, _)| id.clone()).collect::<Vec<String>>()
     };
     let slaves = core.master.agents.iter().map(|(id, agent)| {
-        let mut made = counted(slave(core, id, agent), &[], &|_, on| on == id);
+        let mut made = counted(slave(core, id, agent), &|_, on| on == id);
         made["framework_ids"] = here(id).into();
         made
     });
     let offered = core.master.offered();
     let frameworks = core.master.frameworks.iter().map(|(id, one)| {
-        let long = ["tasks", "completed_tasks", "unreachable_tasks", "offers", "executors"];
-        let mut made = counted(framework(core, id, one, offered.get(id.as_str())), &long, &|of, _| of == id);
-        let agents: std::collections::BTreeSet<&str> = tasks_of(one).map(|task| task.agent.as_str()).collect();
+        let alone = framework_alone(core, id, one, offered.get(id.as_str()));
+        let mut made = counted(alone, &|of, _| of == id);
+        let agents: std::collections::BTreeSet<&str> = one.all_tasks().map(|task| task.agent.as_str()).collect();
         made["slave_ids"] = agents.into_iter().collect();
         made
     });
@@ -111,10 +99,6 @@ pub fn state_summary(core: &Core) -> Value {
         "slaves": slaves.collect::<Vec<Value>>(),
         "frameworks": frameworks.collect::<Vec<Value>>(),
     })
-}
-
-fn drop_key(object: &mut Map<String, Value>, name: &str) {
-    object.remove(name);
 }
 
 /// GET /flags.
@@ -154,7 +138,7 @@ pub fn agent_state(core: &Core, agent: &Agent) -> Value {
     let identity = &agent.identity;
     let mut made = json!({
         "id": id,
-        "pid": format!("slave({})@{}", identity.number + 1, core.settings.address),
+        "pid": identity.pid(),
         "hostname": identity.hostname,
         "start_time": core.master.identity.started,
         "capabilities": crate::local::capabilities::AGENT,

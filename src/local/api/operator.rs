@@ -185,7 +185,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
     let answer = match whom {
         Whom::Master => of_master(core, kind),
         Whom::Agent(number) => {
-            let agent = core.agents().find(|agent| agent.identity.number == number);
+            let agent = core.running_agent(number);
             let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Agent has not finished recovery");
             of_agent(core, agent.ok_or_else(gone)?, kind)
         }

@@ -4,6 +4,7 @@ use super::views;
 use crate::local::agent::state::{Container, Kind};
 use crate::local::capabilities;
 use crate::local::core::Core;
+use crate::local::ids;
 use crate::local::master::state::{Agent, Framework, Task};
 use crate::local::master::VERSION;
 use crate::message::text;
@@ -116,28 +117,37 @@ pub fn task(framework: &str, task: &Task) -> Value {
     made
 }
 
+/// With its tasks, offers and executors.
 pub fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) -> Value {
+    let mut made = framework_alone(core, id, f, offered);
+    let offers = core.master.offers.iter().filter(|(_, offer)| offer.framework == id);
+    let offers = offers.map(|(offer_id, offer)| {
+        json!({ "id": offer_id, "framework_id": id, "slave_id": offer.agent,
+                "allocation_info": { "role": offer.role }, "resources": flat(&offer.resources) })
+    });
+    let executors = core.agents().flat_map(|agent| {
+        let theirs = agent.containers.values().filter(|container| container.framework == id);
+        theirs.filter_map(|container| executor(agent.id.as_ref().map_or("", |id| &id.value), container))
+    });
+    made["tasks"] = f.tasks.values().map(|t| task(id, t)).collect();
+    made["unreachable_tasks"] = f.unreachable_tasks.values().map(|t| task(id, t)).collect();
+    made["completed_tasks"] = f.completed_tasks.iter().map(|t| task(id, t)).collect();
+    made["offers"] = offers.collect();
+    made["executors"] = executors.collect();
+    made
+}
+
+pub fn framework_alone(core: &Core, id: &str, f: &Framework, offered: Option<&Resources>) -> Value {
     let used = sum(f.tasks.values().map(|task| &task.resources));
     let mut all = used.clone();
     all.add(offered.unwrap_or(&Resources::default()));
     let on_agents = core.master.agents.values().flat_map(|agent| agent.executors_of(id));
     on_agents.for_each(|(_, executor)| all.add(&executor.resources));
-    let offers = core.master.offers.iter().filter(|(_, offer)| offer.framework == id);
-    let offers: Vec<Value> = offers
-        .map(|(offer_id, offer)| {
-            json!({ "id": offer_id, "framework_id": id, "slave_id": offer.agent,
-                    "allocation_info": { "role": offer.role }, "resources": flat(&offer.resources) })
-        })
-        .collect();
     let capabilities = f
         .info
         .capabilities
         .iter()
         .filter_map(|c| Capability::try_from(c.r#type?).ok());
-    let executors = core.agents().flat_map(|agent| {
-        let theirs = agent.containers.values().filter(|container| container.framework == id);
-        theirs.filter_map(|container| executor(agent.id.as_ref().map_or("", |id| &id.value), container))
-    });
     let mut made = json!({
         "id": id,
         "name": f.info.name,
@@ -155,11 +165,6 @@ pub fn framework(core: &Core, id: &str, f: &Framework, offered: Option<&Resource
         "checkpoint": f.info.checkpoint.unwrap_or(false),
         "registered_time": f.registered,
         "unregistered_time": f.unregistered,
-        "tasks": f.tasks.values().map(|t| task(id, t)).collect::<Vec<_>>(),
-        "unreachable_tasks": f.unreachable_tasks.values().map(|t| task(id, t)).collect::<Vec<_>>(),
-        "completed_tasks": f.completed_tasks.iter().map(|t| task(id, t)).collect::<Vec<_>>(),
-        "offers": offers,
-        "executors": executors.collect::<Vec<_>>(),
     });
     match f.roles.as_slice() {
         [role] if !f.has(Capability::MultiRole) => made["role"] = role.clone().into(),
@@ -209,7 +214,7 @@ pub fn slave(core: &Core, id: &str, agent: &Agent) -> Value {
         "hostname": agent.info.hostname,
         "port": agent.info.port(),
         "attributes": attributes(&agent.info.attributes),
-        "pid": format!("slave({})@{}", agent.link + 1, core.settings.address),
+        "pid": ids::agent_pid(agent.link, core.settings.address),
         "registered_time": agent.registered,
         "resources": flat(&agent.total),
         "used_resources": flat(&used),

@@ -7,7 +7,6 @@ use super::content;
 use super::reply::Reply;
 use super::views;
 use crate::local::core::Core;
-use crate::local::master::state::Task;
 use crate::local::stream::Format;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame};
@@ -107,15 +106,6 @@ struct Seen {
     tasks: BTreeMap<(String, String), usize>,
 }
 
-fn tasks(core: &Core) -> impl Iterator<Item = (&str, &Task)> {
-    let frameworks = core.master.frameworks.values().chain(&core.master.completed);
-    frameworks.flat_map(|framework| {
-        let there = framework.tasks.values().chain(framework.unreachable_tasks.values());
-        let all = there.chain(&framework.completed_tasks);
-        all.map(|task| (framework.id(), task))
-    })
-}
-
 impl Seen {
     fn of(core: &Core) -> Seen {
         let mut seen = Seen {
@@ -177,7 +167,7 @@ impl Seen {
 
     fn of_tasks(&mut self, core: &Core, events: &mut Vec<Value>) {
         let mut there = BTreeMap::new();
-        for (framework, task) in tasks(core) {
+        for (framework, task) in core.master.all_tasks() {
             let key = (framework.to_string(), task.info.task_id.value.clone());
             let told = match self.tasks.get(&key) {
                 Some(told) => *told,

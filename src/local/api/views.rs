@@ -1,6 +1,7 @@
 //! What a master and its agents know, as the operator API shows it: messages of v1 in JSON.
 
 use crate::local::core::Core;
+use crate::local::ids;
 use crate::local::master::state::{Agent, Framework, Offer, Task};
 use crate::local::master::VERSION;
 use crate::message::json::{self, Names};
@@ -120,17 +121,6 @@ fn offer(core: &Core, id: &str, offer: &Offer) -> Value {
     let allocation_info = Some(proto::resource::AllocationInfo {
         role: Some(offer.role.clone()),
     });
-    let address = core.settings.address;
-    let url = proto::Url {
-        scheme: "http".into(),
-        address: proto::Address {
-            hostname: Some(core.master.identity.hostname.clone()),
-            ip: Some(address.ip().to_string()),
-            port: i32::from(address.port()),
-        },
-        path: agent.map(|agent| format!("/slave({})", agent.link + 1)),
-        ..Default::default()
-    };
     let made = proto::Offer {
         id: proto::OfferId { value: id.into() },
         framework_id: FrameworkId {
@@ -140,7 +130,7 @@ fn offer(core: &Core, id: &str, offer: &Offer) -> Value {
             value: offer.agent.clone(),
         },
         hostname: agent.map(|agent| agent.info.hostname.clone()).unwrap_or_default(),
-        url: Some(url),
+        url: agent.map(|agent| core.master.agent_url(agent)),
         resources: offer.resources.shown(true, allocation_info.as_ref()),
         attributes: agent.map(|agent| agent.info.attributes.clone()).unwrap_or_default(),
         allocation_info,
@@ -163,7 +153,7 @@ pub fn agent(core: &Core, id: &str, agent: &Agent) -> Value {
         "active": agent.connected,
         "deactivated": false,
         "version": VERSION,
-        "pid": format!("slave({})@{}", agent.link + 1, core.settings.address),
+        "pid": ids::agent_pid(agent.link, core.settings.address),
         "registered_time": time(agent.registered),
     });
     if let Some(seconds) = agent.reregistered {
@@ -179,7 +169,7 @@ pub fn agent(core: &Core, id: &str, agent: &Agent) -> Value {
 
 pub fn tasks(core: &Core) -> Value {
     let (mut running, mut unreachable, mut completed) = (Vec::new(), Vec::new(), Vec::new());
-    for framework in core.master.frameworks.values().chain(&core.master.completed) {
+    for framework in core.master.all_frameworks() {
         let id = framework.id();
         running.extend(framework.tasks.values().map(|one| task(id, one)));
         unreachable.extend(framework.unreachable_tasks.values().map(|one| task(id, one)));
@@ -347,9 +337,8 @@ const COUNTED: [&str; 10] = [
 /// How many tasks there are in each state, of those that are wanted: by framework and agent.
 pub fn counts(core: &Core, wanted: impl Fn(&str, &str) -> bool) -> Vec<(&'static str, usize)> {
     let mut counts = COUNTED.map(|state| (state, 0));
-    for framework in core.master.frameworks.values().chain(&core.master.completed) {
-        let tasks = framework.tasks.values().chain(framework.unreachable_tasks.values());
-        for task in tasks.chain(&framework.completed_tasks) {
+    for framework in core.master.all_frameworks() {
+        for task in framework.all_tasks() {
             if wanted(framework.id(), &task.agent) {
                 let state = task.state.as_str_name();
                 counts

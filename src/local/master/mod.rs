@@ -42,7 +42,7 @@ use super::timers::Timers;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{master_info, Address, FrameworkId, MasterInfo, SlaveId, TaskStatus};
 pub use frameworks::Wish;
-use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Unreachable};
+use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Task, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
@@ -144,6 +144,17 @@ pub struct Master {
 }
 
 impl Master {
+    /// Those that are there, and those that have been.
+    pub fn all_frameworks(&self) -> impl Iterator<Item = &Framework> {
+        self.frameworks.values().chain(&self.completed)
+    }
+
+    /// Their tasks, each with the id of its framework.
+    pub fn all_tasks(&self) -> impl Iterator<Item = (&str, &Task)> {
+        self.all_frameworks()
+            .flat_map(|framework| framework.all_tasks().map(|task| (framework.id(), task)))
+    }
+
     /// A master that knows nobody but those of `registry`.
     pub fn new(identity: Identity, registry: Registry, now: Time) -> Master {
         let mut timers = Timers::default();

@@ -6,6 +6,7 @@ use super::state::{Agent, Filter, Framework, Offer};
 use super::{Master, Timer};
 use crate::local::clock::Time;
 use crate::local::events::scheduler_event;
+use crate::local::ids;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::{event, Event};
@@ -97,11 +98,11 @@ impl Master {
     }
 
     /// Where an agent is.
-    pub(super) fn agent_url(&self, agent: &Agent) -> proto::Url {
+    pub fn agent_url(&self, agent: &Agent) -> proto::Url {
         proto::Url {
             scheme: "http".into(),
             address: self.address(),
-            path: Some(format!("/slave({})", agent.link + 1)),
+            path: Some(format!("/{}", ids::agent_name(agent.link))),
             ..Default::default()
         }
     }

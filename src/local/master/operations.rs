@@ -7,6 +7,7 @@ use super::operation_checks::{self as checks, Against};
 use super::state::Operation;
 use super::{slave_id, Master};
 use crate::local::events::scheduler_event;
+use crate::local::ids;
 use crate::local::messages::{KnownOperation, MissingOperation, ToAgent};
 use crate::proto::offer::{operation::Type, Operation as Wanted};
 use crate::proto::scheduler::call::reconcile_operations;
@@ -64,9 +65,8 @@ impl Master {
             used: &self.used_on(agent_id),
         };
         let place = format!(
-            "; on agent {agent_id} at slave({})@{} ({})",
-            agent.link + 1,
-            self.identity.address,
+            "; on agent {agent_id} at {} ({})",
+            ids::agent_pid(agent.link, self.identity.address),
             agent.info.hostname
         );
         let checked = checks::resources(&wanted)

@@ -248,6 +248,12 @@ impl Framework {
         }
     }
 
+    /// Those that live, those on agents that are unreachable, and those that are remembered.
+    pub fn all_tasks(&self) -> impl Iterator<Item = &Task> {
+        let there = self.tasks.values().chain(self.unreachable_tasks.values());
+        there.chain(&self.completed_tasks)
+    }
+
     pub fn remember(&mut self, task: Task) {
         self.completed_tasks.push_back(task);
         if self.completed_tasks.len() > REMEMBERED_TASKS {

@@ -2,6 +2,7 @@
 
 use super::Names;
 use crate::message::schema::{class, enums, Class, Field, Kind};
+use crate::message::wire::zigzag;
 use crate::message::{fields, text, ClassId, MAX_DEPTH};
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
@@ -179,7 +180,6 @@ fn numeric(field: &Field, number: &serde_json::Number, bytes: &mut Vec<u8>) {
 }
 
 fn append_bits(field: &Field, double: f64, bits: u64, bytes: &mut Vec<u8>) {
-    let zigzag = |number: i64| ((number << 1) ^ (number >> 63)) as u64;
     let varint = match field.kind {
         Kind::Double => return encoding::double::encode(field.number, &double, bytes),
         Kind::Float => return encoding::float::encode(field.number, &(double as f32), bytes),

@@ -3,7 +3,7 @@
 use super::Names;
 use crate::message::schema::{class, enums, Class, DefaultValue, Field, Kind};
 use crate::message::text;
-use crate::message::wire::{Reader, WireError, WireType};
+use crate::message::wire::{unzigzag, Reader, WireError, WireType};
 use crate::message::{ClassId, MAX_DEPTH};
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
@@ -98,7 +98,6 @@ fn take(reader: &mut Reader<'_>, field: &Field, wire: u8, names: Names, seen: &m
 
 /// A value of an enum that the schema does not know is as if it were not there.
 fn number(field: &Field, bits: u64, names: Names) -> Option<Value> {
-    let zigzag = |bits: u64| (bits >> 1) as i64 ^ -((bits & 1) as i64);
     Some(match field.kind {
         Kind::Double => f64::from_bits(bits).into(),
         Kind::Float => f64::from(f32::from_bits(bits as u32)).into(),
@@ -106,8 +105,8 @@ fn number(field: &Field, bits: u64, names: Names) -> Option<Value> {
         Kind::Enum => return enum_name(field, bits as i32, names),
         Kind::Int64 | Kind::Sfixed64 => (bits as i64).into(),
         Kind::Int32 | Kind::Sfixed32 => (bits as i32).into(),
-        Kind::Sint64 => zigzag(bits).into(),
-        Kind::Sint32 => (zigzag(bits) as i32).into(),
+        Kind::Sint64 => unzigzag(bits).into(),
+        Kind::Sint32 => (unzigzag(bits) as i32).into(),
         Kind::Uint32 | Kind::Fixed32 => (bits as u32).into(),
         _ => bits.into(),
     })
