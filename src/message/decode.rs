@@ -4,7 +4,6 @@
 //! first message that has not, the decoding starts again with [`super::gather`], which takes any order. It starts again once: the work
 //! stays linear whatever is nested in what.
 
-use super::gather::{Occurrence, Slot};
 use super::schema::{class, keys, Field, Kind};
 use super::tape::{MesosToken, MesosTokenOp};
 use super::wire::{unzigzag, Reader, WireError, WireType};
@@ -82,6 +81,37 @@ struct List {
 const NO_LIST: List = List {
     field: usize::MAX,
     token: 0,
+    count: 0,
+};
+
+/// One value on the wire.
+#[derive(Clone, Copy)]
+pub(super) struct Occurrence {
+    /// A number's bits, or where its bytes start.
+    pub(super) value: u64,
+    /// How many bytes, or [`NUMBER`].
+    pub(super) length: u32,
+    /// The next value of the same repeated field.
+    pub(super) next: u32,
+}
+
+/// The `length` of an occurrence that is one number; a packed list of numbers has a real length.
+pub(super) const NUMBER: u32 = u32::MAX;
+
+/// The end of a chain.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// All values of one field of the message that is being read.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) first: u32,
+    pub(super) last: u32,
+    pub(super) count: u32,
+}
+
+pub(super) const EMPTY: Slot = Slot {
+    first: NONE,
+    last: NONE,
     count: 0,
 };
 

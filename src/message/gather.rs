@@ -4,43 +4,12 @@
 //! the values of repeated fields, so that the second writes them together, however they are interleaved on the wire. Sub-messages are
 //! stepped over by their length, so that the work is linear in the number of fields; the memory is a small multiple of the input.
 
-use super::decode::{Decoder, Failure};
+use super::decode::{Decoder, Failure, Occurrence, Slot, EMPTY, NONE, NUMBER};
 use super::schema::{class, Class, Field, Kind};
 use super::tape::MesosTokenOp;
 use super::wire::{Reader, WireError, WireType};
 use super::{ClassId, MAX_DEPTH};
 use std::ops::Range;
-
-/// One value on the wire.
-#[derive(Clone, Copy)]
-pub(super) struct Occurrence {
-    /// A number's bits, or where its bytes start.
-    value: u64,
-    /// How many bytes, or [`NUMBER`].
-    length: u32,
-    /// The next value of the same repeated field.
-    next: u32,
-}
-
-/// The `length` of an occurrence that is one number; a packed list of numbers has a real length.
-const NUMBER: u32 = u32::MAX;
-
-/// The end of a chain.
-const NONE: u32 = u32::MAX;
-
-/// All values of one field of the message that is being read.
-#[derive(Clone, Copy)]
-pub(super) struct Slot {
-    first: u32,
-    last: u32,
-    count: u32,
-}
-
-const EMPTY: Slot = Slot {
-    first: NONE,
-    last: NONE,
-    count: 0,
-};
 
 impl Decoder {
     /// One message, the outermost or one inside it, and all that is in it.

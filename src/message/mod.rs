@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`schema`] | the messages, fields and enums of proto/*.proto, and their Perl names |
+//! | [`schema`] | the messages, fields and enums of proto/*.proto, and their Perl names; `rows` and `schema_tables` are its tables |
 //! | [`wire`] | varints, tags and lengths of untrusted bytes |
 //! | [`decode`] | bytes to a tape: everything is checked here |
 //! | `gather` | the same for values that are scattered over a message |
@@ -29,6 +29,7 @@ pub mod json;
 pub mod number;
 pub mod path;
 pub mod required;
+mod rows;
 pub mod schema;
 mod schema_tables;
 pub mod shared;

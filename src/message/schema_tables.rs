@@ -1,12 +1,12 @@
 // Made by tests/generated.rs from proto/*.proto; do not edit.
 
-use super::schema::DefaultValue as D;
-use super::schema::Kind::*;
-use super::schema::Label::*;
-use super::schema::{c, f, Class, Enum, Field};
+use super::rows::DefaultValue as D;
+use super::rows::Kind::*;
+use super::rows::Label::*;
+use super::rows::{c, f, Class, Enum, Field};
 
 /// So many of each table are for Perl, from its beginning.
-pub const FOR_PERL: super::schema::Counts = super::schema::Counts {
+pub const FOR_PERL: super::rows::Counts = super::rows::Counts {
     keys: 508,
     classes: 243,
     enums: 41,

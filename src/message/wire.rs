@@ -1,6 +1,6 @@
 //! Reading protobuf's wire format from bytes that nobody has checked.
 
-use super::schema::Kind;
+use super::rows::Kind;
 use super::MAX_DEPTH;
 use std::fmt;
 

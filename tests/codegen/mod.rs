@@ -191,8 +191,8 @@ pub fn tables(set: &FileDescriptorSet) -> String {
     }
 
     let mut text = String::from(
-        "// Made by tests/generated.rs from proto/*.proto; do not edit.\n\nuse super::schema::DefaultValue as D;\n\
-         use super::schema::Kind::*;\nuse super::schema::Label::*;\nuse super::schema::{c, f, Class, Enum, Field};\n\n",
+        "// Made by tests/generated.rs from proto/*.proto; do not edit.\n\nuse super::rows::DefaultValue as D;\n\
+         use super::rows::Kind::*;\nuse super::rows::Label::*;\nuse super::rows::{c, f, Class, Enum, Field};\n\n",
     );
     text.push_str(&perl_counts(&types, perl_keys));
     writeln!(text, "#[rustfmt::skip]\npub static KEYS: [&str; {}] = [", keys.len()).unwrap();
@@ -236,7 +236,7 @@ fn perl_counts(types: &Types, keys: usize) -> String {
     assert!(types.messages[classes..].iter().all(|m| !is_for_perl(&m.proto)));
     assert!(types.enums[enums..].iter().all(|e| !is_for_perl(&e.0)));
     format!(
-        "/// So many of each table are for Perl, from its beginning.\npub const FOR_PERL: super::schema::Counts = super::schema::Counts {{\n    \
+        "/// So many of each table are for Perl, from its beginning.\npub const FOR_PERL: super::rows::Counts = super::rows::Counts {{\n    \
          keys: {keys},\n    classes: {classes},\n    enums: {enums},\n}};\n\n"
     )
 }
