@@ -293,6 +293,16 @@ fn help_and_mistakes() {
     }
 }
 
+/// A setting can name any file, and what is wrong in it is shown.
+#[test]
+fn mistakes_do_not_command_the_terminal() {
+    let file = Scratch::new("mistake", &format!("cpus:\x1b!{}", "x".repeat(100_000)));
+    let (status, text) = refused(&["--open", &format!("--resources=file://{}", file.path())]);
+    assert_eq!(status, 2);
+    assert!(text.contains(r"\u{1b}!xxx") && text.len() < 5000, "{text:?}");
+    assert_eq!(text.lines().count(), 2, "{text:?}");
+}
+
 #[test]
 fn variables_of_mesos_are_read() {
     let mut command = command(&["--open", "--ready-fd=1"]);

@@ -10,6 +10,7 @@ mod options;
 mod ready;
 
 use mesos_perl::local::Cluster;
+use mesos_perl::logging::{bounded, ERROR};
 use options::Wanted;
 use std::io::Write;
 use std::process::ExitCode;
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
             let _ = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;
         }
-        Err(error) => return failed(2, &format!("{error}\nTry 'mesos-local --help'.")),
+        // It may quote a file, as one that a setting names.
+        Err(error) => return failed(2, &format!("{}\nTry 'mesos-local --help'.", bounded(&error, ERROR))),
     };
     match run(*wanted) {
         Ok(()) => ExitCode::SUCCESS,

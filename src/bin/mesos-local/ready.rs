@@ -1,6 +1,7 @@
 //! Says where the cluster listens: as text, and as JSON for programs.
 
 use mesos_perl::local::Cluster;
+use mesos_perl::logging::shown;
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -50,7 +51,7 @@ pub fn text(cluster: &Cluster) -> String {
         env!("CARGO_PKG_VERSION"),
         if agents == 1 { "" } else { "s" },
         cluster.address(),
-        cluster.work_dir().display()
+        shown(&cluster.work_dir().to_string_lossy())
     )
 }
 
