@@ -12,7 +12,7 @@ mod program_support;
 mod skip;
 
 use local_support::{request, Reply, PATIENCE};
-use mesos_perl::message::json::{self, Names};
+use mesos_perl::message::json;
 use mesos_perl::message::text;
 use operator_support::*;
 use program_support::*;
@@ -107,11 +107,11 @@ impl Cluster {
 }
 
 fn encoded(class: &str, value: &Value) -> Vec<u8> {
-    json::read(text::of(class), value, Names::V1).unwrap_or_else(|e| panic!("{class}: {e}: {value}"))
+    json::read(text::of(class), value).unwrap_or_else(|e| panic!("{class}: {e}: {value}"))
 }
 
 fn decoded(class: &str, bytes: &[u8]) -> Value {
-    json::value(text::of(class), bytes, Names::V1).unwrap_or_else(|e| panic!("{class}: {e}"))
+    json::value(text::of(class), bytes).unwrap_or_else(|e| panic!("{class}: {e}"))
 }
 
 /// Where two answers differ, but for what changes while one looks at it. Mesos rounds in JSON.

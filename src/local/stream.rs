@@ -4,7 +4,7 @@
 //! for it that whoever has more has to wait, too.
 
 use super::events::Backlog;
-use crate::message::json::{self, Names};
+use crate::message::json;
 use crate::message::text;
 use crate::proto::{executor, scheduler};
 use hyper::body::{Body, Bytes, Frame};
@@ -43,7 +43,7 @@ impl Format {
         match self {
             Format::Protobuf => message,
             // What prost has made can be read.
-            Format::Json => json::write(class, &message, Names::V1).unwrap_or_default(),
+            Format::Json => json::write(class, &message).unwrap_or_default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::body;
 use super::refusal::Refusal;
 use super::reply::{self, wrong_method, Reply};
 use crate::local::stream::{Format, JSON, PROTOBUF, RECORDIO};
-use crate::message::json::{self, Names};
+use crate::message::json;
 use crate::message::{required, text};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -53,11 +53,9 @@ impl Content {
         let bytes = match (self.format, speaker) {
             (Format::Protobuf, _) => self.bytes,
             (Format::Json, Speaker::Master) => encoded(class, &self.json()?)?,
-            (Format::Json, Speaker::Agent) => json::read(id, &self.json()?, Names::V1)
-                .map_err(|e| Refusal::bad(e.to_string()))?
-                .into(),
+            (Format::Json, Speaker::Agent) => json::read(id, &self.json()?).map_err(|e| Refusal::bad(e.to_string()))?.into(),
         };
-        let read = required::is_complete(id, &bytes).then(|| json::value(id, &bytes, Names::V1).ok());
+        let read = required::is_complete(id, &bytes).then(|| json::value(id, &bytes).ok());
         read.flatten().ok_or_else(|| match speaker {
             Speaker::Master => not_understood(),
             Speaker::Agent => Refusal::bad("Failed to parse body into a protobuf object"),
@@ -71,7 +69,7 @@ impl Content {
 
 /// A message of this class that JSON stands for.
 pub fn encoded(class: &str, value: &Value) -> Result<Bytes, Refusal> {
-    let bytes = json::read(text::of(class), value, Names::V1);
+    let bytes = json::read(text::of(class), value);
     let failed = |e| Refusal::bad(format!("Failed to convert JSON into Call protobuf: {e}"));
     bytes.map(Bytes::from).map_err(failed)
 }
@@ -91,7 +89,7 @@ pub fn written(format: Format, class: &str, value: &Value) -> Result<Bytes, Refu
     match format {
         Format::Json => Ok(text::to_bytes(&value.to_string()).into_owned().into()),
         Format::Protobuf => {
-            let bytes = json::read(text::of(class), value, Names::V1);
+            let bytes = json::read(text::of(class), value);
             bytes.map(Bytes::from).map_err(|e| {
                 log::error!("cannot write a {class}: {e}");
                 Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())

@@ -7,7 +7,7 @@ use super::reply::{empty, json, wrong_method, Reply};
 use super::views::{message, put};
 use crate::local::core::Core;
 use crate::local::master::state::{Quota, Window};
-use crate::message::json::{self as json_of, Names};
+use crate::message::json as json_of;
 use crate::message::text;
 use crate::proto::{value, MachineId, Resource, Unavailability, WeightInfo};
 use crate::resources::role::check_role;
@@ -241,7 +241,7 @@ fn read<M: Message + Default>(class: &str, value: &Value, path: &str) -> Result<
             None => text,
         }
     };
-    let bytes = json_of::read(text::of(class), value, Names::V1).map_err(failed)?;
+    let bytes = json_of::read(text::of(class), value).map_err(failed)?;
     content::decoded(class, bytes.into()).map_err(|refusal| refusal.text)
 }
 

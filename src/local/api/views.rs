@@ -4,7 +4,7 @@ use crate::local::core::Core;
 use crate::local::ids;
 use crate::local::master::state::{Agent, Framework, Offer, Task};
 use crate::local::master::VERSION;
-use crate::message::json::{self, Names};
+use crate::message::json;
 use crate::message::text;
 use crate::proto::{self, ExecutorId, FrameworkId, SlaveId};
 use crate::resources::Resources;
@@ -16,7 +16,7 @@ pub fn message(class: &str, message: &impl Message) -> Value {
     let class = text::of(class);
     let bytes = text::original(class, message.encode_to_vec());
     // What prost has made can be read.
-    json::value(class, &bytes, Names::V1).unwrap_or_default()
+    json::value(class, &bytes).unwrap_or_default()
 }
 
 /// Seconds since the epoch as a TimeInfo.

@@ -268,13 +268,13 @@ fn check_flags(flags: &ast::Flags, pattern: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::json::{self, Names};
+    use crate::message::json;
     use crate::message::text;
     use prost::Message;
     use serde_json::{json, Value};
 
     fn of(wished: &Value) -> Result<Constraints, String> {
-        let bytes = json::read(text::of("Mesos::Scheduler::OfferConstraints"), wished, Names::V1).unwrap();
+        let bytes = json::read(text::of("Mesos::Scheduler::OfferConstraints"), wished).unwrap();
         Constraints::new(Some(OfferConstraints::decode(bytes.as_slice()).unwrap()))
     }
 

@@ -8,64 +8,25 @@
 //! | 64-bit integers | numbers |
 //! | maps | objects |
 //!
-//! The v1 API says `agent` where v0 says `slave`, and so do names here, if that is wanted.
+//! Names are those of the v1 API, which says `agent` where v0 says `slave`, as do proto/ and Perl. Perl's own JSON has both.
 
+mod names;
 mod read;
 mod write;
 
 pub use read::{parse, read, BadJson};
 pub use write::{value, write};
 
-use super::schema::{Class, Field};
-use std::borrow::Cow;
-
-/// Whose names messages have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// `slave_id`, as in proto/ and in Perl.
-    V0,
-    /// `agent_id`, as in the HTTP APIs.
-    V1,
-}
-
-impl Names {
-    /// What a field of ours is called.
-    fn field(self, name: &'static str) -> Cow<'static, str> {
-        match self {
-            Names::V1 if name.contains("slave") => name.replace("slave", "agent").into(),
-            _ => name.into(),
-        }
-    }
-
-    /// What a value of an enum of ours is called.
-    fn enum_value(self, name: &'static str) -> Cow<'static, str> {
-        match self {
-            Names::V1 if name.contains("SLAVE") => name.replace("SLAVE", "AGENT").into(),
-            _ => name.into(),
-        }
-    }
-
-    /// Whether a field is shown with its default when it is unset: not if Mesos calls it deprecated, or does not have it any more.
-    fn shows_default(self, class: &Class, field: &Field) -> bool {
-        let hidden = matches!(
-            (class.proto, field.name()),
-            ("mesos.FrameworkInfo" | "mesos.Resource", "role") | ("mesos.SlaveInfo", "webui_port")
-        );
-        let only_v0 = self == Names::V1 && (class.proto, field.name()) == ("mesos.SlaveInfo", "checkpoint");
-        !hidden && !only_v0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::schema::classes;
+    use crate::message::schema::{classes, Class};
     use crate::message::{text, ClassId};
     use serde_json::{json, Value};
 
     fn there_and_back(class: &str, given: Value) -> Value {
-        let bytes = read(text::of(class), &given, Names::V1).unwrap_or_else(|e| panic!("{class} {given}: {e}"));
-        value(text::of(class), &bytes, Names::V1).unwrap()
+        let bytes = read(text::of(class), &given).unwrap_or_else(|e| panic!("{class} {given}: {e}"));
+        value(text::of(class), &bytes).unwrap()
     }
 
     #[test]
@@ -84,16 +45,6 @@ mod tests {
         assert_eq!(there_and_back("Mesos::TaskStatus", given.clone()), given);
         let ranges = json!({ "range": [{ "begin": 31000, "end": u64::MAX }] });
         assert_eq!(there_and_back("Mesos::Value::Ranges", ranges.clone()), ranges);
-        let v0 = value(
-            text::of("Mesos::TaskStatus"),
-            &read(text::of("Mesos::TaskStatus"), &given, Names::V1).unwrap(),
-            Names::V0,
-        );
-        let v0 = v0.unwrap();
-        assert_eq!(
-            (&v0["slave_id"]["value"], &v0["source"]),
-            (&json!("a"), &json!("SOURCE_SLAVE"))
-        );
     }
 
     #[test]
@@ -101,15 +52,15 @@ mod tests {
         let is_there = |class: &Class| class.proto.ends_with(".StaticProvisioning");
         let id = ClassId(classes().iter().position(is_there).unwrap() as u32);
         let given = json!({ "volume_context": { "a": "b", "c": "d" } });
-        let error = read(id, &given, Names::V1).unwrap_err().to_string();
+        let error = read(id, &given).unwrap_err().to_string();
         assert_eq!(error, "Missing required fields: volume_id, volume_capability");
         let given = json!({ "volume_id": "v", "volume_context": given["volume_context"],
                             "volume_capability": { "access_mode": { "mode": "SINGLE_NODE_WRITER" }, "mount": {} } });
-        let back = value(id, &read(id, &given, Names::V1).unwrap(), Names::V1).unwrap();
+        let back = value(id, &read(id, &given).unwrap()).unwrap();
         assert_eq!(back["volume_context"], given["volume_context"]);
         // A path has the number of an entry, not its key.
         let given = json!({ "role_constraints": { "a": { "groups": [{ "attribute_constraints": [{ "selector": {} }] }] } } });
-        let error = read(text::of("Mesos::Scheduler::OfferConstraints"), &given, Names::V1).unwrap_err();
+        let error = read(text::of("Mesos::Scheduler::OfferConstraints"), &given).unwrap_err();
         let missing = "role_constraints[0].value.groups[0].attribute_constraints[0].predicate";
         assert_eq!(error.to_string(), format!("Missing required fields: {missing}"));
     }
@@ -134,7 +85,7 @@ mod tests {
             "user": "u", "name": null, "unknown": [1], "failover_timeout": "1.5", "roles": "one",
             "capabilities": [{ "type": "NOSUCH" }, { "type": "MULTI_ROLE" }],
         });
-        let error = read(text::of("Mesos::FrameworkInfo"), &framework, Names::V1).unwrap_err();
+        let error = read(text::of("Mesos::FrameworkInfo"), &framework).unwrap_err();
         assert_eq!(error.to_string(), "Missing required fields: name");
         let mut complete = framework;
         complete["name"] = "n".into();
@@ -142,7 +93,7 @@ mod tests {
         assert_eq!((&back["failover_timeout"], &back["roles"]), (&json!(1.5), &json!(["one"])));
         assert_eq!(back["capabilities"], json!([{}, { "type": "MULTI_ROLE" }]));
         for (infinite, bits) in [("Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY)] {
-            let scalar = read(text::of("Mesos::Value::Scalar"), &json!({ "value": infinite }), Names::V1).unwrap();
+            let scalar = read(text::of("Mesos::Value::Scalar"), &json!({ "value": infinite })).unwrap();
             assert_eq!(scalar[1..], bits.to_le_bytes());
         }
     }
@@ -197,7 +148,7 @@ mod tests {
                 "Missing required fields: id.value, framework_id, agent_id, hostname, resources[0].type",
             ),
         ] {
-            let bad = read(text::of(class), &given, Names::V1).unwrap_err();
+            let bad = read(text::of(class), &given).unwrap_err();
             assert!(bad.to_string().starts_with(error), "{given}: {bad}");
         }
         assert_eq!(parse("{\"type\":").unwrap_err(), "syntax error at line 1 near: ");

@@ -1,6 +1,6 @@
 //! JSON to encoded messages. What is tolerated, and what errors say, is as in Mesos.
 
-use super::Names;
+use super::names;
 use crate::message::schema::{class, enums, Class, Field, Kind};
 use crate::message::wire::zigzag;
 use crate::message::{fields, text, ClassId, MAX_DEPTH};
@@ -33,14 +33,11 @@ pub fn parse(text: &str) -> Result<Value, String> {
 }
 
 /// The encoded message, which has all that its class requires.
-pub fn read(id: ClassId, value: &Value, names: Names) -> Result<Vec<u8>, BadJson> {
+pub fn read(id: ClassId, value: &Value) -> Result<Vec<u8>, BadJson> {
     let Value::Object(object) = value else {
         return Err(BadJson("Expecting a JSON object".into()));
     };
-    let mut reader = Reading {
-        names,
-        missing: Vec::new(),
-    };
+    let mut reader = Reading { missing: Vec::new() };
     let bytes = reader.message(id, object, "", 1)?;
     match reader.missing.is_empty() {
         true => Ok(bytes),
@@ -49,7 +46,6 @@ pub fn read(id: ClassId, value: &Value, names: Names) -> Result<Vec<u8>, BadJson
 }
 
 struct Reading {
-    names: Names,
     /// The paths of required fields that are not there.
     missing: Vec<String>,
 }
@@ -63,7 +59,7 @@ impl Reading {
         }
         let mut bytes = Vec::new();
         for field in of.fields() {
-            let name = self.names.field(field.name());
+            let name = names::field(field.name());
             match object.get(name.as_ref()) {
                 None | Some(Value::Null) if of.needs(field) => self.missing.push(format!("{path}{name}")),
                 None | Some(Value::Null) => {}
@@ -136,10 +132,7 @@ impl Reading {
             }
             (Kind::Enum, Value::String(string)) => {
                 let values = enums().get(usize::from(field.of)).map_or(&[][..], |of| of.values);
-                match values
-                    .iter()
-                    .find(|(known, _)| self.names.enum_value(known) == string.as_str())
-                {
+                match values.iter().find(|(known, _)| names::enum_value(known) == string.as_str()) {
                     Some((_, number)) => fields::append_varint(bytes, field.number, i64::from(*number) as u64),
                     None if of.needs(field) => return Err(BadJson(format!("Failed to find enum for '{string}'"))),
                     None => {}

@@ -1,6 +1,6 @@
 //! Encoded messages to JSON.
 
-use super::Names;
+use super::names;
 use crate::message::schema::{class, enums, Class, DefaultValue, Field, Kind};
 use crate::message::text;
 use crate::message::wire::{unzigzag, Reader, WireError, WireType};
@@ -10,14 +10,14 @@ use base64::Engine;
 use serde_json::{Map, Value};
 
 /// The JSON text of `message`, of this class, with its strings' bytes as they are.
-pub fn write(id: ClassId, message: &[u8], names: Names) -> Result<Vec<u8>, WireError> {
-    let text = value(id, message, names)?.to_string();
+pub fn write(id: ClassId, message: &[u8]) -> Result<Vec<u8>, WireError> {
+    let text = value(id, message)?.to_string();
     Ok(text::to_bytes(&text).into_owned())
 }
 
 /// The same as a value, whose strings are as in [`text`].
-pub fn value(id: ClassId, message: &[u8], names: Names) -> Result<Value, WireError> {
-    object(id, message, names, 1).map(Value::Object)
+pub fn value(id: ClassId, message: &[u8]) -> Result<Value, WireError> {
+    object(id, message, 1).map(Value::Object)
 }
 
 /// What has been read of a field.
@@ -37,7 +37,7 @@ impl Seen {
     }
 }
 
-fn object(id: ClassId, message: &[u8], names: Names, depth: usize) -> Result<Map<String, Value>, WireError> {
+fn object(id: ClassId, message: &[u8], depth: usize) -> Result<Map<String, Value>, WireError> {
     let Some(of) = class(id) else { return Ok(Map::new()) };
     if depth > MAX_DEPTH {
         return Err(WireError::TooDeep);
@@ -47,29 +47,29 @@ fn object(id: ClassId, message: &[u8], names: Names, depth: usize) -> Result<Map
     while !reader.at_end() {
         let (number, wire) = reader.tag()?;
         match of.accepting(number, wire) {
-            Some((index, field)) => take(&mut reader, field, wire, names, &mut seen[index], depth)?,
+            Some((index, field)) => take(&mut reader, field, wire, &mut seen[index], depth)?,
             None => reader.skip(number, wire)?,
         }
     }
     let mut made = Map::new();
     for (field, seen) in of.fields().iter().zip(seen) {
         let value = match seen {
-            Seen::Nothing => default(of, field, names),
+            Seen::Nothing => default(of, field),
             Seen::Values(values) if field.is_map() => Some(map(values)),
             Seen::Values(values) if field.is_repeated() => Some(Value::Array(values)),
             Seen::Values(mut values) => values.pop(),
-            Seen::Message(bytes) => Some(object(ClassId(field.of.into()), &bytes, names, depth + 1)?.into()),
+            Seen::Message(bytes) => Some(object(ClassId(field.of.into()), &bytes, depth + 1)?.into()),
         };
-        made.extend(value.map(|value| (names.field(field.name()).into_owned(), value)));
+        made.extend(value.map(|value| (names::field(field.name()).into_owned(), value)));
     }
     Ok(made)
 }
 
 /// Reads one occurrence of a field.
-fn take(reader: &mut Reader<'_>, field: &Field, wire: u8, names: Names, seen: &mut Seen, depth: usize) -> Result<(), WireError> {
+fn take(reader: &mut Reader<'_>, field: &Field, wire: u8, seen: &mut Seen, depth: usize) -> Result<(), WireError> {
     if wire != WireType::Bytes as u8 {
         let bits = reader.number(field.kind.wire_type())?;
-        seen.push(number(field, bits, names));
+        seen.push(number(field, bits));
         return Ok(());
     }
     let (_, length) = reader.delimited()?;
@@ -78,7 +78,7 @@ fn take(reader: &mut Reader<'_>, field: &Field, wire: u8, names: Names, seen: &m
         Kind::String => seen.push(Some(text::from_bytes(bytes).into_owned().into())),
         Kind::Bytes => seen.push(Some(STANDARD.encode(bytes).into())),
         Kind::Message if field.is_repeated() => {
-            seen.push(Some(object(ClassId(field.of.into()), bytes, names, depth + 1)?.into()));
+            seen.push(Some(object(ClassId(field.of.into()), bytes, depth + 1)?.into()));
         }
         Kind::Message => match seen {
             Seen::Message(first) => first.extend_from_slice(bytes),
@@ -89,7 +89,7 @@ fn take(reader: &mut Reader<'_>, field: &Field, wire: u8, names: Names, seen: &m
             let mut packed = Reader::new(bytes, 0, bytes.len());
             while !packed.at_end() {
                 let bits = packed.number(field.kind.wire_type())?;
-                seen.push(number(field, bits, names));
+                seen.push(number(field, bits));
             }
         }
     }
@@ -97,12 +97,12 @@ fn take(reader: &mut Reader<'_>, field: &Field, wire: u8, names: Names, seen: &m
 }
 
 /// A value of an enum that the schema does not know is as if it were not there.
-fn number(field: &Field, bits: u64, names: Names) -> Option<Value> {
+fn number(field: &Field, bits: u64) -> Option<Value> {
     Some(match field.kind {
         Kind::Double => f64::from_bits(bits).into(),
         Kind::Float => f64::from(f32::from_bits(bits as u32)).into(),
         Kind::Bool => (bits != 0).into(),
-        Kind::Enum => return enum_name(field, bits as i32, names),
+        Kind::Enum => return enum_name(field, bits as i32),
         Kind::Int64 | Kind::Sfixed64 => (bits as i64).into(),
         Kind::Int32 | Kind::Sfixed32 => (bits as i32).into(),
         Kind::Sint64 => unzigzag(bits).into(),
@@ -112,19 +112,19 @@ fn number(field: &Field, bits: u64, names: Names) -> Option<Value> {
     })
 }
 
-fn enum_name(field: &Field, number: i32, names: Names) -> Option<Value> {
+fn enum_name(field: &Field, number: i32) -> Option<Value> {
     let values = enums().get(usize::from(field.of))?.values;
     let (name, _) = values.iter().find(|(_, value)| *value == number)?;
-    Some(names.enum_value(name).into())
+    Some(names::enum_value(name).into())
 }
 
-fn default(of: &Class, field: &Field, names: Names) -> Option<Value> {
-    if field.is_repeated() || field.default() == DefaultValue::None || !names.shows_default(of, field) {
+fn default(of: &Class, field: &Field) -> Option<Value> {
+    if field.is_repeated() || field.default() == DefaultValue::None || !names::shows_default(of, field) {
         return None;
     }
     match field.default() {
         DefaultValue::None => None,
-        DefaultValue::Int(number) if field.kind == Kind::Enum => enum_name(field, number as i32, names),
+        DefaultValue::Int(number) if field.kind == Kind::Enum => enum_name(field, number as i32),
         DefaultValue::Int(number) => Some(number.into()),
         DefaultValue::Double(number) => Some(number.into()),
         DefaultValue::Bool(yes) => Some(yes.into()),
