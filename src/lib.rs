@@ -35,4 +35,6 @@ pub mod proto;
 pub mod random;
 pub mod regular_file;
 pub mod resources;
+#[cfg(test)]
+mod simulation;
 pub mod thread;

@@ -59,6 +59,16 @@ impl Clock {
         self.paused.unwrap_or_else(|| self.at_start.plus(self.started.elapsed()))
     }
 
+    /// It stands at this time.
+    #[cfg(test)]
+    pub fn standing_at(time: Time) -> Clock {
+        Clock {
+            started: Instant::now(),
+            at_start: time,
+            paused: Some(time),
+        }
+    }
+
     pub fn pause(&mut self) {
         self.paused = Some(self.now());
     }

@@ -127,8 +127,8 @@ impl Core {
         agents: Vec<Identity>,
         helper: Helper,
         probes: probe::Orders,
+        clock: Clock,
     ) -> Self {
-        let clock = Clock::default();
         let mut core = Core {
             settings,
             master: Master::new(master, Registry::default(), clock.now()),
@@ -219,6 +219,12 @@ impl Core {
 
     fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
         self.slots.iter_mut().filter_map(Slot::agent)
+    }
+
+    /// How many event streams are open.
+    #[cfg(test)]
+    pub fn streams(&self) -> usize {
+        self.streams.len()
     }
 
     /// A fresh event stream, whose records are the body of an answer.
@@ -417,7 +423,7 @@ impl Core {
     }
 
     /// When [`run`](Self::run) has something to do, on the cluster's clock.
-    fn next(&self) -> Option<Time> {
+    pub fn next(&self) -> Option<Time> {
         let agents = self.agents().filter_map(Agent::next_timer);
         agents.chain(self.master.next_timer()).chain(self.links.next()).min()
     }
@@ -564,4 +570,4 @@ impl Core {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

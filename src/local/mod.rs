@@ -33,6 +33,8 @@ pub mod removal;
 mod reset;
 mod server;
 pub mod settings;
+#[cfg(test)]
+pub(crate) mod stage;
 mod stream;
 mod timers;
 

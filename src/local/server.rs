@@ -5,6 +5,7 @@ use super::agent::helper::{self, Helper, Pipes};
 use super::agent::orphans;
 use super::api::guests::Guests;
 use super::api::http;
+use super::clock::Clock;
 use super::core::{Core, Settings};
 use super::ids;
 use super::master;
@@ -17,12 +18,14 @@ use crate::resources::text as resource_text;
 use crate::resources::Resources;
 use hyper_util::rt::TokioIo;
 use std::cell::RefCell;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 use tokio::sync::oneshot;
 
@@ -107,7 +110,7 @@ pub async fn serve(
     let (helper, commands) = Helper::new();
     let (commands_pipe, reports_pipe, processes) = pipes.split();
     let (probes, orders) = unbounded_channel();
-    let core = Core::new(parts.settings, parts.master, parts.agents, helper, probes);
+    let core = Core::new(parts.settings, parts.master, parts.agents, helper, probes, Clock::default());
     let core = Rc::new(RefCell::new(core));
     let probed = core.clone();
     let take = move |probe, seen| probed.borrow_mut().probed(probe, seen);
@@ -209,23 +212,30 @@ async fn accept(core: Rc<RefCell<Core>>, listener: tokio::net::TcpListener) {
         guests.room().await;
         // Events are small, and wait for nobody.
         let _ = connection.get_ref().set_nodelay(true);
-        let core = core.clone();
-        let (guest, sent_away) = guests.arrive();
-        tokio::task::spawn_local(async move {
-            let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
-            let served = hyper::server::conn::http1::Builder::new()
-                .max_buf_size(MAX_BUFFER)
-                // As Mesos writes them: not all clients know that their case means nothing.
-                .title_case_headers(true)
-                .serve_connection(TokioIo::new(connection), service);
-            tokio::select! {
-                served = served => {
-                    if let Err(e) = served {
-                        log::debug!("a connection to the embedded cluster ended: {e}");
-                    }
+        tokio::task::spawn_local(converse(core.clone(), &guests, connection));
+    }
+}
+
+/// What is said on a connection, which has come when this is called.
+pub fn converse<C>(core: Rc<RefCell<Core>>, guests: &Rc<Guests>, connection: C) -> impl Future<Output = ()>
+where
+    C: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let (guest, sent_away) = guests.arrive();
+    async move {
+        let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
+        let served = hyper::server::conn::http1::Builder::new()
+            .max_buf_size(MAX_BUFFER)
+            // As Mesos writes them: not all clients know that their case means nothing.
+            .title_case_headers(true)
+            .serve_connection(TokioIo::new(connection), service);
+        tokio::select! {
+            served = served => {
+                if let Err(e) = served {
+                    log::debug!("a connection to the embedded cluster ended: {e}");
                 }
-                () = guest.overdue(sent_away) => {}
             }
-        });
+            () = guest.overdue(sent_away) => {}
+        }
     }
 }

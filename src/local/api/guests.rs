@@ -61,6 +61,12 @@ pub struct Guest {
 }
 
 impl Guests {
+    /// How many are there, and how many executors have connections.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.present.borrow().len() + self.executors.borrow().len()
+    }
+
     /// Returns when there is room for one more, by sending away the oldest if need be.
     pub async fn room(&self) {
         loop {

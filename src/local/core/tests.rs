@@ -139,8 +139,9 @@ impl World {
             minimum: Default::default(),
         };
         let (helper, commands) = Helper::new();
-        let mut core = Core::new(settings, master, vec![identity; AGENTS], helper, unbounded_channel().0);
-        core.clock.pause();
+        let mut clock = Clock::default();
+        clock.pause();
+        let core = Core::new(settings, master, vec![identity; AGENTS], helper, unbounded_channel().0, clock);
         World {
             core,
             commands,
@@ -354,22 +355,7 @@ impl World {
 
     fn check(&self) {
         let master = &self.core.master;
-        for (id, agent) in &master.agents {
-            let mut sum = agent.free.clone();
-            let offers = master.offers.values().filter(|offer| offer.agent == *id);
-            offers.for_each(|offer| sum.add(&offer.resources));
-            let tasks = master.frameworks.values().flat_map(|f| f.tasks.values());
-            tasks
-                .filter(|task| task.agent == *id)
-                .for_each(|task| sum.add(&task.resources));
-            agent.executors.values().for_each(|executor| sum.add(&executor.resources));
-            let operations = master.operations.values().filter(|operation| operation.agent == *id);
-            operations.for_each(|operation| sum.add(&operation.held));
-            let whole = sum.contains(&agent.total) && agent.total.contains(&sum);
-            assert!(whole, "all resources of {id} are somewhere, once");
-            let amounts = ["cpus", "mem", "disk"].map(|name| agent.total.scalar(name));
-            assert_eq!(amounts, [4.0, 512.0, 100.0], "whatever they are reserved for");
-        }
+        conserved(&self.core, [4.0, 512.0, 100.0]);
         for (id, framework) in &master.frameworks {
             let mut sum = Resources::default();
             framework.tasks.values().for_each(|task| sum.add(&task.resources.scalars()));
@@ -451,6 +437,27 @@ impl World {
         let left = self.core.agents().flat_map(|agent| agent.frameworks.iter());
         let left = left.filter(|(id, _)| connected(id)).flat_map(|(_, f)| f.late.keys());
         assert_eq!(left.count(), 0);
+    }
+}
+
+/// Each resource of each agent is in one place, and there are so many cpus, so much memory and so much disk.
+pub fn conserved(core: &Core, amounts_of_each: [f64; 3]) {
+    let master = &core.master;
+    for (id, agent) in &master.agents {
+        let mut sum = agent.free.clone();
+        let offers = master.offers.values().filter(|offer| offer.agent == *id);
+        offers.for_each(|offer| sum.add(&offer.resources));
+        let tasks = master.frameworks.values().flat_map(|f| f.tasks.values());
+        tasks
+            .filter(|task| task.agent == *id)
+            .for_each(|task| sum.add(&task.resources));
+        agent.executors.values().for_each(|executor| sum.add(&executor.resources));
+        let operations = master.operations.values().filter(|operation| operation.agent == *id);
+        operations.for_each(|operation| sum.add(&operation.held));
+        let whole = sum.contains(&agent.total) && agent.total.contains(&sum);
+        assert!(whole, "all resources of {id} are somewhere, once");
+        let has = ["cpus", "mem", "disk"].map(|name| agent.total.scalar(name));
+        assert_eq!(has, amounts_of_each, "whatever they are reserved for");
     }
 }
 

@@ -1,0 +1,156 @@
+//! Drivers and cluster in one thread, with a network and a clock that are simulated. All that happens follows from a seed.
+//!
+//! | what | where |
+//! |---|---|
+//! | the seed's numbers, and the transcript | [`dice`] |
+//! | connections: late, in pieces, cut, silent | [`network`] |
+//! | between a driver's machine and the world | [`driver`] |
+//! | the framework's program, and executors | [`program`], [`executor`] |
+//! | what a driver was told, has sent and has told | [`books`] |
+//! | the cluster, with its HTTP server | `local::stage` |
+//! | all of them, step by step | [`world`] |
+//! | what goes wrong, and what must be so afterwards | [`faults`] |
+//!
+//! `SIMULATION_SEED=7` runs one seed, and prints its transcript if it fails; `SIMULATION_SEEDS=100000` runs so many. `xt/simulation.bash`
+//! goes on for as long as it is told.
+
+mod books;
+mod dice;
+mod driver;
+mod executor;
+mod faults;
+mod network;
+mod program;
+mod world;
+
+use crate::random::seeded;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+use world::World;
+
+/// Rules that the simulation breaks on purpose, to show that it sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Updates are acknowledged before their callbacks have returned.
+    AcknowledgedBefore,
+    /// The program keeps its offers over the end of a subscription.
+    OffersKept,
+    /// A driver does not notice that its stream is silent.
+    NoWatchdog,
+}
+
+/// Runs one history. An error is what was found.
+fn history(seed: u64, sabotage: Option<Sabotage>) -> Result<(), String> {
+    seeded::set(Some(seed));
+    let outcome = catch_unwind(AssertUnwindSafe(|| World::new(seed, sabotage).history()));
+    seeded::set(None);
+    outcome.map_err(|why| {
+        let text = why.downcast_ref::<String>().cloned();
+        text.or_else(|| why.downcast_ref::<&str>().map(|text| text.to_string()))
+            .unwrap_or_default()
+    })
+}
+
+/// The same, and all that happened.
+fn transcript(seed: u64, sabotage: Option<Sabotage>) -> (Result<(), String>, Vec<String>) {
+    dice::write_down();
+    let outcome = history(seed, sabotage);
+    (outcome, dice::written())
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// Some threads: a seed needs only one.
+fn each(seeds: std::ops::Range<u64>, work: impl Fn(u64) + Sync) {
+    let next = std::sync::atomic::AtomicU64::new(seeds.start);
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| loop {
+                let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return;
+                }
+                work(seed);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_thousand_histories() {
+    let seeds = match (number("SIMULATION_SEED"), number("SIMULATION_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, many) => {
+            let from = number("SIMULATION_FROM").unwrap_or(0);
+            from..from + many.unwrap_or(1000)
+        }
+    };
+    let begin = Instant::now();
+    let failed = std::sync::Mutex::new(std::collections::BTreeMap::new());
+    each(seeds.clone(), |seed| {
+        if let Err(why) = history(seed, None) {
+            crate::thread::lock(&failed).insert(seed, why);
+        }
+    });
+    let failed = crate::thread::lock(&failed);
+    println!(
+        "{} histories in {:.1} s",
+        seeds.end - seeds.start,
+        begin.elapsed().as_secs_f64()
+    );
+    if let Some((seed, why)) = failed.first_key_value() {
+        let (again, lines) = transcript(*seed, None);
+        println!("{}", lines.join("\n"));
+        let seeds: Vec<_> = failed.keys().collect();
+        panic!("SIMULATION_SEED={seed} found this: {why}\nOnce more: {again:?}\nSeeds that found something: {seeds:?}");
+    }
+}
+
+/// Otherwise a seed that has found something would be of no use.
+#[test]
+fn the_same_seed_is_the_same_history() {
+    let mut all = std::collections::BTreeSet::new();
+    for seed in 0..5 {
+        let (first, lines) = transcript(seed, None);
+        let (second, again) = transcript(seed, None);
+        assert_eq!((first, &lines), (second, &again), "seed {seed}");
+        assert!(lines.len() > 20, "a history has more to tell");
+        all.insert(lines);
+    }
+    assert_eq!(all.len(), 5, "and others are other ones");
+}
+
+/// How many seeds are needed, and what the first that finds something says.
+fn found(sabotage: Sabotage) -> String {
+    let begin = Instant::now();
+    let found = (0..).find_map(|seed| {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{sabotage:?} is found within a minute"
+        );
+        history(seed, Some(sabotage)).err()
+    });
+    found.unwrap_or_default()
+}
+
+#[test]
+fn acknowledgements_before_the_callback_are_found() {
+    let why = found(Sabotage::AcknowledgedBefore);
+    assert!(why.contains("acknowledged when its callback has returned"), "{why}");
+}
+
+#[test]
+fn offers_kept_over_a_subscription_are_found() {
+    let why = found(Sabotage::OffersKept);
+    assert!(why.contains("ended with the subscription"), "{why}");
+}
+
+#[test]
+fn a_missing_watchdog_is_found() {
+    let why = found(Sabotage::NoWatchdog);
+    let seen = ["is back when the network heals", "all comes to an end"];
+    assert!(seen.iter().any(|text| why.contains(text)), "{why}");
+}
