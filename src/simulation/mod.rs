@@ -10,6 +10,7 @@
 //! | the cluster, with its HTTP server | `local::stage` |
 //! | all of them, step by step | [`world`] |
 //! | what goes wrong, and what must be so afterwards | [`faults`] |
+//! | requests that no driver sends | [`garbage`] |
 //!
 //! `SIMULATION_SEED=7` runs one seed, and prints its transcript if it fails; `SIMULATION_SEEDS=100000` runs so many. `xt/simulation.bash`
 //! goes on for as long as it is told.
@@ -19,6 +20,7 @@ mod dice;
 mod driver;
 mod executor;
 mod faults;
+mod garbage;
 mod network;
 mod program;
 mod world;

@@ -180,7 +180,7 @@ impl Program {
             if dies { " and dies" } else { "" }
         );
         if self.sabotage == Some(Sabotage::AcknowledgedBefore) {
-            self.acknowledge(&event);
+            Self::acknowledge(&event);
         }
         let callback = Callback {
             event,
@@ -217,12 +217,12 @@ impl Program {
             let subscribed = scheduler.driver.machine.session().is_subscribed();
             scheduler.books.returned(update, subscribed);
             if self.sabotage != Some(Sabotage::AcknowledgedBefore) {
-                self.acknowledge(&callback.event);
+                Self::acknowledge(&callback.event);
             }
         }
     }
 
-    fn acknowledge(&self, event: &Event) {
+    fn acknowledge(event: &Event) {
         let origin = event.origin.as_ref();
         let owner = origin.and_then(|origin| origin.owner.upgrade());
         if let (Some(owner), Some(update)) = (owner, origin.and_then(|origin| origin.acknowledgement.clone())) {
@@ -230,7 +230,7 @@ impl Program {
         }
     }
 
-    fn call(&self, scheduler: &Scheduler, call: SchedulerCall) {
+    fn call(scheduler: &Scheduler, call: SchedulerCall) {
         let prepared = prepare(call, true).expect("a call that can be made");
         if scheduler.driver.handle.gate.lifecycle.is_running() {
             assert!(scheduler.driver.machine.counters().hand_over(usize::MAX));
@@ -247,11 +247,8 @@ impl Program {
                 scheduler.subscription += 1;
                 self.reconcile(scheduler);
             }
-            "disconnected" => {
-                if self.sabotage != Some(Sabotage::OffersKept) {
-                    scheduler.offers.clear();
-                }
-            }
+            "disconnected" if self.sabotage == Some(Sabotage::OffersKept) => (),
+            "disconnected" => scheduler.offers.clear(),
             "resourceOffers" => {
                 for offer in offers(&event.args) {
                     let place = (offer.slave_id.value, scheduler.subscription);
@@ -287,7 +284,7 @@ impl Program {
         });
         let statuses: Vec<_> = statuses.map(|status| status.encode_to_vec()).collect();
         if !statuses.is_empty() {
-            self.call(scheduler, SchedulerCall::ReconcileTasks { statuses });
+            Self::call(scheduler, SchedulerCall::ReconcileTasks { statuses });
         }
     }
 
@@ -311,10 +308,10 @@ impl Program {
         if let Some(task) = tasks.get(task as usize) {
             note!("the program kills {task}");
             let task_id = fields::id(task);
-            self.call(scheduler, SchedulerCall::KillTask { task_id });
+            Self::call(scheduler, SchedulerCall::KillTask { task_id });
             let known = &self.tasks[task];
             if let Some(executor) = &known.executor {
-                self.call(
+                Self::call(
                     scheduler,
                     SchedulerCall::SendFrameworkMessage {
                         executor_id: fields::id(executor),
@@ -325,8 +322,8 @@ impl Program {
             }
         }
         match dice.below(40) {
-            0 if !self.is_calm => self.call(scheduler, SchedulerCall::SuppressOffers { roles: None }),
-            1..=8 => self.call(scheduler, SchedulerCall::ReviveOffers { roles: None }),
+            0 if !self.is_calm => Self::call(scheduler, SchedulerCall::SuppressOffers { roles: None }),
+            1..=8 => Self::call(scheduler, SchedulerCall::ReviveOffers { roles: None }),
             _ => (),
         }
     }
@@ -359,7 +356,7 @@ impl Program {
         scheduler
             .books
             .handed_over(&[offer.to_string()], if runs { &names } else { &[] });
-        self.call(
+        Self::call(
             scheduler,
             SchedulerCall::LaunchTasks {
                 offer_ids: vec![fields::id(offer)],
@@ -372,7 +369,7 @@ impl Program {
     fn decline(&mut self, scheduler: &mut Scheduler, offer: &str) {
         scheduler.offers.remove(offer);
         scheduler.books.handed_over(&[offer.to_string()], &[]);
-        self.call(
+        Self::call(
             scheduler,
             SchedulerCall::DeclineOffer {
                 offer_id: fields::id(offer),
