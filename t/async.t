@@ -170,6 +170,21 @@ subtest 'operations' => sub {
     $of_role->stop;
 };
 
+subtest 'names that are nearly right' => sub {
+    my $driver = driver_with();
+    my @told;
+    local $SIG{__WARN__} = sub { push @told, @_ };
+    no warnings 'void';
+    my $line = __LINE__ + 1;
+    { $driver->launch_p([], {}, on_sate => sub { }); $driver->reconcile_p([], timout => 1); $driver->operation_p([], {}, filter => {}); $driver->message_p({value => 'e'}, {value => 's'}, '', timeot => 1); $driver->launch_p([], {}, 'filters') }
+    s/ at \Q${\__FILE__}\E line $line\.\n\z// or fail("not at line $line: $_") for @told;
+    is_deeply [grep { !/not started/ } @told], [
+        "launch_p: unknown argument 'on_sate': did you mean 'on_state'?", "reconcile_p: unknown argument 'timout': did you mean 'timeout'?",
+        "operation_p: unknown argument 'filter': did you mean 'filters'?", "message_p: unknown argument 'timeot': did you mean 'timeout'?",
+        'launch_p: expected pairs of a name and a value after the arguments, got an odd number',
+    ];
+};
+
 subtest 'an unreferenced driver goes' => sub {
     no warnings 'Mesos';
     my $driver = driver_with();

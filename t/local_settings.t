@@ -109,6 +109,20 @@ subtest 'settings without effect are named' => sub {
     like $said->(), qr/MESOS_REGISTRY_FETCH_TIMEOUT, MESOS_RESOURCE without effect/, 'those that nobody reads';
 };
 
+subtest 'names of resources that are nearly right' => sub {
+    my $code = q{no warnings 'Mesos'; Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new)};
+    delete local $ENV{PERL_MESOS_TRACE};
+    for my $case (['cpu:4;memory:8;tpus:1', 'cpu' => 'cpus', 'memory' => 'mem'], ['cpus:4;disks:{a,b}']) {
+        local $ENV{MESOS_RESOURCES} = my $given = shift @$case;
+        open my $saved, '>&', \*STDERR or die $!;
+        open STDERR, '>', "$scratch/stderr" or die $!;
+        system $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::SchedulerDriver', '-e', $code;
+        open STDERR, '>&', $saved or die $!;
+        my %meant = @$case;
+        is slurp("$scratch/stderr"), join('', map {"Mesos: resources of the agents: '$_' is no name that Mesos uses: did you mean '$meant{$_}'?\n"} sort keys %meant), $given;
+    }
+};
+
 subtest 'settings that are wrong name themselves, at the line that makes the driver' => sub {
     for my $case (
         [MESOS_RESOURCES => 'cpus:many'], [MESOS_RESOURCES => 'cpus'], [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '{"A":1}'],

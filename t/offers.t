@@ -162,6 +162,35 @@ subtest 'a launch' => sub {
     $t->expect_nothing;
 };
 
+# The warnings of code that is all in one line, without that line.
+sub told {
+    my ($code) = @_;
+    my $line = (caller)[2];
+    my @told;
+    local $SIG{__WARN__} = sub { push @told, @_ };
+    $code->();
+    s/ at \Q${\__FILE__}\E line $line\.\n\z// or fail("not at line $line: $_") for @told;
+    return \@told;
+}
+
+subtest 'names that are nearly right' => sub {
+    my $task = task('t', 'cpus:1');
+    is_deeply told(sub { $offers->place([$task, {task => $task, ports => 1}], strategy => 'spread', by => 'rack', counts => {}) }), [], 'none';
+    is_deeply told(sub { $offers->place([{%$task, _mine => 1}, Mesos::TaskInfo->new($task)]) }), [], "and what is the program's own";
+    is_deeply told(sub { $offers->place([$task, {%$task, resorces => 'cpus:9'}]) }),
+        ["place: tasks->[1]: Mesos::TaskInfo has no field 'resorces': did you mean 'resources'?"], 'a task';
+    is_deeply told(sub { $offers->place([{task => {%$task, slave => 'a'}}]) }),
+        ["place: tasks->[0]: Mesos::TaskInfo has no field 'slave': did you mean 'slave_id'?"], 'a task with constraints';
+    is_deeply told(sub { $offers->place([{%$task, executor => {executor_id => {value => 'e'}, resource => 'cpus:1', command => {value => 'e'}}}]) }),
+        ["place: tasks->[0]{executor}: Mesos::ExecutorInfo has no field 'resource': did you mean 'resources'?"], 'an executor';
+    is_deeply told(sub { Mesos::Offers->new([{id => {value => 'o'}, slave_id => {value => 's'}, resource => []}]) }),
+        ["Mesos::Offers->new: element 0: Mesos::Offer has no field 'resource': did you mean 'resources'?"], 'an offer';
+    my @of_spread = map {"place: $_ counts for the strategy 'spread' only, not for 'first_fit'"} qw(by counts);
+    is_deeply told(sub { $offers->place([], by => 'rack', counts => {}) }), \@of_spread, 'options of another strategy';
+    is_deeply told(sub { $offers->place([task('t', {cpu => 9})]) }), ["Mesos::Resources: 'cpu' is no name that Mesos uses: did you mean 'cpus'?"], 'resources';
+    dies_with(sub { $offers->place([], stratgy => 'pack') }, qr/^place: unknown option 'stratgy': did you mean 'strategy'\?/);
+};
+
 subtest 'errors' => sub {
     dies_with(sub { Mesos::Offers->new(1) }, qr/^Mesos::Offers->new: expected an array reference of offers/);
     dies_with(sub { Mesos::Offers->new([1]) }, qr/^Mesos::Offers->new: element 0: expected a Mesos::Offer/);

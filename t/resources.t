@@ -74,6 +74,20 @@ subtest 'where they come from' => sub {
     ok $disk->can_take('disk:12') && !$disk->can_take('disk:13'), 'volumes are no free disk';
 };
 
+subtest 'names that are nearly right' => sub {
+    my @told;
+    local $SIG{__WARN__} = sub { push @told, @_ };
+    my $here = qr/ at \Q${\__FILE__}\E line @{[__LINE__ + 1]}\.$/;
+    Mesos::Resources->new('cpu:4;memory:5;cpu(web):1', {port => [[1, 2]]}); Mesos::Resources->parse('cpus:1;Disk:5'); r('cpus:1')->add('gpu:1');
+    is scalar @told, 5, 'each is told';
+    like $told[$_->[0]], qr/^Mesos::Resources: '$_->[1]' is no name that Mesos uses: did you mean '$_->[2]'\?$here/, $_->[1]
+        for [0, 'cpu', 'cpus'], [1, 'memory', 'mem'], [2, 'port', 'ports'], [3, 'Disk', 'disk'], [4, 'gpu', 'gpus'];
+    @told = ();
+    r('cpus:1; mem:2;disk(db):3;gpus:1;ports:[1-2];disks:{a,b};tpus:1;network_bandwidth:5', {cpus => 1});
+    { no warnings 'Mesos'; Mesos::Resources->new('cpu:4') }
+    is_deeply \@told, [], 'others are not';
+};
+
 subtest 'operators' => sub {
     my ($x, $y) = (r('cpus:0.1'), r('cpus:0.2'));
     is $x + $y, 'cpus:0.3';

@@ -104,6 +104,7 @@ subtest 'errors' => sub {
         [sub { $cluster->advance_clock('x') }, qr/^advance_clock: expected a number of seconds, got "x"/],
         [sub { $cluster->kill_task('none') }, qr/^kill_task: there is no task 'none'/],
         [sub { $cluster->sandbox('none') }, qr/^sandbox: there is no task 'none'/],
+        [sub { $cluster->wait_for('x', sub {1}, timout => 1) }, qr/^unknown argument 'timout': did you mean 'timeout'\?/],
         [sub { $cluster->wait_for('x') }, qr/^wait_for: expected a text and a code reference/],
     ) {
         my ($code, $pattern) = @$case;

@@ -60,6 +60,9 @@ pub fn parts(
         }
     };
     let given = resource_text::parse(config.resources.as_deref().unwrap_or_default()).map_err(bad(config::RESOURCES))?;
+    for text in crate::resources::misnamed::warnings(&given) {
+        crate::logging::warn_aloud(&format!("resources of the agents: {text}"));
+    }
     let attributes =
         resource_text::parse_attributes(config.attributes.as_deref().unwrap_or_default()).map_err(bad(config::ATTRIBUTES))?;
     let hostname = config.hostname.unwrap_or_else(|| "localhost".into());

@@ -8,6 +8,7 @@
 //! | many items, added and subtracted | `bag` |
 //! | what an operation makes of them | `conversion` |
 //! | what Mesos refuses | `validate` |
+//! | names that are probably misspelt | `misnamed` |
 //! | what Perl asks for, one action at a time | `reckon` |
 //! | the texts of settings, and those in messages | `text`, `display` |
 
@@ -16,6 +17,7 @@ mod bag;
 pub mod conversion;
 mod display;
 pub mod item;
+pub mod misnamed;
 pub mod reckon;
 pub mod role;
 #[cfg(test)]

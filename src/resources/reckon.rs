@@ -2,7 +2,7 @@
 
 use super::amount::Amount;
 use super::item::{is_indivisible, is_like, reserved_for, volume_id};
-use super::{items_text, text, validate, Resources};
+use super::{items_text, misnamed, text, validate, Resources};
 use crate::proto::resource::reservation_info::Type as ReservationType;
 use crate::proto::resource::ReservationInfo;
 use crate::proto::{Request, Resource};
@@ -17,6 +17,9 @@ pub fn reckon(action: &str, left: &[u8], right: &[u8]) -> Result<Vec<u8>, String
         return Ok(encoded(&Resources::new(&items), false));
     }
     let given = decoded(left)?;
+    if action == "misnamed" {
+        return Ok(misnamed::warnings(&given).join("\n").into_bytes());
+    }
     let mine = Resources::new(&given);
     match action {
         "validate" => validate(&given).map(|()| Vec::new()),

@@ -3,6 +3,7 @@ use 5.10.1;
 use Carp ();
 use Mesos::Async::Promises;
 use Mesos::Error;
+use Mesos::Warnings ();
 use Scalar::Util qw(refaddr weaken);
 use Moo;
 use namespace::autoclean;
@@ -45,6 +46,15 @@ sub _wait_for {
 
 sub _taken { my ($self, $what) = @_; return @{ delete $self->_waiting->{$what} || [] } }
 
+# The named arguments of a method. What is misspelt is told: a promise that is not looked at would tell nobody.
+sub _options {
+    my ($method, $given, @known) = @_;
+    Mesos::Warnings::warn_user("$method: expected pairs of a name and a value after the arguments, got an odd number", $method), return if @$given % 2;
+    my %options = @$given;
+    Mesos::Warnings::warn_unknown("$method: unknown argument", \%options, @known);
+    return %options;
+}
+
 # A call of the driver's; what it dies of rejects the promise.
 sub _tried {
     my ($self, $promise, $code) = @_;
@@ -86,7 +96,8 @@ sub stopped_p {
 }
 
 sub launch_p {
-    my ($self, $offers, $task, %options) = @_;
+    my ($self, $offers, $task, @options) = @_;
+    my %options = _options('launch_p', \@options, qw(filters on_state));
     my $id = ($task->{task_id} || {})->{value};
     $id = 'task-' . $$ . '-' . ++$self->{_launched} unless defined $id;
     my ($promise, $launch);
@@ -126,7 +137,8 @@ sub cancel {
 }
 
 sub reconcile_p {
-    my ($self, $tasks, %options) = @_;
+    my ($self, $tasks, @options) = @_;
+    my %options = _options('reconcile_p', \@options, 'timeout');
     my $promise = $self->_new_promise;
     my @asked = map { ref $_ ? $_ : {task_id => {value => $_}, state => Mesos::TaskState::TASK_STAGING()} } @$tasks;
     my $wanted = {promise => $promise, answers => {}, all => !@asked, open => {map { ($_->{task_id}{value} => 1) } @asked}};
@@ -150,7 +162,8 @@ sub _reconciled {
 }
 
 sub operation_p {
-    my ($self, $offers, $operation, %options) = @_;
+    my ($self, $offers, $operation, @options) = @_;
+    my %options = _options('operation_p', \@options, 'filters');
     my $promise = $self->_new_promise;
     my $id = ($operation->{id} || {})->{value};
     $id = 'operation-' . $$ . '-' . ++$self->{_operated} unless defined $id;
@@ -164,7 +177,8 @@ sub operation_p {
 }
 
 sub message_p {
-    my ($self, $executor_id, $slave_id, $data, %options) = @_;
+    my ($self, $executor_id, $slave_id, $data, @options) = @_;
+    my %options = _options('message_p', \@options, 'timeout');
     my $promise = $self->_new_promise;
     my $what = join ' ', 'message', map { ref ? $_->{value} // '' : '' } $executor_id, $slave_id;
     $self->_wait_for($what => $promise);

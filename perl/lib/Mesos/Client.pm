@@ -3,7 +3,7 @@ use 5.10.1;
 use Carp qw(croak);
 use Mesos::Client::Address qw(parse_master);
 use Mesos::Client::Agent ();
-use Mesos::Client::Base qw(check_options described duration id_of instant);
+use Mesos::Client::Base qw(check_keys check_options described duration id_of instant);
 use Mesos::Client::Error ();
 use Mesos::Client::Events ();
 use Mesos::Client::HTTP ();
@@ -55,6 +55,7 @@ sub _credential {
     return unless defined $value;
     croak "$name: expected a Mesos::Credential or a hash reference with principal and secret"
         unless ref $value && reftype($value) eq 'HASH' && defined $value->{principal} && !ref $value->{principal};
+    check_keys($name, $value, qw(principal secret));
     croak "$name: the principal must not contain a colon" if $value->{principal} =~ /:/;
     return {principal => $value->{principal}, secret => defined $value->{secret} ? $value->{secret} : ''};
 }
@@ -149,6 +150,7 @@ sub update_quota {
     my @configs;
     for my $config (@$configs) {
         my %one = (role => $config->{role});
+        check_keys("update_quota: $config->{role}", $config, qw(guarantees limits role));
         for my $kind (qw(guarantees limits)) {
             my $of = $config->{$kind} or next;
             $one{$kind} = {map { ($_ => _scalar("update_quota: $config->{role}: $kind: $_", $of->{$_})) } sort keys %$of};
@@ -179,6 +181,7 @@ sub _machines {
     my ($method, $machines) = @_;
     croak "$method: expected an array reference of machines, {hostname => ..., ip => ...}, got " . described($machines)
         if ref $machines ne 'ARRAY' || !@$machines || grep { ref ne 'HASH' || !grep {defined} @$_{qw(hostname ip)} } @$machines;
+    check_keys("$method: machine", $_, qw(hostname ip)) for @$machines;
     return [map { my $machine = $_; +{map { defined $machine->{$_} ? ($_ => $machine->{$_}) : () } qw(hostname ip)} } @$machines];
 }
 
@@ -199,6 +202,7 @@ sub update_maintenance_schedule {
         if ref $windows ne 'ARRAY' || @rest || grep { ref ne 'HASH' } @$windows;
     my @windows;
     for my $window (@$windows) {
+        check_keys('update_maintenance_schedule: window', $window, qw(duration machines start));
         my %unavailability = (start => instant('update_maintenance_schedule: start', $window->{start}));
         $unavailability{duration} = duration('update_maintenance_schedule: duration', $window->{duration}) if defined $window->{duration};
         push @windows, {machine_ids => _machines('update_maintenance_schedule: machines', $window->{machines}), unavailability => \%unavailability};

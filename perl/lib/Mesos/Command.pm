@@ -6,7 +6,7 @@ use Getopt::Long ();
 use Mesos ();
 use Mesos::Command::Config qw(read_config);
 use Mesos::Command::Output ();
-use Mesos::Warnings qw(nearest);
+use Mesos::Warnings qw(meant);
 use Scalar::Util qw(blessed);
 
 use constant {OK => 0, FAILED => 1, USAGE => 2, NO_MASTER => 3, NOT_FOUND => 4};
@@ -82,8 +82,8 @@ sub _run {
     $class->fail(USAGE, "which command? One of: " . join(', ', sort keys %COMMANDS) . ". 'mesos-perl help' says more") unless defined $name;
     my $command = $COMMANDS{$name};
     if (!$command) {
-        my $meant = nearest($name, sort keys %COMMANDS);
-        $class->fail(USAGE, "there is no command '$name'" . (defined $meant ? ": did you mean '$meant'?" : ' (there are: ' . join(', ', sort keys %COMMANDS) . ')'));
+        my $meant = meant($name, sort keys %COMMANDS);
+        $class->fail(USAGE, "there is no command '$name'" . (length $meant ? $meant : ' (there are: ' . join(', ', sort keys %COMMANDS) . ')'));
     }
     my ($option, @left) = $class->_parse($name, \@rest, @GLOBAL, @{ $command->[3] });
     $option = {%$before, %$option};
@@ -115,8 +115,8 @@ sub _parse {
         my ($unknown) = $text =~ /\AUnknown option: (.*)/;
         if (defined $unknown) {
             my @known = map { my $names = $_; $names =~ s/[=!].*//; grep { length > 1 } split /\|/, $names } @specs;
-            my $meant = length $unknown > 1 ? nearest($unknown, @known) : undef;
-            $text = "unknown option '" . (length $unknown > 1 ? '--' : '-') . "$unknown'" . (defined $meant ? ": did you mean '--$meant'?" : '');
+            my $dashes = length $unknown > 1 ? '--' : '-';
+            $text = "unknown option '$dashes$unknown'" . (length $unknown > 1 ? meant("--$unknown", map {"--$_"} @known) : '');
         }
         $class->fail(USAGE, (length $name ? "$name: " : '') . lcfirst($text) . ($text =~ /\?\z/ ? '' : '.') . " See 'mesos-perl help" . (length $name ? " $name'" : q(')));
     }

@@ -18,6 +18,7 @@ sub new {
         my $offer = $offers->[$index];
         croak "$class->new: element $index: expected a Mesos::Offer or a hash reference" if (reftype($offer) || '') ne 'HASH';
         croak "$class->new: element $index: an offer without an id or a slave_id" unless $offer->{id} && $offer->{slave_id};
+        Mesos::Warnings::warn_fields("$class->new: element $index", 'Mesos::Offer', $offer) if ref $offer eq 'HASH';
     }
     return bless {list => [@$offers]}, ref $class || $class;
 }
@@ -84,8 +85,7 @@ sub _check {
     my ($method, $want) = @_;
     my %is_known = map { ($_ => 1) } @constraints;
     for my $name (sort grep { !$is_known{$_} } keys %$want) {
-        my $nearest = Mesos::Warnings::nearest($name, @constraints);
-        croak "$method: unknown constraint '$name'" . (defined $nearest ? ": did you mean '$nearest'?" : ' (known are: ' . join(', ', @constraints) . ')');
+        croak "$method: unknown constraint '$name'" . Mesos::Warnings::suggestion($name, 'known are', @constraints);
     }
     croak "$method: attributes: expected a hash reference" if defined $want->{attributes} && ref $want->{attributes} ne 'HASH';
     croak "$method: where: expected a code reference"      if defined $want->{where} && ref $want->{where} ne 'CODE';

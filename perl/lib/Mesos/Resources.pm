@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Mesos::Messages ();
+use Mesos::Warnings ();
 use Mesos::XS;
 use Scalar::Util qw(blessed reftype);
 use overload
@@ -75,7 +76,12 @@ sub _amount {
 
 sub _bytes_of_text {
     my ($text) = @_;
-    return _reckon('parse', $text, '') unless $text =~ /\A\s*\[/;
+    if ($text !~ /\A\s*\[/) {
+        my $bytes = _reckon('parse', $text, '');
+        # Mesos takes any name. Its own need no second look.
+        _warn_of_names($bytes) if $text =~ /(?:\A|;)\s*(?!(?:cpus|mem|disk|gpus|ports)\s*[:(])[^;\s]/;
+        return $bytes;
+    }
     require JSON::PP;
     my $json = JSON::PP->new->utf8->allow_nonref;
     my $list = eval { $json->decode($text) };
@@ -84,6 +90,12 @@ sub _bytes_of_text {
         croak "resources as JSON: $why";
     }
     return _canonical([map { Mesos::Resource->decode_json($json->encode($_)) } @$list], 1);
+}
+
+sub _warn_of_names {
+    my ($bytes) = @_;
+    Mesos::Warnings::warn_user("Mesos::Resources: $_", $_) for split /\n/, _reckon('misnamed', $bytes, '');
+    return;
 }
 
 sub _canonical {

@@ -8,7 +8,7 @@ use overload ();
 use Scalar::Util qw(blessed reftype);
 use mro ();
 
-our @EXPORT_OK = qw(place_of_user warn_at warn_user die_user nearest check_constructor check_callbacks warn_unknown_fields shown);
+our @EXPORT_OK = qw(place_of_user warn_at warn_user die_user nearest meant warn_unknown check_constructor check_callbacks warn_unknown_fields shown);
 
 # The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
 # what the code says of all warnings counts.
@@ -179,14 +179,32 @@ sub nearest {
     return $best;
 }
 
-sub _suggestion {
-    my ($name, $what, @known) = @_;
+# What a message about a wrong name ends with: empty, unless another one was probably meant.
+sub meant {
+    my ($name, @known) = @_;
     my $nearest = nearest($name, @known);
-    return ": did you mean '$nearest'?" if defined $nearest;
+    return defined $nearest ? ": did you mean '$nearest'?" : '';
+}
+
+# The same, with the known names if none is near.
+sub suggestion {
+    my ($name, $what, @known) = @_;
+    my $meant = meant($name, @known);
+    return $meant if length $meant;
     my @some = sort @known;
     return " (it has none)" unless @some;
     splice @some, 12, @some, '...' if @some > 12;
     return " ($what: " . join(', ', @some) . ')';
+}
+
+# Warns of the keys of a hash that are not @known and would be ignored. Those that begin with an underscore are the program's own.
+sub warn_unknown {
+    my ($what, $given, @known) = @_;
+    my %is_known = map { ($_ => 1) } @known;
+    for my $name (sort grep { !$is_known{$_} && !/\A_/ } keys %$given) {
+        warn_user("$what '$name'" . suggestion($name, 'known are', @known), "$what.$name");
+    }
+    return;
 }
 
 # --- constructors ------------------------------------------------------------------------------------------------------------------
@@ -222,7 +240,7 @@ sub check_constructor {
     my ($known, $open) = _constructor($class);
     for my $name (sort grep { !$known->{$_} && !/\A_/ } keys %$arguments) {
         next if $open && !defined nearest($name, sort keys %$known);
-        warn_user("$class->new: unknown argument '$name'" . _suggestion($name, 'known are', sort grep { !/\A_/ } keys %$known), "new.$name");
+        warn_user("$class->new: unknown argument '$name'" . suggestion($name, 'known are', sort grep { !/\A_/ } keys %$known), "new.$name");
     }
     return;
 }
@@ -300,6 +318,17 @@ sub _unknown {
     return;
 }
 
+# Warns of keys of one message that are no fields of it, without a look at the messages in it: for what reads some of its fields only.
+sub warn_fields {
+    my ($what, $class, $message) = @_;
+    return if reftype($message) ne 'HASH' || tied %$message || overload::Method($message, '%{}');
+    my $fields = $class->_pb_fields_by_name;
+    for my $name (sort grep { !$fields->{$_} && !_is_known($message, $_) } keys %$message) {
+        warn_user("$what: $class has no field '$name'" . suggestion($name, 'its fields are', sort keys %$fields), "$class.$name");
+    }
+    return;
+}
+
 # The codec has met more keys in a message than it has fields for. $driver, if there is one, says what to do about it.
 sub warn_unknown_fields {
     my ($class, $message, $driver) = @_;
@@ -313,7 +342,7 @@ sub warn_unknown_fields {
     }
     for my $found (@found) {
         my ($of, $path, $name, @known) = @$found;
-        my $text = "$path: $of has no field '$name'" . _suggestion($name, 'its fields are', @known);
+        my $text = "$path: $of has no field '$name'" . suggestion($name, 'its fields are', @known);
         die_user($text) if $mode eq 'die';
         warn_user($text, $path);
     }
@@ -366,6 +395,15 @@ for names that are nearly right.
 
 A message has a key that is not a field of it. The warning contains the path of the key: see L<Mesos::SchedulerDriver/unknown_fields>. Keys
 that begin with an underscore are yours, and give no warning.
+
+=item *
+
+You pass a name that a method does not know to L<Mesos::Async>, or such a field of an offer or a task to L<Mesos::Offers>. (Most other
+methods die of it.)
+
+=item *
+
+A resource has nearly the name of one that Mesos gives out (C<cpu>, C<memory>). Mesos takes any name.
 
 =item *
 

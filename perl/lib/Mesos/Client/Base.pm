@@ -6,11 +6,12 @@ use Carp qw(croak);
 use Exporter qw(import);
 use Mesos::Arguments ();
 use Mesos::Client::Error ();
+use Mesos::Warnings ();
 use MIME::Base64 qw(decode_base64);
 use Scalar::Util qw(blessed looks_like_number reftype);
 use Time::HiRes ();
 
-our @EXPORT_OK = qw(id_of duration instant check_options described);
+our @EXPORT_OK = qw(id_of duration instant check_keys check_options described);
 $Carp::Internal{ +__PACKAGE__ }++;
 
 # --- arguments -----------------------------------------------------------------------------------------------------------------------
@@ -47,9 +48,18 @@ sub check_options {
     my %option = @$options;
     my %is_known = map { ($_ => 1) } @known;
     for my $name (sort grep { !$is_known{$_} } keys %option) {
-        croak "$method: unknown argument '$name'" . (@known ? ' (known are: ' . join(', ', sort @known) . ')' : ' (it has none)');
+        croak "$method: unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known are', @known);
     }
     return \%option;
+}
+
+# Dies of keys of a hash that nobody would look at.
+sub check_keys {
+    my ($what, $given, @known) = @_;
+    my %is_known = map { ($_ => 1) } @known;
+    my ($unknown) = sort grep { !$is_known{$_} } keys %$given;
+    croak "$what: unknown key '$unknown'" . Mesos::Warnings::suggestion($unknown, 'known are', @known) if defined $unknown;
+    return;
 }
 
 # --- calls: what master and agents have in common ----------------------------------------------------------------------------------------

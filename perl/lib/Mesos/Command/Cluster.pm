@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use Mesos ();
 use Mesos::Command ();
-use Mesos::Warnings qw(nearest);
+use Mesos::Warnings qw(meant);
 use POSIX ();
 
 # --- what tables show ----------------------------------------------------------------------------------------------------------------------
@@ -79,8 +79,7 @@ sub ps {
 
 sub _meant {
     my ($wanted, @known) = @_;
-    my $meant = nearest($wanted, sort grep {defined} @known);
-    return defined $meant ? ": did you mean '$meant'?" : '';
+    return meant($wanted, sort grep {defined} @known);
 }
 
 sub agents {

@@ -3,7 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Mesos::Command ();
-use Mesos::Warnings qw(nearest);
+use Mesos::Warnings qw(meant);
 
 # What an option's value is, and what it does.
 my %OPTIONS = (
@@ -31,8 +31,7 @@ sub main {
     my $commands = Mesos::Command->commands;
     my $name = $arguments->[0];
     if (defined $name && !$commands->{$name}) {
-        my $meant = nearest($name, sort keys %$commands);
-        Mesos::Command->fail(Mesos::Command::USAGE, "help: there is no command '$name'" . (defined $meant ? ": did you mean '$meant'?" : ''));
+        Mesos::Command->fail(Mesos::Command::USAGE, "help: there is no command '$name'" . meant($name, sort keys %$commands));
     }
     print STDOUT defined $name ? _of($name, $commands->{$name}) : _all($commands) or die "cannot write: $!\n";
     return Mesos::Command::OK;

@@ -5,6 +5,7 @@ use warnings;
 use Carp qw(croak);
 use Mesos::Messages ();
 use Mesos::Resources ();
+use Mesos::Warnings ();
 use Scalar::Util qw(blessed reftype);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
@@ -19,7 +20,11 @@ sub _make {
     $strategy = 'first_fit' unless defined $strategy;
     croak qq(place: strategy: expected "first_fit", "spread" or "pack", got "$strategy") unless $strategies{$strategy};
     my ($by, $counts) = delete @options{qw(by counts)};
-    croak 'place: unknown option ' . join ', ', sort keys %options if %options;
+    for my $name (sort keys %options) { croak "place: unknown option '$name'" . Mesos::Warnings::suggestion($name, 'known are', qw(by counts strategy)) }
+    for my $of ([by => $by], [counts => $counts]) {
+        next if !defined $of->[1] || $strategy eq 'spread';
+        Mesos::Warnings::warn_user("place: $of->[0] counts for the strategy 'spread' only, not for '$strategy'", "place.$of->[0]");
+    }
     my $self = bless {placed => [], unplaced => [], agents => [], by => $by, counts => {%{ $counts || {} }}}, $class;
     my %agents;
     for my $offer (@{ $offers->list }) {
@@ -43,6 +48,8 @@ sub _place_one {
     my $task = delete $constraints->{task};
     croak "place: $path: a task without a task_id" unless (reftype($task->{task_id}) || '') eq 'HASH';
     Mesos::Offers::_check("place: $path", $constraints);
+    Mesos::Warnings::warn_fields("place: $path", 'Mesos::TaskInfo', $task);
+    Mesos::Warnings::warn_fields("place: $path\{executor}", 'Mesos::ExecutorInfo', $task->{executor}) if (reftype($task->{executor}) || '') eq 'HASH';
     my $needed = Mesos::Resources->new($task->{resources} || [], defined $constraints->{resources} ? $constraints->{resources} : ());
     my $executor = $task->{executor};
     my $executor_id = $executor ? $executor->{executor_id}{value} : undef;

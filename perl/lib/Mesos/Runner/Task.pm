@@ -59,8 +59,7 @@ sub _check_options {
     my ($what, $option) = @_;
     my %known = map { ($_ => 1) } qw(id accepts data), _kept();
     for my $name (grep { !$known{$_} } sort keys %$option) {
-        my $nearest = Mesos::Warnings::nearest($name, sort keys %known);
-        croak "$what: there is no option '$name'" . (defined $nearest ? ": did you mean '$nearest'?" : '');
+        croak "$what: there is no option '$name'" . Mesos::Warnings::suggestion($name, 'known are', sort keys %known);
     }
     croak "$what: expected either command or info" unless 1 == grep { defined $option->{$_} } qw(command info);
     my ($command, $info, $env) = @$option{qw(command info env)};
@@ -294,7 +293,7 @@ True if there was more than L<Mesos::Runner/max_output>.
 
 =head2 output_error
 
-Why output could not be read, or undef.
+Why output could not be read, or undef. A command that has run to its end and whose file is gone is such a case.
 
 =head2 attempts, failures, losses
 

@@ -206,7 +206,7 @@ sub _wait {
     my ($self, $what, $code, %given) = @_;
     my $timeout = delete $given{timeout};
     $timeout = $self->{timeout} unless defined $timeout;
-    croak 'unknown argument ' . join(', ', sort keys %given) . ': known is timeout' if %given;
+    for my $name (sort keys %given) { croak "unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known is', 'timeout') }
     my $end = Time::HiRes::time() + $timeout;
     my ($answer, $late);
     until ($answer = $code->()) {

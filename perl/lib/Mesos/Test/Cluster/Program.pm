@@ -58,8 +58,7 @@ sub start {
     croak "start: $why" if defined $why;
     my %is_known = map { ($_ => 1) } @flags;
     for my $name (sort grep { !$is_known{$_} } keys %flags) {
-        my $nearest = Mesos::Warnings::nearest($name, @flags);
-        croak "start: unknown argument '$name'" . (defined $nearest ? ": did you mean '$nearest'?" : ' (known are: program, timeout, ' . join(', ', @flags) . ')');
+        croak "start: unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known are', 'program', 'timeout', @flags);
     }
     my @command = (find($given), '--control', '--open', '--port=' . (delete $flags{port} // 0),
         map { my $value = $flags{$_}; "--$_=" . ($_ eq 'attributes' && ref $value eq 'HASH' ? join ';', map {"$_:$value->{$_}"} sort keys %$value : $value) }

@@ -44,8 +44,7 @@ sub named {
     my %given = @$arguments;
     my %is_known = map { ($_ => 1) } @known;
     for my $name (sort grep { !$is_known{$_} } keys %given) {
-        my $nearest = Mesos::Warnings::nearest($name, @known);
-        croak "$method: unknown argument '$name'" . (defined $nearest ? ": did you mean '$nearest'?" : ' (known are: ' . join(', ', @known) . ')');
+        croak "$method: unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known are', @known);
     }
     return %given;
 }
