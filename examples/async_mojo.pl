@@ -33,4 +33,7 @@ async sub main_p {
     $driver->stop;
 }
 
-main_p()->wait;
+# What nobody catches would only be a warning.
+my $error;
+main_p()->catch(sub { $error = $_[0] })->wait;
+die $error if defined $error;

@@ -44,6 +44,24 @@ example('synopsis.pl' => sub {
     like ends_well('synopsis.pl', $master), qr/^task-1: TASK_RUNNING.*\ntask-1: TASK_FINISHED.*\n\z/m, 'the task ran';
 });
 
+subtest 'an example says with its status that a task has failed' => sub {
+    my %fails = ('synopsis.pl' => ['echo hello', 'exit 3'], 'io_async.pl' => ['sleep 0.1', 'exit 3'], 'poe.pl' => ['sleep 0.1', 'exit 3'],
+        'async_mojo.pl' => ["run_p('true')", "run_p('exit 3')"], 'async_future.pl' => ["launch('echo hello')", "launch('exit 3')"]);
+    my %needs = ('io_async.pl' => ['IO::Async::Loop'], 'poe.pl' => ['POE'], 'async_mojo.pl' => ['Mojolicious', 'Future::AsyncAwait'],
+        'async_future.pl' => ['IO::Async::Loop', 'Future::AsyncAwait']);
+    for my $name (sort keys %fails) {
+        next if grep { !is_loadable($_) } @{ $needs{$name} || [] };
+        my ($from, $to) = @{ $fails{$name} };
+        my $code = slurp("examples/$name");
+        $code =~ s/\Q$from/$to/ or fail "$name has no $from";
+        my $changed = File::Temp->new(SUFFIX => '.pl');
+        print {$changed} $code;
+        close $changed or die $!;
+        my ($status, $out, $err) = finish(start("$changed", $master), $seconds);
+        ok $status && $status =~ /\A\d+\z/, "$name: $status" or diag $out, $err;
+    }
+};
+
 # The other half of the pair.
 $seen{'test_executor.pl'}++;
 example('test_framework.pl' => sub {

@@ -90,18 +90,21 @@ Mesos - write Apache Mesos frameworks and executors in Perl
         my $state = Mesos::TaskState->name_of($status->{state});
         my $why = defined $status->{message} ? " ($status->{message})" : '';
         print "$status->{task_id}{value}: $state$why\n";
-        $driver->stop unless $state =~ /STAGING|STARTING|RUNNING/;
+        return if $state =~ /STAGING|STARTING|RUNNING/;
+        $self->{is_finished} = $state eq 'TASK_FINISHED';
+        $driver->stop;
     }
 
     package main;
 
+    my $scheduler = MyScheduler->new;
     my $status = Mesos::SchedulerDriver->new(
         master    => $ARGV[0] || 'local',    # or 'host:port' of a Mesos master
         framework => {user => '', name => 'hello'},
-        scheduler => MyScheduler->new,
+        scheduler => $scheduler,
         on_exception => 'die',               # an exception in a callback ends run
     )->run;
-    exit($status == Mesos::Status::DRIVER_STOPPED ? 0 : 1);
+    exit($status == Mesos::Status::DRIVER_STOPPED && $scheduler->{is_finished} ? 0 : 1);
 
 =head1 DESCRIPTION
 
