@@ -55,7 +55,8 @@ sub _runner {
     my ($self, $settings) = @_;
     my $option = $self->{option};
     my %framework = (name => defined $option->{name} ? $option->{name} : 'mesos-perl run', defined $option->{user} ? (user => $option->{user}) : ());
-    @framework{qw(roles capabilities)} = ([$option->{role}], [{type => 8}]) if defined $option->{role};
+    # MULTI_ROLE.
+    @framework{qw(roles capabilities)} = ([$option->{role}], [{type => 6}]) if defined $option->{role};
     my %arguments = (
         master         => $settings->{master},
         framework      => \%framework,
