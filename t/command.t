@@ -118,6 +118,7 @@ gives(['logs', '--tail', 0, 'web-1', @master], 0, '');
 gives(['logs', 'old', @master], 0, "the command says\n");
 gives(['logs', '--file', 'stdout', '-f', 'old', @master], 0, "Mesos says\n");
 gives(['logs', '--file', 'none', 'old', @master], 4, '', 'READ_FILE: .* answered 404 Not Found: .*none.*');
+gives(['logs', '--file', 'none', '-f', 'old', @master], 4, '', "logs: the task has ended, and there is no file 'none' in its sandbox");
 gives(['logs', 'web-11', @master], 4, '', "no task 'web-11' is known to the master: did you mean 'web-1'\\?");
 gives(['logs', 'web', @master], 2, '', "2 tasks have the name 'web'. Say which: web-1, web-2");
 gives(['kill', 'web-1', @master], 0, "killed: web-1\n");

@@ -30,6 +30,9 @@ is_deeply [$status, $out, $err], [0, 'a|b  c|$HOME|', ''], 'a program and its ar
     is $out, "b=c from here 1\n", 'environment';
 }
 
+($status, $out, $err) = run('-q', '--role', 'web', '--', 'echo in a role');
+is_deeply [$status, $out, $err], [0, "in a role\n", ''], 'with the resources of a role';
+
 ($status, $out, $err) = run('-n', 3, '-p', 2, '--', 'echo "task $MESOS_PERL_TASK"; printf end; [ $MESOS_PERL_TASK != 2 ] || exit 5');
 is $status, 5, 'the status of the one that failed';
 is join('', sort split /(?<=\n)/, $out), join('', map {"[$_] end\n[$_] task $_\n"} 1 .. 3), 'lines of several tasks';
@@ -86,6 +89,24 @@ if ($master eq 'local') {
     ($status, $out, $err) = finish(start($script, 'run', '--master', $at, '--', 'echo hello; exit 3'), 60);
     is_deeply [$status, $out], [3, "hello\n"], 'the output of a task on mesos-local' or diag $err;
     my ($task) = $cluster->tasks;
+    for my $case (['--cpus', 1000, 'offers cpus:.*, and cpus is \S+, not 1000'], ['--host', 'nowhere', 'offers cpus:.*, but accepts refuses it']) {
+        my ($option, $value, $why) = @$case;
+        my $waiting = start($script, 'run', '--master', $at, $option, $value, '--', 'true');
+        ok wait_for(60, sub { Test::Examples::said($waiting, 'err') =~ /fits no offer so far: .*$why/ }), "$option: why it fits nowhere";
+        kill INT => $waiting->{pid};
+        is +(finish($waiting, 60))[0], 130, 'and it waits';
+    }
+    my $running = start($script, 'run', '--master', $at, '--', 'echo begun; sleep 1000');
+    wait_for(60, sub { Test::Examples::said($running, 'out') =~ /begun/ });
+    my ($alive) = grep { $_->{state} eq 'TASK_RUNNING' } $cluster->tasks;
+    my $following = start($script, 'logs', '--master', $at, '-f', '--file', 'later', $alive->{id});
+    ok wait_for(60, sub { Test::Examples::said($following, 'err') =~ /^mesos-perl: logs: later is not in the sandbox yet: waiting for it, until the task ends$/m }),
+        'logs -f says what it waits for';
+    kill INT => $running->{pid};
+    finish($running, 60);
+    ($status, undef, $err) = finish($following, 60);
+    is $status, 4, 'and fails if it never comes';
+    like $err, qr/there is no file 'later' in its sandbox$/m, 'with the reason';
     ($status, $out, $err) = finish(start($script, 'logs', '--master', $at, '--file', 'command.out', $task->{id}), 60);
     is_deeply [$status, $out], [0, "hello\n"], 'and its file' or diag $err;
 }

@@ -5,7 +5,10 @@ use warnings;
 use lib 't/lib';
 use File::Temp qw(tempdir);
 use Mesos::Runner;
+use File::Temp ();
+use IPC::Open3 qw(open3);
 use Mesos::Runner::Placement;
+use Mesos::Test::Cluster;
 use Test::Dispatchers qw(each_dispatcher);
 use Test::Examples ();
 use Test::Files qw(slurp);
@@ -43,7 +46,7 @@ subtest 'commands, exit codes and output' => sub {
     is_deeply [grep { defined $_->output_error } @tasks], [], 'all output could be read';
     like error_of(sub { $runner->run }), qr/^run: this runner has ended: make a new one at \Q${\__FILE__}\E line/, 'once only';
     like error_of(sub { $runner->add('true') }), qr/^add: this runner has ended: make a new one at \Q${\__FILE__}\E line/, 'nor add';
-    my $directory = "$runner->{_temporary}";
+    my $directory = $runner->{_temporary}->path;
     ok -d $directory, 'the sandboxes are there';
     undef $runner;
     ok !-e $directory, 'and are removed';
@@ -51,6 +54,37 @@ subtest 'commands, exit codes and output' => sub {
 
 subtest 'no tasks' => sub {
     is_deeply [runner()->run], [], 'run returns at once';
+    is said_by('Mesos::Runner->new(master => "local")->run'), '', 'and a program that had nothing to do hears nothing of it';
+    like said_by('Mesos::Runner->new(master => "local")'), qr/^the program ends, and its Mesos::SchedulerDriver was never started: call run at -e/,
+        'as one does that has forgotten to run it';
+};
+
+# What a program of its own writes to standard error.
+sub said_by {
+    my ($code) = @_;
+    my $pid = open3(my $in, my $out, undef, $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::Runner', '-we', $code);
+    my $said = join '', <$out>;
+    waitpid $pid, 0;
+    return $said;
+}
+
+subtest 'folders of programs that were killed' => sub {
+    my $temporary = File::Temp->newdir;
+    local $ENV{TMPDIR} = "$temporary";
+    my $folders = sub { my @all = glob "$temporary/mesos-runner-*"; return @all };
+    my $pid = open3(my $in, my $out, undef, $^X, (map {"-I$_"} grep { !ref } @INC), '-MMesos::Runner', '-e',
+        'my $r = Mesos::Runner->new(master => "local", on_output => sub { syswrite STDOUT, "begun\n" }); $r->add("echo begun; sleep 1000"); $r->run');
+    is scalar <$out>, "begun\n", 'a program runs a task';
+    my ($live) = $folders->();
+    my $other = Mesos::Runner::Folder->new;
+    mkdir "$temporary/mesos-runner-of-somebody" or die $!;
+    kill KILL => $pid;
+    waitpid $pid, 0;
+    ok -e $live, 'it is killed, and leaves its folder';
+    # Its tasks end soon after it, and write until then.
+    my $end = time + 60;
+    while (-e $live && time < $end) { Mesos::Runner::Folder->new; select undef, undef, undef, 0.1 }
+    is_deeply [sort $folders->()], [sort $other->path, "$temporary/mesos-runner-of-somebody"], 'the next one removes it, and nothing else';
 };
 
 each_dispatcher(sub {
@@ -158,7 +192,7 @@ subtest 'what a task has put in the place of its output' => sub {
     is_deeply [map { $_->stdout } $link, $fifo, $folder, $none], [('') x 4], 'is not followed, nor waited for';
     like $link->output_error, qr/cannot open .*command\.out: /, 'a link';
     like $_->output_error, qr/command\.out is not a file/, 'no file' for $fifo, $folder;
-    is $none->output_error, undef, 'none';
+    is $none->output_error, 'there is no file command.out in its sandbox', 'none';
 };
 
 subtest 'TaskInfo messages' => sub {
@@ -188,8 +222,33 @@ subtest 'what fits nowhere is told' => sub {
     $runner->run;
     undef $look;
     is scalar @warnings, 1, 'once' or diag @warnings;
-    like $warnings[0], qr/^Mesos::Runner: task 'big' fits no offer so far: it needs cpus:100;mem:32\. Offered: cpus:4;/, 'with numbers';
+    like $warnings[0], qr/^Mesos::Runner: task 'big' fits no offer so far: it needs cpus:100;mem:32\. localhost offers cpus:4;.*, and cpus is 4, not 100$/, 'with numbers';
     is $task->message, 'Interrupted before it was launched', 'interrupted';
+};
+
+subtest 'that nothing is offered is told' => sub {
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    local $Mesos::Runner::Scheduler::OFFERS_WITHIN = 0.2;
+    my $cluster = Mesos::Test::Cluster->start;
+    $cluster->stop_agent(0);
+    $cluster->wait_for_agents(0);
+    my $runner = runner(master => $cluster->master, framework => {roles => ['r'], capabilities => [{type => Mesos::FrameworkInfo::Capability::Type::MULTI_ROLE()}]});
+    $runner->add('true');
+    my ($timer, $look);
+    $look = sub { @warnings ? $runner->interrupt : ($timer = $runner->driver->dispatcher->timer(0.1, $look)) };
+    $look->();
+    $runner->run;
+    undef $look;
+    is_deeply \@warnings, ["Mesos::Runner: the master has offered nothing for 0.2 s. Others may have all resources, or no agent is there for the role 'r'. The tasks wait\n"], 'once';
+};
+
+subtest 'output that is gone is told' => sub {
+    my $runner = runner();
+    $runner->add('echo out; rm command.out; true', 'rm command.err; exit 3', {command => 'sleep 1000', timeout => 0.1}, 'true');
+    my @tasks = $runner->run;
+    my @errors = ((map {"there is no file command.$_ in its sandbox"} qw(out err)), undef, undef);
+    is_deeply [map { $_->output_error } @tasks], \@errors, 'of what has run to its end';
 };
 
 sub offer {
@@ -280,6 +339,7 @@ subtest 'wrong arguments' => sub {
         'add: task 1: expected a command .* got an object of' => ['true', bless [], 'Nothing'],
         'add: task 0: command: expected a string or an array reference of strings, got a reference to array' => [[]],
         q(add: task 0: there is no option 'comand': did you mean 'command'\?) => [{comand => 'true'}],
+        q{add: task 0: there is no option 'wait' \(known are: accepts, command, cpus, .*\)} => [{command => 'true', wait => 1}],
         'add: task 0: expected either command or info' => [{cpus => 1}],
         'add: task 0: cpus: expected a number, at least 0, got "many"' => [{command => 'true', cpus => 'many'}],
         'add: task 0: timeout: expected a number, at least 0, got "-1"' => [{command => 'true', timeout => -1}],

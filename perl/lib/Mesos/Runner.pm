@@ -2,9 +2,9 @@ package Mesos::Runner;
 use 5.10.1;
 use Carp qw(croak);
 use File::Basename ();
-use File::Temp ();
 use Mesos::Arguments ();
 use Mesos::Constraint ();
+use Mesos::Runner::Folder;
 use Mesos::Runner::Journal;
 use Mesos::Runner::Results;
 use Mesos::Runner::Scheduler;
@@ -74,10 +74,8 @@ sub _build_driver {
     my ($self) = @_;
     my $work_dir = $ENV{MESOS_WORK_DIR};
     if ($self->_is_local && !(defined $work_dir && length $work_dir)) {
-        $self->{_temporary} = File::Temp->newdir('mesos-runner-XXXXXX', TMPDIR => 1);
-        $work_dir = "$self->{_temporary}";
-        # Tasks of other users pass through it.
-        chmod 0711, $work_dir;
+        $self->{_temporary} = Mesos::Runner::Folder->new;
+        $work_dir = $self->{_temporary}->path;
     }
     local $ENV{MESOS_WORK_DIR} = defined $work_dir ? $work_dir : '';
     $self->{_work_dir} = $work_dir if $self->_is_local;
@@ -206,6 +204,7 @@ sub run {
         undef $tick;
         die $error unless $ok;
     }
+    else { $self->driver->_needs_no_start }
     if (my $died = delete $self->{_died}) { die $died->[0] }
     my $failure = $self->_scheduler->failure;
     croak "Mesos::Runner: $failure" if defined $failure;
@@ -335,10 +334,14 @@ reads the files. On a real cluster it asks the agent (F</files/read>), with L<HT
 some milliseconds, and up to 5 seconds for each look at a stream with an agent that does not answer. C<output_error> of the task says why output could not be read.
 For agents with https you also need L<IO::Socket::SSL>.
 
+On C<local> the sandboxes are in a folder F<mesos-runner-*> among the temporary files, unless C<MESOS_WORK_DIR> is set. It is removed with the
+runner. If a program is killed, the next runner of the same user removes its folder.
+
 =head2 Offers
 
 Offers that the runner cannot use are declined at once. While no task waits, or C<max_running> tasks run, it asks the master for no offers;
-when there is work, it asks again. If a task fits no offer while nothing runs, you get a warning with what it needs and what was offered.
+when there is work, it asks again. If a task fits no offer while nothing runs, you get a warning with what it needs, what was offered, and what does
+not suffice. You also get one if the master has offered nothing for 10 seconds. The tasks wait all the same.
 
 =head2 Restarts
 

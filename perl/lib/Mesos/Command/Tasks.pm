@@ -4,7 +4,8 @@ use strict;
 use warnings;
 use IO::Handle ();
 use Mesos::Command ();
-use Mesos::Warnings qw(nearest);
+use Mesos::Warnings qw(meant);
+use Scalar::Util qw(blessed);
 use Time::HiRes ();
 
 my %SIGNALS = (HUP => 1, INT => 2, QUIT => 3, KILL => 9, USR1 => 10, USR2 => 12, TERM => 15, CONT => 18, STOP => 19);
@@ -23,9 +24,9 @@ sub find {
     return $named[0] if @named == 1;
     Mesos::Command->fail(Mesos::Command::USAGE, scalar(@named) . " tasks have the name '$wanted'. Say which: " . join ', ', map { $_->{task_id}{value} } @named)
         if @named;
-    my $meant = nearest($wanted, sort map { ($_->{task_id}{value}, grep {defined} $_->{name}) } @all);
+    my $meant = meant($wanted, sort map { ($_->{task_id}{value}, grep {defined} $_->{name}) } @all);
     return Mesos::Command->fail(Mesos::Command::NOT_FOUND,
-        "no task '$wanted' is known to the master" . (defined $meant ? ": did you mean '$meant'?" : '. \'mesos-perl ps --all\' lists them'));
+        "no task '$wanted' is known to the master" . (length $meant ? $meant : '. \'mesos-perl ps --all\' lists them'));
 }
 
 # --- logs ----------------------------------------------------------------------------------------------------------------------------------
@@ -51,6 +52,8 @@ sub logs {
         return Mesos::Command::OK;
     }
     my ($checked, $over) = (Time::HiRes::time(), ($task->{state} || '') !~ $ALIVE);
+    my $is_there = _is_there($sandbox, $file);
+    Mesos::Command->complain("logs: $file is not in the sandbox yet: waiting for it, until the task ends") if !$is_there && !$over;
     $sandbox->follow_file($file, \&_write, offset => $offset, until => sub {
         # The master is asked less often than the agent.
         return $over if $over || Time::HiRes::time() - $checked < 1;
@@ -59,7 +62,17 @@ sub logs {
         $over = 1 unless $now && ($now->{state} || '') =~ $ALIVE;
         return $over;
     });
+    Mesos::Command->fail(Mesos::Command::NOT_FOUND, "logs: the task has ended, and there is no file '$file' in its sandbox")
+        unless $is_there || _is_there($sandbox, $file);
     return Mesos::Command::OK;
+}
+
+sub _is_there {
+    my ($sandbox, $file) = @_;
+    return 1 if eval { $sandbox->read_file($file, length => 1); 1 };
+    my $error = $@;
+    return 0 if blessed $error && $error->isa('Mesos::Client::Error') && ($error->status || 0) == 404;
+    die $error; ## no critic (RequireCarping): it has its place
 }
 
 # What Mesos::Runner has started writes to files of its own, since Mesos' executor writes into stdout itself.

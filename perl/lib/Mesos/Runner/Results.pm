@@ -68,7 +68,7 @@ sub _restore {
 
 # New output of a task. What cannot be read is told in the task: its end is told all the same.
 sub _read_output {
-    my ($self, $task) = @_;
+    my ($self, $task, $is_last) = @_;
     return unless $self->collect_output;
     my $sandbox = $self->{_sandbox} ||= Mesos::Runner::Sandbox->new(
         framework_id => $self->_scheduler->framework_id, work_dir => $self->{_work_dir}, credential => $self->{_agent_credential}->());
@@ -80,6 +80,8 @@ sub _read_output {
         my $ok = eval {
             while ($had + length $new <= $self->max_output) {
                 my $bytes = $sandbox->get($task, $files->{$stream}, $had + length $new);
+                # A command that has run to its end has had the file: the task, or somebody else, has removed it.
+                die "there is no file $files->{$stream} in its sandbox\n" if !defined $bytes && $is_last;
                 last unless defined $bytes && length $bytes;
                 $new .= $bytes;
             }

@@ -8,6 +8,9 @@ use Moo;
 use namespace::autoclean;
 extends 'Mesos::Scheduler';
 
+# Seconds after which it is told that a master has offered nothing.
+our $OFFERS_WITHIN = 10;
+
 has runner => (is => 'ro', weak_ref => 1, required => 1);
 # Tasks that wait for an offer, in their order, and those that are launched, by their Mesos ids.
 has queue => (is => 'rw', default => sub { [] });
@@ -92,6 +95,7 @@ sub balance {
     my ($self, $driver, $again) = @_;
     return unless $self->connected && $driver->running;
     my $wants = $self->wants_offers;
+    $self->_watch_for_offers;
     if ($wants && ($again || $self->suppressed)) {
         $driver->reviveOffers;
         $self->suppressed(0);
@@ -105,6 +109,7 @@ sub balance {
 
 sub resourceOffers {
     my ($self, $driver, $offers) = @_;
+    $self->{_has_offers} = 1;
     my @places = map { +{offer => $_, free => free_of($_), tasks => []} } @$offers;
     my $left = $self->_place(\@places);
     # Nothing has changed until here, should code of the program's have died.
@@ -189,17 +194,39 @@ sub _complain {
     my ($self, $places) = @_;
     my $task = $self->queue->[0];
     return if ++$task->{_refused} != 2;
-    my @offered = map {
+    my $needs = $task->_needs;
+    my @reasons = map {
         my $place = $_;
         my %sum;
         $sum{ $_->{name} } += $_->{left} for @{ $place->{free} };
-        describe(\%sum) . " on $place->{offer}{hostname}";
+        my $short = shortage($place->{free}, $needs);
+        "$place->{offer}{hostname} offers " . describe(\%sum) . ', '
+            . (defined $short ? "and $short is " . (($sum{$short} || 0) / 1000) . ', not ' . $needs->{$short} / 1000 : 'but accepts refuses it');
     } @$places;
-    splice @offered, 3, @offered, '...' if @offered > 3;
-    my $accepts = $task->accepts || $self->runner->accepts ? ', or accepts refuses them' : '';
-    warn "Mesos::Runner: task '" . $task->id . "' fits no offer so far: it needs " . describe($task->_needs)
-        . "$accepts. Offered: " . join(', ', @offered) . "\n";
+    splice @reasons, 3, @reasons, '...' if @reasons > 3;
+    warn "Mesos::Runner: task '" . $task->id . "' fits no offer so far: it needs " . describe($needs) . '. ' . join('; ', @reasons) . "\n";
     return;
+}
+
+# Nor would one be told of for which no offers come at all.
+sub _watch_for_offers {
+    my ($self) = @_;
+    return if $self->timers->{offers} || $self->{_has_offers} || !$self->wants_offers;
+    $self->set_timer('offers', $OFFERS_WITHIN, sub {
+        return if $self->{_has_offers} || !$self->connected || !$self->wants_offers || %{ $self->active };
+        $self->{_has_offers} = 1;
+        my $role = $self->_roles;
+        warn "Mesos::Runner: the master has offered nothing for $OFFERS_WITHIN s. Others may have all resources, or no agent is there for "
+            . "$role. The tasks wait\n";
+    });
+    return;
+}
+
+sub _roles {
+    my ($self) = @_;
+    my $framework = $self->runner->driver->framework;
+    my @roles = @{ $framework->{roles} || [] };
+    return @roles ? 'the role ' . join(' or ', map {"'$_'"} @roles) : defined $framework->{role} ? "the role '$framework->{role}'" : "this framework";
 }
 
 # --- updates -------------------------------------------------------------------------------------------------------------
@@ -260,7 +287,8 @@ sub _has_ended {
     my $was_lost = $is_lost{$state} ? 1 : 0;
     my $has_failed = !$was_lost && ($state eq 'TASK_FAILED' || $task->timed_out) ? 1 : 0;
     my $never_ran = $was_lost && $self->_never_ran($task);
-    $runner->_read_output($task) unless $was_lost || $state eq 'TASK_ERROR';
+    my $has_files = defined $task->started && $state =~ /FINISHED|FAILED/;
+    $runner->_read_output($task, $has_files) unless $was_lost || $state eq 'TASK_ERROR';
     my $may_retry = !$task->{_killed} && !$runner->interrupted;
     if ($may_retry && ($never_ran || $was_lost && $task->losses < $task->retry_lost || $has_failed && $task->failures < $task->retry_failed)) {
         $task->_set_losses($task->losses + 1) if $was_lost && !$never_ran;

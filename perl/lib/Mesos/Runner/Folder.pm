@@ -1,0 +1,77 @@
+package Mesos::Runner::Folder;
+use 5.10.1;
+use strict;
+use warnings;
+use Fcntl qw(LOCK_EX LOCK_NB O_NOFOLLOW O_RDWR);
+use File::Path ();
+use File::Spec;
+use File::Temp ();
+
+# In each folder is a file that its program holds locked as long as it lives. Numbers of processes would not do: programs in containers
+# may share the folder for temporary files, and not their numbers.
+use constant {PREFIX => 'mesos-runner-', LOCK => 'in-use'};
+
+sub new {
+    my ($class) = @_;
+    my $temporary = File::Spec->tmpdir;
+    _remove_stale($temporary);
+    my $folder = File::Temp->newdir(PREFIX . 'XXXXXX', DIR => $temporary);
+    # Locked before it has the name that others look for.
+    open my $lock, '>', "$folder/" . LOCK . '.new' or die "cannot write to $folder: $!\n";
+    flock $lock, LOCK_EX | LOCK_NB and rename "$folder/" . LOCK . '.new', "$folder/" . LOCK;
+    # Tasks of other users pass through it.
+    chmod 0711, "$folder";
+    return bless {folder => $folder, lock => $lock}, $class;
+}
+
+sub path { return "$_[0]{folder}" }
+
+# What programs have left that were killed. Only our own, and only what has such a file that nobody holds.
+sub _remove_stale {
+    my ($temporary) = @_;
+    opendir my $all, $temporary or return;
+    for my $name (grep { index($_, PREFIX) == 0 } readdir $all) {
+        my $folder = File::Spec->catdir($temporary, $name);
+        my @is = lstat $folder;
+        next unless @is && -d _ && $is[4] == $>;
+        sysopen my $lock, "$folder/" . LOCK, O_RDWR | O_NOFOLLOW or next;
+        next unless flock $lock, LOCK_EX | LOCK_NB;
+        File::Path::remove_tree($folder, {error => \my $errors});
+    }
+    return;
+}
+
+1;
+__END__
+
+=head1 NAME
+
+Mesos::Runner::Folder - the folder of the sandboxes that a Mesos::Runner on local makes
+
+=head1 SYNOPSIS
+
+    use Mesos::Runner::Folder;
+
+    my $folder = Mesos::Runner::Folder->new;
+    print $folder->path, "\n";    # /tmp/mesos-runner-zHQ3rT
+
+=head1 DESCRIPTION
+
+Internal to L<Mesos::Runner>. The folder is removed with its object. A program that is killed cannot remove it: the next one that makes
+such a folder does, if it belongs to the same user.
+
+=head1 METHODS
+
+=head2 new
+
+    my $folder = Mesos::Runner::Folder->new;
+
+Makes a folder where temporary files are, after it has removed those that no program uses any more.
+
+=head2 path
+
+    my $path = $folder->path;
+
+Its path.
+
+=cut
