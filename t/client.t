@@ -96,7 +96,7 @@ gives("${_}_maintenance" => [[{ip => '10.0.0.5'}]], qq({"type":"\U$_\E_MAINTENAN
 gives(teardown => ['F1'], '{"type":"TEARDOWN","teardown":{"framework_id":{"value":"F1"}}}', undef);
 gives($_ => [{value => 'S1'}], qq({"type":"\U$_\E","$_":{"agent_id":{"value":"S1"}}}), undef) for qw(mark_agent_gone drain_agent deactivate_agent reactivate_agent);
 gives(drain_agent => ['S1', max_grace_period => 60, mark_gone => 1],
-    qq({"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"S1"},"max_grace_period":$minute,"mark_gone":true}}), undef, 'drain_agent with more');
+    qq({"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"S1"},"max_grace_period":{"nanos":0,"seconds":60},"mark_gone":true}}), undef, 'drain_agent with more');
 gives(list_files => ['/a'], '{"type":"LIST_FILES","list_files":{"path":"/a"}}', [{path => '/a/b', size => 3}]);
 gives(call => ['RESERVE_RESOURCES', {agent_id => {value => 'S1'}}], '{"type":"RESERVE_RESOURCES","reserve_resources":{"agent_id":{"value":"S1"}}}', {});
 

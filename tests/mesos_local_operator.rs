@@ -247,7 +247,7 @@ fn a_master_and_its_agent_answer() {
         503
     );
     assert_eq!(
-        post(program.address, "/api/v1", &json!({ "type": "DRAIN_AGENT" })).status,
+        post(program.address, "/api/v1", &json!({ "type": "PRUNE_IMAGES" })).status,
         501
     );
 

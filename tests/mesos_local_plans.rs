@@ -81,11 +81,16 @@ fn follow(script: &str) {
     let lines: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert_eq!(lines.len() % 2, 0);
     for address in real.into_iter().chain([program.address]) {
-        for pair in lines.chunks(2) {
-            let (status, said) = pair[1].split_once(' ').unwrap_or((pair[1], ""));
+        let (_, agents) = step(address, "GET_AGENTS");
+        let agent = &agents["get_agents"]["agents"][0];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let (id, place) = (text(&agent["agent_info"]["id"]["value"]), text(&agent["pid"]));
+        let named = |line: &str| line.replace("$AGENT", &id).replace("$PLACE", &place);
+        for pair in lines.chunks(2).map(|pair| [named(pair[0]), named(pair[1])]) {
+            let (status, said) = pair[1].split_once(' ').unwrap_or((&pair[1], ""));
             let said = serde_json::from_str(said).map_or_else(|_| said.into(), sorted);
             assert_eq!(
-                step(address, pair[0]),
+                step(address, &pair[0]),
                 (status.parse().unwrap(), said),
                 "{address}: {}",
                 pair[0]
@@ -100,6 +105,78 @@ fn answers_are_those_of_mesos() {
     quotas_are_planned();
     maintenance_is_planned();
     weights_are_planned();
+    agents_are_drained();
+    resources_are_changed();
+}
+
+/// `$AGENT` is the id of the agent, `$PLACE` where it is.
+fn agents_are_drained() {
+    follow(
+        r#"
+        DRAIN_AGENT
+        400 Failed to validate master::Call: Expecting 'drain_agent' to be present
+        DRAIN_AGENT {}
+        400 Failed to convert JSON into Call protobuf: Missing required fields: drain_agent.agent_id
+        DEACTIVATE_AGENT {"agent_id":{}}
+        400 Failed to convert JSON into Call protobuf: Missing required fields: deactivate_agent.agent_id.value
+        DRAIN_AGENT {"agent_id":"x"}
+        400 Failed to convert JSON into Call protobuf: Not expecting a JSON string for field 'agent_id'
+        DRAIN_AGENT {"agent_id":{"value":"$AGENT"},"max_grace_period":[]}
+        400 Failed to convert JSON into Call protobuf: Not expecting a JSON array for field 'max_grace_period'
+        DRAIN_AGENT {"agent_id":{"value":"$AGENT"},"mark_gone":1}
+        400 Failed to convert JSON into Call protobuf: Not expecting a JSON number for field 'mark_gone'
+        DRAIN_AGENT {"agent_id":{"value":"nobody"}}
+        400 Unknown agent
+        REACTIVATE_AGENT {"agent_id":{"value":"nobody"}}
+        400 Agent is not deactivated
+        DRAIN_AGENT {"agent_id":{"value":"$AGENT"},"max_grace_period":{"seconds":1,"nanos":5}}
+        200
+        DEACTIVATE_AGENT {"agent_id":{"value":"$AGENT"}}
+        200
+        REACTIVATE_AGENT {"agent_id":{"value":"$AGENT"}}
+        200
+        REACTIVATE_AGENT {"agent_id":{"value":"$AGENT"}}
+        400 Agent is not deactivated
+        "#,
+    );
+}
+
+fn resources_are_changed() {
+    let script = r#"
+        RESERVE_RESOURCES
+        400 Failed to validate master::Call: Expecting 'reserve_resources' to be present
+        CREATE_VOLUMES {}
+        400 Failed to convert JSON into Call protobuf: Missing required fields: create_volumes.agent_id
+        RESERVE_RESOURCES {"agent_id":{"value":"$AGENT"},"resources":[{"name":"cpus"}]}
+        400 Failed to convert JSON into Call protobuf: Missing required fields: reserve_resources.resources[0].type
+        GROW_VOLUME {}
+        400 Failed to convert JSON into Call protobuf: Missing required fields: grow_volume.volume, grow_volume.addition
+        SHRINK_VOLUME {"volume":VOLUME,"subtract":{"value":1}}
+        400 Failed to validate master::Call: Expecting 'agent_id' to be present; only agent default resources are supported right now
+        DESTROY_VOLUMES {"agent_id":{"value":"nobody"},"volumes":[VOLUME]}
+        400 No agent found with specified ID
+        DESTROY_VOLUMES {"agent_id":{"value":"$AGENT"},"volumes":[VOLUME]}
+        400 Invalid DESTROY operation: Persistent volumes not found
+        RESERVE_RESOURCES {"agent_id":{"value":"$AGENT"},"resources":[DISK]}
+        202
+        CREATE_VOLUMES {"agent_id":{"value":"$AGENT"},"volumes":[VOLUME]}
+        202
+        CREATE_VOLUMES {"agent_id":{"value":"$AGENT"},"volumes":[VOLUME]}
+        400 Invalid CREATE operation on agent $AGENT at $PLACE (localhost): Persistence ID 'plan' is not unique
+        DESTROY_VOLUMES {"agent_id":{"value":"$AGENT"},"volumes":[VOLUME]}
+        202
+        UNRESERVE_RESOURCES {"agent_id":{"value":"$AGENT"},"resources":[DISK]}
+        202
+        "#;
+    let disk = |more: &str| {
+        format!(
+            r#"{{"name":"disk","type":"SCALAR","scalar":{{"value":10}},"reservations":[{{"type":"DYNAMIC","role":"plan-disk"}}]{more}}}"#
+        )
+    };
+    let volume = disk(r#","disk":{"persistence":{"id":"plan"},"volume":{"container_path":"data","mode":"RW"}}"#);
+    let script = script.replace("[DISK]", &format!("[{}]", disk("")));
+    let script = script.replace("[VOLUME]", &format!("[{volume}]"));
+    follow(&script.replace(":VOLUME,", &format!(":{volume},")));
 }
 
 #[test]

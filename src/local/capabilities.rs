@@ -17,4 +17,4 @@ pub fn lost(framework: &FrameworkInfo, precise: TaskState) -> TaskState {
 }
 
 /// What agents say that they can do.
-pub const AGENT: [&str; 3] = ["MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT"];
+pub const AGENT: [&str; 4] = ["MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "AGENT_DRAINING"];

@@ -5,6 +5,7 @@ use crate::proto::{ExecutorInfo, FrameworkInfo, KillPolicy, OperationId, Operati
 use crate::proto::{SlaveId, SlaveInfo, TaskInfo, TaskState, TaskStatus};
 use bytes::Bytes;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// From the master to an agent.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,11 @@ pub enum ToAgent {
         framework: String,
         task: String,
         policy: Option<KillPolicy>,
+    },
+    /// Kill everything, because of an operator. No task has more than this time to end.
+    Drain {
+        grace: Option<Duration>,
+        mark_gone: bool,
     },
     Acknowledge {
         framework: String,

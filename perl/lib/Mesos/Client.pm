@@ -247,7 +247,11 @@ sub drain_agent {
     my ($self, $agent, @options) = @_;
     my $option = check_options('drain_agent', \@options, qw(mark_gone max_grace_period));
     my %arguments = (agent_id => id_of('drain_agent', 'agent id', $agent));
-    $arguments{max_grace_period} = duration('drain_agent: max_grace_period', $option->{max_grace_period}) if defined $option->{max_grace_period};
+    if (defined $option->{max_grace_period}) {
+        # Unlike all other durations it is one of protobuf's own.
+        my $nanoseconds = duration('drain_agent: max_grace_period', $option->{max_grace_period})->{nanoseconds};
+        $arguments{max_grace_period} = {seconds => int($nanoseconds / 1_000_000_000), nanos => $nanoseconds % 1_000_000_000};
+    }
     $arguments{mark_gone} = \1 if $option->{mark_gone};
     $self->call('DRAIN_AGENT', \%arguments);
     return;

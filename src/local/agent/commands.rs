@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Between SIGTERM and SIGKILL, unless a policy says otherwise.
 const KILL_GRACE: Duration = Duration::from_secs(3);
 
-fn grace(policy: Option<&KillPolicy>) -> Option<Duration> {
+pub(super) fn grace(policy: Option<&KillPolicy>) -> Option<Duration> {
     duration(policy.and_then(|policy| policy.grace_period.as_ref()))
 }
 
@@ -27,6 +27,8 @@ impl Agent {
         if framework.terminating {
             return;
         }
+        // The master has ended the draining, or it would not have sent this.
+        self.drain = None;
         let known = Task::new(task.clone(), role.clone());
         framework.tasks.insert(task.task_id.value.clone(), known);
         match task.executor.is_some() {

@@ -20,6 +20,7 @@ impl Agent {
         if framework.terminating {
             return;
         }
+        self.drain = None;
         for task in &tasks {
             let known = Task::new(task.clone(), role.to_string());
             framework.tasks.insert(task.task_id.value.clone(), known);

@@ -12,6 +12,7 @@
 //! | task groups, and what Mesos' default executor does with them | `groups` |
 //! | status updates until they are acknowledged | `updates` |
 //! | operations on its resources | `operations` |
+//! | its end by an operator's word | `drain` |
 //! | tasks that are only played | `simulation` |
 //! | its end by a crash, and how it goes on afterwards | `recovery` |
 //!
@@ -22,6 +23,7 @@ mod checker;
 mod checks;
 mod commands;
 mod containers;
+mod drain;
 mod environment;
 mod executors;
 mod groups;
@@ -49,7 +51,7 @@ use crate::proto::{SlaveId, SlaveInfo};
 use crate::resources::Resources;
 use launch::{Launch, Mount};
 use nix::sys::signal::Signal;
-use state::{Container, Framework, Identity, Master, Operation};
+use state::{Container, Drain, Framework, Identity, Master, Operation};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -149,6 +151,8 @@ pub struct Agent {
     pub total: Resources,
     /// Operations whose updates are not acknowledged, by the master's name.
     pub operations: BTreeMap<String, Operation>,
+    /// Set while operators drain it.
+    drain: Option<Drain>,
     pub frameworks: BTreeMap<String, Framework>,
     /// By the helper's number of the process.
     pub containers: BTreeMap<u64, Container>,
@@ -180,6 +184,7 @@ impl Agent {
             identity,
             now,
             operations: BTreeMap::new(),
+            drain: None,
             id: None,
             master: Master::default(),
             frameworks: BTreeMap::new(),
@@ -279,6 +284,7 @@ impl Agent {
             ToAgent::AcknowledgeOperation { name, uuid } => self.operation_acknowledged(&name, &uuid),
             ToAgent::MissingOperations { operations } => self.missing_operations(operations),
             ToAgent::Kill { framework, task, policy } => self.kill(&framework, &task, policy),
+            ToAgent::Drain { grace, mark_gone } => self.drain(grace, mark_gone),
             ToAgent::Acknowledge { framework, task, uuid } => self.acknowledged(&framework, &task, &uuid),
             ToAgent::ShutdownExecutor { framework, executor } => {
                 let found = self.find_executor(&framework, &executor).ok();

@@ -167,6 +167,13 @@ pub struct Container {
     pub nested: Option<Nested>,
 }
 
+/// What the master has said of its end by an operator's word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drain {
+    /// It will not come back.
+    pub mark_gone: bool,
+}
+
 /// A container in that of a default executor.
 #[derive(Debug, Clone)]
 pub struct Nested {

@@ -12,6 +12,7 @@ impl Agent {
     pub(super) fn update(&mut self, framework_id: &str, mut update: TaskStatus) {
         update.slave_id = Some(self.agent_id());
         update.timestamp.get_or_insert(self.now.seconds());
+        self.drained(framework_id, &mut update);
         let id = update.task_id.value.clone();
         let Some(framework) = self.frameworks.get_mut(framework_id).filter(|f| !f.terminating) else {
             return;

@@ -10,6 +10,7 @@ pub mod guests;
 pub mod http;
 mod legacy;
 mod operator;
+mod orders;
 mod plans;
 mod refusal;
 mod reply;

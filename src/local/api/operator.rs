@@ -3,7 +3,7 @@
 use super::content::{self, Accepted, Content, Speaker};
 use super::files;
 use super::refusal::Refusal;
-use super::{plans, state, views};
+use super::{orders, plans, state, views};
 use crate::local::agent::state::{Container, Kind};
 use crate::local::agent::Agent;
 use crate::local::control::{carry_out, Control};
@@ -63,6 +63,15 @@ const OF_MASTER: &[&str] = &[
     "UPDATE_MAINTENANCE_SCHEDULE",
     "START_MAINTENANCE",
     "STOP_MAINTENANCE",
+    "RESERVE_RESOURCES",
+    "UNRESERVE_RESOURCES",
+    "CREATE_VOLUMES",
+    "DESTROY_VOLUMES",
+    "GROW_VOLUME",
+    "SHRINK_VOLUME",
+    "DRAIN_AGENT",
+    "DEACTIVATE_AGENT",
+    "REACTIVATE_AGENT",
 ];
 const OF_AGENT: &[&str] = &[
     "GET_HEALTH",
@@ -95,11 +104,6 @@ const WITH_MEMBER: &[&str] = &[
     "UPDATE_MAINTENANCE_SCHEDULE",
     "START_MAINTENANCE",
     "STOP_MAINTENANCE",
-];
-
-/// Types of Mesos that are not answered here.
-const OTHERS: &[&str] = &[
-    "SET_LOGGING_LEVEL",
     "RESERVE_RESOURCES",
     "UNRESERVE_RESOURCES",
     "CREATE_VOLUMES",
@@ -109,6 +113,11 @@ const OTHERS: &[&str] = &[
     "DRAIN_AGENT",
     "DEACTIVATE_AGENT",
     "REACTIVATE_AGENT",
+];
+
+/// Types of Mesos that are not answered here.
+const OTHERS: &[&str] = &[
+    "SET_LOGGING_LEVEL",
     "LAUNCH_NESTED_CONTAINER",
     "WAIT_NESTED_CONTAINER",
     "KILL_NESTED_CONTAINER",
@@ -231,7 +240,10 @@ fn action(core: &mut Core, kind: &str, given: &Value) -> Result<Option<Answer>, 
             carry_out(core, Control::MarkAgentGone(id));
             Ok(Some(Answer::Empty(StatusCode::OK)))
         }
-        _ => Ok(plans::carry_out(core, kind, given)?.then_some(Answer::Empty(StatusCode::OK))),
+        _ => match orders::carry_out(core, kind, given)? {
+            Some(status) => Ok(Some(Answer::Empty(status))),
+            None => Ok(plans::carry_out(core, kind, given)?.then_some(Answer::Empty(StatusCode::OK))),
+        },
     }
 }
 

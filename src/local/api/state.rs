@@ -221,13 +221,17 @@ pub fn slave(core: &Core, id: &str, agent: &Agent) -> Value {
         "offered_resources": flat(&offered),
         "reserved_resources": reserved(&agent.total),
         "unreserved_resources": flat(&agent.total.usable_by("*")),
-        "active": agent.connected,
-        "deactivated": false,
+        "active": core.master.is_active(id),
+        "deactivated": core.master.deactivated.contains(id),
         "version": VERSION,
         "capabilities": capabilities::AGENT,
     });
     if let Some(time) = agent.reregistered {
         made["reregistered_time"] = time.into();
+    }
+    if let Some(drain) = core.master.drains.get(id) {
+        made["drain_info"] = views::drain_info(drain);
+        made["estimated_drain_start_time_seconds"] = drain.since.into();
     }
     made
 }
@@ -243,7 +247,7 @@ pub fn state(core: &Core) -> Value {
         .map(|(id, f)| framework(core, id, f, offered.get(id.as_str())));
     let completed = master.completed.iter().map(|f| framework(core, f.id(), f, None));
     let slaves = master.agents.iter().map(|(id, agent)| slave(core, id, agent));
-    let (active, inactive): (Vec<_>, Vec<_>) = master.agents.values().partition(|agent| agent.connected);
+    let (active, inactive): (Vec<_>, Vec<_>) = master.agents.keys().partition(|id| master.is_active(id));
     let recovered = master
         .recovered
         .iter()

@@ -3,7 +3,7 @@
 use crate::local::core::Core;
 use crate::local::ids;
 use crate::local::master::state::{Agent, Framework, Offer, Task};
-use crate::local::master::VERSION;
+use crate::local::master::{Drain, VERSION};
 use crate::message::json;
 use crate::message::text;
 use crate::proto::{self, ExecutorId, FrameworkId, SlaveId};
@@ -150,8 +150,8 @@ pub fn agent(core: &Core, id: &str, agent: &Agent) -> Value {
     info["checkpoint"] = true.into();
     let mut made = json!({
         "agent_info": info,
-        "active": agent.connected,
-        "deactivated": false,
+        "active": core.master.is_active(id),
+        "deactivated": core.master.deactivated.contains(id),
         "version": VERSION,
         "pid": ids::agent_pid(agent.link, core.settings.address),
         "registered_time": time(agent.registered),
@@ -159,12 +159,26 @@ pub fn agent(core: &Core, id: &str, agent: &Agent) -> Value {
     if let Some(seconds) = agent.reregistered {
         made["reregistered_time"] = time(seconds);
     }
+    if let Some(drain) = core.master.drains.get(id) {
+        made["drain_info"] = drain_info(drain);
+        made["estimated_drain_start_time"] = time(drain.since.floor());
+    }
     put(&mut made, "total_resources", resources(agent.total.items(), None));
     put(&mut made, "allocated_resources", resources(used.items(), Some("*")));
     put(&mut made, "offered_resources", resources(offered.items(), Some("*")));
     let capabilities = crate::local::capabilities::AGENT.iter().map(|name| json!({ "type": name }));
     put(&mut made, "capabilities", capabilities.collect());
     made
+}
+
+/// How far an agent is that operators drain.
+pub fn drain_info(drain: &Drain) -> Value {
+    let mut config = json!({ "mark_gone": drain.mark_gone });
+    if let Some(nanoseconds) = drain.grace {
+        config["max_grace_period"] = json!({ "nanoseconds": nanoseconds });
+    }
+    let state = if drain.done { "DRAINED" } else { "DRAINING" };
+    json!({ "state": state, "config": config })
 }
 
 pub fn tasks(core: &Core) -> Value {
@@ -284,14 +298,15 @@ pub fn flags(core: &Core) -> Map<String, Value> {
 /// Figures of the master, by the names that Mesos has for them.
 pub fn metrics(core: &Core) -> Map<String, Value> {
     let master = &core.master;
-    let (active, inactive): (Vec<&Agent>, Vec<&Agent>) = master.agents.values().partition(|agent| agent.connected);
+    let (active, inactive): (Vec<&String>, Vec<&String>) = master.agents.keys().partition(|id| master.is_active(id));
+    let connected_agents = master.agents.values().filter(|agent| agent.connected).count();
     let (connected, disconnected): (Vec<_>, Vec<_>) = master.frameworks.values().partition(|framework| framework.is_connected());
     let mut all: Vec<(String, f64)> = [
         ("master/elected", 1.0),
         ("master/uptime_secs", core.clock.now().seconds() - master.identity.started),
         ("master/slaves_active", active.len() as f64),
-        ("master/slaves_connected", active.len() as f64),
-        ("master/slaves_disconnected", inactive.len() as f64),
+        ("master/slaves_connected", connected_agents as f64),
+        ("master/slaves_disconnected", (master.agents.len() - connected_agents) as f64),
         ("master/slaves_inactive", inactive.len() as f64),
         ("master/slaves_unreachable", master.unreachable.len() as f64),
         ("master/frameworks_active", connected.len() as f64),

@@ -78,6 +78,8 @@ impl Master {
         let agent = slave_id(&id);
         self.send_link(link, ToAgent::Reregistered { agent, missing });
         self.kill_again(&id);
+        self.tell_of_drain(&id);
+        self.check_drains();
         log::info!("agent {id} reregistered with the embedded master");
         self.allocate();
     }
@@ -210,6 +212,7 @@ impl Master {
             container_status: before.and_then(|task| task.container_status),
         };
         let (role, resources, state) = (task.role.clone(), task.resources.clone(), task.state);
+        let executor_id = executor_of(&task);
         framework.tasks.insert(id.clone(), task);
         self.charge(&told.framework, agent, &role, &resources);
         if was_unreachable {
@@ -217,6 +220,7 @@ impl Master {
             back.reason = Some(Reason::SlaveReregistered as i32);
             back.message = Some("Unreachable agent re-reregistered".into());
             back.slave_id = Some(slave_id(agent));
+            back.executor_id = executor_id;
             self.send_status(&told.framework, back);
         }
     }
@@ -308,6 +312,7 @@ impl Master {
             lost.reason = Some(reason as i32);
             lost.message = Some(message.to_string());
             lost.slave_id = Some(slave_id(agent));
+            lost.executor_id = executor_of(&task);
             if unreachable {
                 let nanoseconds = now.nanoseconds();
                 lost.unreachable_time = Some(TimeInfo { nanoseconds });
@@ -479,4 +484,9 @@ impl Master {
             },
         );
     }
+}
+
+/// As far as the master knows: commands have none.
+fn executor_of(task: &Task) -> Option<ExecutorId> {
+    task.executor_id().map(|id| ExecutorId { value: id.to_string() })
 }

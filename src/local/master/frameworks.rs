@@ -320,6 +320,7 @@ impl Master {
             self.send_link(link, ToAgent::ShutdownFramework { framework });
         }
         self.release_operations(id);
+        self.check_drains();
         self.remember_removed(framework);
         log::info!("framework {id} removed");
         self.keep_turns();

@@ -6,16 +6,18 @@
 //! | what it knows | `state` |
 //! | frameworks from SUBSCRIBE to their end | `frameworks` |
 //! | agents from their registration to their end | `agents` |
+//! | agents that are drained or deactivated | `drain` |
 //! | maintenance of machines, and inverse offers | `maintenance` |
 //! | who gets which offer | `offers`, `turns`, `quota`, `constraints` |
 //! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks` |
 //! | the same for task groups | `groups` |
-//! | and to reservations and volumes | `operations`, `operation_checks` |
+//! | and to reservations and volumes | `operations`, `operation_checks`, `operators` |
 //! | status updates, acknowledgements, kills, reconciliation | `updates` |
 
 mod agents;
 mod checks;
 mod constraints;
+mod drain;
 mod frameworks;
 mod groups;
 mod launch;
@@ -25,6 +27,7 @@ mod operation_checks;
 #[cfg(test)]
 mod operation_tests;
 mod operations;
+mod operators;
 mod quota;
 pub mod state;
 #[cfg(test)]
@@ -41,7 +44,9 @@ use super::settings::minimum::Minimum;
 use super::timers::Timers;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{master_info, Address, FrameworkId, MasterInfo, SlaveId, TaskStatus};
+pub use drain::Drain;
 pub use frameworks::Wish;
+pub use operators::Refused;
 use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Task, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -107,6 +112,8 @@ pub struct Registry {
     pub weights: BTreeMap<String, f64>,
     pub quotas: BTreeMap<String, Quota>,
     pub maintenance: Maintenance,
+    pub deactivated: BTreeSet<String>,
+    pub drains: BTreeMap<String, Drain>,
 }
 
 /// A master.
@@ -130,6 +137,9 @@ pub struct Master {
     pub weights: BTreeMap<String, f64>,
     pub quotas: BTreeMap<String, Quota>,
     pub maintenance: Maintenance,
+    /// Agents that operators want no offers of, and those of them that they drain.
+    pub deactivated: BTreeSet<String>,
+    pub drains: BTreeMap<String, Drain>,
     pub inverse_offers: InverseOffers,
     timers: Timers<Timer>,
     actions: Vec<Action>,
@@ -178,6 +188,8 @@ impl Master {
             weights: registry.weights,
             quotas: registry.quotas,
             maintenance: registry.maintenance,
+            deactivated: registry.deactivated,
+            drains: registry.drains,
             inverse_offers: InverseOffers::default(),
             offers: BTreeMap::new(),
             operations: BTreeMap::new(),
@@ -206,6 +218,8 @@ impl Master {
             weights: self.weights.clone(),
             quotas: self.quotas.clone(),
             maintenance: self.maintenance.clone(),
+            deactivated: self.deactivated.clone(),
+            drains: self.drains.clone(),
         }
     }
 

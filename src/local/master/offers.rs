@@ -70,7 +70,7 @@ impl Master {
         let agents = self
             .agents
             .iter()
-            .filter(|(_, agent)| agent.connected && self.identity.minimum.is_reached_by(&agent.free));
+            .filter(|(id, agent)| self.is_active(id) && self.identity.minimum.is_reached_by(&agent.free));
         let agents: Vec<String> = agents.map(|(id, _)| id.clone()).collect();
         for agent in agents {
             self.allocate_agent(&agent, &mut made);
@@ -315,6 +315,18 @@ impl Master {
             return;
         }
         self.recover(framework, agent, role, resources);
+        self.keep_away(framework, agent, role, resources, filters);
+    }
+
+    /// A framework does not get these resources for a while.
+    pub(super) fn keep_away(
+        &mut self,
+        framework: &str,
+        agent: &str,
+        role: &str,
+        resources: &Resources,
+        filters: Option<&Filters>,
+    ) {
         let duration = refusal(filters, self.identity.intervals.allocation);
         if let (Some(framework), Some(duration)) = (self.frameworks.get_mut(framework), duration) {
             framework.filters.push(Filter {

@@ -15,10 +15,11 @@ type Checked = Result<(), String>;
 
 /// What an operation is held against.
 pub struct Against<'a> {
-    pub framework_id: &'a str,
-    pub framework: &'a Framework,
+    /// Whose it is, with its id; an operator's is nobody's.
+    pub framework: Option<(&'a str, &'a Framework)>,
     pub agent: &'a Agent,
-    pub role: &'a str,
+    /// What its offers were for.
+    pub role: Option<&'a str>,
     /// What is left of the offers.
     pub available: &'a Resources,
     /// What tasks and executors use on the agent.
@@ -28,26 +29,26 @@ pub struct Against<'a> {
 /// An item of an operation, and the role that it says to be allocated to.
 struct Item {
     item: Resource,
-    role: String,
+    role: Option<String>,
 }
 
 impl Item {
     fn text(&self) -> String {
-        resources::item_text(&self.item, Some(&self.role))
+        resources::item_text(&self.item, self.role.as_deref())
     }
 }
 
 impl Against<'_> {
     fn items(&self, given: &[Resource]) -> Vec<Item> {
         let item = |item: &Resource| Item {
-            role: allocated_to(item).unwrap_or(self.role).to_string(),
+            role: allocated_to(item).or(self.role).map(str::to_string),
             item: canonical(item),
         };
         given.iter().map(item).collect()
     }
 
     fn principal(&self) -> Option<&str> {
-        self.framework.info.principal.as_deref()
+        self.framework.and_then(|(_, framework)| framework.info.principal.as_deref())
     }
 }
 
@@ -122,7 +123,7 @@ fn common(items: &[Item]) -> Checked {
         for one in items {
             let item = std::slice::from_ref(&one.item);
             resources::validate_disks(item, ids::check)?;
-            resources::validate_reservations(item, Some(&one.role))?;
+            resources::validate_reservations(item, one.role.as_deref())?;
         }
         match items.is_empty() {
             // That is what it says.
@@ -159,11 +160,17 @@ fn reserve(items: &[Item], against: &Against<'_>) -> Checked {
             _ => {}
         }
         let reserved = reserved_for(&one.item).unwrap_or_default();
-        if reserved != one.role {
-            return Err(format!(
-                "A reserve operation was attempted for a resource with role '{reserved}', but the resource was allocated to role '{}'",
-                one.role
-            ));
+        match (&one.role, against.framework) {
+            (Some(_), None) => {
+                let why = "A reserve operation was attempted with an allocated resource, but the operator API only allows reservations to be made to unallocated resources";
+                return Err(why.into());
+            }
+            (Some(role), Some(_)) if reserved != role => {
+                return Err(format!(
+                    "A reserve operation was attempted for a resource with role '{reserved}', but the resource was allocated to role '{role}'"
+                ));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -211,11 +218,13 @@ fn create(items: &[Item], against: &Against<'_>) -> Checked {
     }
     for one in items {
         if one.item.shared.is_some() {
-            if !against.framework.has(Capability::SharedResources) {
+            let ignorant = against
+                .framework
+                .filter(|(_, framework)| !framework.has(Capability::SharedResources));
+            if let Some((id, _)) = ignorant {
                 return Err(format!(
-                    "Create volume operation for '{}' has been attempted by framework '{}' with no SHARED_RESOURCES capability",
+                    "Create volume operation for '{}' has been attempted by framework '{id}' with no SHARED_RESOURCES capability",
                     one.text(),
-                    against.framework_id
                 ));
             }
             return Err("The embedded cluster has no shared volumes".into());
@@ -291,12 +300,12 @@ pub fn fits(operation: &Operation, against: &Against<'_>) -> Checked {
     let consumed = conversion::of(operation).consumed;
     let given = items(operation).unwrap_or_default();
     // Somebody else's allocation is not there, whatever else is.
-    let foreign = given.iter().filter_map(allocated_to).find(|role| *role != against.role);
+    let foreign = given.iter().filter_map(allocated_to).find(|role| Some(*role) != against.role);
     if foreign.is_none() && against.available.contains(&consumed) {
         return Ok(());
     }
-    let available = items_text(against.available.items(), Some(against.role));
-    let consumed = items_text(consumed.items(), Some(foreign.unwrap_or(against.role)));
+    let available = items_text(against.available.items(), against.role);
+    let consumed = items_text(consumed.items(), foreign.or(against.role));
     let why = format!("{available} does not contain {consumed}");
     Err(match conversion::is_speculative(operation) {
         true => why,

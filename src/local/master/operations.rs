@@ -4,7 +4,7 @@
 //! shrinks is with nobody until the agent has done that. All of this is so in Mesos.
 
 use super::operation_checks::{self as checks, Against};
-use super::state::Operation;
+use super::state::{Agent, Operation};
 use super::{slave_id, Master};
 use crate::local::events::scheduler_event;
 use crate::local::ids;
@@ -57,18 +57,13 @@ impl Master {
             return;
         };
         let against = Against {
-            framework_id,
-            framework,
+            framework: Some((framework_id, framework)),
             agent,
-            role,
+            role: Some(role),
             available: &left.available,
             used: &self.used_on(agent_id),
         };
-        let place = format!(
-            "; on agent {agent_id} at {} ({})",
-            ids::agent_pid(agent.link, self.identity.address),
-            agent.info.hostname
-        );
+        let place = format!("; on{}", self.place(agent_id, agent));
         let checked = checks::resources(&wanted)
             .and_then(|()| checks::operation(&wanted, &against).map_err(|why| why + &place))
             .and_then(|()| checks::fits(&wanted, &against));
@@ -85,8 +80,6 @@ impl Master {
             }
             false => conversion.consumed,
         };
-        let number = self.number();
-        let name = format!("{}-P{number}", self.identity.id);
         let operation = Operation {
             framework: framework_id.to_string(),
             agent: agent_id.to_string(),
@@ -97,7 +90,7 @@ impl Master {
             state: OperationState::OperationPending,
             forwarded: None,
         };
-        self.operations.insert(name.clone(), operation);
+        let name = self.new_operation(operation);
         let (framework, operation) = (framework_id.to_string(), Box::new(wanted));
         self.send_agent(
             agent_id,
@@ -109,8 +102,22 @@ impl Master {
         );
     }
 
+    /// Where an agent is, in texts.
+    pub(super) fn place(&self, id: &str, agent: &Agent) -> String {
+        let pid = ids::agent_pid(agent.link, self.identity.address);
+        format!(" agent {id} at {pid} ({})", agent.info.hostname)
+    }
+
+    /// Keeps an operation until it has ended, under a name of the master's.
+    pub(super) fn new_operation(&mut self, operation: Operation) -> String {
+        let number = self.number();
+        let name = format!("{}-P{number}", self.identity.id);
+        self.operations.insert(name.clone(), operation);
+        name
+    }
+
     /// What tasks and executors on an agent use.
-    fn used_on(&self, agent: &str) -> Resources {
+    pub(super) fn used_on(&self, agent: &str) -> Resources {
         let mut used = Resources::default();
         let tasks = self.frameworks.values().flat_map(|f| f.tasks.values());
         tasks
@@ -122,7 +129,7 @@ impl Master {
     }
 
     /// What a framework was offered of an agent has become something else.
-    fn convert(&mut self, agent: &str, framework: &str, role: &str, conversion: &Conversion) {
+    pub(super) fn convert(&mut self, agent: &str, framework: &str, role: &str, conversion: &Conversion) {
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.total.subtract(&conversion.consumed);
             agent.total.add(&conversion.converted);
@@ -180,7 +187,8 @@ impl Master {
         }
         if !wants_feedback || self.removed.contains(&told.framework) {
             self.operations.remove(&told.name);
-            return self.acknowledge_to(&agent, told.name, uuid);
+            self.acknowledge_to(&agent, told.name, uuid);
+            return self.check_drains();
         }
         if self.frameworks.get(&told.framework).is_some_and(|f| !f.is_full()) {
             self.send_operation(&told.framework, told.status);
@@ -229,6 +237,7 @@ impl Master {
             self.operations.remove(&name);
         }
         self.acknowledge_to(&agent, name, uuid.clone());
+        self.check_drains();
     }
 
     /// RECONCILE_OPERATIONS: every answer is an update without uuid. An empty list asks for all operations.

@@ -81,6 +81,7 @@ impl Master {
                 uuid: uuid.clone(),
             },
         );
+        self.check_drains();
     }
 
     /// KILL. An unknown task is answered like a reconciliation.
