@@ -15,7 +15,7 @@
 /*
  Mesos::Credential
  */
-#define MESOS_CLASS_CREDENTIAL 109
+#define MESOS_CLASS_CREDENTIAL 111
 
 /*
  Mesos::OfferID
@@ -40,37 +40,42 @@
 /*
  Mesos::Request
  */
-#define MESOS_CLASS_REQUEST 76
+#define MESOS_CLASS_REQUEST 78
 
 /*
  Mesos::TaskInfo
  */
-#define MESOS_CLASS_TASK_INFO 90
+#define MESOS_CLASS_TASK_INFO 92
 
 /*
  Mesos::Filters
  */
-#define MESOS_CLASS_FILTERS 104
+#define MESOS_CLASS_FILTERS 106
+
+/*
+ Mesos::KillPolicy
+ */
+#define MESOS_CLASS_KILL_POLICY 25
 
 /*
  Mesos::TaskStatus
  */
-#define MESOS_CLASS_TASK_STATUS 103
+#define MESOS_CLASS_TASK_STATUS 105
 
 /*
  Mesos::Offer::Operation
  */
-#define MESOS_CLASS_OFFER_OPERATION 78
+#define MESOS_CLASS_OFFER_OPERATION 80
 
 /*
  Mesos::OperationStatus
  */
-#define MESOS_CLASS_OPERATION_STATUS 98
+#define MESOS_CLASS_OPERATION_STATUS 100
 
 /*
  Mesos::Scheduler::Call::ReconcileOperations::Operation
  */
-#define MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION 224
+#define MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION 226
 
 /*
  An option of `mesos_decoder_options`: a field that the class does not have is an error (`MESOS_DECODE`).
@@ -1162,10 +1167,11 @@ MesosCode mesos_scheduler_driver_stats(const struct MesosSchedulerDriver *driver
                                        struct MesosStats **result);
 
 /*
- `task_id`: encoded mesos.TaskID.
+ `task_id`, `kill_policy`: encoded mesos.TaskID, mesos.KillPolicy. Without a policy, that of the task applies.
  */
 MesosCode mesos_scheduler_driver_kill_task(const struct MesosSchedulerDriver *driver,
                                            struct MesosBytes task_id,
+                                           struct MesosBytes kill_policy,
                                            int *status);
 
 /*

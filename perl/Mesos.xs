@@ -507,14 +507,15 @@ stats(SV *self)
     RETVAL
 
 int
-_xs_kill_task(SV *self, SV *task_id)
+_xs_kill_task(SV *self, SV *task_id, SV *kill_policy)
   PREINIT:
-    MesosBytes task_id_bytes;
+    MesosBytes task_id_bytes, kill_policy_bytes;
   CODE:
     HOLD_ARGUMENTS;
     task_id_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_TASK_ID, task_id);
+    kill_policy_bytes = mesos_encode(aTHX_ self, MESOS_CLASS_KILL_POLICY, kill_policy);
     mesos_check(aTHX_ mesos_scheduler_driver_kill_task(mesos_handle(aTHX_ self, &mesos_scheduler_driver_type),
-        task_id_bytes, &RETVAL));
+        task_id_bytes, kill_policy_bytes, &RETVAL));
     mesos_told_status(aTHX_ self, RETVAL);
   OUTPUT:
     RETVAL

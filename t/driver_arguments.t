@@ -82,7 +82,10 @@ subtest 'methods' => sub {
         [launchTasks => [[], [], 'x'], qr/launchTasks: filters: .*"x"/],
         [launchTask => [[], []], qr/launchTask: offerId: /],
         [acceptOffers => [[], [1]], qr/acceptOffers: operations->\[0\]: expected Mesos::Offer::Operation/],
-        [killTask => [], qr/Wrong number of parameters; got 0; expected 1/],
+        [killTask => [], qr/Wrong number of parameters; got 0; expected 1 to 2/],
+        [killTask => [{value => 't'}, 5], qr/killTask: killPolicy: expected Mesos::KillPolicy or a hash reference, got "5"/],
+        [killTask => [{value => 't'}, {grace_period => {}}], qr/Mesos::KillPolicy\.grace_period\.nanoseconds: required field is missing/],
+        [killTask => [{value => 't'}, {}, 1], qr/got 3; expected 1 to 2/],
         [killTask => ['t'], qr/killTask: taskId: expected Mesos::TaskID or a hash reference, got "t"/, qr/not isa Mesos::TaskID/],
         [killTask => [undef], qr/killTask: taskId: .*got undef/],
         [killTask => [Mesos::OfferID->new({value => 1})], qr/killTask: taskId: .*an object of Mesos::OfferID/],
@@ -118,7 +121,7 @@ subtest 'calls on a driver that does not run return its status' => sub {
     my $driver = Mesos::SchedulerDriver->new(%good);
     my $id = {value => 'x'};
     my %calls = (
-        launchTasks => [[$id], []], launchTask => [$id, []], killTask => [$id], declineOffer => [$id], reviveOffers => [],
+        launchTasks => [[$id], []], launchTask => [$id, []], killTask => [$id, {grace_period => {nanoseconds => 1}}], declineOffer => [$id], reviveOffers => [],
         suppressOffers => [], sendFrameworkMessage => [$id, $id, 42], reconcileTasks => [[]], requestResources => [[]],
         acceptOffers => [[$id], []], updateFramework => [{user => '', name => 'n'}], acceptInverseOffers => [[$id]],
         declineInverseOffers => [[$id], {refuse_seconds => 1}], shutdownExecutor => [$id, $id],

@@ -46,6 +46,23 @@ subtest 'a task for a container is not run on the bare machine' => sub {
     is_deeply $scheduler->states->{plain}, [0, 1, 2];
 };
 
+subtest 'killTask with a policy: it goes before that of the task' => sub {
+    my $ready = tempdir(CLEANUP => 1) . '/ready';
+    my ($scheduler) = run_tasks('local', [
+        {%{ command('t', "trap '' TERM; : > $ready; while :; do sleep 1; done") }, kill_policy => {grace_period => {nanoseconds => 3600e9}}},
+    ], scheduler => {
+        on_update => sub {
+            my ($driver, $status) = @_;
+            return unless $status->{state} == Mesos::TaskState::TASK_RUNNING();
+            my $end = time + 60;
+            select undef, undef, undef, 0.02 until -e $ready || time > $end;
+            $driver->killTask($status->{task_id}, {grace_period => {nanoseconds => 0}});
+        },
+    });
+    is $scheduler->states->{t}[-1], Mesos::TaskState::TASK_KILLED();
+    is $scheduler->last_status->{t}{message}, 'Command terminated with signal Killed';
+};
+
 subtest 'what runs ends with the driver' => sub {
     my $scratch = tempdir(CLEANUP => 1);
     # It ignores what asks it to end.

@@ -67,7 +67,9 @@ subtest 'send this, expect that' => sub {
     my $status = $t->update('TASK_RUNNING', message => 'slow');
     is $status->{slave_id}{value}, 'agent-1', 'the agent is known from the launch';
     $t->expect_acknowledge;
-    $t->expect_kill(task => $task);
+    $t->expect_kill(task => $task, policy => undef);
+    $t->driver->killTask($task->{task_id}, {grace_period => {nanoseconds => 5}});
+    $t->expect_kill(task => $task, policy => {grace_period => {nanoseconds => 5}});
     $t->update(Mesos::TaskState::TASK_LOST());
     is_deeply [$t->active_tasks], [], 'it is over';
     $t->expect_revive;
@@ -82,7 +84,7 @@ subtest 'send this, expect that' => sub {
     ok !$t->driver->running;
     ok !eval { $t->offer(cpus => 1); 1 };
     like $@, qr/^offer: the driver has ended \(DRIVER_STOPPED\), so no event comes to it any more at \S+test_scheduler\.t line/;
-    is scalar(map { $_->{method} } $t->all_calls), 7, 'all calls';
+    is scalar(map { $_->{method} } $t->all_calls), 8, 'all calls';
 };
 
 subtest 'every event, and every call' => sub {

@@ -115,7 +115,13 @@ fn exceptions_become_errors() {
     let driver = driver(options("standin: messages 1"), &channel);
     assert_eq!(driver.start(), Ok(Status::Running));
     let task_id = b"\xff".to_vec();
-    assert_eq!(driver.call(SchedulerCall::KillTask { task_id }), Ok(Status::Running));
+    assert_eq!(
+        driver.call(SchedulerCall::KillTask {
+            task_id,
+            kill_policy: None
+        }),
+        Ok(Status::Running)
+    );
     next_called(&channel, "frameworkMessage");
     assert_eq!(driver.stop(false), Status::Stopped);
 }

@@ -105,6 +105,51 @@ fn row_of(row: &HashMap<String, String>, label: &str) -> String {
     }
 }
 
+/// What ClusterD has beyond Mesos 1.11.0, as its own include/mesos/v1/mesos.proto says.
+fn of_clusterd() -> impl Iterator<Item = String> {
+    const CAPABILITIES: [(&str, u32); 3] = [("PERFMON", 1038), ("BPF", 1039), ("CHECKPOINT_RESTORE", 1040)];
+    const PERCENTILES: [&str; 9] = ["min", "max", "p50", "p90", "p95", "p99", "p999", "p9999", "samples"];
+    const RATES: [&str; 8] = [
+        "rx_rate",
+        "rx_packet_rate",
+        "rx_drop_rate",
+        "rx_error_rate",
+        "tx_rate",
+        "tx_packet_rate",
+        "tx_drop_rate",
+        "tx_error_rate",
+    ];
+    const COUNTERS: [(&str, usize); 8] = [
+        ("net_tx_rate_limit", 46),
+        ("net_tx_burst_rate_limit", 47),
+        ("net_tx_burst_size", 48),
+        ("net_rx_rate_limit", 49),
+        ("net_rx_burst_rate_limit", 50),
+        ("net_rx_burst_size", 51),
+        ("mem_kmem_usage_bytes", 52),
+        ("mem_kmem_tcp_usage_bytes", 53),
+    ];
+    let statistics = "mesos.ResourceStatistics";
+    let field = move |of: &str, name: &str, number: usize, kind: &str| {
+        format!("message_field {statistics}{of} {name} {number} optional {kind} [] ")
+    };
+    let percentiles = format!("{statistics}.RatePercentiles");
+    let numbered = |(index, name): (usize, &&'static str)| (*name, index + 1);
+    let mut lines: Vec<_> = CAPABILITIES
+        .map(|(name, number)| format!("enum_value mesos.CapabilityInfo.Capability {name} {number}"))
+        .into();
+    lines.extend(COUNTERS.map(|(name, number)| field("", name, number, "uint64")));
+    let each = PERCENTILES.iter().enumerate().map(numbered);
+    lines.extend(each.map(|(name, number)| field(".RatePercentiles", name, number, "uint64")));
+    let each = RATES.iter().enumerate().map(numbered);
+    lines.extend(each.map(|(name, number)| field(".RateStatistics", name, number, &percentiles)));
+    lines.push(field(".RateStatistics", "sampling_window_secs", 9, "double"));
+    lines.push(field(".RateStatistics", "sampling_interval_secs", 10, "double"));
+    lines.push(field("", "net_rate_statistics", 54, &format!("{statistics}.RateStatistics")));
+    lines.push(field("", "net_ephemeral_ports", 55, "mesos.Value.Range"));
+    lines.into_iter()
+}
+
 #[test]
 fn the_schema_is_that_of_mesos() {
     let Some(rows) = table("schema-v0.tsv") else { return };
@@ -132,6 +177,7 @@ fn the_schema_is_that_of_mesos() {
             .find(|line| ours.contains(line));
         explained.insert(line.unwrap_or_else(|| panic!("missing, gone: {}", row_of(row, label))));
     }
+    explained.extend(of_clusterd().inspect(|line| assert!(ours.contains(line), "missing: {line}")));
     let unexplained: Vec<_> = ours.difference(&explained).collect();
     assert!(unexplained.is_empty(), "in no row: {unexplained:?}");
 }

@@ -193,7 +193,10 @@ fn tasks_run_are_killed_and_reconciled() {
 
     let task_id = proto::TaskId { value: "slow".into() }.encode_to_vec();
     assert_eq!(
-        framework.driver.call(SchedulerCall::KillTask { task_id }),
+        framework.driver.call(SchedulerCall::KillTask {
+            task_id,
+            kill_policy: None
+        }),
         Ok(Status::Running)
     );
     framework.until("slow is killed", |f| f.reached("slow", TaskState::TaskKilled));
@@ -280,7 +283,13 @@ fn takes_over(start: impl Fn(proto::FrameworkInfo) -> Framework) {
     let mut third = start(with_id.clone());
     expect(&third.channel, "registered");
     let task_id = proto::TaskId { value: "t".into() }.encode_to_vec();
-    assert_eq!(third.driver.call(SchedulerCall::KillTask { task_id }), Ok(Status::Running));
+    assert_eq!(
+        third.driver.call(SchedulerCall::KillTask {
+            task_id,
+            kill_policy: None
+        }),
+        Ok(Status::Running)
+    );
     third.until("the task is killed", |f| f.reached("t", TaskState::TaskKilled));
     third.driver.stop(false);
     third.driver.close();
@@ -355,7 +364,10 @@ fn run_our_executor(master: &str) {
 
     let task_id = proto::TaskId { value: "long".into() }.encode_to_vec();
     assert_eq!(
-        framework.driver.call(SchedulerCall::KillTask { task_id }),
+        framework.driver.call(SchedulerCall::KillTask {
+            task_id,
+            kill_policy: None
+        }),
         Ok(Status::Running)
     );
     framework.until("long is killed", |f| f.reached("long", TaskState::TaskKilled));

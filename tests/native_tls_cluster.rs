@@ -152,7 +152,13 @@ impl Site {
                     assert_eq!(bytes(&event, 2), b"echo:\0ping\xff");
                     told.push("echo".into());
                     let task_id = proto::TaskId { value: "t".into() }.encode_to_vec();
-                    assert_eq!(driver.call(SchedulerCall::KillTask { task_id }), Ok(Status::Running));
+                    assert_eq!(
+                        driver.call(SchedulerCall::KillTask {
+                            task_id,
+                            kill_policy: None
+                        }),
+                        Ok(Status::Running)
+                    );
                 }
                 "executorLost" => {
                     let status = String::from_utf8(bytes(&event, 2)).expect("a number");

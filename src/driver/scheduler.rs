@@ -70,9 +70,10 @@ pub enum SchedulerCall {
     SuppressOffers {
         roles: Option<Vec<String>>,
     },
-    /// TaskID
+    /// TaskID, KillPolicy
     KillTask {
         task_id: Vec<u8>,
+        kill_policy: Option<Vec<u8>>,
     },
     /// TaskStatus. An update without uuid needs no acknowledgement and is let pass.
     Acknowledge {
@@ -126,7 +127,7 @@ impl SchedulerCall {
             ReconcileTasks { statuses } => ("statuses", sum(statuses)),
             RequestResources { requests } => ("requests", sum(requests)),
             Acknowledge { status } | AcknowledgeOperation { status } => ("status", status.len()),
-            KillTask { task_id } => ("taskId", task_id.len()),
+            KillTask { task_id, .. } => ("taskId", task_id.len()),
             AcceptInverseOffers { offer_ids, .. } | DeclineInverseOffers { offer_ids, .. } => ("inverseOfferIds", sum(offer_ids)),
             ShutdownExecutor { executor_id, .. } => ("executorId", executor_id.len()),
             DeclineOffer { offer_id, .. } => ("offerId", offer_id.len()),

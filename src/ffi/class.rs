@@ -5,7 +5,7 @@
 /// Mesos::FrameworkInfo
 pub const MESOS_CLASS_FRAMEWORK_INFO: u32 = 15;
 /// Mesos::Credential
-pub const MESOS_CLASS_CREDENTIAL: u32 = 109;
+pub const MESOS_CLASS_CREDENTIAL: u32 = 111;
 /// Mesos::OfferID
 pub const MESOS_CLASS_OFFER_ID: u32 = 1;
 /// Mesos::SlaveID
@@ -15,16 +15,18 @@ pub const MESOS_CLASS_TASK_ID: u32 = 3;
 /// Mesos::ExecutorID
 pub const MESOS_CLASS_EXECUTOR_ID: u32 = 4;
 /// Mesos::Request
-pub const MESOS_CLASS_REQUEST: u32 = 76;
+pub const MESOS_CLASS_REQUEST: u32 = 78;
 /// Mesos::TaskInfo
-pub const MESOS_CLASS_TASK_INFO: u32 = 90;
+pub const MESOS_CLASS_TASK_INFO: u32 = 92;
 /// Mesos::Filters
-pub const MESOS_CLASS_FILTERS: u32 = 104;
+pub const MESOS_CLASS_FILTERS: u32 = 106;
+/// Mesos::KillPolicy
+pub const MESOS_CLASS_KILL_POLICY: u32 = 25;
 /// Mesos::TaskStatus
-pub const MESOS_CLASS_TASK_STATUS: u32 = 103;
+pub const MESOS_CLASS_TASK_STATUS: u32 = 105;
 /// Mesos::Offer::Operation
-pub const MESOS_CLASS_OFFER_OPERATION: u32 = 78;
+pub const MESOS_CLASS_OFFER_OPERATION: u32 = 80;
 /// Mesos::OperationStatus
-pub const MESOS_CLASS_OPERATION_STATUS: u32 = 98;
+pub const MESOS_CLASS_OPERATION_STATUS: u32 = 100;
 /// Mesos::Scheduler::Call::ReconcileOperations::Operation
-pub const MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION: u32 = 224;
+pub const MESOS_CLASS_SCHEDULER_CALL_RECONCILE_OPERATIONS_OPERATION: u32 = 226;

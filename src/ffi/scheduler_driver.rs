@@ -394,16 +394,22 @@ pub extern "C" fn mesos_scheduler_driver_stats(driver: *const MesosSchedulerDriv
     })
 }
 
-/// `task_id`: encoded mesos.TaskID.
+/// `task_id`, `kill_policy`: encoded mesos.TaskID, mesos.KillPolicy. Without a policy, that of the task applies.
 #[no_mangle]
 pub extern "C" fn mesos_scheduler_driver_kill_task(
     driver: *const MesosSchedulerDriver,
     task_id: MesosBytes,
+    kill_policy: MesosBytes,
     status: *mut c_int,
 ) -> MesosCode {
-    call(driver, status, || SchedulerCall::KillTask {
-        // SAFETY: the caller lends the bytes for the call.
-        task_id: unsafe { task_id.to_vec() },
+    // SAFETY: the caller lends the bytes for the call.
+    call(driver, status, || unsafe {
+        let kill_policy = kill_policy.to_vec();
+        SchedulerCall::KillTask {
+            task_id: task_id.to_vec(),
+            // Empty, it says nothing.
+            kill_policy: (!kill_policy.is_empty()).then_some(kill_policy),
+        }
     })
 }
 

@@ -101,6 +101,14 @@ impl SchedulerDriver {
                     problem: "an operation has an id, which libmesos' driver does not allow: use driver => 'native'".to_string(),
                 })
             }
+            SchedulerCall::KillTask {
+                kill_policy: Some(_), ..
+            } => {
+                return Err(DriverError::Argument {
+                    name: "killPolicy",
+                    problem: "libmesos' driver takes none: use driver => 'native', or the kill_policy of the task".to_string(),
+                })
+            }
             SchedulerCall::Acknowledge { .. } if self.implicit_acknowledgements => {
                 return Err(DriverError::Argument {
                     name: "status",
@@ -296,7 +304,7 @@ impl Proxy for SchedulerProxy {
                     framework,
                     suppressed_roles,
                 } => driver.update_framework(&framework, &texts(suppressed_roles.unwrap_or_default()))?,
-                SchedulerCall::KillTask { task_id } => driver.kill_task(&task_id)?,
+                SchedulerCall::KillTask { task_id, .. } => driver.kill_task(&task_id)?,
                 SchedulerCall::Acknowledge { status } => driver.acknowledge(&status)?,
                 SchedulerCall::SendFrameworkMessage {
                     executor_id,

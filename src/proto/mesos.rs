@@ -1227,6 +1227,10 @@ pub struct ResourceStatistics {
     pub mem_total_bytes: ::core::option::Option<u64>,
     #[prost(uint64, optional, tag="37")]
     pub mem_total_memsw_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="52")]
+    pub mem_kmem_usage_bytes: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="53")]
+    pub mem_kmem_tcp_usage_bytes: ::core::option::Option<u64>,
     #[prost(uint64, optional, tag="6")]
     pub mem_limit_bytes: ::core::option::Option<u64>,
     #[prost(uint64, optional, tag="38")]
@@ -1277,6 +1281,22 @@ pub struct ResourceStatistics {
     pub net_tx_errors: ::core::option::Option<u64>,
     #[prost(uint64, optional, tag="21")]
     pub net_tx_dropped: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="46")]
+    pub net_tx_rate_limit: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="47")]
+    pub net_tx_burst_rate_limit: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="48")]
+    pub net_tx_burst_size: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="49")]
+    pub net_rx_rate_limit: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="50")]
+    pub net_rx_burst_rate_limit: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag="51")]
+    pub net_rx_burst_size: ::core::option::Option<u64>,
+    #[prost(message, optional, tag="54")]
+    pub net_rate_statistics: ::core::option::Option<resource_statistics::RateStatistics>,
+    #[prost(message, optional, tag="55")]
+    pub net_ephemeral_ports: ::core::option::Option<value::Range>,
     #[prost(double, optional, tag="22")]
     pub net_tcp_rtt_microsecs_p50: ::core::option::Option<f64>,
     #[prost(double, optional, tag="23")]
@@ -1293,6 +1313,53 @@ pub struct ResourceStatistics {
     pub net_traffic_control_statistics: ::prost::alloc::vec::Vec<TrafficControlStatistics>,
     #[prost(message, optional, tag="42")]
     pub net_snmp_statistics: ::core::option::Option<SnmpStatistics>,
+}
+/// Nested message and enum types in `ResourceStatistics`.
+pub mod resource_statistics {
+    #[derive(Clone, Copy, PartialEq, ::prost::Message)]
+    pub struct RatePercentiles {
+        #[prost(uint64, optional, tag="1")]
+        pub min: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="2")]
+        pub max: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="3")]
+        pub p50: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="4")]
+        pub p90: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="5")]
+        pub p95: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="6")]
+        pub p99: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="7")]
+        pub p999: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="8")]
+        pub p9999: ::core::option::Option<u64>,
+        #[prost(uint64, optional, tag="9")]
+        pub samples: ::core::option::Option<u64>,
+    }
+    #[derive(Clone, Copy, PartialEq, ::prost::Message)]
+    pub struct RateStatistics {
+        #[prost(message, optional, tag="1")]
+        pub rx_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(message, optional, tag="2")]
+        pub rx_packet_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(message, optional, tag="3")]
+        pub rx_drop_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(message, optional, tag="4")]
+        pub rx_error_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(message, optional, tag="5")]
+        pub tx_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(message, optional, tag="6")]
+        pub tx_packet_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(message, optional, tag="7")]
+        pub tx_drop_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(message, optional, tag="8")]
+        pub tx_error_rate: ::core::option::Option<RatePercentiles>,
+        #[prost(double, optional, tag="9")]
+        pub sampling_window_secs: ::core::option::Option<f64>,
+        #[prost(double, optional, tag="10")]
+        pub sampling_interval_secs: ::core::option::Option<f64>,
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResourceUsage {
@@ -2590,6 +2657,9 @@ pub mod capability_info {
         WakeAlarm = 1035,
         BlockSuspend = 1036,
         AuditRead = 1037,
+        Perfmon = 1038,
+        Bpf = 1039,
+        CheckpointRestore = 1040,
     }
     impl Capability {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -2637,6 +2707,9 @@ pub mod capability_info {
                 Self::WakeAlarm => "WAKE_ALARM",
                 Self::BlockSuspend => "BLOCK_SUSPEND",
                 Self::AuditRead => "AUDIT_READ",
+                Self::Perfmon => "PERFMON",
+                Self::Bpf => "BPF",
+                Self::CheckpointRestore => "CHECKPOINT_RESTORE",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2681,6 +2754,9 @@ pub mod capability_info {
                 "WAKE_ALARM" => Some(Self::WakeAlarm),
                 "BLOCK_SUSPEND" => Some(Self::BlockSuspend),
                 "AUDIT_READ" => Some(Self::AuditRead),
+                "PERFMON" => Some(Self::Perfmon),
+                "BPF" => Some(Self::Bpf),
+                "CHECKPOINT_RESTORE" => Some(Self::CheckpointRestore),
                 _ => None,
             }
         }

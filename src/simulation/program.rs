@@ -308,7 +308,13 @@ impl Program {
         if let Some(task) = tasks.get(task as usize) {
             note!("the program kills {task}");
             let task_id = fields::id(task);
-            Self::call(scheduler, SchedulerCall::KillTask { task_id });
+            Self::call(
+                scheduler,
+                SchedulerCall::KillTask {
+                    task_id,
+                    kill_policy: None,
+                },
+            );
             let known = &self.tasks[task];
             if let Some(executor) = &known.executor {
                 Self::call(

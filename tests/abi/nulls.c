@@ -89,7 +89,7 @@ scheduler_driver(void)
     NOT_INITIALISED(mesos_scheduler_driver_decline_offer(NULL, none, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_revive_offers(NULL, no_list, true, &status));
     NOT_INITIALISED(mesos_scheduler_driver_suppress_offers(NULL, no_list, true, &status));
-    NOT_INITIALISED(mesos_scheduler_driver_kill_task(NULL, none, &status));
+    NOT_INITIALISED(mesos_scheduler_driver_kill_task(NULL, none, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_acknowledge(NULL, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_send_framework_message(NULL, none, none, none, &status));
     NOT_INITIALISED(mesos_scheduler_driver_reconcile_tasks(NULL, no_list, &status));

@@ -259,7 +259,7 @@ pub fn class_constants(set: &FileDescriptorSet) -> String {
 }
 
 /// The classes of what Perl gives to drivers.
-const GIVEN: [&str; 13] = [
+const GIVEN: [&str; 14] = [
     "mesos.FrameworkInfo",
     "mesos.Credential",
     "mesos.OfferID",
@@ -269,6 +269,7 @@ const GIVEN: [&str; 13] = [
     "mesos.Request",
     "mesos.TaskInfo",
     "mesos.Filters",
+    "mesos.KillPolicy",
     "mesos.TaskStatus",
     "mesos.Offer.Operation",
     "mesos.OperationStatus",

@@ -99,6 +99,7 @@ pub fn registered() -> (Server, Arc<dyn SchedulerDriver>, Channel, Connection) {
 
 pub fn kill(task: &str) -> SchedulerCall {
     SchedulerCall::KillTask {
+        kill_policy: None,
         task_id: TaskId { value: task.into() }.encode_to_vec(),
     }
 }

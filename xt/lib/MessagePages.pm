@@ -103,7 +103,7 @@ sub _qualify_map {
 sub notes {
     my ($note) = @_;
     return () unless defined $note;
-    my ($since, $until) = $note =~ /^(?:since ([\d.]+))?(?:, |^|$)(?:until ([\d.]+))?$/ or die "cannot read the comment: $note\n";
+    my ($since, $until) = $note =~ /^(?:since (ClusterD|[\d.]+))?(?:, |^|$)(?:until ([\d.]+))?$/ or die "cannot read the comment: $note\n";
     return (since => $since, until => $until);
 }
 
@@ -206,6 +206,7 @@ sub _constants {
 sub _releases {
     my ($member) = @_;
     my $since = $member->{since};
+    return 'Not in Mesos 1.11.0: ClusterD has it.' if defined $since && $since eq 'ClusterD';
     my $text = defined $since ? "Since Mesos $since at the latest, not yet in " . _release_before($since) : "Since Mesos $RELEASES[0] or earlier";
     $text .= "; gone in Mesos $member->{until}" if $member->{until};
     return "$text." . ($member->{deprecated} ? ' Deprecated.' : '');

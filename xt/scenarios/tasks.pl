@@ -146,6 +146,14 @@ my ($mem, $disk, $ports, $cpus) = map { Test::Scenario::Framework->can($_) } qw(
         $framework->driver->killTask($framework->task_id('t'));
         $framework->until_end('t');
     }],
+    ['task: is killed with a policy', sub {
+        my ($scenario) = @_;
+        my $framework = $scenario->framework;
+        $framework->launch($framework->offer, $framework->custom('t', 'x'));
+        $framework->until_running('t');
+        $framework->driver->killTask($framework->task_id('t'), {grace_period => {nanoseconds => 5e9}});
+        $framework->until_end('t');
+    }],
     ['task: is killed, but there is none', sub {
         my ($scenario) = @_;
         my $framework = $scenario->framework;

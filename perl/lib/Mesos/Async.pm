@@ -122,15 +122,16 @@ sub _kill_launch {
     my $launch = $self->_launches->{$id} or return;
     $launch->{cancelled} = 1;
     return unless $self->running;
-    $self->killTask({value => $id});
+    $self->killTask({value => $id}, $launch->{kill_policy});
     weaken(my $driver = $self);
     $self->_timer("kill $id", 5, sub { $driver->_kill_launch($id) if $driver });
     return;
 }
 
 sub cancel {
-    my ($self, $promise) = @_;
+    my ($self, $promise, $kill_policy) = @_;
     my ($id) = grep { refaddr($self->_launches->{$_}{promise}) == refaddr $promise } keys %{ $self->_launches };
+    $self->_launches->{$id}{kill_policy} = $kill_policy if defined $id && defined $kill_policy;
     return $promise->cancel if $promise->can('on_cancel');
     Carp::croak('cancel: expected a promise of launch_p whose task has not ended') unless defined $id;
     return $self->_kill_launch($id);
@@ -449,8 +450,9 @@ its C<status> the last C<Mesos::TaskStatus>, its C<task_id> the id. C<on_state> 
 =head2 cancel
 
     $driver->cancel($promise);
+    $driver->cancel($promise, {grace_period => {nanoseconds => 0}});
 
-Kills the task of a promise of C<launch_p>, again and again until it has ended. A Mojo::Promise or condvar is then rejected with the code
+Kills the task of a promise of C<launch_p>, if you like with a kill policy (see L<Mesos::SchedulerDriver/killTask>), again and again until it has ended. A Mojo::Promise or condvar is then rejected with the code
 C<cancelled>, unless the task has finished nevertheless. A L<Future> becomes cancelled at once; C<< $future->cancel >> does the same.
 
 =head2 reconcile_p

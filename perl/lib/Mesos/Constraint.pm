@@ -20,7 +20,7 @@ our %CLASS = (
 );
 
 our @MESSAGES = qw(
-    CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo OfferID OfferOperation OperationStatus ReconcileOperation
+    CommandInfo Credential ExecutorID ExecutorInfo Filters FrameworkInfo KillPolicy OfferID OfferOperation OperationStatus ReconcileOperation
     Request SlaveID TaskID TaskInfo TaskStatus
 );
 my %is_message = map { ($_ => 1) } @MESSAGES;

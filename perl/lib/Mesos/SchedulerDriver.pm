@@ -11,8 +11,8 @@ use Moo;
 use namespace::autoclean;
 
 my %type = map { ($_ => Mesos::Constraint->named($_)) } qw(
-    Credential ExecutorID Filters FrameworkInfo OfferID OfferOperation OperationStatus ReconcileOperation Request Scheduler
-    SlaveID TaskID TaskInfo TaskStatus
+    Credential ExecutorID Filters FrameworkInfo KillPolicy OfferID OfferOperation OperationStatus ReconcileOperation Request
+    Scheduler SlaveID TaskID TaskInfo TaskStatus
 );
 
 my ($str, $int, $num) = map { Mesos::Constraint->standard($_) } qw(Str Int Num);
@@ -168,7 +168,7 @@ sub updateFramework {
 
 sub killTask {
     my $self = shift;
-    return $self->_xs_kill_task(check_arguments('killTask', \@_, [taskId => $type{TaskID}]));
+    return $self->_xs_kill_task(check_arguments('killTask', \@_, [taskId => $type{TaskID}], [killPolicy => $type{KillPolicy}, 1]));
 }
 
 sub acknowledgeStatusUpdate {
@@ -489,8 +489,13 @@ Tells the master which resources you want (C<Mesos::Request>). Masters only log 
 =head2 killTask
 
     my $status = $driver->killTask($taskId);
+    my $status = $driver->killTask($taskId, {grace_period => {nanoseconds => 30e9}});
 
 Kills a task (C<Mesos::TaskID>). Mesos may lose the call: repeat it until a terminal update has come.
+
+The optional C<Mesos::KillPolicy> says how much time the task has between the polite request to end (SIGTERM) and its forced end (SIGKILL).
+Without one, the C<kill_policy> of the C<Mesos::TaskInfo> applies, or else the 3 seconds of Mesos' executor. If you call again with a shorter
+time, the shorter time applies. Mesos' own executors obey the policy. A driver on libmesos takes none: the call dies.
 
 =head2 shutdownExecutor
 

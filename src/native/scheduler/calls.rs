@@ -89,7 +89,7 @@ pub fn prepare(call: SchedulerCall, implicit_acknowledgements: bool) -> Result<P
         }
         ReviveOffers { roles } => Ok(roles_call(true, roles)),
         SuppressOffers { roles } => Ok(roles_call(false, roles)),
-        KillTask { task_id } => kill(task_id),
+        KillTask { task_id, kill_policy } => kill(task_id, kill_policy),
         UpdateFramework {
             framework,
             suppressed_roles,
@@ -192,12 +192,13 @@ fn empty_list(name: &'static str) -> DriverError {
     }
 }
 
-fn kill(task_id: Vec<u8>) -> Result<Prepared, DriverError> {
+fn kill(task_id: Vec<u8>, kill_policy: Option<Vec<u8>>) -> Result<Prepared, DriverError> {
     let task_id = Some(id("taskId", "TaskID", task_id)?);
+    let kill_policy = optional("killPolicy", "KillPolicy", kill_policy)?;
     Ok(Prepared::send(
         CallType::Kill,
         Call {
-            kill: Some(wire::Kill { task_id }),
+            kill: Some(wire::Kill { task_id, kill_policy }),
             ..Default::default()
         },
     ))
@@ -502,9 +503,15 @@ mod tests {
     fn wrong_arguments_are_named() {
         let kill = |task_id: &[u8]| SchedulerCall::KillTask {
             task_id: task_id.to_vec(),
+            kill_policy: None,
         };
         assert_eq!(refused(kill(b"")), "taskId: TaskID.value is missing");
         assert!(refused(kill(b"\x0a\x05ab")).starts_with("taskId: not an encoded TaskID"));
+        let policy = SchedulerCall::KillTask {
+            task_id: fields::id("t"),
+            kill_policy: Some(b"\x0a".to_vec()),
+        };
+        assert!(refused(policy).starts_with("killPolicy: not an encoded KillPolicy"));
         // To Mesos any bytes are a string.
         assert!(prepare(kill(b"\x0a\x02\xff\xfe"), true).is_ok());
         let mut task = Vec::new();

@@ -1,7 +1,7 @@
 //! mesos.v1.scheduler, as far as the driver needs it; see [`native::wire`](crate::native::wire).
 
 use crate::message::text;
-pub use crate::native::wire::{Error, Kill};
+pub use crate::native::wire::Error;
 pub use crate::proto::scheduler::call::Type as CallType;
 pub use crate::proto::scheduler::event::Type as EventType;
 use bytes::Bytes;
@@ -88,6 +88,14 @@ pub struct Failure {
     pub executor_id: Option<Bytes>,
     #[prost(int32, optional, tag = "3")]
     pub status: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Kill {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub task_id: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub kill_policy: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

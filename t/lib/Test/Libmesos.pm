@@ -167,6 +167,8 @@ sub lifecycle {
         my $operation = {type => Mesos::Offer::Operation::Type::LAUNCH(), id => $id, launch => {task_infos => []}};
         ok !eval { $driver->acceptOffers([$id], [$operation]); 1 };
         like $@, qr/^operations: an operation has an id, which libmesos' driver does not allow/;
+        ok !eval { $driver->killTask($id, {grace_period => {nanoseconds => 0}}); 1 };
+        like $@, qr/^killPolicy: libmesos' driver takes none: use driver => 'native'/;
         ok !eval { $driver->updateFramework({user => '', name => 'n'}); 1 };
         like $@, qr/^frameworkInfo: FrameworkInfo\.id is missing/;
         # Of a role that is not the framework's a master would end the driver, later.
