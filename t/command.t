@@ -113,6 +113,12 @@ gives(['top', @master, '--format', 'table', '-n', 1], 0, qr/\Ahttp:\S+  1 agents
 
 gives(['logs', 'web-1', @master], 0, "one\ntwo\n\0\377\n");
 gives(['logs', '--stderr', 'web-1', @master], 0, "oops\n");
+{
+    my $before = () = $server->{requests}->();
+    gives(['logs', 'web-1', @master], 0, "one\ntwo\n\0\377\n");
+    my @all = $server->{requests}->();
+    is scalar(grep { $_->{call}{type} eq 'GET_TASKS' } @all[$before .. $#all]), 1, 'logs: the tasks of a large cluster are much: asked for once';
+}
 gives(['logs', '--tail', 2, 'web-1', @master], 0, "two\n\0\377\n");
 gives(['logs', '--tail', 0, 'web-1', @master], 0, '');
 gives(['logs', 'old', @master], 0, "the command says\n");

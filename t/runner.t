@@ -9,10 +9,13 @@ use File::Temp ();
 use IPC::Open3 qw(open3);
 use Mesos::Runner::Placement;
 use Mesos::Test::Cluster;
+use Mesos::Runner::Sandbox;
+use Mesos::Runner::Task;
 use Test::Dispatchers qw(each_dispatcher);
 use Test::Examples ();
 use Test::Files qw(slurp);
 use Test::More;
+use Test::Operator qw(answer serve);
 use Time::HiRes qw(time);
 
 delete @ENV{qw(MESOS_MASTER MESOS_WORK_DIR)};
@@ -193,6 +196,29 @@ subtest 'what a task has put in the place of its output' => sub {
     like $link->output_error, qr/cannot open .*command\.out: /, 'a link';
     like $_->output_error, qr/command\.out is not a file/, 'no file' for $fifo, $folder;
     is $none->output_error, 'there is no file command.out in its sandbox', 'none';
+};
+
+subtest 'output from an agent' => sub {
+    my $agent = serve(sub {
+        my $read = $_[0]{call}{read_file};
+        return answer('404 Not Found', '') if $read->{path} =~ /stderr/;
+        return answer('403 Forbidden', 'not you') if $read->{path} =~ /secret/;
+        # "\xff\n", which is no text.
+        return answer('200 OK', '{"type":"READ_FILE","read_file":{"size":2,"data":"' . ($read->{offset} ? '' : '/wo=') . '"}}');
+    });
+    my $task = Mesos::Runner::Task->new(id => 't', command => 'true');
+    $task->_set_mesos_id('t.1');
+    $task->_set_agent({scheme => 'http', host => '127.0.0.1', port => $agent->{port}, path => '/slave(1)'});
+    # A proxy is for the program's own requests, and passwords have any characters.
+    local @ENV{qw(http_proxy HTTP_PROXY)} = ('http://127.0.0.1:1') x 2;
+    my $sandbox = Mesos::Runner::Sandbox->new(framework_id => 'F', credential => {principal => 'p', secret => "\x{263a}"});
+    is_deeply [map { $sandbox->get($task, 'stdout', $_) } 0, 2], ["\xff\n", ''], 'bytes, and its end';
+    my ($asked) = $agent->{requests}->();
+    is_deeply [$asked->{path}, $asked->{call}{read_file}{path}], ['/slave(1)/api/v1', '/frameworks/F/executors/t.1/runs/latest/stdout'], 'where it is';
+    is $asked->{headers}{authorization}, 'Basic cDrimLo=', 'with the credential, in UTF-8';
+    is $sandbox->get($task, 'stderr', 0), undef, 'no such file';
+    ok !eval { $sandbox->get($task, 'secret', 0); 1 };
+    like $@, qr/answered 403 Forbidden: not you$/, 'what the agent refuses';
 };
 
 subtest 'TaskInfo messages' => sub {

@@ -117,8 +117,7 @@ sub _lack {
     my ($left, $needed, $ports) = @_;
     if ($left->can_take($needed)) {
         return unless $ports;
-        my $there = 0;
-        $there += $_->[1] - $_->[0] + 1 for $left->subtract($left->take($needed))->ports;
+        my $there = $left->subtract($left->take($needed))->_port_count;
         return $there < $ports ? "ports: it needs $ports, and there are $there" : undef;
     }
     my ($has, $wants) = ($left->flatten, $needed->flatten);

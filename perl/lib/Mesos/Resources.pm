@@ -113,7 +113,7 @@ sub text { my ($self) = @_; return _reckon('text', $self->{bytes}, '') }
 
 sub json { my ($self) = @_; return '[' . join(',', map { $_->encode_json } @{ $self->list }) . ']' }
 
-sub is_empty { my ($self) = @_; return !@{ $self->list } }
+sub is_empty { my ($self) = @_; return !length $self->{bytes} }
 
 sub names { my ($self) = @_; my %seen; return grep { !$seen{$_}++ } map { $_->{name} } @{ $self->list } }
 
@@ -137,6 +137,8 @@ sub ports {
     @ranges = sort { $a->[0] <=> $b->[0] } @ranges;
     return @ranges;
 }
+
+sub _port_count { my ($self) = @_; my $count = 0; $count += $_->[1] - $_->[0] + 1 for $self->ports; return $count }
 
 sub port_numbers { my ($self) = @_; return map { $_->[0] .. $_->[1] } $self->ports }
 
@@ -162,9 +164,7 @@ sub take {
 sub take_ports {
     my ($self, $count) = @_;
     croak 'take_ports: expected a number of ports, got ' . (defined $count ? qq("$count") : 'undef') unless defined $count && $count =~ /\A\d{1,15}\z/;
-    my $there = 0;
-    $there += $_->[1] - $_->[0] + 1 for $self->ports;
-    return if $there < $count;
+    return if $self->_port_count < $count;
     return $self->_with(_reckon('ports', $self->{bytes}, $count));
 }
 

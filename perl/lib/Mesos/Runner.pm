@@ -330,7 +330,7 @@ Before attempt number I<n> + 1, the runner waits C<backoff> * 2 ** (I<n> - 1) se
 
 Commands (strings and array references) write to the files F<command.out> and F<command.err> of their sandbox, because Mesos' own executor
 writes into F<stdout> itself. For a task with C<info>, the runner reads F<stdout> and F<stderr>, which belong to its executor. On C<local> it
-reads the files. On a real cluster it asks the agent (F</files/read>), with L<HTTP::Tiny>. Meanwhile the event loop stands still: usually for
+reads the files. On a real cluster it asks the agent, as L<Mesos::Client::Agent> does. Meanwhile the event loop stands still: usually for
 some milliseconds, and up to 5 seconds for each look at a stream with an agent that does not answer. C<output_error> of the task says why output could not be read.
 For agents with https you also need L<IO::Socket::SSL>.
 

@@ -16,7 +16,7 @@ sub find {
     my ($class, $client, $wanted, $option) = @_;
     my @all = @{ $client->tasks(all => 1) };
     @all = grep { $_->{framework_id}{value} eq $option->{framework} } @all if defined $option->{framework};
-    my $task = $client->task($wanted, defined $option->{framework} ? (framework => $option->{framework}) : ());
+    my $task = Mesos::Client::_current(grep { $_->{task_id}{value} eq $wanted } @all);
     return $task if $task;
     my @named = grep { defined $_->{name} && $_->{name} eq $wanted } @all;
     my @alive = grep { ($_->{state} || '') =~ $ALIVE } @named;

@@ -10,7 +10,8 @@ use Scalar::Util qw(blessed reftype);
 
 $Carp::Internal{ +__PACKAGE__ } = 1;
 
-my %strategies = (first_fit => sub {0}, spread => \&_spread, pack => \&_pack);
+# What each makes of an agent: numbers, the smaller the better.
+my %strategies = (first_fit => sub { }, spread => \&_spread, pack => \&_pack);
 
 # Mesos::Offers makes it.
 sub _make {
@@ -66,7 +67,7 @@ sub _place_one {
         push @{ $self->{unplaced} }, {wanted => $wanted, task => $task, reasons => \@reasons};
         return;
     }
-    my ($agent) = sort { $rank->($self, $a, $b) || $a->{order} <=> $b->{order} } @fit;
+    my $agent = _first(map { [$_, $rank->($self, $_), $_->{order}] } @fit);
     my $taken = $self->_take($agent, $needed);
     my $ports = $constraints->{ports} ? $agent->{left}->take_ports($constraints->{ports}) : Mesos::Resources->new;
     $agent->{left} = $agent->{left} - $ports;
@@ -89,7 +90,20 @@ sub _take {
     return $taken;
 }
 
-# --- strategies: which of two agents is the better one -----------------------------------------------------------------------------
+# --- strategies: how good an agent is -----------------------------------------------------------------------------------------------
+
+# Each [agent, numbers...]: the agent whose first different number is the smallest.
+sub _first {
+    my ($best, @others) = @_;
+    for my $other (@others) {
+        for my $i (1 .. $#$best) {
+            my $order = $other->[$i] <=> $best->[$i] or next;
+            $best = $other if $order < 0;
+            last;
+        }
+    }
+    return $best->[0];
+}
 
 sub _group {
     my ($self, $agent) = @_;
@@ -98,18 +112,14 @@ sub _group {
 }
 
 sub _spread {
-    my ($self, $x, $y) = @_;
-    my ($counts, @ranks) = $self->{counts};
-    for my $agent ($x, $y) {
-        my ($group) = $self->_group($agent);
-        push @ranks, [defined $group ? $counts->{$group} || 0 : 0, $counts->{ $agent->{id} } || 0];
-    }
-    return $ranks[0][0] <=> $ranks[1][0] || $ranks[0][1] <=> $ranks[1][1];
+    my ($self, $agent) = @_;
+    my ($group) = $self->_group($agent);
+    return (defined $group ? $self->{counts}{$group} || 0 : 0, $self->{counts}{ $agent->{id} } || 0);
 }
 
 sub _pack {
-    my ($self, $x, $y) = @_;
-    return !!@{ $y->{tasks} } <=> !!@{ $x->{tasks} } || $x->{left}->cpus <=> $y->{left}->cpus || $x->{left}->mem <=> $y->{left}->mem;
+    my ($self, $agent) = @_;
+    return (@{ $agent->{tasks} } ? 0 : 1, $agent->{left}->cpus, $agent->{left}->mem);
 }
 
 # --- what came of it ---------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use Fcntl qw(O_NOFOLLOW O_NONBLOCK O_RDONLY SEEK_SET);
 
-# Each read gets at most this much; an agent gives no more at a time.
+# Each read of a local file gets at most this much, as from an agent.
 use constant CHUNK => 65_536;
 
 sub new {
@@ -39,44 +39,16 @@ sub _local {
 
 sub _remote {
     my ($self, $task, $path, $offset) = @_;
-    require HTTP::Tiny;
-    my $agent = $task->agent or die "the agent's address is not known\n";
-    my $http = $self->{http} ||= HTTP::Tiny->new(timeout => 5, max_redirect => 0, verify_SSL => 1);
-    my %headers;
-    if (my $credential = $self->{credential}) {
-        require MIME::Base64;
-        $headers{authorization} = 'Basic ' . MIME::Base64::encode_base64("$credential->{principal}:$credential->{secret}", '');
-    }
-    my $host = $agent->{host} =~ /:/ ? "[$agent->{host}]" : $agent->{host};
-    (my $escaped = $path) =~ s{([^\w./~-])}{sprintf '%%%02X', ord $1}ge;
-    my $url = "$agent->{scheme}://$host:$agent->{port}/files/read?path=$escaped&offset=$offset&length=" . CHUNK;
-    my $answer = $http->get($url, {headers => \%headers});
-    return if $answer->{status} == 404;
-    my $why = $answer->{status} == 599 ? $answer->{content} : $answer->{reason};
-    $why =~ s/\s*\z//;
-    die "$agent->{scheme}://$host:$agent->{port}/files/read answers $answer->{status}: $why\n" unless $answer->{success};
-    return _data($answer->{content});
-}
-
-# Agents put the bytes of the file into the JSON text as they are, also those that are not UTF-8.
-sub _data {
-    my ($json) = @_;
-    if ($json =~ /\A\{"data":"(.*)","offset":\d+\}\s*\z/s) {
-        my $data = $1;
-        state $plain = {b => "\b", f => "\f", n => "\n", r => "\r", t => "\t"};
-        $data =~ s{\\(?:u([0-9a-fA-F]{4})|(.))}{defined $1 ? _character(hex $1) : $plain->{$2} || $2}gse;
-        return $data;
-    }
-    require JSON::PP;
-    my $data = eval { JSON::PP->new->decode($json)->{data} };
-    return defined $data ? $data : die "/files/read gave an answer that is not understood\n";
-}
-
-sub _character {
-    my ($code) = @_;
-    my $character = chr $code;
-    utf8::encode($character) if $code > 255;
-    return $character;
+    require Mesos::Client::Agent;
+    my $at = $task->agent or die "the agent's address is not known\n";
+    my $host = $at->{host} =~ /:/ ? "[$at->{host}]" : $at->{host};
+    my $url = "$at->{scheme}://$host:$at->{port}" . ($at->{path} || '');
+    my $agent = $self->{agents}{$url} ||= Mesos::Client::Agent->new(url => $url, timeout => 5, credential => $self->{credential});
+    my $bytes = eval { $agent->_read_some($path, $offset) };
+    return $bytes if defined $bytes;
+    my $error = $@;
+    return if ref $error && ($error->status || 0) == 404;
+    die ref $error ? $error->summary . "\n" : $error;
 }
 
 1;
@@ -100,8 +72,8 @@ Mesos::Runner::Sandbox - reads files of tasks' sandboxes
 
 =head1 DESCRIPTION
 
-Internal to L<Mesos::Runner>. On C<local> it reads files, on a real cluster it asks the agent (F</files/read>, with L<HTTP::Tiny>, which
-blocks for at most some seconds).
+Internal to L<Mesos::Runner>. On C<local> it reads files, on a real cluster it asks the agent as L<Mesos::Client::Agent>
+does, with the same variables for TLS. That blocks for at most some seconds.
 
 =head1 METHODS
 

@@ -163,7 +163,7 @@ sub _launch {
     my $address = $url->{address} || {};
     my $agent = {
         scheme => $url->{scheme} || 'http', port => $address->{port} || 5051,
-        host => (($url->{scheme} || '') eq 'https' ? undef : $address->{ip}) || $address->{hostname} || $offer->{hostname},
+        path => $url->{path}, host => (($url->{scheme} || '') eq 'https' ? undef : $address->{ip}) || $address->{hostname} || $offer->{hostname},
     };
     my @infos;
     for my $placed (@{ $place->{tasks} }) {

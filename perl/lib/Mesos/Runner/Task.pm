@@ -309,7 +309,7 @@ The C<task_id> that Mesos knows for the last attempt: the C<id>, a dot, and the 
 
 =head2 agent
 
-The agent's address, as a hash reference with C<scheme>, C<host> and C<port>.
+The agent's address, as a hash reference with C<scheme>, C<host>, C<port> and C<path>.
 
 =head2 started, ended, seconds
 
