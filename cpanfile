@@ -9,6 +9,7 @@ requires 'JSON::PP';
 requires 'Module::Runtime';
 requires 'Moo', '1.006000';
 requires 'Scalar::Util';
+requires 'Storable';
 requires 'Time::HiRes';
 requires 'Type::Tiny', '1.000000';
 requires 'XSLoader';

@@ -79,6 +79,27 @@ each_dispatcher(sub {
         pass 'and may go after it';
     };
 
+    subtest 'watching a handle' => sub {
+        my $dispatcher = dispatcher($name);
+        pipe my $in, my $out or die "pipe: $!";
+        my @came;
+        my $watch = $dispatcher->watch($in, sub { sysread $in, my $bytes, 1; push @came, [$bytes, scalar @_] });
+        syswrite $out, 'ab';
+        loop_until($dispatcher, sub { @came > 1 });
+        is_deeply \@came, [['a', 0], ['b', 0]], 'called for as long as there is something, without arguments';
+        undef $watch;
+        syswrite $out, 'c';
+        my $later = $dispatcher->timer(0.05, sub { push @came, 'later' });
+        loop_until($dispatcher, sub { @came > 2 });
+        is $came[2], 'later', 'not once it is dropped';
+        weaken(my $gone = $dispatcher);
+        $watch = $dispatcher->watch($in, sub { });
+        undef $dispatcher;
+        is $gone, undef, 'a watch does not keep the dispatcher';
+        undef $watch;
+        pass 'and may go after it';
+    };
+
     subtest 'wait times out' => sub {
         my $dispatcher = dispatcher($name);
         my $start = time;
@@ -373,6 +394,8 @@ subtest 'the base class' => sub {
     require Mesos::Dispatcher::Pipe;
     ok !eval { Mesos::Dispatcher::Pipe->new->timer(1, sub { }); 1 };
     like $@, qr/Mesos::Dispatcher::Pipe has no timer: .* at \Q${\__FILE__}\E line/, 'who has no loop has no timer';
+    ok !eval { Mesos::Dispatcher::Pipe->new->watch(\*STDIN, sub { }); 1 };
+    like $@, qr/Mesos::Dispatcher::Pipe has no watch: .* at \Q${\__FILE__}\E line/, 'nor does it watch';
 };
 
 done_testing;

@@ -20,7 +20,7 @@ for my $case (
     [sub { $driver->killTask('t') }, argument => 'killTask', 'taskId', qr/^expected Mesos::TaskID or a hash reference, got "t" \(.*\)$/],
     [sub { $driver->launchTasks([], [$task, undef]) }, argument => 'launchTasks', 'tasks->[1]', qr/^expected Mesos::TaskInfo/],
     [sub { $driver->launchTasks({}, []) }, argument => 'launchTasks', 'offerIds', qr/^expected an array reference/],
-    [sub { $driver->killTask }, argument => 'killTask', undef, qr/^Wrong number of parameters; got 0; expected 1$/],
+    [sub { $driver->killTask }, argument => 'killTask', undef, qr/^Wrong number of parameters; got 0; expected 1 to 2$/],
     [sub { $driver->acknowledgeStatusUpdate({task_id => {value => 1}, state => 1}) }, argument => 'acknowledgeStatusUpdate', undef, qr/^this driver acknowledges implicitly/],
     [sub { $driver->declineOffer({}) }, encode => 'declineOffer', 'Mesos::OfferID.value', qr/^required field is missing$/],
     [sub { $driver->launchTasks([{value => 'o'}], [{%$task, resources => [{name => 'cpus', type => 0, scalar => {value => 'x'}}]}]) },

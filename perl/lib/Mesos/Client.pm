@@ -8,6 +8,7 @@ use Mesos::Client::Error ();
 use Mesos::Client::Events ();
 use Mesos::Client::HTTP ();
 use Mesos::Client::Leader ();
+use Mesos::Client::Promises ();
 use Mesos::Client::Sandbox ();
 use Mesos::Client::TLS qw(tls_enabled);
 use Scalar::Util qw(looks_like_number reftype);
@@ -19,12 +20,12 @@ $Carp::Internal{ +__PACKAGE__ }++;
 
 has timeout => (is => 'ro', default => 10);
 has retry_for => (is => 'ro', default => 0);
-has verify_certificate => (is => 'ro');
+has [qw(dispatcher verify_certificate)] => (is => 'ro');
 has agent_scheme => (is => 'lazy');
 
 sub BUILD {
     my ($self, $arguments) = @_;
-    check_options('Mesos::Client->new', [%$arguments], qw(agent_credential agent_scheme credential master retry_for timeout verify_certificate));
+    check_options('Mesos::Client->new', [%$arguments], qw(agent_credential agent_scheme credential dispatcher master retry_for timeout verify_certificate));
     for my $name (qw(timeout retry_for)) {
         my $value = $self->$name;
         croak "$name: expected a number of seconds" . ($name eq 'timeout' ? ' above 0' : '') . ', got ' . described($value)
@@ -38,6 +39,7 @@ sub BUILD {
     $self->{master} = sub {$master};
     my $credential = _credential(credential => $arguments->{credential});
     my $for_agents = exists $arguments->{agent_credential} ? _credential(agent_credential => $arguments->{agent_credential}) : undef;
+    $self->{async} = Mesos::Client::Promises->_shared($self->{dispatcher}) if defined $self->{dispatcher};
     $self->{http} = $self->_http($credential);
     my $agents = exists $arguments->{agent_credential} ? $self->_http($for_agents) : $self->{http};
     # By the agents' scheme: without a credential of theirs, the master's does not leave https.
@@ -114,6 +116,11 @@ sub task {
     my $wanted = id_of('task', 'id', $id)->{value};
     my $option = check_options('task', \@options, 'framework');
     my @named = grep { $_->{task_id}{value} eq $wanted } @{ $self->tasks(all => 1, %$option) };
+    return _current(@named);
+}
+
+sub _current {
+    my (@named) = @_;
     my ($active) = grep { ($_->{state} || '') =~ /STAGING|STARTING|RUNNING|KILLING|UNREACHABLE/ } @named;
     return $active || (sort { _last_time($b) <=> _last_time($a) } @named)[0];
 }
@@ -283,7 +290,9 @@ sub agent {
     Mesos::Client::Error->throw(code => 'unknown', message => "no agent '$name' is known (known are: $known)") unless @found;
     Mesos::Client::Error->throw(code => 'unknown', message => scalar(@found) . " agents are on the host '$name': " . join ', ', map { $_->{agent_info}{id}{value} } @found)
         if @found > 1;
-    return Mesos::Client::Agent->_of($found[0], $self->agent_scheme, $self->{agents_http}{ $self->agent_scheme });
+    my $agent = Mesos::Client::Agent->_of($found[0], $self->agent_scheme, $self->{agents_http}{ $self->agent_scheme });
+    $agent->{async} = $self->{async};
+    return $agent;
 }
 
 sub sandbox {
@@ -296,11 +305,14 @@ sub sandbox {
     }
     return Mesos::Client::Sandbox->_of($self, $task);
 }
+Mesos::Client::Promises->install(__PACKAGE__, @Mesos::Client::Promises::OF_CLIENT);
 
 sub events {
     my ($self, $receiver, @options) = @_;
     return Mesos::Client::Events->_run($self, $receiver, @options);
 }
+
+sub event_stream { my ($self, @options) = @_; return Mesos::Client::Promises->event_stream($self, @options) }
 
 1;
 __END__
@@ -326,8 +338,8 @@ Mesos::Client - asks and commands a Mesos cluster
 =head1 DESCRIPTION
 
 The operator API (v1) of Mesos: what people who run a cluster ask its master and its agents, and what they tell them to do. It is for any
-program, with or without a framework. It needs no event loop, and each method waits for its answer. (In a program with an event loop, call it
-in a child process, or where waiting does no harm.)
+program, with or without a framework. It needs no event loop, and each method waits for its answer. In a program with an event loop, use
+L</PROMISES>.
 
 Answers are plain hashes and arrays, with the fields that Mesos' JSON has: C<agent_id> and not C<slave_id>, names of states such as
 C<TASK_RUNNING>, and booleans that are true or false in Perl. Lists are array references, which may be empty.
@@ -365,6 +377,11 @@ How agents are asked: C<http> or C<https>. Default: https if C<LIBPROCESS_SSL_EN
 
 Whether a server's certificate must be valid for its name. Default: true, unless C<LIBPROCESS_SSL_VERIFY_SERVER_CERT=0>. The other
 variables C<LIBPROCESS_SSL_...> mean the same as for the drivers: see L<Mesos/ENVIRONMENT>. For https you need the module L<IO::Socket::SSL>.
+
+=head2 dispatcher
+
+The event loop for L</PROMISES>: C<AnyEvent>, C<IOAsync>, C<Mojo>, C<POE>, C<Interrupt>, C<+My::Dispatcher> or a L<Mesos::Dispatcher>, such as
+that of a driver. Default: none.
 
 =head2 timeout
 
@@ -556,5 +573,32 @@ An exception in your code, or in a signal handler such as that of C<alarm>, leav
 A wrong argument dies at the line of your call, and says what was expected and what came. If a master or an agent cannot be reached, or refuses
 a call, the exception is a L<Mesos::Client::Error> with the HTTP status and what the server said. A call that changes something is never sent
 twice: if there is no answer to it, you get an error, and it may have happened.
+
+=head1 PROMISES
+
+    my $client = Mesos::Client->new(master => $master, dispatcher => 'Mojo');
+    my $tasks  = await $client->tasks_p;
+    my $agent  = await $client->agent_p('node1');
+    my $bytes  = await((await $client->sandbox_p('task-1'))->read_file_p('stdout'));
+
+If you make the client with a C<dispatcher>, each method of it that is described here or in L<Mesos::Client::Base>, except C<new> and
+C<events>, has a second one with C<_p> at the end of its name: C<tasks_p>, C<teardown_p>, C<call_p>. So have the methods of its agents and
+sandboxes. It returns at once, with a promise of the loop, as L<Mesos::Async/DESCRIPTION> lists them. The promise is resolved with what the
+method returns, or rejected with what it dies of, a L<Mesos::Error>. If it is a L<Future>, C<cancel> ends the call.
+
+Each call runs in a child process, so that nothing blocks the loop, whatever the loop is. At most 16 calls of a client run at once; others
+wait for their turn. C<wait> does not find these processes, and they have none of the program's descriptors but standard error. Code that you
+pass to C<follow_file_p>, or to C<run_in_container_p> as C<stdout> or C<stderr>, is called in your program. C<follow_file_p> goes on until you cancel it, and
+takes no C<until>.
+
+=head2 event_stream
+
+    my $stream = $client->event_stream(%options);
+    while (my $event = await $stream->next_event) { ... }
+    $stream->stop;
+
+The events of the master, to be pulled one by one. The options are those of L</events>. C<next_event> returns a promise of the next event. It
+is resolved without a value after C<stop>, and rejected where C<events> would die. Events are kept until you take them; from 1000 on the
+connection waits. When you drop the stream, it ends.
 
 =cut

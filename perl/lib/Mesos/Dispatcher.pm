@@ -197,6 +197,8 @@ sub Mesos::Dispatcher::_Timer::DESTROY {
     $self->[1]->() if $self->[0] == $$ && (${^GLOBAL_PHASE} || '') ne 'DESTRUCT';
 }
 
+sub watch { croak ref($_[0]) . ' has no watch: expected a dispatcher that has one, such as AnyEvent, IOAsync, Mojo or POE' }
+
 sub run_until { croak ref($_[0]) . ' has no run_until: wait is not possible with it' }
 
 # Whether what happens now is the end of a turn that a callback has left by an exception or by exit.
@@ -329,6 +331,13 @@ Calls the code reference once, without arguments, when the loop runs and this ti
 returns: when that is dropped, the timer is gone. So you can write code for every loop. If the code dies, the event loop decides what
 happens, as with other timers of that loop. Dies if the dispatcher has no timers.
 
+=head2 watch
+
+    my $watch = $dispatcher->watch($handle, sub { sysread $handle, my $bytes, 4096 });
+
+Calls the code reference, without arguments, whenever the loop runs and the handle can be read, until you drop what it returns. Drop that
+before you close the handle. The rest is as with C<timer>.
+
 =head1 WRITING A DISPATCHER
 
 Extend L<Mesos::Dispatcher::Pipe>, watch a duplicate of C<fd> for reading, and call C<ready> when it is readable.
@@ -352,6 +361,12 @@ C<< $wait->{finish} >> to a code reference that makes the loop return. It is cal
     sub timer { my ($self, $seconds, $code) = @_; ... }
 
 You may write the method C<timer>, as it is described above. L<Mesos::Runner>, L<Mesos::Async> and C<offer_timeout> of the scheduler's driver need it.
+
+=head2 watch of your own
+
+    sub watch { my ($self, $handle, $code) = @_; ... }
+
+The same holds for C<watch>, which L<Mesos::Client> needs for its promises.
 
 =head2 unwatch
 

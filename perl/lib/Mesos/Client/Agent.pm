@@ -4,6 +4,7 @@ use Carp qw(croak);
 use Mesos::Client::Address qw(authority);
 use Mesos::Client::Base qw(check_options described id_of);
 use Mesos::Client::HTTP ();
+use Mesos::Client::Promises ();
 use MIME::Base64 qw(decode_base64);
 use Scalar::Util qw(looks_like_number);
 use Moo;
@@ -13,6 +14,7 @@ extends 'Mesos::Client::Base';
 $Carp::Internal{ +__PACKAGE__ }++;
 
 has [qw(id hostname url)] => (is => 'ro');
+has dispatcher => (is => 'bare');
 
 # The agent of an entry of GET_AGENTS. Its pid has the address that it listens on; a certificate names the host.
 sub _of {
@@ -27,10 +29,11 @@ sub _of {
 
 sub BUILD {
     my ($self, $arguments) = @_;
-    my %is_known = map { ($_ => 1) } qw(credential hostname http id timeout url verify_certificate);
+    my %is_known = map { ($_ => 1) } qw(credential dispatcher hostname http id timeout url verify_certificate);
     for my $name (sort grep { !$is_known{$_} } keys %$arguments) { croak "Mesos::Client::Agent->new: unknown argument '$name'" }
     croak 'url: expected "http://host:port" or "https://host:port" of an agent, got ' . described($self->url)
         unless defined $self->url && $self->url =~ m{\Ahttps?://[^/\s]+(?:/\S*)?\z};
+    $self->{async} = Mesos::Client::Promises->_shared(delete $self->{dispatcher}) if defined $arguments->{dispatcher};
     $self->{url} =~ s{/+\z}{};
     $self->{http} = $arguments->{http} || do {
         my $credential = $arguments->{credential};
@@ -155,6 +158,11 @@ sub run_in_container {
     return $end->{exit_status};
 }
 
+Mesos::Client::Promises->install(__PACKAGE__, qw(
+    call containers executors flags follow_file frameworks health info kill_container list_files logging_level metrics operations read_file read_log
+    resource_providers run_in_container set_logging_level state tasks update_container_memory_limit version wait_container
+));
+
 1;
 __END__
 
@@ -176,7 +184,7 @@ Mesos::Client::Agent - asks and commands an agent of Mesos
 
 The operator API (v1) of one agent. You get an object from L<Mesos::Client/agent>. All methods of L<Mesos::Client::Base> are here as well:
 C<call>, C<health>, C<version>, C<flags>, C<metrics>, C<list_files>, C<read_file>, C<follow_file>, and more. Errors are those of
-L<Mesos::Client/ERRORS>.
+L<Mesos::Client/ERRORS>. Each method has a second one with C<_p> at the end of its name, which returns a promise: see L<Mesos::Client/PROMISES>.
 
 =head1 ATTRIBUTES
 
@@ -198,7 +206,7 @@ The address that is asked, such as C<http://10.0.0.5:5051/slave(1)>.
 
     my $agent = Mesos::Client::Agent->new(url => 'http://10.0.0.5:5051');
 
-For an agent whose address you know. C<credential>, C<timeout> and C<verify_certificate> are as for L<Mesos::Client>.
+For an agent whose address you know. C<credential>, C<dispatcher>, C<timeout> and C<verify_certificate> are as for L<Mesos::Client>.
 
 =head2 info
 

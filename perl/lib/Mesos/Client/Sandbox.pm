@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Mesos::Client::Base qw(described);
+use Mesos::Client::Promises ();
 
 $Carp::Internal{ +__PACKAGE__ }++;
 
@@ -20,7 +21,7 @@ sub _of {
             map { $_->{executor_info} } @{ $agent->executors(all => 1) };
         $path .= "/tasks/$id" if $info && ($info->{type} || '') eq 'DEFAULT';
     }
-    return bless {agent => $agent, path => $path, task => $task}, $class;
+    return bless {agent => $agent, path => $path, task => $task, async => $client->{async}}, $class;
 }
 
 sub agent { return $_[0]{agent} }
@@ -55,6 +56,8 @@ sub follow_file {
     return $self->{agent}->follow_file($self->_below('follow_file', $name), $receiver, @options);
 }
 
+Mesos::Client::Promises->install(__PACKAGE__, qw(follow_file list read_file));
+
 1;
 __END__
 
@@ -75,6 +78,8 @@ Mesos::Client::Sandbox - the files of a task
 
 A sandbox is the directory that an agent makes for a task. The output of a command is there in the files C<stdout> and C<stderr>. It stays
 for some days after the task has ended, unless the agent needs the space. You get an object from L<Mesos::Client/sandbox>.
+
+Each method has a second one with C<_p> at the end of its name, which returns a promise: see L<Mesos::Client/PROMISES>.
 
 Tasks of one executor share its sandbox, except those of task groups, which have one each.
 

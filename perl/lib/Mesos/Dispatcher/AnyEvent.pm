@@ -35,6 +35,11 @@ sub timer {
     return AnyEvent->timer(after => $seconds, cb => sub { $code->() });
 }
 
+sub watch {
+    my ($self, $fh, $code) = @_;
+    return AnyEvent->io(fh => $fh, poll => 'r', cb => sub { $code->() });
+}
+
 sub unwatch { $_[0]->ae_watcher(undef) }
 
 1;

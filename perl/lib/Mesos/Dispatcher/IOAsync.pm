@@ -60,6 +60,13 @@ sub timer {
     return $self->_timer_until_dropped(sub { $loop->unwatch_time($id) if defined $id });
 }
 
+sub watch {
+    my ($self, $fh, $code) = @_;
+    my $loop = $self->loop;
+    $loop->watch_io(handle => $fh, on_read_ready => sub { $code->() });
+    return $self->_timer_until_dropped(sub { $loop->unwatch_io(handle => $fh, on_read_ready => 1) });
+}
+
 sub run {
     my ($self) = @_;
     return $self->loop->run;

@@ -63,6 +63,8 @@ sub ticker {
 
 sub timer { goto &Mesos::Dispatcher::AnyEvent::timer }
 
+sub watch { goto &Mesos::Dispatcher::AnyEvent::watch }
+
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $interrupt = $self->interrupt;

@@ -35,6 +35,13 @@ sub timer {
     return $self->_timer_until_dropped(sub { $reactor->remove($id) });
 }
 
+sub watch {
+    my ($self, $fh, $code) = @_;
+    my $reactor = $self->loop->reactor;
+    $reactor->io($fh, sub { $code->() })->watch($fh, 1, 0);
+    return $self->_timer_until_dropped(sub { $reactor->remove($fh) });
+}
+
 sub unwatch {
     my ($self) = @_;
     $self->loop->reactor->remove($self->fh);

@@ -26,6 +26,10 @@ sub BUILD {
         after    => sub { my ($seconds, $code) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
                           $poe_kernel->delay_set('timer', $seconds, $code) },
         timer    => sub { $self->_guarded($_[POE::Session::ARG0()]) },
+        watch    => sub { my ($fh, $code) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
+                          $poe_kernel->select_read($fh, 'readable', $code) },
+        readable => sub { $self->_guarded($_[POE::Session::ARG2()]) },
+        forget   => sub { $poe_kernel->select_read($_[POE::Session::ARG0()]) },
         shutdown => sub {
             my $fh = $_[POE::Session::ARG0()];
             $poe_kernel->select_read($fh);
@@ -75,6 +79,13 @@ sub timer {
     $id = $poe_kernel->call($session, 'after', $seconds, sub { undef $id; $code->() });
     # Without the session, its alarms are gone.
     return $self->_timer_until_dropped(sub { $poe_kernel->call($session, 'disarm', $id) if defined $id });
+}
+
+sub watch {
+    my ($self, $fh, $code) = @_;
+    my $session = $self->session->ID;
+    $poe_kernel->call($session, 'watch', $fh, $code);
+    return $self->_timer_until_dropped(sub { $poe_kernel->call($session, 'forget', $fh) });
 }
 
 sub run {
