@@ -73,6 +73,9 @@ is $meta->{provides}{Mesos}{file}, 'perl/lib/Mesos.pm', 'provides where Mesos is
 my @modules = grep {m{^perl/lib/.*\.pm$}} keys %$files;
 my %provided = map { ($_->{file} => 1) } values %{ $meta->{provides} };
 is_deeply [ grep { !$provided{$_} } @modules ], [], 'provides every module';
+is_deeply [ grep { ($meta->{provides}{$_}{version} || '') ne '2.0.0' } sort keys %{ $meta->{provides} } ], [], 'each with its version';
+ok $meta->{resources}{$_}, "resources: $_" for qw(bugtracker homepage license);
+is_deeply [ grep { $_ eq 't' } @{ $meta->{no_index}{directory} } ], [], 'nobody need hide tests';
 unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal\b/, 'no hosts of a workplace');
 
 # Compiled dependencies of an earlier run are used again; the crate itself is compiled for its new place.
@@ -86,6 +89,20 @@ unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal
     my $later = time + 2;
     utime $later, $later, "$source/include/mesos_perl.h";
     like run_in($source, 'Build with a newer header', $^X, 'Build'), qr{-o perl/Mesos\.o}, 'compiles C again';
+
+    my $size_of = sub { my $all = 0; $all += -s "$source/$_" for map { "blib/arch/auto/Mesos/$_" } qw(Mesos.so libmesos_perl.so mesos-local mesos-perl-helper); $all };
+    my $has_debug = sub { my $sections = run_in($source, 'readelf', 'readelf', '-SW', "blib/arch/auto/Mesos/$_[0]"); $sections =~ /\.debug_/ };
+    my $stripped = $size_of->();
+    # Four files, two of them the whole core, and one of those installed twice.
+    cmp_ok $stripped, '<', 40e6, 'what is installed has no debug information' or diag $stripped;
+    ok !$has_debug->($_), "$_ has none" for qw(Mesos.so libmesos_perl.so mesos-local mesos-perl-helper);
+    run_in($source, 'Build.PL --debug', $^X, 'Build.PL', '--debug');
+    run_in($source, 'Build with it', $^X, 'Build');
+    cmp_ok $size_of->(), '>', $stripped, '--debug keeps it';
+    ok $has_debug->('libmesos_perl.so'), 'libmesos_perl.so has it';
+    run_in($source, 'Build.PL again', $^X, 'Build.PL');
+    run_in($source, 'Build without it', $^X, 'Build');
+    is $size_of->(), $stripped, 'and it goes again';
 
     run_in($source, 'install --install_base', $^X, 'Build', 'install', '--install_base', "$scratch/base");
     run_in($source, 'install --prefix', $^X, 'Build', 'install', '--prefix', "$scratch/prefix");

@@ -47,7 +47,10 @@ sub _below_perl_lib {
 # `provides` of META: Module::Build's own looks below lib/.
 sub find_dist_packages {
     my ($self) = @_;
-    return Module::Metadata->provides(version => 2, dir => 'perl/lib', prefix => 'perl/lib');
+    my $provides = Module::Metadata->provides(version => 2, dir => 'perl/lib', prefix => 'perl/lib');
+    # Only Mesos.pm says one: all are of one distribution.
+    $_->{version} = $self->dist_version for grep { !defined $_->{version} } values %$provides;
+    return $provides;
 }
 
 # --- the build -------------------------------------------------------------------------------------------------------
@@ -62,13 +65,29 @@ sub process_xs_files {
     my $shared = File::Spec->catfile($arch, 'Mesos.' . $self->config('dlext'));
     my $library = File::Spec->catfile($arch, 'libmesos_perl.so');
     $self->add_to_cleanup($shared);
-    return if $self->up_to_date([ @objects, $library ], $shared);
+    return if $self->up_to_date([ @objects, $library ], $shared) && !$self->_debug_changed($shared);
     $self->cbuilder->link(
         module_name        => 'Mesos',
         objects            => \@objects,
         lib_file           => $shared,
         extra_linker_flags => [ @{ $self->extra_linker_flags }, "-L$arch", '-lmesos_perl', '-Wl,-rpath,$ORIGIN' ],
     );
+    $self->_strip($shared) unless $self->notes('debug');
+    $self->notes("debug of $shared" => $self->notes('debug'));
+}
+
+# Whether this was made with another --debug than that of today.
+sub _debug_changed { my ($self, $file) = @_; return !$self->notes("debug of $file") ne !$self->notes('debug') }
+
+# Debug information is two thirds of what rustc writes. Whoever wants it says `perl Build.PL --debug`; packagers do, and put it elsewhere.
+sub _strip {
+    my ($self, $file) = @_;
+    chmod 0755, $file;
+    my ($strip) = grep { -x && !-d } map { File::Spec->catfile($_, 'strip') } File::Spec->path;
+    if (!$strip) { $self->log_warn("There is no program strip here: $file keeps its debug information\n"); return }
+    system($strip, '--strip-unneeded', $file) == 0 or $self->log_warn("$strip failed: $file keeps its debug information\n");
+    chmod 0555, $file;
+    return;
 }
 
 # Runs cargo and puts what it made into `$arch`.
@@ -101,10 +120,14 @@ sub _copy_exactly {
     my ($self, $from, $to) = @_;
     my @wanted = stat $from or die "Cannot find $from: $!\n";
     my @there = stat $to;
-    return if @there && $there[7] == $wanted[7] && $there[9] == $wanted[9];
+    my $is = join ' ', @wanted[7, 9], $self->notes('debug') ? 'debug' : 'stripped';
+    # Stripped, it has another size: what it was copied of is written down.
+    return if @there && $there[9] == $wanted[9] && ($self->notes("copied to $to") || '') eq $is;
     unlink $to;
     $self->log_verbose("Copying $from -> $to\n");
     File::Copy::copy($from, $to) or die "Cannot copy $from to $to: $!\n";
+    $self->_strip($to) unless $self->notes('debug');
+    $self->notes("copied to $to" => $is);
     chmod 0555, $to or die "Cannot change the mode of $to: $!\n";
     utime @wanted[9, 9], $to or die "Cannot change the time of $to: $!\n";
 }
