@@ -23,7 +23,7 @@ sub task {
     my ($id, $name, $state, %more) = @_;
     return {task_id => {value => $id}, name => $name, state => $state, framework_id => {value => 'F-1'}, agent_id => {value => 'S-0'}, resources => scalars(cpus => 0.5, mem => 64), %more};
 }
-my $container = [{state => 'TASK_RUNNING', timestamp => time - 3700, container_status => {container_id => {value => 'C-1'}}}];
+my $container = [{state => 'TASK_RUNNING', timestamp => time - 3661, container_status => {container_id => {value => 'C-1'}}}];
 my @tasks = (task('web-1', 'web', 'TASK_RUNNING', statuses => $container), task('web-2', 'web', 'TASK_RUNNING'), task('db', "d\x{e4}ta\e[31m\tx", 'TASK_STAGING'));
 my @ended = (task('old', 'old', 'TASK_FAILED'));
 my %files = ('/frameworks/F-1/executors/web-1/runs/latest/stdout' => "one\ntwo\n\0\377\n", '/frameworks/F-1/executors/web-1/runs/latest/stderr' => "oops\n",
