@@ -3,6 +3,8 @@
 
 #![cfg(feature = "tls")]
 
+#[path = "support/program.rs"]
+mod program_support;
 mod support;
 #[path = "support/tls.rs"]
 mod tls_support;
@@ -15,6 +17,7 @@ use mesos_perl::local::{Cluster, Config};
 use mesos_perl::native::{self, Source};
 use mesos_perl::proto::{self, TaskState};
 use prost::Message;
+use std::io::{Read, Write};
 use std::time::Duration;
 use support::cluster::{get, run};
 use support::executor;
@@ -206,6 +209,43 @@ fn the_embedded_cluster() {
         secret: Some(Secret::new(format!("Bearer {}", cluster.secret()))),
     };
     site.works();
+}
+
+/// What `mesos-local` serves by itself: with the files of its flags, and of the variables that Mesos reads.
+#[test]
+fn mesos_local() {
+    let (folder, ca) = (Folder::new(), authority());
+    let certificate = server_certificate(&ca);
+    let chain = folder.write("chain.pem", &certificate.cert.pem());
+    let key = folder.write("key.pem", &certificate.key_pair.serialize_pem());
+    let common = ["--port=0", "--ready-fd=1", "--open", "--resources=cpus:4;mem:4096"];
+    let mut by_flags = program_support::command(&common);
+    by_flags.args(["--ssl-cert-file", &chain, "--ssl-key-file", &key]);
+    let mut by_variables = program_support::command(&common);
+    by_variables.env("LIBPROCESS_SSL_ENABLED", "true");
+    by_variables.env("LIBPROCESS_SSL_CERT_FILE", &chain);
+    by_variables.env("LIBPROCESS_SSL_KEY_FILE", &key);
+    for mut command in [by_flags, by_variables] {
+        let program = program_support::Program::of(&mut command);
+        let url = format!("https://{}", program.address);
+        assert_eq!(program.ready["url"], url.as_str());
+        assert!(program.text.contains(&url), "{}", program.text);
+        let site = Site {
+            master: program.address.port(),
+            agent: program.address.port(),
+            ca: folder.write("ca.pem", &ca.cert.pem()),
+            secret: None,
+        };
+        site.works();
+        // Nobody is served without it.
+        let mut plain = std::net::TcpStream::connect(program.address).expect("a connection");
+        plain
+            .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .expect("sent");
+        let mut answer = Vec::new();
+        let _ = plain.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&answer));
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use super::link::{Letter, Links};
 use super::master::{self, Master, Registry};
 use super::probe::{self, Order, Seen};
 use super::settings::access::Access;
+use super::settings::tls::Tls;
 use super::stream::{Event, EventStream, Format, Records, Subscriber};
 use crate::resources::Resources;
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub struct Settings {
     /// What opens `/mesos-local/`, if that is there.
     pub control: Option<String>,
     pub access: Access,
+    pub tls: Option<Tls>,
 }
 
 /// A place for an agent: its link, and who is at the other end.

@@ -43,6 +43,7 @@ pub use control::{Control, Quota, Window};
 pub use settings::access::{Access, Credentials};
 pub use settings::config::{BadSetting, Config};
 pub use settings::intervals::Intervals;
+pub use settings::tls::Tls;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -110,6 +111,7 @@ const JOIN_MARGIN: Duration = Duration::from_secs(2);
 /// After a fork, the child's copy is without effect: dropping it there does nothing.
 pub struct Cluster {
     address: SocketAddr,
+    scheme: &'static str,
     secret: String,
     control_token: Option<String>,
     creator: u32,
@@ -175,6 +177,7 @@ impl Cluster {
             .enable_io()
             .enable_time()
             .build()?;
+        let scheme = parts.master.scheme;
         let (stop, stopped) = oneshot::channel();
         let (requests, received) = unbounded_channel();
         let (ending, ended) = std::sync::mpsc::channel();
@@ -191,6 +194,7 @@ impl Cluster {
         let (stop, thread) = (Some(stop), Some(thread));
         Ok(Cluster {
             address,
+            scheme,
             secret,
             control_token: control,
             creator: std::process::id(),
@@ -206,6 +210,11 @@ impl Cluster {
     /// By which address master and agents are reached: a port of 127.0.0.1, unless the settings say otherwise.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// What clients send as `Authorization: Bearer <secret>`. For nobody's eyes: not for logs, nor for command lines.

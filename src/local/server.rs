@@ -3,7 +3,7 @@
 use super::agent;
 use super::agent::helper::{self, Helper, Pipes};
 use super::agent::orphans;
-use super::api::guests::Guests;
+use super::api::guests::{Guest, Guests};
 use super::api::http;
 use super::clock::Clock;
 use super::core::{Core, Settings};
@@ -12,6 +12,8 @@ use super::master;
 use super::probe;
 use super::settings::config::{self, BadSetting, Config};
 use super::settings::detect;
+#[cfg(feature = "tls")]
+use super::settings::tls::Tls;
 use crate::descriptors::moved;
 use crate::fork::{Mark, Private};
 use crate::resources::text as resource_text;
@@ -26,6 +28,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 use tokio::sync::oneshot;
 
@@ -71,10 +74,18 @@ pub fn parts(
         id: ids::uuid(),
         hostname: hostname.clone(),
         address,
+        scheme: if config.tls.is_some() { "https" } else { "http" },
         started: started.as_secs_f64(),
         intervals: config.intervals.clone(),
         minimum: config.minimum,
     };
+    let mut executor_environment = config.executor_environment;
+    if config.tls.is_some() {
+        // Whom to trust is what their framework or the user says.
+        executor_environment
+            .entry("LIBPROCESS_SSL_ENABLED".into())
+            .or_insert_with(|| "true".into());
+    }
     let agent = agent::state::Identity {
         number: 0,
         hostname,
@@ -83,7 +94,7 @@ pub fn parts(
         total: Resources::new(&detect::complete(given, &work_dir)),
         work_dir: work_dir.clone(),
         simulate: config.simulate,
-        executor_environment: config.executor_environment,
+        executor_environment,
         intervals: config.intervals,
     };
     Ok(Parts {
@@ -95,6 +106,7 @@ pub fn parts(
             secret,
             control,
             access: config.access,
+            tls: config.tls,
         },
         master,
         agents: vec![agent; config.agents],
@@ -189,9 +201,9 @@ async fn timers(core: Rc<RefCell<Core>>) {
     }
 }
 
-fn above_standard(connection: tokio::net::TcpStream) -> io::Result<tokio::net::TcpStream> {
+fn above_standard(connection: TcpStream) -> io::Result<TcpStream> {
     match connection.as_raw_fd() {
-        0..=2 => tokio::net::TcpStream::from_std(moved(connection.into_std()?.into())?.into()),
+        0..=2 => TcpStream::from_std(moved(connection.into_std()?.into())?.into()),
         _ => Ok(connection),
     }
 }
@@ -226,19 +238,40 @@ where
 {
     let (guest, sent_away) = guests.arrive();
     async move {
-        let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
-        let served = hyper::server::conn::http1::Builder::new()
-            .max_buf_size(MAX_BUFFER)
-            // As Mesos writes them: not all clients know that their case means nothing.
-            .title_case_headers(true)
-            .serve_connection(TokioIo::new(connection), service);
         tokio::select! {
-            served = served => {
-                if let Err(e) = served {
-                    log::debug!("a connection to the embedded cluster ended: {e}");
-                }
-            }
+            () = encrypted(core, guest.clone(), connection) => {}
             () = guest.overdue(sent_away) => {}
         }
+    }
+}
+
+/// Serves a connection, behind TLS if the cluster has that.
+#[cfg(feature = "tls")]
+async fn encrypted(core: Rc<RefCell<Core>>, guest: Rc<Guest>, connection: impl AsyncRead + AsyncWrite + Unpin) {
+    let tls = core.borrow().settings.tls.as_ref().map(Tls::acceptor);
+    match tls {
+        None => talk(core, guest, connection).await,
+        Some(tls) => match tls.accept(connection).await {
+            Ok(connection) => talk(core, guest, connection).await,
+            Err(e) => log::debug!("a connection to the embedded cluster does not speak TLS: {e}"),
+        },
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+async fn encrypted(core: Rc<RefCell<Core>>, guest: Rc<Guest>, connection: impl AsyncRead + AsyncWrite + Unpin) {
+    talk(core, guest, connection).await;
+}
+
+/// Answers the requests of one connection.
+async fn talk(core: Rc<RefCell<Core>>, guest: Rc<Guest>, connection: impl AsyncRead + AsyncWrite + Unpin) {
+    let service = hyper::service::service_fn(|request| http::answer(core.clone(), guest.clone(), request));
+    let served = hyper::server::conn::http1::Builder::new()
+        .max_buf_size(MAX_BUFFER)
+        // As Mesos writes them: not all clients know that their case means nothing.
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(connection), service);
+    if let Err(e) = served.await {
+        log::debug!("a connection to the embedded cluster ended: {e}");
     }
 }

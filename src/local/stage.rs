@@ -176,11 +176,13 @@ impl Stage {
             secret: SECRET.to_string(),
             control: None,
             access: Default::default(),
+            tls: None,
         };
         let master = master::Identity {
             id: ids::uuid(),
             hostname: "host".into(),
             address,
+            scheme: "http",
             started: EPOCH as f64,
             intervals: intervals.clone(),
             minimum: Default::default(),

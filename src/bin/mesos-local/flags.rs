@@ -38,6 +38,8 @@ pub const FLAGS: &[Flag] = &[
     flag("cors", "ORIGINS", "", "web pages of these origins may call: http://localhost:8080, and more after commas"),
     flag("control", "", "", "faults on demand, below /mesos-local/: stop agents, fail over, move the clock on. The line of --ready_fd has the \
         control_token that it asks for"),
+    flag("ssl_cert_file", "FILE", "", "speak https, with the certificates in it (PEM). LIBPROCESS_SSL_CERT_FILE says the same with LIBPROCESS_SSL_ENABLED=true"),
+    flag("ssl_key_file", "FILE", "", "their key (PEM), or LIBPROCESS_SSL_KEY_FILE"),
     flag("", "", "", "What it consists of"),
     flag("agents", "NUMBER", "MESOS_NUM_SLAVES", "how many agents there are, 1 by default"),
     flag("resources", "TEXT", "MESOS_RESOURCES", "of each agent: 'cpus:4;mem:2048;ports:[31000-32000]' or JSON. What it does not name is this \
@@ -65,6 +67,7 @@ pub const FLAGS: &[Flag] = &[
     flag("log_dir", "DIRECTORY", "MESOS_LOG_DIR", "write the log into files there, too"),
     flag("quiet", "", "MESOS_QUIET", "no log on standard error"),
     flag("", "", "", "About it"),
+    flag("config", "FILE", "", "TOML with flags by their names: agents = 3. A flag here or a variable counts more"),
     flag("help", "", "", "this text"),
     flag("version", "", "", "its version"),
 ];
@@ -76,11 +79,11 @@ const ALIASES: &[(&str, &str)] = &[
     ("agent_attributes", "attributes"),
 ];
 
-/// What the command line says, by the flags' names. A switch is `true` or `false`.
+/// What the command line says, by the flags' names, and what the file of `--config` says. A switch is `true` or `false`.
 #[derive(Debug, Default)]
-pub struct Given(BTreeMap<&'static str, String>);
+pub struct Given(BTreeMap<&'static str, String>, BTreeMap<&'static str, String>);
 
-fn find(name: &str) -> Option<&'static Flag> {
+pub fn find(name: &str) -> Option<&'static Flag> {
     let name = name.replace('-', "_");
     let name = ALIASES
         .iter()
@@ -128,8 +131,17 @@ impl Given {
     /// A flag's value, or that of its variable. An empty one is none.
     pub fn get(&self, name: &str) -> Option<String> {
         let flag = find(name)?;
-        let value = self.0.get(flag.name).cloned().or_else(|| environment(flag.variable));
+        let given = self.0.get(flag.name).cloned();
+        let value = given
+            .or_else(|| environment(flag.variable).filter(|value| !value.is_empty()))
+            .or_else(|| self.1.get(flag.name).cloned());
         value.filter(|value| !value.is_empty())
+    }
+
+    /// With what a file says, of which less counts than of anything else.
+    pub fn with(mut self, file: BTreeMap<&'static str, String>) -> Given {
+        self.1 = file;
+        self
     }
 
     /// The same by the variable's name.
@@ -145,7 +157,12 @@ impl Given {
         let flag = FLAGS.iter().find(|flag| flag.variable == variable);
         match flag.filter(|flag| self.0.contains_key(flag.name)) {
             Some(flag) => format!("--{}", flag.name),
-            None => variable.to_string(),
+            None => match FLAGS.iter().find(|flag| flag.variable == variable) {
+                Some(flag) if environment(variable).is_none() && self.1.contains_key(flag.name) => {
+                    format!("--config: {}", flag.name)
+                }
+                _ => variable.to_string(),
+            },
         }
     }
 

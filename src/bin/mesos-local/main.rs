@@ -3,6 +3,7 @@
 //! It is its own helper, too (see `src/bin/helper`): under that name it is the parent of all tasks. So this one file is enough.
 
 mod ends;
+mod file;
 mod flags;
 #[path = "../helper/main.rs"]
 mod helper;

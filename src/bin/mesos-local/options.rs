@@ -1,9 +1,10 @@
 //! What the flags and variables ask for.
 
 use super::ends::Parent;
+use super::file;
 use super::flags::{self, Given, FLAGS};
 use mesos_perl::local::settings::config::without_effect;
-use mesos_perl::local::{Access, Config, Credentials};
+use mesos_perl::local::{Access, Config, Credentials, Tls};
 use mesos_perl::logging;
 use mesos_perl::message::text;
 use std::ffi::OsString;
@@ -39,6 +40,10 @@ pub fn read() -> Result<Wanted, String> {
     if given.switch("version")? == Some(true) {
         return Ok(Wanted::Text(format!("mesos-local {}\n", env!("CARGO_PKG_VERSION"))));
     }
+    let given = match given.get("config") {
+        Some(path) => given.with(file::read(Path::new(&text::to_os(&path))).map_err(|e| format!("--config: {e}"))?),
+        None => given,
+    };
     log_as(&given)?;
     let mut config = Config {
         // Also when the file has been replaced by a newer one meanwhile.
@@ -55,6 +60,7 @@ pub fn read() -> Result<Wanted, String> {
     config.listen = (ip, port).into();
     config.advertise = given.parsed("advertise_ip", "an address, as 192.0.2.1")?;
     config.access = access(&given, &config)?;
+    config.tls = tls(&given)?;
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let names = names.filter(|name| !FLAGS.iter().any(|flag| flag.variable == name));
     Ok(Wanted::Cluster(Box::new(Options {
@@ -117,6 +123,28 @@ fn access(given: &Given, config: &Config) -> Result<Access, String> {
     })
 }
 
+/// Of the flags, or of the variables that Mesos reads. Those count only if they are said to.
+fn tls(given: &Given) -> Result<Option<Tls>, String> {
+    let variable = |name: &str| {
+        let names = [format!("LIBPROCESS_SSL_{name}"), format!("SSL_{name}")];
+        names.iter().find_map(std::env::var_os).filter(|value| !value.is_empty())
+    };
+    let mut files = [given.get("ssl_cert_file"), given.get("ssl_key_file")].map(|path| path.map(|path| text::to_os(&path)));
+    let enabled = variable("ENABLED").is_some_and(|value| value == "1" || value == "true");
+    if enabled {
+        files[0] = files[0].take().or_else(|| variable("CERT_FILE"));
+        files[1] = files[1].take().or_else(|| variable("KEY_FILE"));
+    }
+    match files {
+        [None, None] if !enabled => Ok(None),
+        [Some(certificate), Some(key)] => match Tls::read(Path::new(&certificate), Path::new(&key)) {
+            Ok(tls) => Ok(Some(tls)),
+            Err(e) => Err(format!("--ssl_cert_file, --ssl_key_file: {e}")),
+        },
+        _ => Err("--ssl_cert_file and --ssl_key_file: https needs both, or LIBPROCESS_SSL_CERT_FILE and _KEY_FILE".into()),
+    }
+}
+
 /// Warnings and errors go to standard error, unless something else was asked for.
 fn log_as(given: &Given) -> Result<(), String> {
     let pair = |name: &str, default: Option<&str>| {
@@ -139,6 +167,7 @@ impl Options {
         if !ip.is_loopback() {
             let who = match self.config.access.open {
                 true => "whoever can connect from other machines can run commands as this user: there is no authentication",
+                false if self.config.tls.is_some() => "it can be reached from other machines",
                 false => "it can be reached from other machines, and credentials cross the network as they are",
             };
             all.push(format!("warning: it listens on {ip}: {who}"));

@@ -46,11 +46,12 @@ impl Descriptor {
 
 pub fn text(cluster: &Cluster) -> String {
     let agents = cluster.agents().len();
+    let (address, url) = (cluster.address().to_string(), cluster.url());
     format!(
         "mesos-local {}: a master and {agents} agent{} at {}, sandboxes in {}",
         env!("CARGO_PKG_VERSION"),
         if agents == 1 { "" } else { "s" },
-        cluster.address(),
+        if url.starts_with("https:") { url } else { address },
         shown(&cluster.work_dir().to_string_lossy())
     )
 }
@@ -69,7 +70,7 @@ pub fn json(cluster: &Cluster, shows_secret: bool) -> String {
         "address": address.to_string(),
         "host": address.ip().to_string(),
         "port": address.port(),
-        "url": format!("http://{address}"),
+        "url": cluster.url(),
         "work_dir": cluster.work_dir().to_string_lossy(),
         "agents": agents,
     });

@@ -159,6 +159,7 @@ mod tests {
                 names: vec!["box".into()],
                 ..Access::default()
             },
+            tls: None,
         }
     }
 

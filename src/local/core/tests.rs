@@ -129,11 +129,13 @@ impl World {
             secret: String::new(),
             control: None,
             access: Default::default(),
+            tls: None,
         };
         let master = master::Identity {
             id: "M".into(),
             hostname: "host".into(),
             address,
+            scheme: "http",
             started: 0.0,
             intervals,
             minimum: Default::default(),

@@ -66,6 +66,8 @@ pub struct Identity {
     pub id: String,
     pub hostname: String,
     pub address: SocketAddr,
+    /// `http`, or `https`.
+    pub scheme: &'static str,
     /// Seconds since the epoch.
     pub started: f64,
     pub intervals: Intervals,

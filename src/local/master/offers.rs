@@ -100,7 +100,7 @@ impl Master {
     /// Where an agent is.
     pub fn agent_url(&self, agent: &Agent) -> proto::Url {
         proto::Url {
-            scheme: "http".into(),
+            scheme: self.identity.scheme.into(),
             address: self.address(),
             path: Some(format!("/{}", ids::agent_name(agent.link))),
             ..Default::default()

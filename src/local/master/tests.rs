@@ -16,6 +16,7 @@ pub fn master() -> Master {
         id: "M".into(),
         hostname: "localhost".into(),
         address: ([127, 0, 0, 1], 1).into(),
+        scheme: "http",
         started: 0.0,
         intervals: Intervals::default(),
         minimum: Minimum::default(),

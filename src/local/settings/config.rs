@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::intervals::{self, Intervals};
 use super::minimum::Minimum;
+use super::tls::Tls;
 use crate::logging::shown;
 use crate::message::text;
 use crate::regular_file::{self, Links};
@@ -38,6 +39,8 @@ pub struct Config {
     /// By which address others reach it, if not by that.
     pub advertise: Option<IpAddr>,
     pub access: Access,
+    /// It speaks https, and nothing else.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Config {
@@ -56,6 +59,7 @@ impl Default for Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             advertise: None,
             access: Access::default(),
+            tls: None,
         }
     }
 }

@@ -5,3 +5,4 @@ pub mod config;
 pub mod detect;
 pub mod intervals;
 pub mod minimum;
+pub mod tls;

@@ -1,0 +1,124 @@
+//! The file of `--config`: flags by their names, in TOML.
+
+use super::flags::{find, FLAGS};
+use mesos_perl::logging::shown;
+use mesos_perl::message::text;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// No such file is longer than this.
+const MOST: usize = 1 << 20;
+
+/// Flags that make no sense in a file.
+const NOT_HERE: [&str; 3] = ["config", "help", "version"];
+
+/// What the file says, as the command line would. The error says where it is wrong.
+pub fn read(path: &Path) -> Result<BTreeMap<&'static str, String>, String> {
+    use mesos_perl::regular_file::{read, Links};
+    let bytes = read(path, Links::Follow, MOST).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    parse(&text::from_bytes(&bytes)).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn parse(whole: &str) -> Result<BTreeMap<&'static str, String>, String> {
+    // Not with the text that is wrong: it may be a secret.
+    let told = |e: toml::de::Error| {
+        let before = e.span().map_or(0, |span| span.start.min(whole.len()));
+        let line = 1 + whole.as_bytes()[..before].iter().filter(|byte| **byte == b'\n').count();
+        format!("line {line}: {}", e.message().replace('\n', ", "))
+    };
+    let table: toml::Table = whole.parse().map_err(told)?;
+    let mut all = BTreeMap::new();
+    for (name, value) in table {
+        let flag = find(&name).filter(|flag| !NOT_HERE.contains(&flag.name));
+        let flag = flag.ok_or_else(|| format!("there is no flag '{}': did you mean '{}'?", shown(&name), nearest(&name)))?;
+        let value = written(flag.name, &value)?;
+        if all.insert(flag.name, value).is_some() {
+            return Err(format!("'{}' is there twice, by two of its names", flag.name));
+        }
+    }
+    Ok(all)
+}
+
+/// A value as the command line has it: what is no single value is JSON there, and origins have commas between them.
+fn written(flag: &str, value: &toml::Value) -> Result<String, String> {
+    use toml::Value;
+    Ok(match value {
+        Value::String(text) => text.clone(),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(yes) => yes.to_string(),
+        Value::Array(items) if flag == "cors" => {
+            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            texts.ok_or("cors: expected texts")?.join(",")
+        }
+        Value::Array(_) | Value::Table(_) => serde_json::to_string(value).map_err(|e| format!("{flag}: {e}"))?,
+        Value::Datetime(_) => return Err(format!("{flag}: expected no date")),
+    })
+}
+
+/// The flag that is spelled most like this.
+fn nearest(name: &str) -> &'static str {
+    let name = name.replace('-', "_");
+    let names = FLAGS.iter().map(|flag| flag.name);
+    let names = names.filter(|flag| !flag.is_empty() && !NOT_HERE.contains(flag));
+    names.min_by_key(|flag| distance(&name, flag)).unwrap_or_default()
+}
+
+/// How many letters have to be put in, taken out or changed to make one of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    // The name comes from outside, and may be as long as the file.
+    for (i, a) in one.chars().take(100).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_those_of_the_command_line() {
+        let all = parse(
+            "agents = 3\nwork-dir = '/w'\nsimulate = true\nresources = [{name = 'cpus', type = 'SCALAR', scalar = {value = 1.5}}]\n\
+             cors = ['http://a', 'http://b']\n[executor_environment_variables]\nA = 'b'\n",
+        );
+        let all = all.unwrap();
+        let resources = r#"[{"name":"cpus","scalar":{"value":1.5},"type":"SCALAR"}]"#;
+        for (name, value) in [
+            ("agents", "3"),
+            ("work_dir", "/w"),
+            ("simulate", "true"),
+            ("resources", resources),
+            ("cors", "http://a,http://b"),
+            ("executor_environment_variables", r#"{"A":"b"}"#),
+        ] {
+            assert_eq!(all[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (whole, error) in [
+            ("prot = 1", "there is no flag 'prot': did you mean 'port'?"),
+            (
+                "work-directory = 'x'",
+                "there is no flag 'work-directory': did you mean 'work_dir'?",
+            ),
+            ("help = true", "there is no flag 'help': did you mean 'ip'?"),
+            ("agents = 1\nnum_slaves = 2", "'agents' is there twice, by two of its names"),
+            ("port = 1979-05-27", "port: expected no date"),
+            ("cors = [1]", "cors: expected texts"),
+        ] {
+            assert_eq!(parse(whole).unwrap_err(), error, "{whole}");
+        }
+        assert!(parse("port = ").unwrap_err().contains("line 1"));
+    }
+}
