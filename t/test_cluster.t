@@ -53,6 +53,41 @@ subtest 'two drivers share it, and it outlives them' => sub {
     $cluster->expect_nothing_left;
 };
 
+subtest 'faults of updates, calls, launches and connections' => sub {
+    my ($driver, $scheduler) = started('faulty', command('f1', 'sleep 1000'));
+    $cluster->wait_for_task('f1', 'TASK_RUNNING');
+    $cluster->wait_for('its update is there', sub { @{ $scheduler->states->{f1} || [] } > 1 });
+    $cluster->mute_framework('faulty')->kill_task('f1');
+    $cluster->wait_for_task('f1', ['TASK_KILLED', 'TASK_FAILED']);
+    is scalar @{ $scheduler->states->{f1} }, 2, 'nothing arrives at a muted framework';
+    $cluster->unmute_framework('faulty');
+    $cluster->wait_for('it hears of it', sub { @{ $scheduler->states->{f1} } > 2 });
+    $cluster->disconnect_framework('faulty');
+    $cluster->wait_for_framework('faulty');
+    $driver->stop;
+    $cluster->wait_for('it has ended', sub { !$cluster->left });
+
+    $cluster->fail_launch(reason => 'REASON_CONTAINER_LIMITATION_MEMORY')->lose_updates(1, 'f3')->duplicate_updates(2, 'f3');
+    ($driver, $scheduler) = started('failing', command('f2', 'sleep 1000'));
+    $cluster->wait_for_task('f2', 'TASK_FAILED');
+    $cluster->refuse_call('KILL', status => 429, times => 2);
+    $driver->stop;
+    $cluster->wait_for('it has ended', sub { !$cluster->left });
+    is_deeply $cluster->{program}->look('faults'), {updates => 3, calls => 2, launches => 0}, 'what waits';
+    $cluster->reset;
+    is_deeply $cluster->{program}->look('faults'), {updates => 0, calls => 0, launches => 0}, 'and is forgotten';
+    for my $wrong (
+        [sub { $cluster->lose_updates(0) }, qr/^lose_updates: expected how often, from 1, got "0" at \Q$0\E/],
+        [sub { $cluster->refuse_call('accept') }, qr/^refuse_call: expected the type of a call, as "ACCEPT" at \Q$0\E/],
+        [sub { $cluster->fail_launch(why => 1) }, qr/^fail_launch: there is no option 'why', only message, reason, times at \Q$0\E/],
+        [sub { $cluster->fail_launch(reason => 'none') }, qr/Expecting 'reason' to be one of TaskStatus, not 'none'/],
+        [sub { $cluster->mute_framework('nobody') }, qr/There is no framework 'nobody'/],
+    ) {
+        eval { $wrong->[0]->(); 1 } and fail 'it died';
+        like $@, $wrong->[1];
+    }
+};
+
 subtest 'faults' => sub {
     my ($driver, $scheduler) = started('faults', map { command("t$_", 'sleep 1000') } 1, 2);
     $cluster->wait_for_tasks(2, 'TASK_RUNNING');

@@ -5,7 +5,9 @@ mod local_support;
 #[path = "support/program.rs"]
 mod program_support;
 
-use local_support::{info, request, Framework, Reply};
+use local_support::{call, info, request, until, Framework, Reply};
+use mesos_perl::proto::scheduler::call::Type;
+use mesos_perl::proto::task_status::Reason;
 use mesos_perl::proto::{FrameworkInfo, TaskState};
 use program_support::*;
 use serde_json::{json, Value};
@@ -153,6 +155,134 @@ fn tasks_are_killed_by_name() {
         &json!({ "framework_id": framework.id.value, "task_id": "t" }),
     );
     framework.wait_for("t", TaskState::TaskKilled);
+}
+
+/// The state in which the master has the only task.
+fn state_of_task(cluster: &Controlled) -> Value {
+    let headers = [("Content-Type", "application/json")];
+    let reply = request(
+        cluster.program.address,
+        "POST",
+        "/api/v1",
+        &headers,
+        br#"{"type":"GET_TASKS"}"#,
+    );
+    let all: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    all["get_tasks"]["tasks"][0]["state"].clone()
+}
+
+#[test]
+fn updates_are_lost_and_come_twice() {
+    let cluster = Controlled::new(&[]);
+    let mut framework = cluster.framework(info("f"));
+    let waiting = cluster.json("POST", "updates/lose", &json!({ "task_id": "lost" }));
+    assert_eq!(waiting, json!({ "updates": 1, "calls": 0, "launches": 0 }));
+    let task = framework.command("lost", "sleep 1000");
+    framework.launch(vec![task]);
+    until("the loss", || cluster.get("faults")["updates"] == 0);
+    assert_eq!(state_of_task(&cluster), "TASK_STAGING");
+    // The agent waits so long before it says it again.
+    cluster.json("POST", "clock/advance", &json!({ "seconds": 10 }));
+    framework.wait_for("lost", TaskState::TaskRunning);
+
+    cluster.json("POST", "updates/duplicate", &json!({ "count": 1, "task_id": "twice" }));
+    let task = framework.command("twice", "sleep 1000");
+    framework.launch(vec![task]);
+    let mut seen = Vec::new();
+    framework.find("the same update again", |event| {
+        let status = &event.update.as_ref()?.status;
+        let uuid = status.uuid.clone().filter(|_| status.task_id.value == "twice")?;
+        let again = seen.contains(&uuid);
+        seen.push(uuid);
+        again.then_some(())
+    });
+}
+
+#[test]
+fn calls_are_refused_and_launches_fail() {
+    let cluster = Controlled::new(&[]);
+    let mut framework = cluster.framework(info("f"));
+    let refusal = json!({ "type": "REVIVE", "status": 429, "message": "Later", "count": 2 });
+    assert_eq!(cluster.json("POST", "calls/refuse", &refusal)["calls"], 2);
+    for _ in 0..2 {
+        let reply = framework.post(call(Type::Revive));
+        assert_eq!((reply.status, reply.text()), (429, "Later"));
+        // Others pass.
+        assert_eq!(framework.post(call(Type::Suppress)).status, 202);
+    }
+    assert_eq!(framework.post(call(Type::Revive)).status, 202);
+    cluster.json("POST", "calls/refuse", &json!({ "type": "GET_TASKS", "api": "operator" }));
+    let headers = [("Content-Type", "application/json")];
+    for status in [503, 200] {
+        let body = br#"{"type":"GET_TASKS"}"#;
+        assert_eq!(
+            request(cluster.program.address, "POST", "/api/v1", &headers, body).status,
+            status
+        );
+    }
+
+    let failure = json!({ "reason": "REASON_CONTAINER_LIMITATION_MEMORY", "message": "Too much" });
+    assert_eq!(cluster.json("POST", "launches/fail", &failure)["launches"], 1);
+    let task = framework.command("fails", "sleep 1000");
+    framework.launch(vec![task]);
+    let failed = framework.wait_for("fails", TaskState::TaskFailed);
+    assert_eq!(
+        (failed.reason(), failed.message()),
+        (Reason::ContainerLimitationMemory, "Too much")
+    );
+    let task = framework.command("runs", "sleep 1000");
+    framework.launch(vec![task]);
+    framework.wait_for("runs", TaskState::TaskRunning);
+}
+
+#[test]
+fn connections_are_muted_and_broken() {
+    let cluster = Controlled::new(&[]);
+    let mut framework = cluster.framework(lasting("the framework"));
+    let offer = framework.offer();
+    framework.agent_id = offer.slave_id.clone();
+    let named = json!({ "framework": "the framework" });
+    cluster.json("POST", "frameworks/mute", &named);
+    let task = framework.command("t", "sleep 1000");
+    framework.launch_on(&offer, vec![task]);
+    // Its first update has come to the master.
+    until("the task starts", || state_of_task(&cluster) == "TASK_STARTING");
+    cluster.json("POST", "frameworks/unmute", &json!({ "framework": framework.id.value }));
+    framework.wait_for("t", TaskState::TaskRunning);
+    cluster.json("POST", "frameworks/disconnect", &named);
+    assert!(framework.ends());
+    until("it is known", || cluster.get("left")["frameworks"][0]["connected"] == false);
+    assert_eq!(cluster.ask("POST", "frameworks/mute", &named).status, 409);
+    assert_eq!(
+        cluster
+            .ask("POST", "frameworks/mute", &json!({ "framework": "other" }))
+            .status,
+        404
+    );
+}
+
+#[test]
+fn faults_that_cannot_be_are_refused_and_a_reset_forgets_them() {
+    let cluster = Controlled::new(&[]);
+    for (path, body) in [
+        ("updates/lose", json!({ "count": 0 })),
+        ("updates/lose", json!({ "count": "1" })),
+        ("updates/duplicate", json!({ "task_id": 1 })),
+        ("calls/refuse", json!({})),
+        ("calls/refuse", json!({ "type": "ACCEPT", "status": 200 })),
+        ("calls/refuse", json!({ "type": "ACCEPT", "api": "none" })),
+        ("launches/fail", json!({ "reason": "REASON_NONE" })),
+        ("frameworks/mute", json!({})),
+    ] {
+        assert_eq!(cluster.ask("POST", path, &body).status, 400, "{path} {body}");
+    }
+    assert_eq!(cluster.ask("POST", "updates/forge", &json!({})).status, 404);
+    cluster.post("updates/lose");
+    cluster.post("launches/fail");
+    cluster.json("POST", "calls/refuse", &json!({ "type": "ACCEPT" }));
+    assert_eq!(cluster.get("faults"), json!({ "updates": 1, "calls": 1, "launches": 1 }));
+    cluster.post("reset");
+    assert_eq!(cluster.get("faults"), json!({ "updates": 0, "calls": 0, "launches": 0 }));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::agent::state::{Checkpoint, Identity};
 use super::agent::{self, last_words, sandbox, volumes, Agent};
 use super::clock::{Clock, Time};
 use super::events::Stream;
+use super::faults::Faults;
 use super::helper_protocol::{Program, Report};
 use super::ids;
 use super::link::{Letter, Links};
@@ -105,6 +106,8 @@ pub struct Core {
     pub settings: Settings,
     pub clock: Clock,
     pub master: Master,
+    /// What is to go wrong next.
+    pub faults: Faults,
     slots: Vec<Slot>,
     /// How many there were at first.
     at_first: usize,
@@ -135,6 +138,7 @@ impl Core {
             settings,
             master: Master::new(master, Registry::default(), clock.now()),
             clock,
+            faults: Faults::default(),
             slots: Vec::new(),
             at_first: agents.len(),
             links: Links::default(),
@@ -288,7 +292,7 @@ impl Core {
         while let Some((link, letter)) = self.links.receive(now) {
             some = true;
             match letter {
-                Letter::ToMaster(message) => self.master.agent_message(link, message),
+                Letter::ToMaster(message) => self.arrives_at_master(link, message),
                 Letter::ToAgent(message) => {
                     if let Some(agent) = self.agent(link) {
                         agent.master_message(message);
@@ -306,7 +310,15 @@ impl Core {
             Action::Send { stream, event } => self.send(stream, &*event),
             Action::End { stream } => drop(self.streams.remove(&stream)),
             Action::Start { process, launch } => {
-                if let Err(error) = self.start(process, *launch) {
+                let is_check = self
+                    .agent(number)
+                    .map_or(true, |agent| !agent.containers.contains_key(&process));
+                let failed = if is_check { None } else { self.faults.of_launch() };
+                let started = match failed {
+                    Some(failed) => Err(LaunchError::OnDemand(failed.reason, failed.text)),
+                    None => self.start(process, *launch),
+                };
+                if let Err(error) = started {
                     if let Some(agent) = self.agent(number) {
                         agent.not_started(process, error);
                     }
@@ -571,5 +583,6 @@ impl Core {
     }
 }
 
+mod faults;
 #[cfg(test)]
 pub mod tests;

@@ -7,7 +7,7 @@
 //! | settings: arguments, `MESOS_*` variables, what the machine has | [`settings`] |
 //! | connections, timers, the thread's loop | `server` |
 //! | requests in, answers out | `api`: `guests`, `http`, `scheduler`, `executor`, `state` |
-//! | the parts put together | `core`, with `stream` (event streams), `link` (between master and agents), `clock`, `control` (faults on demand) |
+//! | the parts put together | `core`, with `stream` (event streams), `link` (between master and agents), `clock`, `control` and `faults` (faults on demand) |
 //! | the master, a machine without I/O | `master` |
 //! | an agent, a machine without I/O | `agent` |
 //! | what both speak and use | `messages`, `events`, `capabilities`, `timers`, `ids`, `resources` |
@@ -23,6 +23,7 @@ mod clock;
 mod control;
 mod core;
 mod events;
+mod faults;
 pub mod helper_protocol;
 mod ids;
 mod link;

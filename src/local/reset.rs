@@ -35,6 +35,7 @@ pub fn left_over(core: &Core) -> Vec<LeftFramework> {
 pub fn reset(core: &mut Core) {
     core.clock.resume();
     core.tick();
+    core.forget_faults();
     for number in 0..core.places().len() {
         core.delay_agent(number, Duration::ZERO);
         core.heal_agent(number);

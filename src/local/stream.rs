@@ -9,6 +9,7 @@ use crate::message::text;
 use crate::proto::{executor, scheduler};
 use hyper::body::{Body, Bytes, Frame};
 use prost::Message;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -86,6 +87,8 @@ impl Queue {
 /// The sending side. Dropping it ends the answer after what has been sent.
 pub struct EventStream {
     format: Format,
+    /// What waits while the stream is muted.
+    held: RefCell<Option<Vec<Bytes>>>,
     sender: UnboundedSender<Option<Bytes>>,
     queue: Arc<Queue>,
 }
@@ -108,6 +111,7 @@ impl EventStream {
         let queue = Arc::new(Queue { backlog, relief });
         let stream = EventStream {
             format,
+            held: RefCell::default(),
             sender: sender.clone(),
             queue: queue.clone(),
         };
@@ -120,7 +124,24 @@ impl EventStream {
         let mut record = format!("{}\n", body.len()).into_bytes();
         record.extend(body);
         self.queue.backlog.add(record.len() + OVERHEAD);
-        let _ = self.sender.send(Some(record.into()));
+        match &mut *self.held.borrow_mut() {
+            // Bounded as all that waits for a reader is.
+            Some(held) => held.push(record.into()),
+            None => drop(self.sender.send(Some(record.into()))),
+        }
+    }
+
+    /// Holds back all that is sent, or lets that and what follows go.
+    pub fn mute(&self, muted: bool) {
+        let mut held = self.held.borrow_mut();
+        match muted {
+            true => drop(held.get_or_insert_with(Vec::new)),
+            false => held
+                .take()
+                .into_iter()
+                .flatten()
+                .for_each(|record| drop(self.sender.send(Some(record)))),
+        }
     }
 }
 
@@ -190,6 +211,27 @@ mod tests {
             assert_eq!(&body[..], b"2\n\x08\x078\n\x08\x07\x42\x04\x0a\x02B\xfc");
             subscriber.gone().await;
         });
+    }
+
+    #[test]
+    fn a_muted_stream_says_all_of_it_later() {
+        let (stream, mut records, _subscriber) = EventStream::open(Format::Protobuf, Backlog::default(), Arc::default());
+        stream.mute(true);
+        stream.send(&executor_event(executor::event::Type::Shutdown));
+        stream.mute(true);
+        stream.send(&executor_event(executor::event::Type::Kill));
+        assert_eq!(records.try_next(), None);
+        stream.mute(false);
+        stream.send(&executor_event(executor::event::Type::Error));
+        let kinds: Vec<u8> = std::iter::from_fn(|| records.try_next().flatten())
+            .map(|record| record[3])
+            .collect();
+        let wanted = [
+            executor::event::Type::Shutdown,
+            executor::event::Type::Kill,
+            executor::event::Type::Error,
+        ];
+        assert_eq!(kinds, wanted.map(|kind| kind as u8));
     }
 
     #[test]

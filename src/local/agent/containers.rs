@@ -164,7 +164,7 @@ impl Agent {
 
     /// A container that was not even begun. `who` is to know what becomes of its tasks.
     pub fn not_started(&mut self, process: u64, error: LaunchError) {
-        let (LaunchError::Directory(reason) | LaunchError::Container(reason)) = &error;
+        let (LaunchError::Directory(reason) | LaunchError::Container(reason) | LaunchError::OnDemand(_, reason)) = &error;
         self.probed(process, Err(reason.clone()));
         let Some(container) = self.containers.get(&process) else {
             return;
@@ -182,6 +182,7 @@ impl Agent {
                     let message = format!("Failed to launch container: {message}");
                     (TaskState::TaskFailed, Reason::ContainerLaunchFailed, message)
                 }
+                LaunchError::OnDemand(reason, message) => (TaskState::TaskFailed, *reason, message.clone()),
             };
             let state = match (state, self.frameworks.get(&framework)) {
                 (TaskState::TaskDropped, Some(framework)) => framework.lost(state),

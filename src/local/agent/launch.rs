@@ -2,6 +2,7 @@
 
 use super::state::{Kind, Nested};
 use crate::local::helper_protocol::Program;
+use crate::proto::task_status::Reason;
 use crate::proto::{container_info, CommandInfo, ContainerInfo, DurationInfo};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub enum LaunchError {
     Directory(String),
     /// Anything else: they fail.
     Container(String),
+    /// They fail, since a test wants it so.
+    OnDemand(Reason, String),
 }
 
 /// What is said where a command has no value: Mesos' executors end with it, and a shell without a command would succeed.

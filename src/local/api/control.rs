@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::reply::{json, Reply};
-use super::{body, door};
+use super::{body, door, faults};
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
 use crate::local::ids;
@@ -48,6 +48,9 @@ pub async fn answer(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resu
     let way: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let value = match (&parts.method, way.as_slice()) {
         (&Method::POST, ["reset"]) => reset_all(core).await,
+        (&Method::POST, ["updates" | "calls" | "launches" | "frameworks", _]) => {
+            faults::cause(&mut core.borrow_mut(), &way, &given)?.ok_or_else(nothing_there)?
+        }
         (&Method::POST, way) => change(&mut core.borrow_mut(), way, &given)?,
         (&Method::GET, way) => show(&core.borrow(), way)?,
         _ => return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Expecting GET or POST")),
@@ -68,6 +71,7 @@ fn show(core: &Core, way: &[&str]) -> Result<Value, Refusal> {
         ["agents"] => agents(core),
         ["clock"] => clock(core),
         ["left"] => left(core),
+        ["faults"] => faults::show(core),
         _ => return Err(nothing_there()),
     })
 }

@@ -11,6 +11,7 @@ use super::scheduler::Answer;
 use super::{control, executor, files, legacy, operator, plans, reply, scheduler, state, subscribe, views};
 use crate::local::agent::Agent;
 use crate::local::core::Core;
+use crate::local::faults::Api;
 use crate::local::stream::Format;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
@@ -241,6 +242,7 @@ async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resul
     };
     let call = scheduler::Call::from_body(body)?;
     let kind = scheduler::validate(&call)?;
+    refused_on_demand(&core, Api::Scheduler, kind.as_str_name())?;
     use crate::proto::scheduler::call::Type;
     let format = match kind {
         Type::Subscribe | Type::ReconcileOperations => content::accepted(&headers)?,
@@ -284,6 +286,7 @@ async fn executor(
     };
     let call: crate::proto::executor::Call = body.message("Mesos::Executor::Call")?;
     let kind = executor::validate(&call)?;
+    refused_on_demand(&core, Api::Executor, kind.as_str_name())?;
     let format = match kind {
         crate::proto::executor::call::Type::Subscribe => content::accepted(&headers)?,
         _ => Format::Json,
@@ -305,6 +308,12 @@ async fn executor(
         executor::Answer::Accepted => empty(StatusCode::ACCEPTED),
         executor::Answer::Subscribed(opened) => stream(core, opened, format),
     })
+}
+
+/// Whether a test wants a call of this type to be refused.
+fn refused_on_demand(core: &Rc<RefCell<Core>>, api: Api, kind: &str) -> Result<(), Refusal> {
+    let refused = core.borrow_mut().faults.of_call(api, kind);
+    refused.map_or(Ok(()), |refused| Err(refused.into()))
 }
 
 /// The connection stays no longer than the answer.

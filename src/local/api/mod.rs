@@ -5,6 +5,7 @@ mod content;
 mod control;
 mod door;
 pub mod executor;
+mod faults;
 mod files;
 pub mod guests;
 pub mod http;

@@ -8,6 +8,7 @@ use crate::local::agent::state::{Container, Kind};
 use crate::local::agent::Agent;
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
+use crate::local::faults::Api;
 use crate::local::stream::Format;
 use crate::message::text;
 use base64::engine::general_purpose::STANDARD;
@@ -186,6 +187,9 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
     if stream {
         let text = format!("Streaming response is not supported for {kind} call");
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, text));
+    }
+    if let Some(refused) = core.faults.of_call(Api::Operator, kind) {
+        return Err(refused.into());
     }
     if let Some(answer) = action(core, kind, &call[&member])? {
         return Ok((answer, format));

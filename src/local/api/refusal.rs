@@ -1,5 +1,6 @@
 //! Answers that are no success.
 
+use crate::local::faults::Refused;
 use hyper::StatusCode;
 
 /// An answer that is not a success.
@@ -20,5 +21,12 @@ impl Refusal {
     /// 400, the code of nearly all of them.
     pub fn bad(text: impl Into<String>) -> Self {
         Refusal::new(StatusCode::BAD_REQUEST, text)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        Refusal::new(status, refused.text)
     }
 }

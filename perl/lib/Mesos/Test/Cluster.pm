@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp qw(croak);
+use parent 'Mesos::Test::Cluster::Faults';
 use Mesos::Test::Cluster::Program ();
 use Mesos::Test::Cluster::State ();
 use Scalar::Util qw(blessed looks_like_number reftype weaken);
@@ -521,6 +522,37 @@ Starts one more agent, and returns it.
     $cluster->kill_task('web-1');
 
 Kills a task without its framework having asked for it.
+
+=head2 lose_updates, duplicate_updates
+
+    $cluster->lose_updates(2)->advance_clock(10);
+    $cluster->duplicate_updates(1, 'web-1');
+
+The next updates that agents send to the master do not arrive, or arrive twice. By default it is one. With the id of a task it is those of
+that task. An agent repeats a lost update after 10 seconds of the cluster's clock.
+
+=head2 refuse_call
+
+    $cluster->refuse_call('ACCEPT', status => 503, message => 'Later', times => 2);
+    $cluster->refuse_call('UPDATE', api => 'executor');
+
+The next call of this type is not carried out, and answered with this status, by default 503. C<api> is C<scheduler> by default, C<executor>
+or C<operator>.
+
+=head2 fail_launch
+
+    $cluster->fail_launch(reason => 'REASON_CONTAINER_LIMITATION_MEMORY', message => 'Memory limit exceeded', times => 3);
+
+The next command or executor is not started: its tasks are TASK_FAILED with this reason, by default REASON_CONTAINER_LAUNCH_FAILED.
+
+=head2 mute_framework, unmute_framework, disconnect_framework
+
+    $cluster->mute_framework('mine');
+    $cluster->unmute_framework('mine');
+
+The master's events for a framework, which is named by its id or its name, are held back, heartbeats too. They arrive after
+C<unmute_framework>. C<disconnect_framework> breaks the connection: drivers make a new one. Of all faults that still wait, C<reset> makes
+an end.
 
 =head2 fail_over_master
 
