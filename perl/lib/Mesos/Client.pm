@@ -578,7 +578,6 @@ twice: if there is no answer to it, you get an error, and it may have happened.
 
     my $client = Mesos::Client->new(master => $master, dispatcher => 'Mojo');
     my $tasks  = await $client->tasks_p;
-    my $agent  = await $client->agent_p('node1');
     my $bytes  = await((await $client->sandbox_p('task-1'))->read_file_p('stdout'));
 
 If you make the client with a C<dispatcher>, each method of it that is described here or in L<Mesos::Client::Base>, except C<new> and
@@ -586,16 +585,13 @@ C<events>, has a second one with C<_p> at the end of its name: C<tasks_p>, C<tea
 sandboxes. It returns at once, with a promise of the loop, as L<Mesos::Async/DESCRIPTION> lists them. The promise is resolved with what the
 method returns, or rejected with what it dies of, a L<Mesos::Error>. If it is a L<Future>, C<cancel> ends the call.
 
-Each call runs in a child process, so that nothing blocks the loop, whatever the loop is. At most 16 calls of a client run at once; others
-wait for their turn. C<wait> does not find these processes, and they have none of the program's descriptors but standard error. Code that you
-pass to C<follow_file_p>, or to C<run_in_container_p> as C<stdout> or C<stderr>, is called in your program. C<follow_file_p> goes on until you cancel it, and
-takes no C<until>.
+Each call runs in a child process, so that nothing blocks the loop. At most 16 calls of a client run at once. C<wait> does not find these
+processes. Code that you pass for a stream is called in your program. C<follow_file_p> goes on until you cancel it, and takes no C<until>.
 
 =head2 event_stream
 
     my $stream = $client->event_stream(%options);
-    while (my $event = await $stream->next_event) { ... }
-    $stream->stop;
+    while (my $event = await $stream->next_event) { ... }    # and $stream->stop
 
 The events of the master, to be pulled one by one. The options are those of L</events>. C<next_event> returns a promise of the next event. It
 is resolved without a value after C<stop>, and rejected where C<events> would die. Events are kept until you take them; from 1000 on the
