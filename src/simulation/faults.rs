@@ -146,7 +146,9 @@ impl World {
         );
         let over = |world: &mut World| {
             let owed = world.scheduler.as_ref().map_or(true, |s| !s.books.owed().is_empty());
-            world.program.is_over() && !owed && world.unacknowledged().is_empty() && world.is_back()
+            // The framework's end is one call: it must not be told to a connection that stands still.
+            let flows = !world.network.stands_still(world.now);
+            world.program.is_over() && !owed && world.unacknowledged().is_empty() && world.is_back() && flows
         };
         if !self.run(healed + OVER, over) {
             self.describe();

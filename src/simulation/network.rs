@@ -249,6 +249,11 @@ impl Network {
         }
     }
 
+    pub fn stands_still(&self, now: Duration) -> bool {
+        let mut open = self.connections.values().filter(|c| c.is_used && !c.dead);
+        open.any(|c| c.held_until > now)
+    }
+
     /// The client closes it in order.
     pub fn client_closes(&mut self, id: u64, now: Duration) {
         let Some(connection) = self.connections.get_mut(&id) else {
