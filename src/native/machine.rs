@@ -4,6 +4,7 @@ use super::detector::{Detection, Source};
 use super::protocol::action::{Link, LinkAction};
 use super::protocol::session::Session;
 use crate::driver::counters::Counters;
+use bytes::Bytes;
 use std::time::Duration;
 
 /// The time of an input.
@@ -60,6 +61,10 @@ pub trait Machine {
         self.handle_session_events(now);
     }
     fn received(&mut self, link: Link, data: &[u8], now: Now) {
+        self.received_shared(link, Bytes::copy_from_slice(data), now);
+    }
+    /// Callbacks will be slices of `data`.
+    fn received_shared(&mut self, link: Link, data: Bytes, now: Now) {
         self.counters().received(data.len());
         self.session().received(link, data, now.elapsed);
         self.handle_session_events(now);

@@ -11,22 +11,23 @@ use crate::native::net::dial::{Begin, Dialer};
 use crate::native::net::transport::Transport;
 use crate::native::protocol::action::{Link, LinkAction};
 use crate::native::protocol::endpoint::Endpoint;
-use bytes::{Buf, BytesMut};
+use bytes::{Bytes, BytesMut};
 use std::future::{pending, poll_fn, Future};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::pin::Pin;
+use std::pin::{pin, Pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
-/// Bytes that one read takes.
+/// Bytes that one read takes at most, and for how many there is room at least.
 const READ_SIZE: usize = 64 << 10;
+const LEAST_READ_SIZE: usize = 16 << 10;
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
 
@@ -35,14 +36,14 @@ enum Socket {
     Connecting(Connecting),
     Open {
         transport: Box<dyn Transport>,
-        outgoing: BytesMut,
+        outgoing: Unsent,
     },
 }
 
 /// What a socket tells.
 enum SocketEvent {
     Opened,
-    Received(usize),
+    Received(Bytes),
     Broken(String),
 }
 
@@ -77,22 +78,22 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
 }
 
 impl Socket {
-    fn send(&mut self, data: &[u8]) {
+    fn send(&mut self, data: Vec<u8>) {
         if let Socket::Open { outgoing, .. } = self {
-            outgoing.extend_from_slice(data);
+            outgoing.append(data);
         }
     }
 
     /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
     /// Without `reads` an open socket is only written to, until that fails.
-    async fn next(&mut self, buffer: &mut [u8], reads: bool) -> SocketEvent {
+    async fn next(&mut self, buffer: &mut BytesMut, reads: bool) -> SocketEvent {
         match self {
             Socket::Closed => pending().await,
             Socket::Connecting(connecting) => match connecting.await {
                 Ok(transport) => {
                     *self = Socket::Open {
                         transport,
-                        outgoing: BytesMut::new(),
+                        outgoing: Unsent::default(),
                     };
                     SocketEvent::Opened
                 }
@@ -115,21 +116,21 @@ impl Socket {
 /// Writes what can be written, then reads. When writing fails, what the peer sent before it closed is still read.
 fn poll_open(
     transport: &mut Box<dyn Transport>,
-    outgoing: &mut BytesMut,
-    buffer: &mut [u8],
+    outgoing: &mut Unsent,
+    buffer: &mut BytesMut,
     reads: bool,
     context: &mut Context<'_>,
 ) -> Poll<SocketEvent> {
     let broken = loop {
-        if outgoing.is_empty() {
+        if outgoing.bytes().is_empty() {
             break match Pin::new(&mut *transport).poll_flush(context) {
                 Poll::Ready(Err(why)) => Some(why),
                 _ => None,
             };
         }
-        match Pin::new(&mut *transport).poll_write(context, outgoing) {
+        match Pin::new(&mut *transport).poll_write(context, outgoing.bytes()) {
             Poll::Ready(Ok(0)) => break Some(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(written)) => outgoing.advance(written),
+            Poll::Ready(Ok(written)) => outgoing.sent(written),
             Poll::Ready(Err(why)) => break Some(why),
             Poll::Pending => break None,
         }
@@ -137,16 +138,49 @@ fn poll_open(
     if !reads && broken.is_none() {
         return Poll::Pending;
     }
-    let mut read = ReadBuf::new(buffer);
-    match (Pin::new(&mut *transport).poll_read(context, &mut read), broken) {
-        (Poll::Ready(Ok(())), _) => Poll::Ready(match read.filled().len() {
-            0 => SocketEvent::Broken("connection closed by the peer".to_string()),
-            length => SocketEvent::Received(length),
-        }),
+    if buffer.capacity() - buffer.len() < LEAST_READ_SIZE {
+        // The old room, if nobody uses what was read into it any more.
+        buffer.reserve(READ_SIZE);
+    }
+    let read = pin!(transport.read_buf(buffer)).poll(context);
+    match (read, broken) {
+        (Poll::Ready(Ok(0)), _) => Poll::Ready(SocketEvent::Broken("connection closed by the peer".to_string())),
+        (Poll::Ready(Ok(_)), _) => Poll::Ready(SocketEvent::Received(buffer.split().freeze())),
         (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
             Poll::Ready(SocketEvent::Broken(format!("connection broken: {}", shown(&why.to_string()))))
         }
         (Poll::Pending, None) => Poll::Pending,
+    }
+}
+
+/// What is to be written to a socket. What comes while nothing waits is written from where it lies.
+#[derive(Default)]
+struct Unsent {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Unsent {
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    fn append(&mut self, mut data: Vec<u8>) {
+        match self.bytes().is_empty() {
+            true => *self = Unsent { bytes: data, sent: 0 },
+            false => self.bytes.append(&mut data),
+        }
+    }
+
+    fn sent(&mut self, length: usize) {
+        self.sent += length;
+        if self.bytes().is_empty() {
+            *self = Unsent::default();
+        } else if self.sent > self.bytes.len() / 2 {
+            // So that a peer that is always a little behind does not make it grow for ever.
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 }
 
@@ -250,7 +284,7 @@ impl Outside {
                 let connecting = connect(endpoint, self.dialer.clone(), begin);
                 *self.socket(link) = Socket::Connecting(Box::pin(connecting));
             }
-            LinkAction::Send(link, data) => self.socket(link).send(&data),
+            LinkAction::Send(link, data) => self.socket(link).send(data),
             LinkAction::Close(link) => *self.socket(link) = Socket::Closed,
         }
     }
@@ -272,7 +306,7 @@ async fn drive<M: Machine>(
 ) {
     let clock = Clock(Instant::now());
     let mut outside = Outside::new();
-    let (mut stream_buffer, mut calls_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
+    let (mut stream_buffer, mut calls_buffer) = (BytesMut::new(), BytesMut::new());
     let mut congestion: Option<oneshot::Receiver<()>> = None;
     let mut reads = true;
     let mut unused = Unused::default();
@@ -315,12 +349,12 @@ async fn drive<M: Machine>(
                 machine.commands(commands.take(), clock.now());
             }
             event = outside.stream.next(&mut stream_buffer, reads) => {
-                if let SocketEvent::Received(length) = event {
-                    unused.read(length);
+                if let SocketEvent::Received(data) = &event {
+                    unused.read(data.len());
                 }
-                dispatch(&mut machine, Link::Stream, event, &stream_buffer, clock.now());
+                dispatch(&mut machine, Link::Stream, event, clock.now());
             }
-            event = outside.calls.next(&mut calls_buffer, true) => dispatch(&mut machine, Link::Calls, event, &calls_buffer, clock.now()),
+            event = outside.calls.next(&mut calls_buffer, true) => dispatch(&mut machine, Link::Calls, event, clock.now()),
             detection = next_detection(&mut outside.detections) => machine.detected(detection, clock.now()),
             () = relief(&mut congestion) => congestion = None,
             () = clock.sleep_until(machine.deadline()) => {
@@ -354,10 +388,38 @@ async fn relief(congestion: &mut Option<oneshot::Receiver<()>>) {
     }
 }
 
-fn dispatch<M: Machine>(machine: &mut M, link: Link, event: SocketEvent, buffer: &[u8], now: Now) {
+fn dispatch<M: Machine>(machine: &mut M, link: Link, event: SocketEvent, now: Now) {
     match event {
         SocketEvent::Opened => machine.opened(link, now),
-        SocketEvent::Received(length) => machine.received(link, buffer.get(..length).unwrap_or_default(), now),
+        SocketEvent::Received(data) => machine.received_shared(link, data, now),
         SocketEvent::Broken(reason) => machine.broken(link, reason, now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_written_from_where_they_lie() {
+        let mut unsent = Unsent::default();
+        for _ in 0..2 {
+            let request = b"POST one".to_vec();
+            let place = request.as_ptr();
+            unsent.append(request);
+            assert_eq!(unsent.bytes().as_ptr(), place);
+            unsent.sent(5);
+            unsent.append(b", two".to_vec());
+            assert_eq!(unsent.bytes(), b"one, two");
+            unsent.sent(8);
+            assert_eq!(unsent.bytes(), b"");
+        }
+        // A peer that is always a byte behind.
+        unsent.append(vec![0; 100]);
+        for _ in 0..1000 {
+            unsent.append(vec![0; 100]);
+            unsent.sent(100);
+            assert!(unsent.bytes().len() == 100 && unsent.bytes.len() < 1000);
+        }
     }
 }

@@ -37,18 +37,20 @@ pub fn post_head(endpoint: &Endpoint, api: &str, stream_id: Option<&str>) -> Vec
     head.into_bytes()
 }
 
-/// Appends a POST with this head, of [`post_head`].
-pub fn append_post(requests: &mut Vec<u8>, head: &[u8], body: &[u8]) {
-    requests.extend_from_slice(head);
-    requests.extend_from_slice(body.len().to_string().as_bytes());
-    requests.extend_from_slice(b"\r\n\r\n");
-    requests.extend_from_slice(body);
+/// Appends a POST with this head, of [`post_head`]. The body comes in two pieces.
+pub fn append_post(requests: &mut Vec<u8>, head: &[u8], body: [&[u8]; 2]) {
+    let length = body[0].len() + body[1].len();
+    let digits = length.to_string();
+    requests.reserve(head.len() + digits.len() + 4 + length);
+    for piece in [head, digits.as_bytes(), b"\r\n\r\n", body[0], body[1]] {
+        requests.extend_from_slice(piece);
+    }
 }
 
 /// The bytes of a single POST.
 pub fn post(endpoint: &Endpoint, api: &str, stream_id: Option<&str>, body: &[u8]) -> Vec<u8> {
     let mut request = Vec::new();
-    append_post(&mut request, &post_head(endpoint, api, stream_id), body);
+    append_post(&mut request, &post_head(endpoint, api, stream_id), [body, &[]]);
     request
 }
 
@@ -212,14 +214,15 @@ enum State {
 
 /// Takes the bytes of a connection in any portions, gives the parts of one response after the other.
 pub struct ResponseParser {
-    buffer: BytesMut,
+    /// What was fed and is in no part yet.
+    buffer: Bytes,
     state: State,
 }
 
 impl Default for ResponseParser {
     fn default() -> Self {
         ResponseParser {
-            buffer: BytesMut::new(),
+            buffer: Bytes::new(),
             state: State::Head,
         }
     }
@@ -227,7 +230,18 @@ impl Default for ResponseParser {
 
 impl ResponseParser {
     pub fn feed(&mut self, data: &[u8]) {
-        self.buffer.extend_from_slice(data);
+        self.feed_shared(Bytes::copy_from_slice(data));
+    }
+
+    /// Parts will be slices of `data`, which is copied only where something before it was not complete.
+    pub fn feed_shared(&mut self, data: Bytes) {
+        if self.buffer.is_empty() {
+            self.buffer = data;
+            return;
+        }
+        let mut joined = BytesMut::from(std::mem::take(&mut self.buffer));
+        joined.extend_from_slice(&data);
+        self.buffer = joined.freeze();
     }
 
     /// The body of the current response ends where the connection does.
@@ -299,7 +313,7 @@ impl ResponseParser {
             body = body_state(status, response.headers);
         })?;
         let Some(length) = length else { return Ok(None) };
-        let bytes = self.buffer.split_to(length).freeze();
+        let bytes = self.buffer.split_to(length);
         // What announces another response has no body.
         let body = if status < 200 { State::Head } else { body? };
         Ok(Some((Head { status, closes, bytes }, body)))
@@ -311,7 +325,7 @@ impl ResponseParser {
         if here == 0 {
             return None;
         }
-        let data = self.buffer.split_to(here).freeze();
+        let data = self.buffer.split_to(here);
         Some((Part::Body(data), left - here as u64))
     }
 
@@ -374,6 +388,26 @@ mod tests {
             }
         }
         Ok(found)
+    }
+
+    #[test]
+    fn bodies_are_slices_of_what_was_read() {
+        let read = Bytes::from_static(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n5\r\n01234\r\n");
+        let range = read.as_ptr_range();
+        let mut parser = ResponseParser::default();
+        let mut bodies = Vec::new();
+        // The second half begins where the first chunk ends.
+        for half in [read.slice(..55), read.slice(55..)] {
+            parser.feed_shared(half);
+            while let Some(part) = parser.next_part().expect("HTTP") {
+                bodies.extend(match part {
+                    Part::Body(body) => Some(body),
+                    _ => None,
+                });
+            }
+        }
+        assert_eq!(bodies, [&b"abc"[..], b"01234"]);
+        assert!(bodies.iter().all(|body| range.contains(&body.as_ptr())), "none was copied");
     }
 
     #[test]

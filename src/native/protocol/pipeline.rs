@@ -4,6 +4,7 @@ use super::http::{Head, HttpError, Part, ResponseParser};
 use crate::driver::counters::Load;
 use crate::driver::limits::WINDOW;
 use crate::logging::shown;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ const MAX_BODY: usize = 4096;
 pub struct Outgoing {
     /// `ACCEPT`, `UPDATE`, ... for logs.
     pub name: &'static str,
-    /// The encoded Call.
+    /// The encoded Call, behind what all calls of the subscription begin with.
     pub body: Vec<u8>,
     /// Encoded TaskIDs of what an ACCEPT launches: if it is never sent, they are lost.
     pub tasks: Vec<Vec<u8>>,
@@ -107,8 +108,8 @@ impl Pipeline {
         self.unanswered.back()
     }
 
-    pub fn feed(&mut self, data: &[u8]) {
-        self.parser.feed(data);
+    pub fn feed(&mut self, data: Bytes) {
+        self.parser.feed_shared(data);
     }
 
     /// The next complete answer. An answer that nobody asked for is an error of the server.
@@ -168,6 +169,8 @@ impl Pipeline {
 mod tests {
     use super::*;
 
+    const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
+
     #[test]
     fn window_and_order() {
         let mut pipeline = Pipeline::default();
@@ -181,7 +184,7 @@ mod tests {
         assert_eq!(sent, WINDOW);
         let mut answered = 0u32;
         while answered < 1000 {
-            pipeline.feed(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+            pipeline.feed(Bytes::from_static(ACCEPTED));
             let answer = pipeline.next_answer().expect("HTTP").expect("an answer");
             assert_eq!(answer.call.body, answered.to_string().into_bytes());
             answered += 1;
@@ -189,7 +192,7 @@ mod tests {
             sent += 1;
         }
         assert!(!pipeline.has_unanswered() && !pipeline.has_waiting());
-        pipeline.feed(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+        pipeline.feed(Bytes::from_static(ACCEPTED));
         assert!(pipeline.next_answer().is_err(), "an answer without a call");
     }
 

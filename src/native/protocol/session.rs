@@ -182,6 +182,11 @@ impl Session {
         }
     }
 
+    /// What the body of each call to the present subscription begins with.
+    pub fn set_call_beginning(&mut self, fields: Vec<u8>) {
+        self.calls.set_call_beginning(fields);
+    }
+
     /// Queues a call of a subscribed session for the next [`pump`](Self::pump).
     pub fn call(&mut self, call: Outgoing) {
         log::info!("{} at {}: call {}", self.api, self.target, call.name);
@@ -338,7 +343,7 @@ impl Session {
         }
     }
 
-    pub fn received(&mut self, link: Link, data: &[u8], now: Duration) {
+    pub fn received(&mut self, link: Link, data: Bytes, now: Duration) {
         let result = match link {
             Link::Stream => self.stream_data(data, now),
             Link::Calls => self.calls_data(data, now),
@@ -366,7 +371,7 @@ impl Session {
         }
     }
 
-    fn stream_data(&mut self, data: &[u8], now: Duration) -> Result<(), String> {
+    fn stream_data(&mut self, data: Bytes, now: Duration) -> Result<(), String> {
         if let Stream::Subscribed { by, silence, .. } = &mut self.stream {
             *by = silence.map(|s| now + s);
         }
@@ -420,7 +425,7 @@ impl Session {
         Ok(())
     }
 
-    fn calls_data(&mut self, data: &[u8], now: Duration) -> Result<(), String> {
+    fn calls_data(&mut self, data: Bytes, now: Duration) -> Result<(), String> {
         if !self.calls.is_open() {
             return Ok(());
         }

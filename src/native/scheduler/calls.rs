@@ -58,14 +58,11 @@ impl Prepared {
     }
 }
 
-/// A call with the field that stands first in all of them.
-pub fn with_framework_id(framework_id: Option<&Vec<u8>>, call: &[u8]) -> Vec<u8> {
-    let mut whole = Vec::with_capacity(call.len() + framework_id.map_or(0, Vec::len) + 8);
-    if let Some(id) = framework_id {
-        fields::append(&mut whole, scheduler_call::FRAMEWORK_ID, id);
-    }
-    whole.extend_from_slice(call);
-    whole
+/// The field that stands first in all calls.
+pub fn framework_id_field(framework_id: &[u8]) -> Vec<u8> {
+    let mut field = Vec::with_capacity(framework_id.len() + 8);
+    fields::append(&mut field, scheduler_call::FRAMEWORK_ID, framework_id);
+    field
 }
 
 /// Checks and converts `call`. Errors name the argument as the Perl API does.
@@ -154,7 +151,23 @@ fn launch(offer_ids: Vec<Vec<u8>>, tasks: Vec<Vec<u8>>, filters: Option<Vec<u8>>
         launch: Some(Launch { task_infos: tasks }),
         launch_group: None,
     };
-    accept("offerIds", offer_ids, vec![operation.encode_to_vec()], filters, task_ids)
+    let offer_ids = ids("offerIds", "OfferID", offer_ids)?;
+    let accept = wire::Launching {
+        offer_ids: offer_ids.clone(),
+        operations: vec![operation],
+        filters: optional("filters", "Filters", filters)?,
+    };
+    // Tasks can be large: they are encoded once, in their place.
+    let call = wire::LaunchCall {
+        kind: Some(CallType::Accept as i32),
+        accept: Some(accept),
+    };
+    Ok(Prepared::Send {
+        name: CallType::Accept.as_str_name(),
+        call: call.encode_to_vec(),
+        tasks: task_ids,
+        offers: offer_ids,
+    })
 }
 
 fn accept_operations(
@@ -177,7 +190,7 @@ fn accept_operations(
         };
         launched.extend(task_ids("operations", &launch.unwrap_or_default().task_infos)?);
     }
-    accept("offerIds", offer_ids, operations, filters, launched)
+    accept(offer_ids, operations, filters, launched)
 }
 
 fn launches(operation: &[u8]) -> bool {
@@ -413,13 +426,12 @@ fn roles_call(revive: bool, roles: Option<Vec<String>>) -> Prepared {
 }
 
 fn accept(
-    name: &'static str,
     offer_ids: Vec<Vec<u8>>,
     operations: Vec<Vec<u8>>,
     filters: Option<Vec<u8>>,
     tasks: Vec<Vec<u8>>,
 ) -> Result<Prepared, DriverError> {
-    let offer_ids = ids(name, "OfferID", offer_ids)?;
+    let offer_ids = ids("offerIds", "OfferID", offer_ids)?;
     let call = Call {
         accept: Some(wire::Accept {
             offer_ids: offer_ids.clone(),

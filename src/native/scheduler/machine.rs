@@ -217,6 +217,7 @@ impl SchedulerMachine {
         let interval = subscribed.heartbeat_interval_seconds.filter(|s| s.is_finite() && *s > 0.0);
         let interval = interval.unwrap_or(DEFAULT_HEARTBEAT).min(LONGEST_HEARTBEAT);
         let silence = Duration::from_secs_f64(interval * MISSED_HEARTBEATS);
+        self.session.set_call_beginning(calls::framework_id_field(&id));
         self.session.subscribed(Some(silence), now.elapsed);
         self.subscribed_since = Some(now.elapsed);
         self.tell_found(now);
@@ -345,7 +346,7 @@ impl SchedulerMachine {
                 }
                 self.config.counters.call(name);
                 self.acknowledgements += usize::from(name == CallType::Acknowledge.as_str_name());
-                let mut outgoing = Outgoing::new(name, calls::with_framework_id(self.registration.id(), &call));
+                let mut outgoing = Outgoing::new(name, call);
                 outgoing.tasks = tasks;
                 self.session.call(outgoing);
             }

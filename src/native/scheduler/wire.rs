@@ -2,6 +2,7 @@
 
 use crate::message::text;
 pub use crate::native::wire::Error;
+use crate::native::wire::Operation;
 pub use crate::proto::scheduler::call::Type as CallType;
 pub use crate::proto::scheduler::event::Type as EventType;
 use bytes::Bytes;
@@ -153,6 +154,26 @@ pub struct Accept {
     pub offer_ids: Vec<Vec<u8>>,
     #[prost(bytes = "vec", repeated, tag = "2")]
     pub operations: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    pub filters: Option<Vec<u8>>,
+}
+
+/// The Call of a launch, whose operation is not encoded yet.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct LaunchCall {
+    #[prost(enumeration = "CallType", optional, tag = "2")]
+    pub kind: Option<i32>,
+    #[prost(message, optional, tag = "4")]
+    pub accept: Option<Launching>,
+}
+
+/// As [`Accept`].
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Launching {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub offer_ids: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "2")]
+    pub operations: Vec<Operation>,
     #[prost(bytes = "vec", optional, tag = "3")]
     pub filters: Option<Vec<u8>>,
 }

@@ -19,6 +19,8 @@ pub(super) struct Calls {
     connection: Connection,
     /// The beginning of each call's request to the present subscription.
     request_head: Vec<u8>,
+    /// The beginning of its body.
+    call_beginning: Vec<u8>,
     /// When calls were last sent, or answered.
     last_used: Option<Duration>,
     /// Nothing was answered since the idle time.
@@ -39,6 +41,7 @@ impl Default for Calls {
             pipeline: Pipeline::default(),
             connection: Connection::Closed,
             request_head: Vec::new(),
+            call_beginning: Vec::new(),
             last_used: None,
             after_idle: false,
             answer_timeout: ANSWER_TIMEOUT,
@@ -55,6 +58,10 @@ impl Calls {
     /// The subscription that calls belong to from now on.
     pub fn set_request_head(&mut self, head: Vec<u8>) {
         self.request_head = head;
+    }
+
+    pub fn set_call_beginning(&mut self, fields: Vec<u8>) {
+        self.call_beginning = fields;
     }
 
     pub fn deadline(&self) -> Option<Duration> {
@@ -99,6 +106,7 @@ impl Calls {
     pub fn close(&mut self) -> Vec<Outgoing> {
         self.connection = Connection::Closed;
         self.request_head.clear();
+        self.call_beginning.clear();
         self.last_used = None;
         self.after_idle = false;
         self.pipeline.clear()
@@ -140,7 +148,7 @@ impl Calls {
         }
         let mut requests = Vec::new();
         while let Some(call) = self.pipeline.next_to_send() {
-            http::append_post(&mut requests, &self.request_head, &call.body);
+            http::append_post(&mut requests, &self.request_head, [&self.call_beginning, &call.body]);
         }
         if !requests.is_empty() {
             self.last_used = Some(now);

@@ -91,8 +91,8 @@ enum Body {
 }
 
 impl Response {
-    pub fn feed(&mut self, data: &[u8]) {
-        self.parser.feed(data);
+    pub fn feed(&mut self, data: Bytes) {
+        self.parser.feed_shared(data);
     }
 
     /// The next thing that is complete.
