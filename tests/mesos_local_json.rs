@@ -184,7 +184,7 @@ fn suppressed_roles_are_read() {
         (refused.status, refused.text()),
         (
             400,
-            "Failed to convert JSON into Call protobuf: Not expecting a JSON number for field 'roles'"
+            "Failed to convert JSON into Call protobuf: Not expecting a JSON number for field 'suppressed_roles'"
         )
     );
 }
