@@ -73,7 +73,8 @@ is $meta->{provides}{Mesos}{file}, 'perl/lib/Mesos.pm', 'provides where Mesos is
 my @modules = grep {m{^perl/lib/.*\.pm$}} keys %$files;
 my %provided = map { ($_->{file} => 1) } values %{ $meta->{provides} };
 is_deeply [ grep { !$provided{$_} } @modules ], [], 'provides every module';
-is_deeply [ grep { ($meta->{provides}{$_}{version} || '') ne '2.0.0' } sort keys %{ $meta->{provides} } ], [], 'each with its version';
+# Module::Build writes a v before it.
+is_deeply [ grep { version->parse($meta->{provides}{$_}{version} || 0) != version->parse('v2.0.0') } sort keys %{ $meta->{provides} } ], [], 'each with its version';
 ok $meta->{resources}{$_}, "resources: $_" for qw(bugtracker homepage license);
 is_deeply [ grep { $_ eq 't' } @{ $meta->{no_index}{directory} } ], [], 'nobody need hide tests';
 unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal\b/, 'no hosts of a workplace');
