@@ -211,6 +211,9 @@ fn executors_come_back_to_an_agent_that_was_restarted_or_are_given_up() {
     framework.wait_for("b", TaskState::TaskRunning);
     cluster.control(Control::CrashAgent(0));
     assert!(comes.records.as_mut().unwrap().next::<Event>().is_none(), "the stream breaks");
+    // An agent that is down refuses nothing for good: its executors ask again.
+    let again = comes.call(executor_call::Type::Update);
+    assert_eq!(comes.post(again), (503, "Agent has not finished recovery".into()));
     cluster.control(Control::StartAgent(0));
     comes.subscribe(executor_call::Subscribe::default());
     comes.subscribed();

@@ -100,6 +100,17 @@ my @cases = (
         $cluster->{agent_dies}->();
         $framework->until_heard('slaveLost');
     }],
+    ['an agent stays away, with checkpointing, and is back', sub {
+        my ($scenario, $cluster) = @_;
+        my $framework = with_task($scenario, checkpoint => 1, capabilities => $aware);
+        # So that the agent has heard that its update has arrived.
+        $scenario->for_a_while(0.5);
+        $cluster->{agent_dies}->();
+        $framework->until_state('t', 'TASK_UNREACHABLE');
+        $cluster->{agent_is_back}->();
+        $framework->until_running('t');
+        killed($scenario, $framework);
+    }],
     ['an agent is gone', sub {
         my ($scenario, $cluster) = @_;
         my $framework = with_task($scenario, capabilities => $aware);

@@ -223,6 +223,11 @@ impl Core {
         self.slots.get_mut(number)?.agent()
     }
 
+    /// Whether an agent has crashed and may come back. Of its executors nobody knows anything until then.
+    pub fn an_agent_is_down(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot.state, State::Crashed(_)))
+    }
+
     fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
         self.slots.iter_mut().filter_map(Slot::agent)
     }

@@ -95,6 +95,11 @@ pub fn has_no_room_for(core: &Core, kind: Type, call: &Call, only: Option<u64>) 
     }
 }
 
+/// What an executor hears of an agent that is down: it asks again until the agent is back.
+pub fn not_back() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Agent has not finished recovery")
+}
+
 /// Carries out a validated call. `format` is that of its events, `only` is the process in whose name the caller may speak, when it is not everyone's.
 pub fn handle(core: &mut Core, kind: Type, call: Call, only: Option<u64>, format: Format) -> Result<Answer, Refusal> {
     core.tick();
@@ -109,6 +114,9 @@ fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>, format: Fo
         return Ok(Answer::Accepted);
     }
     let found = core.find_executor(&call.framework_id.value, &call.executor_id.value, only);
+    if found.is_err() && core.an_agent_is_down() {
+        return Err(not_back());
+    }
     if only.is_some_and(|only| found != Ok(only)) {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "The token is that of another executor"));
     }

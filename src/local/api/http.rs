@@ -147,6 +147,11 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
     let caller = door::caller(request.headers(), &core.borrow());
     match (&caller, &route) {
         (Some(Caller::Client), _) | (Some(Caller::Executor(_)), Some(Route::Executor)) => {}
+        // Its token may be one that the agent knows when it is back.
+        (None, Some(Route::Executor)) if door::bearer(request.headers()).is_some() && core.borrow().an_agent_is_down() => {
+            drain(request.into_body()).await;
+            return Err(executor::not_back());
+        }
         _ => {
             drain(request.into_body()).await;
             let basic = core.borrow().settings.access.credentials.is_some();
