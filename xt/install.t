@@ -92,7 +92,7 @@ unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal
     like run_in($source, 'Build with a newer header', $^X, 'Build'), qr{-o perl/Mesos\.o}, 'compiles C again';
 
     my $size_of = sub { my $all = 0; $all += -s "$source/$_" for map { "blib/arch/auto/Mesos/$_" } qw(Mesos.so libmesos_perl.so mesos-local mesos-perl-helper); $all };
-    my $has_debug = sub { my $sections = run_in($source, 'readelf', 'readelf', '-SW', "blib/arch/auto/Mesos/$_[0]"); $sections =~ /\.debug_/ };
+    my $has_debug = sub { my $sections = run_in($source, 'readelf', 'readelf', '-SW', "blib/arch/auto/Mesos/$_[0]"); $sections =~ /\.debug_info\b/ };
     my $stripped = $size_of->();
     # Four files, two of them the whole core, and one of those installed twice.
     cmp_ok $stripped, '<', 40e6, 'what is installed has no debug information' or diag $stripped;

@@ -30,7 +30,7 @@ my @commands = ("echo first; @{[$await->('more')]}; echo '<b>second</b>'; @{[$aw
     'echo stays; exec sleep 1000', 'exit 3');
 # The first writes to the sandbox's standard output, and the others to where the runner has its commands' output.
 my $program = <<'PERL';
-my $runner = Mesos::Runner->new(framework => {name => 'word count', user => ''}, max_running => 4, cpus => 0.5, mem => 200);
+my $runner = Mesos::Runner->new(framework => {name => 'word count', user => '', failover_timeout => 60}, max_running => 4, cpus => 0.5, mem => 200);
 $runner->add({info => {command => {value => shift}}}, @ARGV);
 $runner->run;
 PERL
@@ -131,6 +131,8 @@ click('Use it');
 becomes(q($('control-said').textContent === 'This is not the token.' && $('control-actions').hidden), 'a wrong token is said');
 
 visit($cluster->url . "/#token=$token");
+# The buttons of agents move what stands below them when they come.
+becomes(q($('connection').textContent.startsWith('connected') && (places().match(/\bcut\b/g) || []).length === 2 && !!row('2.1')), 'the page is complete');
 click('kill task 2.1', sub {
     # The page asks for the agents' resources all the while, which must not take the button away.
     my $asked = q(performance.getEntriesByType('resource').filter((e) => /agents$/.test(e.name)).length);
