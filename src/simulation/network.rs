@@ -50,6 +50,7 @@ pub enum Told {
 
 pub struct Connection {
     pub party: Party,
+    link: Link,
     /// The cluster's number for it.
     pub server: Option<u64>,
     /// The client uses it.
@@ -115,6 +116,7 @@ impl Network {
             self.opened,
             Connection {
                 party,
+                link,
                 server: None,
                 is_used: true,
                 dead: weather.hangs || weather.refuses,
@@ -299,6 +301,12 @@ impl Network {
 
     pub fn is_alive(&self, id: u64) -> bool {
         self.connections.get(&id).is_some_and(|c| !c.dead && c.is_used)
+    }
+
+    /// A scheduler's stream that its driver uses no more, though what it sent may still be under way.
+    pub fn is_left_stream_of_scheduler(&self, id: u64) -> bool {
+        let found = self.connections.get(&id);
+        found.is_some_and(|c| !c.is_used && c.link == Link::Stream && matches!(c.party, Party::Scheduler(_)))
     }
 
     /// The connection with this number of the cluster's.

@@ -51,6 +51,8 @@ pub struct World {
     pub may_be_removed: bool,
     /// A framework was, and the program has another one since.
     pub has_been_torn_down: bool,
+    /// What an earlier stream has sent comes during the life of this driver: its SUBSCRIBE takes the framework over.
+    may_be_taken_over: bool,
     /// The program has no driver any more.
     pub ends: bool,
 }
@@ -83,6 +85,7 @@ impl World {
             steps: 0,
             may_be_removed: false,
             has_been_torn_down: false,
+            may_be_taken_over: false,
             ends: false,
             dice,
         };
@@ -173,7 +176,10 @@ impl World {
             (Arrival::Refused, _) => self.ends_at_client(party, id, "cannot connect: refused"),
             (Arrival::EndAtClient(why), _) => self.ends_at_client(party, id, why),
             (Arrival::AtClient(bytes), _) => self.at_client(party, id, Some(bytes)),
-            (Arrival::AtServer(bytes), Some(server)) => self.stage.receive(server, &bytes),
+            (Arrival::AtServer(bytes), Some(server)) => {
+                self.may_be_taken_over |= self.network.is_left_stream_of_scheduler(id);
+                self.stage.receive(server, &bytes);
+            }
             (Arrival::EndAtServer(in_order), Some(server)) => self.stage.end(server, in_order),
             (Arrival::AtServer(_) | Arrival::EndAtServer(_), None) => (),
         }
@@ -264,6 +270,7 @@ impl World {
             }
             Due::Starts => {
                 if self.scheduler.is_none() && !self.ends {
+                    self.may_be_taken_over = false;
                     self.scheduler = Some(self.program.start(self.now, &mut self.dice));
                 }
             }
@@ -386,10 +393,13 @@ impl World {
         if let Some(error) = scheduler.error.clone() {
             note!("the driver has failed: {error}");
             let removed = error.contains("removed") && self.may_be_removed;
-            self.has_been_torn_down |= removed;
-            assert!(removed, "the driver fails for no reason: {error}");
-            self.program.forget();
-            self.may_be_removed = false;
+            let taken_over = error == "Framework failed over" && self.may_be_taken_over;
+            assert!(removed || taken_over, "the driver fails for no reason: {error}");
+            if removed {
+                self.has_been_torn_down = true;
+                self.program.forget();
+                self.may_be_removed = false;
+            }
         }
         if scheduler.driver.is_done && (scheduler.error.is_some() || scheduler.stops) {
             self.bury();
