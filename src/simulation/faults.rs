@@ -230,10 +230,6 @@ impl World {
     /// The program ends its framework, and nothing is left of it.
     fn end(&mut self) {
         self.ends = true;
-        if self.has_been_torn_down {
-            // An agent that did not hear of that brought the framework to the next master, as in Mesos.
-            self.stage.tear_down_others(self.program.id.as_deref().unwrap_or_default());
-        }
         if self.dice.percent(30) {
             self.abort();
         }
@@ -244,6 +240,11 @@ impl World {
             "a stop takes five seconds at most"
         );
         self.run(self.now + Duration::from_secs(90), |_| false);
+        if self.has_strays {
+            // By now each agent is back, and has brought what it had to the master, as in Mesos.
+            self.stage.tear_down_others(self.program.id.as_deref().unwrap_or_default());
+            self.run(self.now + Duration::from_secs(90), |_| false);
+        }
         for server in self.network.forgotten() {
             self.stage.end(server, false);
         }

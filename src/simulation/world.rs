@@ -49,8 +49,9 @@ pub struct World {
     steps: usize,
     /// TEARDOWN was asked for, and nobody knows whether it has come.
     pub may_be_removed: bool,
-    /// A framework was, and the program has another one since.
-    pub has_been_torn_down: bool,
+    /// The cluster may have a framework that was the program's: one torn down of which an agent did not hear, or whose id a program that was
+    /// killed had not learned yet.
+    pub has_strays: bool,
     /// What an earlier stream has sent comes during the life of this driver: its SUBSCRIBE takes the framework over.
     may_be_taken_over: bool,
     /// The program has no driver any more.
@@ -84,7 +85,7 @@ impl World {
             dues: 0,
             steps: 0,
             may_be_removed: false,
-            has_been_torn_down: false,
+            has_strays: false,
             may_be_taken_over: false,
             ends: false,
             dice,
@@ -396,7 +397,7 @@ impl World {
             let taken_over = error == "Framework failed over" && self.may_be_taken_over;
             assert!(removed || taken_over, "the driver fails for no reason: {error}");
             if removed {
-                self.has_been_torn_down = true;
+                self.has_strays = true;
                 self.program.forget();
                 self.may_be_removed = false;
             }
@@ -424,6 +425,7 @@ impl World {
     pub fn kill(&mut self) {
         let Some(mut scheduler) = self.scheduler.take() else { return };
         note!("the program is killed");
+        self.has_strays |= self.program.id.is_none();
         scheduler.driver.hang_up(&mut self.network, self.now, &mut Vec::new());
         let pause = self.dice.within(20_000);
         self.after(pause, Due::Starts);
