@@ -119,11 +119,15 @@ subtest 'faults' => sub {
 
 subtest 'reset says what was left over' => sub {
     my ($driver) = started('forgotten', command('left', 'sleep 1000'));
-    $cluster->wait_for_task('left', 'TASK_RUNNING');
+    my $task    = $cluster->wait_for_task('left', 'TASK_RUNNING');
+    my $sandbox = $cluster->sandbox('left');
     $driver->stop(1);
     my @left = $cluster->reset;
     is_deeply [map { [$_->{name}, map { "$_->{id} $_->{state}" } @{ $_->{tasks} }] } @left], [['forgotten', 'left TASK_RUNNING']];
     $cluster->expect_nothing_left;
+    ok -e $sandbox, 'but the sandbox';
+    $cluster->collect_sandboxes($task->{slave_id});
+    $cluster->wait_for('it goes on request', sub { !-e $sandbox });
     is_deeply [$cluster->reset], [], 'and nothing the next time';
     $cluster->wait_for_agents(2);
 };

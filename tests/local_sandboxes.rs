@@ -6,7 +6,7 @@ mod local_support;
 mod skip;
 
 use local_support::*;
-use mesos_perl::local::Cluster;
+use mesos_perl::local::{Cluster, Control};
 use mesos_perl::proto::{command_info::Uri, container_info, volume, ContainerInfo, TaskInfo, TaskState, Volume};
 use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
@@ -302,4 +302,73 @@ fn volumes_of_the_host_are_mounts_or_a_clear_failure() {
     drop(cluster);
     assert!(directory.join("file").exists(), "a volume is not removed with its sandbox");
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// What there is below a directory: names, without those of containers.
+fn executors(framework: &Framework, cluster: &Cluster) -> Vec<String> {
+    let sandbox = framework.sandbox(cluster, "none");
+    let all = sandbox.ancestors().nth(3).expect("a directory of executors");
+    let entries = std::fs::read_dir(all).into_iter().flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// A cluster whose clock stands, and on whose disk there is always room.
+fn collecting() -> Cluster {
+    let mut config = config("cpus:4;mem:4096;disk:4096");
+    config.intervals.collection.watch = Duration::from_secs(100 * 24 * 3600);
+    let cluster = Cluster::start(config).expect("the cluster starts");
+    cluster.control(Control::PauseClock);
+    cluster
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[test]
+fn sandboxes_of_what_has_ended_are_removed_a_week_later() {
+    let outside = scratch("outside");
+    std::fs::write(outside.join("kept"), "").unwrap();
+    let cluster = collecting();
+    let mut framework = Framework::new(&cluster);
+    let command = format!(
+        "ln -s {0} link; ln -s {0}/kept file; mkdir -p a/b; chmod 0 a",
+        outside.display()
+    );
+    let tasks = [("one", command.as_str()), ("two", "true"), ("runs", "sleep 1000")];
+    framework.launch(tasks.iter().map(|(id, command)| framework.command(id, command)).collect());
+    for id in ["one", "two"] {
+        assert_eq!(end(&mut framework, id).0, TaskState::TaskFinished);
+    }
+    cluster.control(Control::AdvanceClock(6 * DAY));
+    assert_eq!(executors(&framework, &cluster), ["one", "runs", "two"]);
+    assert!(framework.sandbox(&cluster, "one").join("link").exists());
+    cluster.control(Control::AdvanceClock(DAY));
+    until("both are removed", || executors(&framework, &cluster) == ["runs"]);
+    assert!(outside.join("kept").exists());
+    assert!(framework.sandbox(&cluster, "runs").join("stdout").exists());
+    std::fs::remove_dir_all(outside).unwrap();
+}
+
+/// The directories above go with the last sandbox in them, and come again.
+#[test]
+fn sandboxes_are_removed_on_request() {
+    let cluster = collecting();
+    // Offers come by themselves.
+    cluster.control(Control::ResumeClock);
+    let mut framework = Framework::new(&cluster);
+    for id in ["t", "u"] {
+        framework.launch(vec![framework.command(id, "true")]);
+        assert_eq!(end(&mut framework, id).0, TaskState::TaskFinished);
+    }
+    let of_framework = framework.sandbox(&cluster, "t").ancestors().nth(4).unwrap().to_path_buf();
+    assert!(of_framework.exists());
+    cluster.control(Control::CollectSandboxes(0));
+    until("all are removed", || !of_framework.exists());
+    framework.launch(vec![framework.command("v", "echo here")]);
+    assert_eq!(end(&mut framework, "v").0, TaskState::TaskFinished);
+    let stdout = std::fs::read_to_string(framework.sandbox(&cluster, "v").join("stdout")).unwrap();
+    assert_eq!(stdout, "here\n");
 }

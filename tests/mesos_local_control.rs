@@ -157,6 +157,28 @@ fn tasks_are_killed_by_name() {
     framework.wait_for("t", TaskState::TaskKilled);
 }
 
+#[test]
+fn sandboxes_are_removed_by_age_and_on_request() {
+    let flags = ["--gc_delay=1hrs", "--gc-disk-headroom=0", "--disk_watch_interval=1weeks"];
+    let cluster = Controlled::new(&flags);
+    let mut framework = cluster.framework(info("f"));
+    let work_dir = std::path::PathBuf::from(cluster.program.ready["work_dir"].as_str().unwrap());
+    let agent = cluster.program.ready["agents"][0]["id"].as_str().unwrap();
+    let executors = work_dir.join(format!("slaves/{agent}/frameworks/{}/executors", framework.id.value));
+    let mut run = |id: &str| {
+        let task = framework.command(id, "true");
+        framework.launch(vec![task]);
+        framework.wait_for(id, TaskState::TaskFinished);
+        assert!(executors.join(id).exists());
+    };
+    run("old");
+    cluster.json("POST", "clock/advance", &json!({ "seconds": 3600 }));
+    until("its time is over", || !executors.join("old").exists());
+    run("young");
+    cluster.post("agents/0/collect");
+    until("it is gone at once", || !executors.join("young").exists());
+}
+
 /// The state in which the master has the only task.
 fn state_of_task(cluster: &Controlled) -> Value {
     let headers = [("Content-Type", "application/json")];

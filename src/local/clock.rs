@@ -26,6 +26,11 @@ impl Time {
         Time(self.0.saturating_add(after))
     }
 
+    /// The moment so long before this one.
+    pub fn before(self, ago: Duration) -> Time {
+        Time(self.0.saturating_sub(ago))
+    }
+
     /// How long it is until this moment; nothing if it has passed.
     pub fn after(self, now: Time) -> Duration {
         self.0.saturating_sub(now.0)

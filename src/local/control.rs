@@ -21,6 +21,8 @@ pub enum Control {
     HealAgent(usize),
     /// Messages between the agent and the master take so long from now on.
     DelayAgent(usize, Duration),
+    /// Removes the sandboxes of all that has ended there, however old.
+    CollectSandboxes(usize),
     /// As an operator's MARK_AGENT_GONE; unknown ids are ignored.
     MarkAgentGone(String),
     /// As an operator's UPDATE_QUOTA, with its `force`. What a master would refuse is not done.
@@ -49,6 +51,11 @@ pub fn carry_out(core: &mut Core, control: Control) {
         Control::CutAgent(agent) => core.cut_agent(agent),
         Control::HealAgent(agent) => core.heal_agent(agent),
         Control::DelayAgent(agent, delay) => core.delay_agent(agent, delay),
+        Control::CollectSandboxes(agent) => {
+            if let Some(agent) = core.agent(agent) {
+                agent.collect_all();
+            }
+        }
         Control::MarkAgentGone(id) => {
             core.master.mark_gone(&id);
         }

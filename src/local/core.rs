@@ -5,16 +5,17 @@
 
 use super::agent::helper::Helper;
 use super::agent::launch::{Launch, LaunchError};
+use super::agent::litter::Collector;
 use super::agent::state::{Checkpoint, Identity};
 use super::agent::{self, last_words, sandbox, volumes, Agent};
 use super::clock::{Clock, Time};
 use super::events::Stream;
 use super::faults::Faults;
 use super::helper_protocol::{Program, Report};
-use super::ids;
 use super::link::{Letter, Links};
 use super::master::{self, Master, Registry};
 use super::probe::{self, Order, Seen};
+use super::remover::{self, Remover};
 use super::settings::access::Access;
 use super::settings::tls::Tls;
 use super::stream::{Event, EventStream, Format, Records, Subscriber};
@@ -52,6 +53,9 @@ struct Slot {
     next_process: u64,
     /// What an agent leaves to the next one, even if that has another id: reservations and volumes.
     total: Resources,
+    /// Likewise: sandboxes that are to be removed, and the id of the agent that has ended.
+    collector: Collector,
+    ended: Option<String>,
     /// The agent is to be started again when it has ended.
     again: bool,
 }
@@ -71,6 +75,8 @@ impl Slot {
             identity,
             state: State::Runs(Box::new(agent)),
             next_process: 0,
+            collector: Collector::default(),
+            ended: None,
             again: false,
         }
     }
@@ -116,6 +122,7 @@ pub struct Core {
     next_stream: u64,
     helper: Helper,
     probes: probe::Orders,
+    remover: Remover,
     /// Notified when a call that must wait may have to no longer.
     pub relief: Arc<Notify>,
     /// Notified when something may be due earlier than before.
@@ -146,6 +153,7 @@ impl Core {
             next_stream: 1,
             helper,
             probes,
+            remover: Remover::default(),
             relief: Arc::default(),
             changed: Rc::default(),
             turns: watch::channel(0).0,
@@ -345,10 +353,19 @@ impl Core {
                 }
             }
             Action::LastWords { who, how, directory } => last_words::tell_of(&who, &how, &directory),
+            Action::Remove(litter) => self.remover.remove(&self.settings.work_dir, litter),
+            Action::LookAtDisk => {
+                let usage = remover::disk_usage(&self.settings.work_dir);
+                if let (Some(usage), Some(agent)) = (usage, self.agent(number)) {
+                    agent.disk_usage(usage);
+                }
+            }
             Action::Relief => self.relief.notify_waiters(),
             Action::Ended => {
                 if let Some(slot) = self.slots.get_mut(number) {
-                    if let State::Runs(agent) = &slot.state {
+                    if let State::Runs(agent) = &mut slot.state {
+                        slot.collector = agent.take_collector();
+                        slot.ended = agent.id.as_ref().map(|id| id.value.clone());
                         slot.next_process = agent.next_process();
                         slot.total = agent.total.clone();
                     }
@@ -375,6 +392,7 @@ impl Core {
             return Err(LaunchError::Container(reason));
         }
         let user = sandbox::user(&launch.user, self.settings.owner);
+        let ways = self.remover.keep_ways();
         for place in &launch.places {
             let failed = |reason: String| {
                 let directory = place.runs.join(&place.container);
@@ -384,6 +402,7 @@ impl Core {
             let user = user.as_ref().map_err(|e| failed(e.clone()))?;
             sandbox::create(place, user.as_ref()).map_err(|e| failed(e.to_string()))?;
         }
+        drop(ways);
         if let Some(innermost) = launch.places.last() {
             let sandbox = innermost.runs.join(&innermost.container);
             volumes::link(&sandbox, &launch.mounts).map_err(LaunchError::Container)?;
@@ -486,94 +505,6 @@ impl Core {
         Err(error)
     }
 
-    /// Kills an agent's process. Programs of frameworks that checkpoint live on.
-    pub fn crash_agent(&mut self, number: usize) {
-        let Some(slot) = self.slots.get_mut(number) else { return };
-        match std::mem::replace(&mut slot.state, State::Ended) {
-            State::Runs(agent) => {
-                let (checkpoint, actions) = agent.crash();
-                slot.state = State::Crashed(checkpoint);
-                self.links.reset(number);
-                actions.into_iter().for_each(|action| self.carry_out_for(number, action));
-                if !self.links.is_cut(number) {
-                    self.master.link_broken(number);
-                }
-            }
-            other => slot.state = other,
-        }
-    }
-
-    /// Ends an agent in order: with all that it runs, and a word to the master.
-    pub fn stop_agent(&mut self, number: usize) {
-        if let Some(agent) = self.agent(number) {
-            agent.unregister();
-            agent.master_message(super::messages::ToAgent::Shutdown {
-                message: "it was stopped".into(),
-            });
-        }
-    }
-
-    /// Starts an agent again: one that crashed goes on from what it had, one that ended is a new one.
-    pub fn start_agent(&mut self, number: usize) {
-        let now = self.clock.now();
-        let Some(slot) = self.slots.get_mut(number) else { return };
-        match std::mem::replace(&mut slot.state, State::Ended) {
-            State::Crashed(checkpoint) => {
-                slot.state = State::Runs(Box::new(Agent::recover(slot.identity.clone(), checkpoint, now)));
-            }
-            State::Ended => self.start_new(number),
-            State::Runs(agent) => {
-                slot.again = agent.is_ending();
-                slot.state = State::Runs(agent);
-            }
-        }
-    }
-
-    /// A new agent in the place of one that has ended.
-    fn start_new(&mut self, number: usize) {
-        let now = self.clock.now();
-        if let Some(slot) = self.slots.get_mut(number) {
-            let mut agent = Agent::new(slot.identity.clone(), now);
-            agent.number_processes_from(slot.next_process);
-            agent.total = slot.total.clone();
-            agent.master_detected();
-            slot.state = State::Runs(Box::new(agent));
-        }
-    }
-
-    /// Cuts an agent off: what it and the master say to each other arrives when the link is healed. Neither is told.
-    pub fn cut_agent(&mut self, number: usize) {
-        self.links.cut(number);
-    }
-
-    pub fn heal_agent(&mut self, number: usize) {
-        self.links.heal(self.clock.now(), number);
-    }
-
-    pub fn delay_agent(&mut self, number: usize, delay: Duration) {
-        self.links.delay(number, delay);
-    }
-
-    /// The master ends, and another one takes its place. Frameworks and agents have to come back to it.
-    pub fn fail_over_master(&mut self) {
-        let identity = master::Identity {
-            id: ids::uuid(),
-            started: self.clock.now().seconds(),
-            ..self.master.identity.clone()
-        };
-        for framework in self.master.frameworks.values() {
-            if let Some(subscription) = &framework.subscription {
-                self.streams.remove(&subscription.stream.id);
-            }
-        }
-        self.master = Master::new(identity, self.master.registry(), self.clock.now());
-        (0..self.slots.len()).for_each(|number| self.links.reset(number));
-        for agent in self.agents_mut() {
-            agent.master_lost();
-            agent.master_detected();
-        }
-    }
-
     /// Moves the clock on, step by step, so that each timer fires in its turn.
     pub fn advance(&mut self, by: Duration) {
         let end = self.clock.now().plus(by);
@@ -589,5 +520,6 @@ impl Core {
 }
 
 mod faults;
+mod places;
 #[cfg(test)]
 pub mod tests;

@@ -31,6 +31,7 @@ mod master;
 mod messages;
 mod probe;
 pub mod removal;
+mod remover;
 mod reset;
 mod server;
 pub mod settings;

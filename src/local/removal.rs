@@ -1,8 +1,8 @@
 //! Removes a directory whose contents are a task's: whatever it has left there, and without following it anywhere.
 
 use crate::descriptors::AboveStandard;
-use rustix::fd::{AsRawFd, OwnedFd};
-use rustix::fs::{chmod, chownat, fstat, open, openat, unlinkat, AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fs::{chmod, chownat, fstat, openat, unlinkat, AtFlags, Dir, FileType, Mode, OFlags, Stat, CWD};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -37,8 +37,13 @@ struct Level {
 /// Takes one descriptor however deep the tree is, and gives itself the rights that its owner has taken from a directory. What is
 /// mounted below is somebody else's, and stays. What cannot be removed does not keep the rest: the error tells of the first.
 pub fn remove_tree(path: &Path) -> io::Result<()> {
+    remove_tree_in(&CWD, path)
+}
+
+/// The same with a path that begins at an open directory.
+pub fn remove_tree_in(parent: &impl AsFd, path: &Path) -> io::Result<()> {
     let _above = AboveStandard::hold();
-    let place = open(path, PLACE, Mode::empty())?;
+    let place = openat(parent, path, PLACE, Mode::empty())?;
     let mut removal = Removal {
         mount: mount_of(&place)?,
         here: enter(&place)?,
@@ -50,7 +55,7 @@ pub fn remove_tree(path: &Path) -> io::Result<()> {
     removal.work()?;
     match removal.error {
         Some(error) => Err(error),
-        None => std::fs::remove_dir(path),
+        None => Ok(unlinkat(parent, path, AtFlags::REMOVEDIR)?),
     }
 }
 
@@ -198,6 +203,7 @@ fn enter(place: &OwnedFd) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::open;
     use std::os::unix::fs::{symlink, PermissionsExt};
     use std::os::unix::process::CommandExt;
     use std::process::Command;

@@ -59,6 +59,10 @@ pub const FLAGS: &[Flag] = &[
     flag("agent_reregister_timeout", "TIME", "MESOS_AGENT_REREGISTER_TIMEOUT", "for agents to come back after a failover, 10mins by default"),
     flag("executor_registration_timeout", "TIME", "MESOS_EXECUTOR_REGISTRATION_TIMEOUT", "for an executor to subscribe, 1mins by default"),
     flag("executor_reregistration_timeout", "TIME", "MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "the same after an agent's restart, 2secs by default"),
+    flag("gc_delay", "TIME", "MESOS_GC_DELAY", "for the sandbox of what has ended to be removed, 1weeks by default"),
+    flag("gc_disk_headroom", "NUMBER", "MESOS_GC_DISK_HEADROOM", "the part of the disk that is to be free, 0.1 by default: the fuller it is, the \
+        earlier sandboxes go"),
+    flag("disk_watch_interval", "TIME", "MESOS_DISK_WATCH_INTERVAL", "between two looks at how full the disk is, 1mins by default"),
     flag("", "", "", "For the program that starts it"),
     flag("ready_fd", "NUMBER", "", "write one line of JSON to this descriptor when requests are answered: address, pid, agents"),
     flag("with_parent", "", "", "end when the process ends that started this one; --with-parent=PID for another one"),

@@ -334,6 +334,10 @@ impl Agent {
                 self.actions.push(Action::End { stream: stream.id });
             }
         }
+        // What is nested goes with the executor's.
+        if container.nested.is_none() {
+            self.has_ended(&container.framework, &container.executor_id, &container.container_id);
+        }
         self.relief();
         self.tidy(&container.framework);
         self.end_if_idle();

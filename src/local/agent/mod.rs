@@ -14,6 +14,7 @@
 //! | operations on its resources | `operations` |
 //! | its end by an operator's word | `drain` |
 //! | tasks that are only played | `simulation` |
+//! | sandboxes that are to be removed | `collector`, `litter` |
 //! | its end by a crash, and how it goes on afterwards | `recovery` |
 //!
 //! Beside the machine: `helper` (the pipes to the helper process), `sandbox` (directories), `volumes` (what outlives them), `orphans` (what is left of
@@ -21,6 +22,7 @@
 
 mod checker;
 mod checks;
+mod collector;
 mod commands;
 mod containers;
 mod drain;
@@ -30,6 +32,7 @@ mod groups;
 pub mod helper;
 pub mod last_words;
 pub mod launch;
+pub mod litter;
 mod operations;
 pub mod orphans;
 mod recovery;
@@ -50,6 +53,7 @@ use crate::proto::executor::Event;
 use crate::proto::{SlaveId, SlaveInfo};
 use crate::resources::Resources;
 use launch::{Launch, Mount};
+use litter::{Collector, Litter};
 use nix::sys::signal::Signal;
 use state::{Container, Drain, Framework, Identity, Master, Operation};
 use std::collections::BTreeMap;
@@ -106,6 +110,10 @@ pub enum Action {
         directory: PathBuf,
         mounts: Vec<Mount>,
     },
+    /// Remove these sandboxes.
+    Remove(Vec<Litter>),
+    /// See how full the disk is. The answer is [`Agent::disk_usage`].
+    LookAtDisk,
     /// Somebody who had to wait may have to no longer.
     Relief,
     /// The agent's process is to end: its master has told it to.
@@ -138,6 +146,10 @@ enum Timer {
     Simulated { process: u64, end: Option<i32> },
     /// The task's max_completion_time is over.
     Completion { process: u64 },
+    /// The oldest sandbox of what has ended is old enough to go.
+    Collect,
+    /// It is time to see how full the disk is.
+    DiskWatch,
 }
 
 /// An agent.
@@ -162,6 +174,7 @@ pub struct Agent {
     cache: BTreeMap<(String, String), PathBuf>,
     /// Programs that are to be simulated and cannot be, and why.
     unsimulated: Vec<(u64, String)>,
+    collector: Collector,
     timers: Timers<Timer>,
     actions: Vec<Action>,
     next_process: u64,
@@ -192,6 +205,7 @@ impl Agent {
             probes: BTreeMap::new(),
             cache: BTreeMap::new(),
             unsimulated: Vec::new(),
+            collector: Collector::default(),
             timers: Timers::default(),
             actions: Vec::new(),
             numbers: 0,
@@ -248,6 +262,8 @@ impl Agent {
                 Timer::Probe { probe } => self.probe_timeout(probe),
                 Timer::Simulated { process, end } => self.simulated(process, end),
                 Timer::Completion { process } => self.completion_timeout(process),
+                Timer::Collect => self.collect(),
+                Timer::DiskWatch => self.watch_disk(),
             }
         }
     }

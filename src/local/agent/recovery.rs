@@ -29,7 +29,7 @@ impl Agent {
                 Kind::Command { .. } | Kind::Default(_) => {}
             }
         }
-        for probe in self.probes.into_keys() {
+        for probe in std::mem::take(&mut self.probes).into_keys() {
             let (process, signal) = (probe, Signal::SIGKILL);
             actions.push(Action::Signal { process, signal });
             actions.push(Action::EndProbe { probe });
@@ -42,9 +42,18 @@ impl Agent {
                 .for_each(|updates| updates.backoff = Duration::ZERO);
         }
         let frameworks = &self.frameworks;
-        self.containers
-            .retain(|_, container| !fleeting(frameworks, &container.framework));
+        let kept = |container: &Container| !fleeting(frameworks, &container.framework);
+        let gone = self
+            .containers
+            .values()
+            .filter(|container| !kept(container) && container.nested.is_none());
+        let gone = gone.map(|it| (it.framework.clone(), it.executor_id.clone(), it.container_id.clone()));
+        let gone: Vec<_> = gone.collect();
+        self.containers.retain(|_, container| kept(container));
         self.frameworks.retain(|_, framework| framework.checkpoints());
+        for (framework, executor, container) in gone {
+            self.has_ended(&framework, &executor, &container);
+        }
         let checkpoint = Checkpoint {
             id: self.id,
             total: self.total,
@@ -52,6 +61,7 @@ impl Agent {
             frameworks: self.frameworks,
             containers: self.containers,
             next_process: self.next_process,
+            collector: self.collector,
             reports: Vec::new(),
         };
         (checkpoint, actions)
@@ -66,6 +76,7 @@ impl Agent {
         agent.frameworks = checkpoint.frameworks;
         agent.containers = checkpoint.containers;
         agent.next_process = checkpoint.next_process;
+        agent.collect_of(checkpoint.collector, None);
         // Before the reports: what has started since begins anyway.
         let processes: Vec<u64> = agent.containers.keys().copied().collect();
         for process in processes {

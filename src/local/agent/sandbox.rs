@@ -30,9 +30,7 @@ pub fn path(work_dir: &Path, place: &Place<'_>) -> PathBuf {
 
 /// The directory in which it and its predecessors are.
 pub fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
-    let executors = work_dir
-        .join("slaves")
-        .join(text::to_os(place.agent))
+    let executors = of_agent(work_dir, place.agent)
         .join("frameworks")
         .join(text::to_os(place.framework))
         .join("executors");
@@ -41,7 +39,25 @@ pub fn runs(work_dir: &Path, place: &Place<'_>) -> PathBuf {
 
 /// Where the cache of fetched files is, with a directory for each user.
 pub fn cache(work_dir: &Path, agent: &str) -> PathBuf {
-    work_dir.join("slaves").join(text::to_os(agent)).join("fetch")
+    of_agent(work_dir, agent).join("fetch")
+}
+
+/// Where everything of an agent is but volumes.
+pub fn of_agent(work_dir: &Path, agent: &str) -> PathBuf {
+    work_dir.join("slaves").join(text::to_os(agent))
+}
+
+/// Opens an absolute path that has no link in it.
+pub fn known_way(path: &Path) -> io::Result<OwnedFd> {
+    let mut here = rustix::fs::open("/", DIRECTORY | OFlags::PATH, Mode::empty())?;
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => here = openat(&here, name, DIRECTORY | OFlags::PATH, Mode::empty())?,
+            Component::RootDir => {}
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+    Ok(here)
 }
 
 /// A directory that is no link.

@@ -1,6 +1,7 @@
 //! What an agent knows: frameworks with their tasks, and containers.
 
 use super::checker::Checks;
+use super::litter::Collector;
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
@@ -77,6 +78,7 @@ pub struct Checkpoint {
     pub frameworks: BTreeMap<String, Framework>,
     pub containers: BTreeMap<u64, Container>,
     pub next_process: u64,
+    pub collector: Collector,
     /// What happened to its processes while there was no agent.
     pub reports: Vec<Report>,
 }

@@ -466,3 +466,117 @@ fn a_drained_agent_kills_its_tasks_and_says_why() {
         assert!(!reasons.contains(&Some(Reason::SlaveDraining as i32)), "{reasons:?}");
     }
 }
+
+/// Which sandboxes are removed, by the executors' ids; an agent's by its own.
+fn removed(actions: Vec<Action>) -> Vec<String> {
+    let litter = actions.into_iter().filter_map(|action| match action {
+        Action::Remove(litter) => Some(litter),
+        _ => None,
+    });
+    let name = |litter: litter::Litter| match litter {
+        litter::Litter::Sandbox { executor, .. } => executor.to_string(),
+        litter::Litter::Agent(id) => id.to_string(),
+    };
+    litter.flatten().map(name).collect()
+}
+
+/// A task that runs for so many seconds, in process `process`.
+fn runs_for(world: &mut World, id: &str, process: u64, seconds: u64) {
+    // It may have heard nothing for long.
+    let agent = world.agent.id.clone().unwrap();
+    world.agent.master_message(ToAgent::Registered { agent });
+    world.agent.take_actions();
+    let mut named = task();
+    named.task_id.value = id.into();
+    world.run(named);
+    world.agent.helper_report(Report::Started { process, pid: 7 });
+    world.updates();
+    world.later(seconds);
+    world.agent.helper_report(Report::Exited { process, status: 0 });
+    world.updates();
+}
+
+#[test]
+fn sandboxes_go_a_week_after_the_end() {
+    let mut world = World::new();
+    world.agent.identity.intervals.collection.delay = Duration::from_secs(1000);
+    runs_for(&mut world, "a", 1, 10);
+    runs_for(&mut world, "b", 2, 10);
+    // Their age counts from the end, not from the start, nor from the launch of another one with the same id.
+    runs_for(&mut world, "a", 3, 100);
+    assert_eq!(removed(world.later(1000 - 100 - 11)), [""; 0]);
+    assert_eq!(removed(world.later(1)), ["a"]);
+    assert_eq!(removed(world.later(10)), ["b"]);
+    assert_eq!(removed(world.later(99)), [""; 0]);
+    assert_eq!(removed(world.later(1)), ["a"]);
+    let later = world.later(2000);
+    assert!(
+        !later.iter().any(|action| matches!(action, Action::LookAtDisk)),
+        "nothing is left"
+    );
+    assert_eq!(removed(later), [""; 0]);
+}
+
+#[test]
+fn sandboxes_go_earlier_from_a_full_disk_and_on_request() {
+    let mut world = World::new();
+    world.agent.identity.intervals.collection.delay = Duration::from_secs(1000);
+    runs_for(&mut world, "a", 1, 0);
+    let looks = |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::LookAtDisk)).count();
+    assert_eq!(looks(&world.later(59)), 0);
+    assert_eq!(looks(&world.later(121)), 3, "once a minute");
+    runs_for(&mut world, "b", 2, 0);
+    // 1000 * (1 - 0.1 - 0.8) seconds may they be old.
+    world.later(20);
+    world.agent.disk_usage(0.7);
+    assert_eq!(removed(world.agent.take_actions()), ["a"; 1]);
+    world.later(79);
+    world.agent.disk_usage(0.8);
+    assert_eq!(removed(world.agent.take_actions()), [""; 0]);
+    world.later(1);
+    world.agent.disk_usage(0.8);
+    assert_eq!(removed(world.agent.take_actions()), ["b"]);
+    runs_for(&mut world, "c", 3, 0);
+    world.agent.disk_usage(0.95);
+    assert_eq!(removed(world.agent.take_actions()), ["c"], "no room at all");
+    runs_for(&mut world, "d", 4, 0);
+    world.agent.collect_all();
+    assert_eq!(removed(world.agent.take_actions()), ["d"]);
+}
+
+#[test]
+fn who_comes_next_collects_what_is_left() {
+    let mut world = World::new();
+    world.agent.identity.intervals.collection.delay = Duration::from_secs(1000);
+    runs_for(&mut world, "a", 1, 0);
+    world.later(500);
+    let World { mut agent, now } = world;
+    // It is another one, after this one has ended.
+    let mut next = Agent::new(agent.identity.clone(), now);
+    next.master_detected();
+    next.collect_of(agent.take_collector(), Some("S0"));
+    let mut world = World { agent: next, now };
+    assert_eq!(removed(world.later(499)), [""; 0]);
+    assert_eq!(removed(world.later(1)), ["a"]);
+    assert_eq!(removed(world.later(499)), [""; 0]);
+    assert_eq!(removed(world.later(1)), ["S0"]);
+    // It is the same again, after a crash that took a program along.
+    world.agent.id = Some(SlaveId { value: "S1".into() });
+    runs_for(&mut world, "b", 1, 0);
+    let mut fleeting = task();
+    fleeting.task_id.value = "c".into();
+    let framework = FrameworkInfo {
+        id: Some(FrameworkId { value: "G".into() }),
+        ..Default::default()
+    };
+    world.agent.master_message(ToAgent::Run {
+        framework: Box::new(framework),
+        role: "*".into(),
+        task: Box::new(fleeting),
+    });
+    let (identity, now) = (world.agent.identity.clone(), world.now);
+    let (checkpoint, _) = world.agent.crash();
+    let agent = Agent::recover(identity, checkpoint, now);
+    let mut world = World { agent, now };
+    assert_eq!(removed(world.later(1000)), ["b", "c"]);
+}

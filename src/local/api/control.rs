@@ -149,6 +149,7 @@ fn of_agent(core: &Core, which: &str, action: &str, given: &Value) -> Result<Con
         "start" => Control::StartAgent(number),
         "cut" => Control::CutAgent(number),
         "heal" => Control::HealAgent(number),
+        "collect" => Control::CollectSandboxes(number),
         "delay" => Control::DelayAgent(number, seconds(given)?),
         "gone" => {
             let place = core.places().into_iter().nth(number);

@@ -279,6 +279,9 @@ pub fn flags(core: &Core) -> Map<String, Value> {
     let seconds = |duration: std::time::Duration| format!("{}secs", duration.as_secs_f64());
     let mut flags = Map::new();
     let mut set = |name: &str, value: String| flags.insert(name.into(), value.into());
+    set("gc_delay", seconds(intervals.collection.delay));
+    set("gc_disk_headroom", intervals.collection.headroom.to_string());
+    set("disk_watch_interval", seconds(intervals.collection.watch));
     set("agent_ping_timeout", seconds(intervals.ping));
     set("agent_reregister_timeout", seconds(intervals.reregister));
     set("allocation_interval", seconds(intervals.allocation));

@@ -4,6 +4,7 @@
 use super::*;
 use crate::local::control::{carry_out, Control};
 use crate::local::helper_protocol::{Command, Frame};
+use crate::local::ids;
 use crate::local::settings::intervals::Intervals;
 use crate::proto::framework_info::{capability, Capability};
 use crate::proto::offer::{operation, Operation};

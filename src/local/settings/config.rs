@@ -1,9 +1,11 @@
 //! What a cluster is made of, and the environment variables that say so.
 
 use super::access::Access;
+use super::collection::{self, DELAY, HEADROOM};
 use super::intervals::{self, Intervals};
 use super::minimum::Minimum;
 use super::tls::Tls;
+use crate::driver::duration;
 use crate::logging::shown;
 use crate::message::text;
 use crate::regular_file::{self, Links};
@@ -136,6 +138,15 @@ impl Config {
             let name = MINIMUM;
             self.minimum = Minimum::parse(&text).map_err(|reason| BadSetting { name, reason })?;
         }
+        if let Some(text) = get(DELAY)? {
+            let reason = || format!("expected a number with one of ns us ms secs mins hrs days weeks, not '{text}'");
+            let parsed = duration::parse(&text).ok_or_else(reason);
+            self.intervals.collection.delay = parsed.map_err(|reason| BadSetting { name: DELAY, reason })?;
+        }
+        if let Some(text) = get(HEADROOM)? {
+            let name = HEADROOM;
+            self.intervals.collection.headroom = collection::headroom(&text).map_err(|reason| BadSetting { name, reason })?;
+        }
         for (name, setting) in self.intervals.durations() {
             if let Some(text) = get(name)? {
                 *setting = parse_duration(name, &text)?;
@@ -260,6 +271,8 @@ pub fn without_effect(names: impl IntoIterator<Item = String>) -> Vec<String> {
         OFFER,
         SIMULATE,
         MINIMUM,
+        DELAY,
+        HEADROOM,
     ];
     known.extend(intervals.durations().map(|(name, _)| name));
     let foreign = |name: &String| {
@@ -308,6 +321,9 @@ mod tests {
             (OFFER, "5secs"),
             (SIMULATE, "true"),
             (MINIMUM, "cpus:1;mem:64"),
+            (DELAY, "0secs"),
+            (HEADROOM, "0.25"),
+            ("MESOS_DISK_WATCH_INTERVAL", "2secs"),
             ("MESOS_ALLOCATION_INTERVAL", "100ms"),
         ])
         .unwrap();
@@ -315,6 +331,12 @@ mod tests {
         let milliseconds = std::time::Duration::from_millis;
         assert_eq!(of_intervals, (2, Some(milliseconds(5000)), milliseconds(100)));
         assert_eq!(config.minimum.text(), "cpus:1;mem:64");
+        let collection = &config.intervals.collection;
+        let zero = std::time::Duration::ZERO;
+        assert_eq!(
+            (collection.delay, collection.headroom, collection.watch),
+            (zero, 0.25, milliseconds(2000))
+        );
         assert_eq!((config.agents, Config::default().agents), (3, 1));
         assert!(config.simulate && !from(&[(SIMULATE, "0")]).unwrap().simulate);
     }
@@ -376,6 +398,11 @@ mod tests {
             (SIMULATE, "yes, please"),
             (MINIMUM, "cpus"),
             (MINIMUM, "cpus:-1"),
+            (DELAY, "-1secs"),
+            (DELAY, "7"),
+            (HEADROOM, "1.5"),
+            (HEADROOM, "much"),
+            ("MESOS_DISK_WATCH_INTERVAL", "0secs"),
             ("MESOS_ALLOCATION_INTERVAL", "0secs"),
             ("MESOS_AGENT_PING_TIMEOUT", "soon"),
         ] {

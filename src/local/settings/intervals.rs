@@ -1,5 +1,6 @@
 //! How long things take: the intervals and limits of master and agents, with Mesos' own defaults.
 
+use super::collection::Collection;
 use crate::driver::duration;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Intervals {
     /// An unacknowledged update is sent again after this, then after twice as long, at most `retry_max`.
     pub retry: Duration,
     pub retry_max: Duration,
+    /// When sandboxes of what has ended are removed.
+    pub collection: Collection,
 }
 
 const MINUTE: u64 = 60;
@@ -57,19 +60,21 @@ impl Default for Intervals {
             register: Duration::from_secs(1),
             retry: Duration::from_secs(10),
             retry_max: Duration::from_secs(10 * MINUTE),
+            collection: Collection::default(),
         }
     }
 }
 
 impl Intervals {
     /// The variable for each one that users may set, and where it goes. All are above zero.
-    pub fn durations(&mut self) -> [(&'static str, &mut Duration); 5] {
+    pub fn durations(&mut self) -> [(&'static str, &mut Duration); 6] {
         [
             ("MESOS_ALLOCATION_INTERVAL", &mut self.allocation),
             ("MESOS_AGENT_PING_TIMEOUT", &mut self.ping),
             ("MESOS_AGENT_REREGISTER_TIMEOUT", &mut self.reregister),
             ("MESOS_EXECUTOR_REGISTRATION_TIMEOUT", &mut self.registration),
             ("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", &mut self.reregistration),
+            ("MESOS_DISK_WATCH_INTERVAL", &mut self.collection.watch),
         ]
     }
 }

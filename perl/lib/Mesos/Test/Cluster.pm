@@ -113,6 +113,8 @@ for my $action (qw(stop crash start cut heal)) {
     };
 }
 
+sub collect_sandboxes { my ($self, $agent) = @_; $self->{program}->control('agents/' . $self->_agent('collect_sandboxes', $agent) . '/collect'); return $self }
+
 sub mark_agent_gone { my ($self, $agent) = @_; return $self->{program}->control('agents/' . $self->_agent('mark_agent_gone', $agent) . '/gone') }
 
 sub delay_agent {
@@ -327,7 +329,7 @@ F<docs/testing.md> is a tutorial. L<Mesos::Test::Scheduler> tests a scheduler wi
 Returns when the cluster answers. Dies with the program's own words if it cannot be started. The arguments are the flags of C<mesos-local>,
 and optional: C<agents> (default: 1), C<resources> of each agent, C<attributes> (a string, or a hash reference), C<hostname>, C<port>
 (default: any that is free), C<work_dir>, C<min_allocatable_resources>, C<allocation_interval>, C<offer_timeout>, C<agent_ping_timeout>, C<max_agent_ping_timeouts>,
-C<agent_reregister_timeout>, C<executor_registration_timeout>, C<executor_reregistration_timeout>, C<executor_environment_variables>,
+C<agent_reregister_timeout>, C<executor_registration_timeout>, C<executor_reregistration_timeout>, C<gc_delay>, C<gc_disk_headroom>, C<disk_watch_interval>, C<executor_environment_variables>,
 C<logging_level> and C<config>. Two more are for this class:
 
 =over
@@ -504,6 +506,12 @@ alone. C<start_agent> starts it again. After a crash it goes on from what it had
 
 C<cut_agent> lets nothing pass between the agent and the master, and C<heal_agent> ends that. With C<delay_agent>, what passes takes this
 many seconds.
+
+=head2 collect_sandboxes
+
+    $cluster->collect_sandboxes(0);
+
+Has the agent remove the sandboxes of all executors that have ended, as if C<gc_delay> were over.
 
 =head2 mark_agent_gone
 

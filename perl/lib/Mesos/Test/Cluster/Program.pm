@@ -22,7 +22,8 @@ my ($READY, $ANSWER, $END) = (60, 60, 10);
 # What start takes: the program's own flags.
 my @flags = qw(
     agents resources attributes hostname min_allocatable_resources allocation_interval offer_timeout agent_ping_timeout max_agent_ping_timeouts
-    agent_reregister_timeout executor_registration_timeout executor_reregistration_timeout work_dir executor_environment_variables port logging_level config
+    agent_reregister_timeout executor_registration_timeout executor_reregistration_timeout gc_delay gc_disk_headroom disk_watch_interval
+    work_dir executor_environment_variables port logging_level config
 );
 
 # --- where the program is ----------------------------------------------------------------------------------------------------------
