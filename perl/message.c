@@ -125,8 +125,8 @@ mesos_message_text(pTHX_ MesosBytes bytes)
     return text;
 }
 
-static void
-croak_with(pTHX_ SV *text, MesosCode code)
+void
+mesos_message_croak_with(pTHX_ SV *text, MesosCode code)
 {
     dSP;
     PUSHMARK(SP);
@@ -141,13 +141,13 @@ croak_with(pTHX_ SV *text, MesosCode code)
 void
 mesos_message_croak(pTHX_ SV *text)
 {
-    croak_with(aTHX_ text, MESOS_BAD_ARGUMENT);
+    mesos_message_croak_with(aTHX_ text, MESOS_BAD_ARGUMENT);
 }
 
 void
 mesos_message_croak_last(pTHX_ MesosCode code)
 {
-    croak_with(aTHX_ mesos_message_text(aTHX_ mesos_error_message()), code);
+    mesos_message_croak_with(aTHX_ mesos_message_text(aTHX_ mesos_error_message()), code);
 }
 
 /* --- decoding ------------------------------------------------------------------------------------------------------------------ */
@@ -442,7 +442,7 @@ mesos_message_decode_into(pTHX_ uint32_t class_id, HV *stash, const char *bytes,
         SV *problem = code == MESOS_OK ? NULL : mesos_message_text(aTHX_ mesos_error_message());
         mesos_decoder_options(state->decoder, 0);
         if (problem)
-            croak_with(aTHX_ problem, code);
+            mesos_message_croak_with(aTHX_ problem, code);
     }
     if (code != MESOS_OK)
         mesos_message_croak_last(aTHX_ code);

@@ -44,6 +44,8 @@ SV *mesos_message_encode_named(pTHX_ const char *class_name, SV *value, SV *driv
 
 /* Dies with this text (a mortal, or an SV that somebody owns) and the user's file and line. Does not return. */
 void mesos_message_croak(pTHX_ SV *text);
+/* The same of an error that has a code of its own. */
+void mesos_message_croak_with(pTHX_ SV *text, MesosCode code);
 
 /* Dies with the text of the Rust call that just failed with this code. Does not return. */
 void mesos_message_croak_last(pTHX_ MesosCode code);

@@ -473,6 +473,29 @@ tell_strange(pTHX_ uint32_t class_id, SV *value, SV *driver)
     LEAVE;
 }
 
+/* Dies of what is wrong with a message that has keys which are no fields: one of them may be what is missing. Runs Perl code. */
+static void
+croak_of_strange(pTHX_ uint32_t class_id, SV *value, MesosCode code)
+{
+    MessageState *const state = mesos_message_state(aTHX);
+    SV *text = mesos_message_text(aTHX_ mesos_error_message());
+    dSP;
+    ENTER;
+    PUSHMARK(SP);
+    EXTEND(SP, 3);
+    PUSHs(sv_2mortal(newSVpv(HvNAME(mesos_message_stash(aTHX_ state, class_id)), 0)));
+    PUSHs(value);
+    PUSHs(text);
+    PUTBACK;
+    if (call_pv("Mesos::Warnings::with_hint", G_SCALAR) == 1) {
+        SPAGAIN;
+        text = POPs;
+        PUTBACK;
+    }
+    LEAVE;
+    mesos_message_croak_with(aTHX_ text, code);
+}
+
 SV *
 mesos_message_encode_sv(pTHX_ uint32_t class_id, SV *value, SV *driver)
 {
@@ -523,6 +546,8 @@ mesos_message_encode_with(pTHX_ uint32_t class_id, SV *value, uint32_t options, 
     LEAVE;
     if (result)
         sv_2mortal(result);
+    if (code != MESOS_OK && walk.strange)
+        croak_of_strange(aTHX_ class_id, value, code);
     if (code != MESOS_OK)
         mesos_message_croak_last(aTHX_ code);
     if (walk.strange)

@@ -1,7 +1,11 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use B ();
+use Mesos::Async;
+use Mesos::Client;
 use Mesos::ExecutorDriver;
+use Mesos::Runner;
 use Mesos::SchedulerDriver;
 use Test::More;
 
@@ -131,6 +135,53 @@ subtest 'fields of messages' => sub {
         $driver->launchTasks([{value => 'o'}], [\%tied, Subclass->new({@base, extra => 1})]);
         $driver->declineOffer({value => 'o'}, {});
     })], [], 'what is right is not told';
+};
+
+# Whoever misspells a required field hears of both, and every class that takes a message says so at its user's line.
+subtest 'a required field that is misspelt' => sub {
+    my @new = (master => '127.0.0.1:1');
+    my @driver = (@new, scheduler => Good->new);
+    my $named = {user => '', name => 'n'};
+    my $runner = Mesos::Runner->new(@new);
+    my $driver = driver();
+    my %meant = (nam => 'name', principle => 'principal', secert => 'secret', valu => 'value', typ => 'type', agent_id => 'slave_id', is_default => 'default');
+    my $of = sub { my ($class, $wrong) = @_; return "$class has no field '$wrong': did you mean '$meant{$wrong}'?" };
+    my $missing = sub { my ($path, $class, $wrong) = @_; return "$path.$meant{$wrong}: required field is missing (" . $of->($class, $wrong) . ')' };
+    my $credential = $missing->(('Mesos::Credential') x 2, 'principle');
+    my %task = (name => 't', task_id => {value => 't'}, slave_id => {value => 's'});
+    for (
+        [sub { Mesos::SchedulerDriver->new(@driver, framework => {user => '', nam => 'n'}) }, $missing->(('Mesos::FrameworkInfo') x 2, 'nam')],
+        [sub { Mesos::SchedulerDriver->new(@driver, framework => Mesos::FrameworkInfo->new({user => '', nam => 'n'})) }, $missing->(('Mesos::FrameworkInfo') x 2, 'nam')],
+        [sub { Mesos::SchedulerDriver->new(@driver, framework => {%$named, capabilities => [{typ => 1}], labels => {labels => [{key => 'k'}]}}) }, undef,
+            'Mesos::FrameworkInfo.capabilities[0].typ: ' . $of->('Mesos::FrameworkInfo::Capability', 'typ')],
+        [sub { Mesos::SchedulerDriver->new(@driver, framework => $named, credential => {principle => 'p', secret => 's'}) }, $credential],
+        [sub { Mesos::SchedulerDriver->new(@driver, framework => $named, credential => {principal => 'p', secert => 's'}) }, undef, 'Mesos::Credential.secert: ' . $of->('Mesos::Credential', 'secert')],
+        [sub { Mesos::Async->new(@new, framework => {user => '', nam => 'n'}) }, $missing->(('Mesos::FrameworkInfo') x 2, 'nam')],
+        [sub { Mesos::Async->new(@new, framework => $named, credential => {principle => 'p'}) }, $credential],
+        [sub { Mesos::Runner->new(@new, framework => {nam => 'n'}) }, undef, 'Mesos::FrameworkInfo.nam: ' . $of->('Mesos::FrameworkInfo', 'nam')],
+        [sub { Mesos::Runner->new(@new, credential => {principle => 'p'}) }, $credential],
+        [sub { Mesos::Runner->new(@new, agent_credential => {principle => 'p'}) }, $credential],
+        [sub { Mesos::Runner->new(@new, driver_options => {framework => $named}) }, undef,
+            "driver_options: 'framework' has no effect here: it is an argument of the runner"],
+        [sub { $runner->add({command => {valu => 'true'}}) }, undef, 'Mesos::TaskInfo.command.valu: ' . $of->('Mesos::CommandInfo', 'valu')],
+        [sub { $runner->add({info => {resources => [{nam => 'cpus', type => 0}]}}) },
+            'add: task 0: ' . $missing->('Mesos::TaskInfo.resources[0]', 'Mesos::Resource', 'nam')],
+        [sub { Mesos::Client->new(@new, credential => {principle => 'p'}) }, "credential: unknown key 'principle': did you mean 'principal'?"],
+        [sub { $driver->launchTasks([{valu => 'o'}], []) }, $missing->(('Mesos::OfferID') x 2, 'valu')],
+        [sub { $driver->launchTasks([{value => 'o'}], [{%task, slave_id => undef, agent_id => {value => 's'}}]) },
+            $missing->(('Mesos::TaskInfo') x 2, 'agent_id')],
+        [sub { $driver->launchTasks([{value => 'o'}], [{%task, resources => [{type => 0, nam => 'cpus'}]}]) },
+            $missing->('Mesos::TaskInfo.resources[0]', 'Mesos::Resource', 'nam')],
+        [sub { $driver->launchTasks([{value => 'o'}], [{%task, limits => {cpus => {valu => 1}}}]) },
+            $missing->('Mesos::TaskInfo.limits{cpus}', 'Mesos::Value::Scalar', 'valu')],
+        [sub { Mesos::TaskID->encode({valu => 't'}) }, $missing->(('Mesos::TaskID') x 2, 'valu')],
+        [sub { Mesos::TaskID->encode({quux => 't'}) }, "Mesos::TaskID.value: required field is missing (Mesos::TaskID has no field 'quux')"],
+    ) {
+        my ($code, $dies, $warns) = @$_;
+        my $line = B::svref_2object($code)->START->line;
+        my @warnings = warnings_of(sub { eval { $code->(); 1 } ? is undef, $dies, 'it lives' : is $@, ($dies || 'it lives') . " at ${\__FILE__} line $line.\n" });
+        is_deeply \@warnings, [map {"$_ at ${\__FILE__} line $line.\n"} grep {defined} $warns], $warns || 'no warning';
+    }
 };
 
 BEGIN {

@@ -55,9 +55,9 @@ sub _http {
 sub _credential {
     my ($name, $value) = @_;
     return unless defined $value;
+    check_keys($name, $value, qw(principal secret)) if my $is_hash = ref $value && reftype($value) eq 'HASH';
     croak "$name: expected a Mesos::Credential or a hash reference with principal and secret"
-        unless ref $value && reftype($value) eq 'HASH' && defined $value->{principal} && !ref $value->{principal};
-    check_keys($name, $value, qw(principal secret));
+        unless $is_hash && defined $value->{principal} && !ref $value->{principal};
     croak "$name: the principal must not contain a colon" if $value->{principal} =~ /:/;
     return {principal => $value->{principal}, secret => defined $value->{secret} ? $value->{secret} : ''};
 }

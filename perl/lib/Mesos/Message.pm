@@ -387,6 +387,10 @@ If a value is wrong, the error begins with its path:
     Mesos::TaskStatus.state: expected a number (a constant of Mesos::TaskState), got "TASK_RUNNING" at ...
     Mesos::ContainerID.parent.parent ...: nested more than 100 messages deep, or in a circle at ...
 
+If a required field is missing, and the same message has a key that is no field, the error names this key, too:
+
+    Mesos::FrameworkInfo.name: required field is missing (Mesos::FrameworkInfo has no field 'nam': did you mean 'name'?) at ...
+
 =head2 NAME
 
     my $value = $message->name;    # get

@@ -63,6 +63,11 @@ sub BUILD {
     my $credential = delete $self->{credential};
     $self->{_credential} = sub {$credential};
     my $of_agents = delete $self->{agent_credential};
+    # The one of the driver is looked at there, and this one, without that, only when there is output to be fetched.
+    Mesos::Credential->encode($of_agents) if defined $of_agents;
+    for my $name (grep { exists $self->driver_options->{$_} } qw(dispatcher framework master master_timeout scheduler)) {
+        Mesos::Warnings::warn_user("driver_options: '$name' has no effect here" . ($name eq 'scheduler' ? '' : ': it is an argument of the runner'), "driver_options.$name");
+    }
     $self->{_agent_credential} = sub {$of_agents};
     $self->{_journal} = Mesos::Runner::Journal->new($self->state_file) if defined $self->state_file;
     $self->driver;
@@ -455,7 +460,7 @@ The event loop, as L<Mesos::Role::HasDispatcher/dispatcher>. Default C<AnyEvent>
 
 =head2 driver_options
 
-A hash reference with more arguments of C<< Mesos::SchedulerDriver->new >>.
+A hash reference with more arguments of C<< Mesos::SchedulerDriver->new >>. You get a warning for those that the runner sets itself.
 
 =head2 reconcile_interval
 

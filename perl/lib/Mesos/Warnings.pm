@@ -349,6 +349,21 @@ sub warn_unknown_fields {
     return;
 }
 
+# For the codec: what it says of a message that lacks a required field, with the key that was probably meant to be this field.
+sub with_hint {
+    my ($class, $message, $text) = @_;
+    my ($path, $missing) = $text =~ /\A(.*)\.(\w+): required field is missing\z/s or return $text;
+    my @found;
+    {
+        local $@;
+        eval { _unknown($class, $message, $class, 0, \@found) };
+    }
+    my @here = grep { $_->[1] eq "$path.$_->[2]" } @found;
+    my ($hint) = ((grep { (nearest(@$_[2 .. $#$_]) || '') eq $missing } @here), @here) or return $text;
+    my ($of, undef, $name, @known) = @$hint;
+    return "$text ($of has no field '$name'" . meant($name, @known) . ')';
+}
+
 # --- calls that do nothing ---------------------------------------------------------------------------------------------------------
 
 # For the glue: a call of a driver that was never started.
