@@ -5,9 +5,9 @@ mod local_support;
 
 use local_support::executor::{Executor, COMMAND};
 use local_support::*;
-use mesos_perl::local::Cluster;
+use mesos_perl::local::{Cluster, Config};
 use mesos_perl::proto::executor::{call, Call};
-use mesos_perl::proto::scheduler;
+use mesos_perl::proto::{scheduler, TaskState};
 use prost::Message;
 use std::io::{BufReader, ErrorKind, Read};
 use std::process::Command;
@@ -224,4 +224,51 @@ fn large_calls_pass_and_larger_ones_are_refused_in_words() {
     }
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("256 MiB"), "{answer}");
+}
+
+/// What is remembered of tasks that have ended is bounded.
+#[test]
+fn tasks_that_have_ended_take_no_more_memory() {
+    if !alone("tasks_that_have_ended_take_no_more_memory") {
+        return;
+    }
+    const BATCH: usize = 250;
+    let config = Config {
+        simulate: true,
+        ..config("cpus:10000;mem:1000000")
+    };
+    let cluster = Cluster::start(config).expect("the cluster starts");
+    let mut framework = Framework::new(&cluster);
+    let mut launched = 0;
+    let mut run = |tasks: usize| {
+        let end = launched + tasks;
+        while launched < end {
+            let batch = launched..launched + BATCH;
+            launched = batch.end;
+            let tasks = batch.map(|number| framework.command(&format!("t{number}"), "true")).collect();
+            // Not one of those with what a few tasks have given back.
+            let offer = framework.find("a large offer", |event| {
+                let offer = event.offers.as_ref()?.offers.first()?;
+                let cpus = offer.resources.iter().find(|resource| resource.name == "cpus")?;
+                (cpus.scalar.as_ref()?.value > 100.0).then(|| offer.clone())
+            });
+            framework.agent_id = offer.slave_id.clone();
+            framework.launch_on(&offer, tasks);
+            for _ in 0..BATCH {
+                framework.find("an end", |event| {
+                    let state = event.update.as_ref()?.status.state();
+                    (state == TaskState::TaskFinished).then_some(())
+                });
+            }
+            // Not the offers, of which the next one is.
+            framework.forget_updates();
+        }
+    };
+    // As many as are remembered, and then some.
+    run(1500);
+    let before = peak();
+    run(2000);
+    let grown = peak() - before;
+    println!("2000 more tasks: {grown} bytes more");
+    assert!(grown < 4 * MEGABYTE, "{grown} bytes more");
 }

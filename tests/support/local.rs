@@ -354,6 +354,11 @@ impl Framework {
         self.seen.clear();
     }
 
+    /// The same, but only updates.
+    pub fn forget_updates(&mut self) {
+        self.seen.retain(|event| event.update.is_none());
+    }
+
     pub fn offer(&mut self) -> Offer {
         self.find("an offer", |event| event.offers.as_ref()?.offers.first().cloned())
     }

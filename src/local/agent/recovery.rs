@@ -39,7 +39,7 @@ impl Agent {
             let tasks = framework.tasks.values_mut().map(|task| &mut task.updates);
             tasks
                 .chain(framework.late.values_mut())
-                .for_each(|updates| updates.backoff = Duration::ZERO);
+                .for_each(|updates| (updates.backoff, updates.retry) = (Duration::ZERO, None));
         }
         let frameworks = &self.frameworks;
         let kept = |container: &Container| !fleeting(frameworks, &container.framework);

@@ -9,6 +9,7 @@ use crate::local::helper_protocol::Report;
 use crate::local::ids;
 use crate::local::messages::KnownOperation;
 use crate::local::settings::intervals::Intervals;
+use crate::local::timers::Key;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{Attribute, ExecutorInfo, FrameworkInfo, SlaveId, TaskInfo, TaskState, TaskStatus};
 use crate::resources::Resources;
@@ -140,6 +141,8 @@ pub struct Updates {
     pub waiting: usize,
     /// How long the next retry waits.
     pub backoff: Duration,
+    /// The one that is armed.
+    pub retry: Option<Key>,
     /// Updates that were taken from the executor, by uuid, and in which order.
     seen: BTreeSet<Vec<u8>>,
     order: VecDeque<Vec<u8>>,

@@ -580,3 +580,16 @@ fn who_comes_next_collects_what_is_left() {
     let mut world = World { agent, now };
     assert_eq!(removed(world.later(1000)), ["b", "c"]);
 }
+
+/// Of a task that has ended and been acknowledged nothing is left but its sandbox.
+#[test]
+fn what_is_over_is_forgotten() {
+    let mut world = World::new();
+    runs_for(&mut world, "t0", 1, 0);
+    let before = world.agent.timers.len();
+    for number in 2..100 {
+        runs_for(&mut world, &format!("t{number}"), number, 0);
+    }
+    assert_eq!(world.agent.timers.len(), before);
+    assert!(world.agent.frameworks.is_empty() && world.agent.containers.is_empty());
+}

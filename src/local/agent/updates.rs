@@ -65,7 +65,10 @@ impl Agent {
             task: task.to_string(),
             uuid,
         };
-        self.timers.after(self.now, wait, retry);
+        let key = self.timers.after(self.now, wait, retry);
+        if let Some(updates) = self.updates(framework, task) {
+            updates.retry = Some(key);
+        }
         self.tell_oldest(framework, task);
     }
 
@@ -123,6 +126,8 @@ impl Agent {
         let Some(acknowledged) = updates.acknowledge(uuid) else {
             return;
         };
+        // There are several for each task, and they would wait for long.
+        let retry = updates.retry.take();
         let ended = TaskState::try_from(acknowledged.state).is_ok_and(is_terminal);
         let nothing_left = updates.queue.is_empty();
         if ended {
@@ -131,6 +136,7 @@ impl Agent {
         if ended || nothing_left {
             framework.late.remove(task);
         }
+        retry.into_iter().for_each(|retry| self.timers.cancel(retry));
         self.relief();
         if !ended {
             self.forward(framework_id, task);
