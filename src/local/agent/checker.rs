@@ -1,7 +1,6 @@
 //! What is known of a command's checks, and how their results count.
 
 use crate::local::clock::Time;
-use crate::local::helper_protocol::Program;
 use crate::local::probe::{Seen, Target};
 use crate::message::text;
 use crate::proto::check_status_info::{Command, Http, Tcp};
@@ -46,23 +45,11 @@ pub struct Checker {
 }
 
 /// What the last status of a command says of its checks, and what runs them.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Checks {
     pub checkers: Vec<Checker>,
     pub healthy: Option<bool>,
     pub check_status: Option<CheckStatusInfo>,
-    /// What a checking command is made from: the task's own program.
-    pub program: Option<Box<Program>>,
-    pub user: String,
-}
-
-impl std::fmt::Debug for Checks {
-    /// Without the program, whose environment may have secrets.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Checks")
-            .field("checkers", &self.checkers)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Of a result of a health check.
@@ -230,24 +217,13 @@ pub fn status_of(check: &CheckInfo, seen: &Result<Seen, String>) -> CheckStatusI
 }
 
 impl Checks {
-    /// Of a task, which `user` runs as `program`.
-    pub fn of(task: &TaskInfo, program: Option<&Program>, user: &str) -> Checks {
+    pub fn of(task: &TaskInfo) -> Checks {
         let health = task.health_check.as_ref().and_then(Checker::of_health);
         let check = task.check.as_ref().and_then(Checker::of_check);
-        let checkers: Vec<Checker> = health.into_iter().chain(check).collect();
-        let runs_commands = checkers.iter().any(|one| matches!(one.probe, Probe::Command(_)));
-        let program = program.filter(|_| runs_commands).map(|program| {
-            Box::new(Program {
-                fetches: Vec::new(),
-                ..program.clone()
-            })
-        });
         Checks {
-            checkers,
+            checkers: health.into_iter().chain(check).collect(),
             healthy: None,
             check_status: task.check.as_ref().map(empty_status),
-            program,
-            user: user.to_string(),
         }
     }
 }

@@ -3,33 +3,18 @@
 use super::checker::{empty_status, is_good, status_of, Health, Probe, Purpose};
 use super::launch::Launch;
 use super::state::Kind;
-use super::{environment, Action, Agent, Timer};
+use super::{Action, Agent, Timer};
 use crate::local::clock::Time;
 use crate::local::events::{status, uuid};
 use crate::local::helper_protocol::Program;
 use crate::local::probe::Seen;
 use crate::proto::task_status::{Reason, Source};
-use crate::proto::{CommandInfo, TaskState, TaskStatus};
+use crate::proto::{TaskState, TaskStatus};
 use nix::sys::signal::Signal;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A probe that follows at once would leave no time for anything else.
 const SHORTEST: Duration = Duration::from_millis(1);
-
-/// What a checking command of `task` is run as. It writes to the task's standard error.
-fn checking(task: &Program, command: &CommandInfo) -> Program {
-    let mut environment: BTreeMap<Vec<u8>, Vec<u8>> = task.environment.iter().cloned().collect();
-    environment.extend(environment::given(command));
-    let (file, arguments) = environment::command_line(command);
-    Program {
-        stdout: task.stderr.clone(),
-        file,
-        arguments,
-        environment: environment.into_iter().collect(),
-        ..task.clone()
-    }
-}
 
 impl Agent {
     /// A status of a command as its executor makes it: nothing of former ones is in it.
@@ -98,13 +83,17 @@ impl Agent {
                 target: target.clone(),
             },
             Probe::Command(command) => {
-                let Some(task) = &container.checks.program else { return };
-                let program = checking(task, command);
+                let Some(origin) = &container.origin else { return };
+                // It writes to the task's standard error.
+                let program = Program {
+                    stdout: origin.program.stderr.clone(),
+                    ..origin.runs(command)
+                };
                 let wanted = command.user.clone();
                 let launch = Launch {
                     places: Vec::new(),
                     mounts: Vec::new(),
-                    user: wanted.unwrap_or_else(|| container.checks.user.clone()),
+                    user: wanted.unwrap_or_else(|| origin.user.clone()),
                     program: Ok(program),
                 };
                 Action::Start {

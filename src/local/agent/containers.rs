@@ -1,8 +1,9 @@
 //! Containers: a program with its sandbox, from its start to the end of its process.
 
 use super::checker::Checks;
+use super::companions::remember_end;
 use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Mount, Place, PlaceKind, Start};
-use super::state::{Container, Kind, Token};
+use super::state::{Container, Kind, Origin, Token};
 use super::{environment, sandbox, task_volumes, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
 use crate::local::helper_protocol::{not_fetched, Program, Report};
@@ -73,12 +74,22 @@ impl Agent {
             Ok(token) => self.program(&start, &user, &sandbox, token),
             Err(e) => Err(LaunchError::Container(format!("no randomness for a token: {e}"))),
         };
-        let checks = self.checks_of(&start, &program, &user);
+        let checks = self.checks_of(&start);
+        let origin = program.as_ref().ok().filter(|_| !self.identity.simulate).map(|program| {
+            Box::new(Origin {
+                program: Program {
+                    fetches: Vec::new(),
+                    ..program.clone()
+                },
+                user: user.clone(),
+            })
+        });
         let mounts = self.mounts_of(&start);
         let (framework, executor) = (start.framework, start.executor);
         let container = Container {
             token: Token(token.unwrap_or_default()),
             checks,
+            origin,
             nested: start.nested,
             ..Container::new(framework, executor, container_id, sandbox, start.role, start.kind)
         };
@@ -110,7 +121,7 @@ impl Agent {
     }
 
     /// The checks of a command.
-    fn checks_of(&self, start: &Start<'_>, program: &Result<Program, LaunchError>, user: &str) -> Checks {
+    fn checks_of(&self, start: &Start<'_>) -> Checks {
         let Kind::Command { task, .. } = &start.kind else {
             return Checks::default();
         };
@@ -118,7 +129,7 @@ impl Agent {
             return Checks::default();
         }
         let known = self.frameworks.get(start.framework).and_then(|f| f.tasks.get(task));
-        known.map_or_else(Checks::default, |known| Checks::of(&known.info, program.as_ref().ok(), user))
+        known.map_or_else(Checks::default, |known| Checks::of(&known.info))
     }
 
     /// What is to run in `directory`.
@@ -166,6 +177,7 @@ impl Agent {
     pub fn not_started(&mut self, process: u64, error: LaunchError) {
         let (LaunchError::Directory(reason) | LaunchError::Container(reason) | LaunchError::OnDemand(_, reason)) = &error;
         self.probed(process, Err(reason.clone()));
+        self.companion_failed(process, reason);
         let Some(container) = self.containers.get(&process) else {
             return;
         };
@@ -237,6 +249,11 @@ impl Agent {
     pub fn helper_report(&mut self, report: Report) {
         match report {
             Report::Ready { .. } => {}
+            Report::Started { process, .. } | Report::Failed { process, .. } | Report::Exited { process, .. }
+                if self.companions.contains_key(&process) =>
+            {
+                self.companion_report(report);
+            }
             Report::Started { process, pid } => self.container_started(process, pid),
             Report::Failed { process, reason } if self.probes.contains_key(&process) => self.probed(process, Err(reason)),
             Report::Exited { process, status } if self.probes.contains_key(&process) => {
@@ -249,10 +266,13 @@ impl Agent {
 
     /// The helper is gone, and everything that it ran with it.
     pub fn helper_gone(&mut self) {
-        let processes: Vec<u64> = self.containers.keys().copied().collect();
-        processes
-            .into_iter()
-            .for_each(|process| self.container_exited(process, Signal::SIGKILL as i32));
+        let killed = |process: &u64| Report::Exited {
+            process: *process,
+            status: Signal::SIGKILL as i32,
+        };
+        let processes = self.companions.keys().chain(self.containers.keys());
+        let reports: Vec<Report> = processes.map(killed).collect();
+        reports.into_iter().for_each(|report| self.helper_report(report));
     }
 
     pub(super) fn container_started(&mut self, process: u64, pid: u32) {
@@ -286,6 +306,9 @@ impl Agent {
         let Some(container) = self.containers.get(&process) else {
             return;
         };
+        if !matches!(container.kind, Kind::Default(_)) {
+            remember_end(&mut self.ends, process, raw);
+        }
         let state = match &container.kind {
             Kind::Command { .. } => self.command_exited(process, raw),
             Kind::Custom(_) => {
@@ -326,6 +349,7 @@ impl Agent {
 
     pub(super) fn forget_container(&mut self, process: u64) {
         self.end_checks(process);
+        self.end_companions_of(process);
         let Some(container) = self.containers.remove(&process) else {
             return;
         };

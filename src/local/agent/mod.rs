@@ -24,6 +24,7 @@ mod checker;
 mod checks;
 mod collector;
 mod commands;
+pub mod companions;
 mod containers;
 mod drain;
 mod environment;
@@ -55,8 +56,8 @@ use crate::resources::Resources;
 use launch::{Launch, Mount};
 use litter::{Collector, Litter};
 use nix::sys::signal::Signal;
-use state::{Container, Drain, Framework, Identity, Master, Operation};
-use std::collections::BTreeMap;
+use state::{Companion, Container, Drain, Framework, Identity, Master, Operation};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -170,6 +171,10 @@ pub struct Agent {
     pub containers: BTreeMap<u64, Container>,
     /// Probes that are under way: of which container, and which of its checks. They have numbers as processes have.
     probes: BTreeMap<u64, (u64, usize)>,
+    /// What operators have started in containers, by the helper's number of the process.
+    pub companions: BTreeMap<u64, Companion>,
+    /// The last processes that have ended, and how.
+    ends: VecDeque<(u64, i32)>,
     /// The files in the cache, by user and URI.
     cache: BTreeMap<(String, String), PathBuf>,
     /// Programs that are to be simulated and cannot be, and why.
@@ -203,6 +208,8 @@ impl Agent {
             frameworks: BTreeMap::new(),
             containers: BTreeMap::new(),
             probes: BTreeMap::new(),
+            companions: BTreeMap::new(),
+            ends: VecDeque::new(),
             cache: BTreeMap::new(),
             unsimulated: Vec::new(),
             collector: Collector::default(),

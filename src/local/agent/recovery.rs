@@ -34,6 +34,10 @@ impl Agent {
             actions.push(Action::Signal { process, signal });
             actions.push(Action::EndProbe { probe });
         }
+        for process in std::mem::take(&mut self.companions).into_keys() {
+            let signal = Signal::SIGKILL;
+            actions.push(Action::Signal { process, signal });
+        }
         // Its timers end with it: what waits for an acknowledgement is sent anew.
         for framework in self.frameworks.values_mut() {
             let tasks = framework.tasks.values_mut().map(|task| &mut task.updates);

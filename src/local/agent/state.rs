@@ -5,7 +5,7 @@ use super::litter::Collector;
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
-use crate::local::helper_protocol::Report;
+use crate::local::helper_protocol::{Program, Report};
 use crate::local::ids;
 use crate::local::messages::KnownOperation;
 use crate::local::settings::intervals::Intervals;
@@ -166,6 +166,8 @@ pub struct Container {
     pub completion: Option<Time>,
     /// Of a command.
     pub checks: Checks,
+    /// Of what runs as a process.
+    pub origin: Option<Box<Origin>>,
     /// When a simulated program ends, and how.
     pub simulated: Option<(Time, i32)>,
     /// Of a task of a group: where it belongs.
@@ -188,6 +190,35 @@ pub struct Nested {
     pub directory: PathBuf,
     /// The tasks with this number live and die together.
     pub group: u64,
+}
+
+/// What a container's program was started from, and as whom: another one can run beside it.
+#[derive(Clone)]
+pub struct Origin {
+    pub program: Program,
+    pub user: String,
+}
+
+impl std::fmt::Debug for Origin {
+    /// Without the program, whose environment may have secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin").finish_non_exhaustive()
+    }
+}
+
+/// A container within another one.
+#[derive(Debug, Clone)]
+pub struct Companion {
+    /// The process of the container that it is in.
+    pub parent: u64,
+    /// Its own part of its id.
+    pub id: String,
+    pub directory: PathBuf,
+    pub pid: Option<u32>,
+    /// Its output is for who has started it.
+    pub is_session: bool,
+    /// The wait status, once it has ended.
+    pub status: Option<i32>,
 }
 
 /// A secret, which is in no debugging output.
@@ -249,6 +280,7 @@ impl Container {
             deadline: None,
             completion: None,
             checks: Checks::default(),
+            origin: None,
             simulated: None,
             nested: None,
         }

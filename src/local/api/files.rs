@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Component, Path};
 
 /// So much of a file is read at most for one answer, as in Mesos.
-const MOST_READ: u64 = 16 * 4096;
+pub const MOST_READ: u64 = 16 * 4096;
 
 /// So many entries of a directory are shown.
 const MOST_SHOWN: usize = 10_000;

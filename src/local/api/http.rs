@@ -8,7 +8,7 @@ use super::operator::Whom;
 use super::refusal::Refusal;
 use super::reply::{empty, json, refuse, stream, Reply};
 use super::scheduler::Answer;
-use super::{control, executor, files, legacy, operator, plans, reply, scheduler, state, subscribe, views};
+use super::{containers, control, executor, files, legacy, operator, plans, reply, scheduler, state, subscribe, views};
 use crate::local::agent::Agent;
 use crate::local::core::Core;
 use crate::local::faults::Api;
@@ -232,8 +232,10 @@ async fn operator(core: Rc<RefCell<Core>>, whom: Whom, request: Request<Incoming
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
-    let (answer, format) = operator::handle(&mut core.borrow_mut(), whom, &headers, body)?;
+    let (answer, accepted) = operator::handle(&mut core.borrow_mut(), whom, &headers, body)?;
+    let format = accepted.format;
     match answer {
+        operator::Answer::Container(number, answer) => containers::answer(core, number, answer, accepted).await,
         operator::Answer::Value(value) => content::answer(format, &whom.class("Response"), &value),
         operator::Answer::Empty(status) => Ok(empty(status)),
         operator::Answer::Subscribed => Ok(subscribe::open(core, format)),

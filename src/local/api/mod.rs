@@ -1,6 +1,7 @@
 //! The HTTP APIs of the embedded cluster: requests in, answers and event streams out.
 
 mod body;
+mod containers;
 mod content;
 mod control;
 mod door;

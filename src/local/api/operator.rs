@@ -1,15 +1,15 @@
 //! The operator API of v1: `/api/v1` of the master, and of each agent.
 
+use super::containers;
 use super::content::{self, Accepted, Content, Speaker};
 use super::files;
 use super::refusal::Refusal;
 use super::{orders, plans, state, views};
-use crate::local::agent::state::{Container, Kind};
+use crate::local::agent::state::Kind;
 use crate::local::agent::Agent;
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
 use crate::local::faults::Api;
-use crate::local::stream::Format;
 use crate::message::text;
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
@@ -32,6 +32,8 @@ pub enum Answer {
     Empty(StatusCode),
     /// The events of the master.
     Subscribed,
+    /// Of a container of the agent with this number: an end or an output, that is still to come.
+    Container(usize, containers::Answer),
 }
 
 const OF_MASTER: &[&str] = &[
@@ -89,6 +91,14 @@ const OF_AGENT: &[&str] = &[
     "GET_OPERATIONS",
     "GET_TASKS",
     "GET_AGENT",
+    "LAUNCH_NESTED_CONTAINER",
+    "LAUNCH_NESTED_CONTAINER_SESSION",
+    "WAIT_NESTED_CONTAINER",
+    "KILL_NESTED_CONTAINER",
+    "REMOVE_NESTED_CONTAINER",
+    "WAIT_CONTAINER",
+    "KILL_CONTAINER",
+    "ATTACH_CONTAINER_OUTPUT",
 ];
 
 /// The types whose member of the same name has to be there.
@@ -114,21 +124,21 @@ const WITH_MEMBER: &[&str] = &[
     "DRAIN_AGENT",
     "DEACTIVATE_AGENT",
     "REACTIVATE_AGENT",
+    "LAUNCH_NESTED_CONTAINER",
+    "LAUNCH_NESTED_CONTAINER_SESSION",
+    "WAIT_NESTED_CONTAINER",
+    "KILL_NESTED_CONTAINER",
+    "REMOVE_NESTED_CONTAINER",
+    "WAIT_CONTAINER",
+    "KILL_CONTAINER",
+    "ATTACH_CONTAINER_OUTPUT",
 ];
 
 /// Types of Mesos that are not answered here.
 const OTHERS: &[&str] = &[
     "SET_LOGGING_LEVEL",
-    "LAUNCH_NESTED_CONTAINER",
-    "WAIT_NESTED_CONTAINER",
-    "KILL_NESTED_CONTAINER",
-    "REMOVE_NESTED_CONTAINER",
-    "LAUNCH_NESTED_CONTAINER_SESSION",
     "ATTACH_CONTAINER_INPUT",
-    "ATTACH_CONTAINER_OUTPUT",
     "LAUNCH_CONTAINER",
-    "WAIT_CONTAINER",
-    "KILL_CONTAINER",
     "REMOVE_CONTAINER",
     "GET_RESOURCE_PROVIDERS",
     "PRUNE_IMAGES",
@@ -152,7 +162,7 @@ impl Whom {
 }
 
 /// Answers a call, in a format that the caller takes.
-pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -> Result<(Answer, Format), Refusal> {
+pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -> Result<(Answer, Accepted), Refusal> {
     // An agent looks at this first, a master when it has understood the call.
     let early = match whom {
         Whom::Master => None,
@@ -177,22 +187,29 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
             "Failed to validate {class}: Expecting '{member}' to be present"
         )));
     }
-    let Accepted { format, stream } = match early {
+    let accepted = match early {
         Some(accepted) => accepted,
         None => Accepted {
             format: content::accepted(headers)?,
             stream: false,
         },
     };
-    if stream {
+    if accepted.stream && !containers::is_streaming(kind) {
         let text = format!("Streaming response is not supported for {kind} call");
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, text));
     }
     if let Some(refused) = core.faults.of_call(Api::Operator, kind) {
         return Err(refused.into());
     }
+    if let (Whom::Agent(number), true) = (whom, containers::is_one(kind)) {
+        let answer = match containers::carry_out(core, number, kind, &call[&member])? {
+            containers::Answer::Empty(status) => Answer::Empty(status),
+            answer => Answer::Container(number, answer),
+        };
+        return Ok((answer, accepted));
+    }
     if let Some(answer) = action(core, kind, &call[&member])? {
-        return Ok((answer, format));
+        return Ok((answer, accepted));
     }
     core.tick();
     let answer = match whom {
@@ -200,7 +217,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
         Whom::Agent(number) => {
             let agent = core.running_agent(number);
             let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Agent has not finished recovery");
-            of_agent(core, agent.ok_or_else(gone)?, kind)
+            of_agent(core, agent.ok_or_else(gone)?, kind, &call[&member])
         }
     };
     let mut made = json!({ "type": kind });
@@ -212,7 +229,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
     if !answer.is_null() {
         made[member] = answer;
     }
-    Ok((Answer::Value(made), format))
+    Ok((Answer::Value(made), accepted))
 }
 
 /// What is done, and not only told.
@@ -268,7 +285,7 @@ fn of_master(core: &Core, kind: &str) -> Option<Value> {
     })
 }
 
-fn of_agent(core: &Core, agent: &Agent, kind: &str) -> Option<Value> {
+fn of_agent(core: &Core, agent: &Agent, kind: &str, given: &Value) -> Option<Value> {
     let id = agent.id.as_ref().map(|id| id.value.as_str()).unwrap_or_default();
     let on_it = |framework: &str| agent.containers.values().any(|container| container.framework == framework);
     let frameworks = || {
@@ -315,23 +332,8 @@ fn of_agent(core: &Core, agent: &Agent, kind: &str) -> Option<Value> {
             let known = core.master.agents.get(id);
             json!({ "agent_info": known.map(|known| views::message("Mesos::SlaveInfo", &known.info)) })
         }
-        "GET_CONTAINERS" => json!({ "containers": agent.containers.values().map(container).collect::<Vec<Value>>() }),
+        "GET_CONTAINERS" => json!({ "containers": containers::list(agent, given["show_nested"] == true) }),
         _ => return None,
-    })
-}
-
-fn container(container: &Container) -> Value {
-    let id = json!({ "value": container.container_id });
-    let name = match &container.kind {
-        Kind::Custom(executor) => executor.info.name.clone().unwrap_or_default(),
-        _ => String::new(),
-    };
-    json!({
-        "framework_id": { "value": container.framework },
-        "executor_id": { "value": container.executor_id },
-        "executor_name": name,
-        "container_id": id,
-        "container_status": { "container_id": id, "executor_pid": container.pid },
     })
 }
 

@@ -15,6 +15,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use tokio::sync::mpsc::{channel, Receiver, Sender};
 
 pub type Reply = Response<BoxBody<Bytes, Infallible>>;
 
@@ -77,6 +78,26 @@ impl Body for Pieces {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.file.size.saturating_sub(self.at))
     }
+}
+
+/// Records that come one after the other.
+struct Records(Receiver<Bytes>);
+
+impl Body for Records {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_recv(context)
+            .map(|record| record.map(|record| Ok(Frame::data(record))))
+    }
+}
+
+/// A body of records, of which so many wait for its reader at most, and the end into which they are put.
+pub fn records(waiting: usize) -> (Sender<Bytes>, BoxBody<Bytes, Infallible>) {
+    let (sender, receiver) = channel(waiting);
+    (sender, Records(receiver).boxed())
 }
 
 /// A file to be saved under a name.

@@ -4,50 +4,33 @@
 //! its reader is slow, it looks more rarely. So nothing waits for it, and it holds only what it has told.
 
 use super::content;
-use super::reply::Reply;
+use super::reply::{self, Reply};
 use super::views;
 use crate::local::core::Core;
 use crate::local::stream::Format;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Bytes, Frame};
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::Response;
 use serde_json::{json, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::mpsc::{channel, Receiver, Sender};
+use tokio::sync::mpsc::Sender;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// So many records wait for a reader at most.
 const WAITING: usize = 64;
 
-struct Records(Receiver<Bytes>);
-
-impl Body for Records {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0
-            .poll_recv(context)
-            .map(|record| record.map(|record| Ok(Frame::data(record))))
-    }
-}
-
 /// An answer that goes on until the reader or the master has gone.
 pub fn open(core: Rc<RefCell<Core>>, format: Format) -> Reply {
-    let (sender, receiver) = channel(WAITING);
+    let (sender, body) = reply::records(WAITING);
     tokio::task::spawn_local(async move {
         // An error: nobody reads any more.
         let _ = follow(core, Told { sender, format }).await;
     });
-    let mut reply = Response::new(Records(receiver).boxed());
+    let mut reply = Response::new(body);
     reply
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
