@@ -508,8 +508,11 @@ impl Core {
     /// Moves the clock on, step by step, so that each timer fires in its turn.
     pub fn advance(&mut self, by: Duration) {
         let end = self.clock.now().plus(by);
+        self.master.something_happened();
         loop {
             let now = self.clock.now();
+            let others = self.agents().filter_map(Agent::next_timer).chain(self.links.next()).min();
+            self.master.leave_out_rounds(others.map_or(end, |others| others.min(end)));
             match self.next().filter(|next| *next <= end) {
                 Some(next) => self.clock.advance(next.after(now)),
                 None => break self.clock.advance(end.after(now)),

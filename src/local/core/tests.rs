@@ -483,3 +483,66 @@ proptest! {
         world.check_repaired();
     }
 }
+
+/// Rounds of the allocator that find nothing to do are left out while the clock jumps; those that do something are on time.
+#[test]
+fn a_day_passes_quickly_and_nothing_in_it_is_late() {
+    let mut world = World::new();
+    world.core.master.identity.intervals.allocation = Duration::from_millis(50);
+    let advance = |world: &mut World, by| {
+        let before = *world.core.turns().borrow();
+        world.take(&Step::Control(Control::AdvanceClock(by)));
+        let turns = *world.core.turns().borrow() - before;
+        // Heartbeats, pings and their answers, and a round for each; not twenty rounds a second.
+        assert!(
+            u128::from(turns) < 20 + u128::from(by.as_secs()) * 2,
+            "{turns} turns in {by:?}"
+        );
+    };
+    world.take(&Step::Subscribe(0));
+    advance(&mut world, Duration::from_secs(10));
+    assert_eq!(world.clients[0].offers.len(), AGENTS);
+    let id = world.id(0);
+    let refuse = |world: &mut World, seconds: f64| {
+        let offer = world.clients[0].offers.pop_first().unwrap();
+        let filters = Filters {
+            refuse_seconds: Some(seconds),
+        };
+        world.call(|master| master.decline(&id, &[OfferId { value: offer }], Some(&filters)));
+        world.settle();
+    };
+    refuse(&mut world, 10_000.0);
+    refuse(&mut world, 40_000.0);
+    advance(&mut world, Duration::from_millis(9_999_900));
+    assert_eq!(world.clients[0].offers.len(), AGENTS - 2);
+    advance(&mut world, Duration::from_millis(150));
+    assert_eq!(world.clients[0].offers.len(), AGENTS - 1, "the first refusal has expired");
+    advance(&mut world, Duration::from_secs(29_999));
+    assert_eq!(world.clients[0].offers.len(), AGENTS - 1);
+    advance(&mut world, Duration::from_secs(46_401));
+    assert_eq!(world.clients[0].offers.len(), AGENTS);
+    // What comes in between is seen, too: a framework whose time is over gives its resources back within the jump.
+    let info = FrameworkInfo {
+        failover_timeout: Some(5_000.0),
+        ..Default::default()
+    };
+    let opened = world.core.open_stream(Default::default());
+    refuse(&mut world, 0.0);
+    world.take(&Step::Suppress(0));
+    let stream = opened.stream.clone();
+    let wish = crate::local::master::Wish {
+        info,
+        ..Default::default()
+    };
+    world.call(|master| master.subscribe(wish, stream, "s".into()));
+    advance(&mut world, Duration::from_secs(1));
+    assert_eq!(
+        (world.clients[0].offers.len(), world.core.master.offers.len()),
+        (AGENTS - 1, AGENTS)
+    );
+    world.take(&Step::Revive(0));
+    world.core.stream_closed(opened.stream.id);
+    world.settle();
+    advance(&mut world, Duration::from_secs(86_400));
+    assert_eq!(world.clients[0].offers.len(), AGENTS);
+}

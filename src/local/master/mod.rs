@@ -8,7 +8,7 @@
 //! | agents from their registration to their end | `agents` |
 //! | agents that are drained or deactivated | `drain` |
 //! | maintenance of machines, and inverse offers | `maintenance` |
-//! | who gets which offer | `offers`, `turns`, `quota`, `constraints` |
+//! | who gets which offer | `offers`, `turns`, `rounds`, `quota`, `constraints` |
 //! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks` |
 //! | the same for task groups | `groups` |
 //! | and to reservations and volumes | `operations`, `operation_checks`, `operators` |
@@ -29,6 +29,7 @@ mod operation_tests;
 mod operations;
 mod operators;
 mod quota;
+mod rounds;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,7 @@ use crate::proto::{master_info, Address, FrameworkId, MasterInfo, SlaveId, TaskS
 pub use drain::Drain;
 pub use frameworks::Wish;
 pub use operators::Refused;
-use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Task, Unreachable};
+use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Rounds, Task, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
@@ -88,8 +89,6 @@ pub enum Action {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Timer {
-    /// The allocator's periodic run.
-    Batch,
     /// One allocation soon after resources came back.
     Allocate,
     /// A HEARTBEAT on a stream.
@@ -144,6 +143,7 @@ pub struct Master {
     pub drains: BTreeMap<String, Drain>,
     pub inverse_offers: InverseOffers,
     timers: Timers<Timer>,
+    rounds: Rounds,
     actions: Vec<Action>,
     turns: turns::Turns,
     /// What all agents have together of what is [`SHARED`](offers::SHARED), as of the last allocation.
@@ -170,7 +170,10 @@ impl Master {
     /// A master that knows nobody but those of `registry`.
     pub fn new(identity: Identity, registry: Registry, now: Time) -> Master {
         let mut timers = Timers::default();
-        timers.after(now, identity.intervals.allocation, Timer::Batch);
+        let rounds = Rounds {
+            next: now.plus(identity.intervals.allocation),
+            idle: false,
+        };
         if !registry.agents.is_empty() {
             timers.after(now, identity.intervals.reregister, Timer::Reregister);
         }
@@ -196,6 +199,7 @@ impl Master {
             offers: BTreeMap::new(),
             operations: BTreeMap::new(),
             timers,
+            rounds,
             actions: Vec::new(),
             turns: turns::Turns::default(),
             totals: [0.0; 4],
@@ -232,7 +236,8 @@ impl Master {
 
     /// When [`fire`](Self::fire) has something to do.
     pub fn next_timer(&self) -> Option<Time> {
-        self.timers.next()
+        let round = self.rounds.next;
+        Some(self.timers.next().map_or(round, |timer| timer.min(round)))
     }
 
     pub fn take_actions(&mut self) -> Vec<Action> {
@@ -241,12 +246,18 @@ impl Master {
 
     /// Does what is due.
     pub fn fire(&mut self) {
-        while let Some(timer) = self.timers.take(self.now) {
+        loop {
+            let timer = self.timers.next().filter(|due| *due <= self.now);
+            let round = self.rounds.next;
+            if round <= self.now && timer.map_or(true, |timer| round < timer) {
+                self.round();
+                continue;
+            }
+            let Some(timer) = self.timers.take(self.now) else { break };
+            if !self.is_of_no_account(&timer) {
+                self.something_happened();
+            }
             match timer {
-                Timer::Batch => {
-                    self.allocate();
-                    self.timers.after(self.now, self.identity.intervals.allocation, Timer::Batch);
-                }
                 Timer::Allocate => {
                     self.allocation_pending = false;
                     self.allocate();
@@ -265,6 +276,9 @@ impl Master {
 
     /// A message of the agent at the other end of `link`.
     pub fn agent_message(&mut self, link: usize, message: ToMaster) {
+        if message != ToMaster::Pong {
+            self.something_happened();
+        }
         match message {
             ToMaster::Register { info } => self.register(link, *info),
             ToMaster::Reregister(what) => self.reregister(link, *what),

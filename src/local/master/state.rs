@@ -347,3 +347,9 @@ impl Agent {
         self.executors.get(&(framework.to_string(), id.to_string()))
     }
 }
+
+/// When the allocator's next periodic round is, and whether the one before has found nothing to do.
+pub struct Rounds {
+    pub next: Time,
+    pub idle: bool,
+}
