@@ -35,6 +35,9 @@ fn encode() {
 /// Each input, and so many mutations of them; `FUZZ_SECONDS`: for so long. `FUZZ_KIND` is the one kind to try.
 const MUTATIONS: u64 = 2000;
 
+/// Bytes that mean something in one of the texts.
+const SPECIAL: &[u8] = b"0123456789:;,/[]{}()\"\r\n -\xff\0";
+
 /// An input that is a little like those of the corpus.
 fn mutated(corpus: &[Vec<u8>], seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -51,7 +54,7 @@ fn mutated(corpus: &[Vec<u8>], seed: u64) -> Vec<u8> {
         match below(6) {
             0 => input.insert(at, below(256) as u8),
             1 if at < input.len() => input[at] ^= 1 << below(8),
-            2 if at < input.len() => input[at] = b"0123456789:;,/[]{}()\"\r\n -\xff\0"[below(27)],
+            2 if at < input.len() => input[at] = SPECIAL[below(SPECIAL.len())],
             3 => drop(input.drain(at..until)),
             4 => {
                 let piece = input[at..until].to_vec();
