@@ -5,14 +5,12 @@ use crate::driver::framework::value;
 use crate::event::{Acknowledgement, Arg};
 use crate::native::machine::Emission;
 use crate::native::protocol::action::Link;
+use crate::native::scheduler::machine::ABORTED_REFUSAL;
 use crate::native::scheduler::wire::{Call, CallType};
 use crate::native::wire::{Launch, Operation, TaskInfo};
 use crate::proto::{Offer, TaskStatus};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Of an abort, which nobody else uses.
-const REFUSED_FOR: f64 = 86_400.0;
 
 /// What was sent on a connection for calls, and how much of it was answered.
 #[derive(Default)]
@@ -165,7 +163,7 @@ impl Books {
                 let ids: BTreeSet<String> = decline.offer_ids.iter().map(|offer| id(offer)).collect();
                 let filters = decline.filters.as_ref();
                 let filters = filters.map(|filters| crate::proto::Filters::decode(&filters[..]).expect("filters"));
-                let refused = filters.and_then(|filters| filters.refuse_seconds) == Some(REFUSED_FOR);
+                let refused = filters.and_then(|filters| filters.refuse_seconds) == Some(ABORTED_REFUSAL);
                 if refused && ids.iter().any(|id| self.offers.contains(id)) {
                     assert_eq!(
                         Some(ids.clone()),
@@ -232,6 +230,11 @@ impl Books {
     pub fn aborts(&mut self) {
         let open = std::mem::take(&mut self.open);
         self.abandoned = Some(open).filter(|open| !open.is_empty());
+    }
+
+    /// Whether what an abort has to give back was sent.
+    pub fn has_given_back(&self) -> bool {
+        self.abandoned.is_none()
     }
 
     /// What the driver still owes, in words.

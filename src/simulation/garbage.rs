@@ -55,7 +55,7 @@ fn damaged(requests: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
             match dice.below(4) {
                 0 => one[at] = dice.below(256) as u8,
                 1 => one.truncate(at.max(1)),
-                2 => one.insert(at, b"0123456789\"{}[],:\r\n \xff"[dice.below(22) as usize % 21]),
+                2 => one.insert(at, dice.pick(b"0123456789\"{}[],:\r\n \xff").unwrap_or_default()),
                 _ => {
                     one.remove(at);
                     one.push(b'x');

@@ -265,10 +265,9 @@ impl Network {
             return;
         }
         let when = connection.last[CLIENT].max(now).max(connection.held_until);
-        match connection.dead {
-            // A server that has not heard of the end does not hear of this either.
-            true => (),
-            false => self.arrives(when, id, Arrival::EndAtServer(true)),
+        // A server that has not heard of the end does not hear of this either.
+        if !connection.dead {
+            self.arrives(when, id, Arrival::EndAtServer(true));
         }
     }
 

@@ -156,6 +156,10 @@ impl Program {
         self.tasks.clear();
     }
 
+    pub fn tells_of_aborts(&self) -> bool {
+        self.sabotage != Some(Sabotage::AbortUntold)
+    }
+
     pub fn is_over(&self) -> bool {
         self.tasks.values().all(Task::is_over)
     }
@@ -267,7 +271,11 @@ impl Program {
                     task.state = Some(state);
                 }
             }
-            "error" => scheduler.error = Some(String::from_utf8_lossy(&scalar(&event.args, 0)).into_owned()),
+            "error" => {
+                let error = String::from_utf8_lossy(&scalar(&event.args, 0)).into_owned();
+                note!("the driver has failed: {error}");
+                scheduler.error = Some(error);
+            }
             _ => (),
         }
     }

@@ -392,7 +392,6 @@ impl World {
     fn retire(&mut self) {
         let Some(scheduler) = self.scheduler.as_ref() else { return };
         if let Some(error) = scheduler.error.clone() {
-            note!("the driver has failed: {error}");
             let removed = error.contains("removed") && self.may_be_removed;
             let taken_over = error == "Framework failed over" && self.may_be_taken_over;
             assert!(removed || taken_over, "the driver fails for no reason: {error}");
@@ -452,11 +451,17 @@ impl World {
             scheduler.books.aborts();
         }
         let handle = &scheduler.driver.handle;
-        if handle.gate.silence(|lifecycle| lifecycle.abort()).changed {
+        if handle.gate.silence(|lifecycle| lifecycle.abort()).changed && self.program.tells_of_aborts() {
             handle.send(crate::native::scheduler::machine::Command::Abort);
         }
         let number = scheduler.number;
         let pause = self.dice.within(30_000);
+        scheduler.settle(&mut self.network, self.now, &mut self.dice);
+        let (waiting, _) = scheduler.driver.machine.session().calls();
+        assert!(
+            scheduler.books.has_given_back() || waiting > 0,
+            "an abort gives back the offers that the program had"
+        );
         self.after(pause, Due::Stops(number));
     }
 

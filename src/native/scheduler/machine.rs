@@ -45,8 +45,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// Acknowledgements that may wait or be unanswered. While there are more, the master's next updates are not read. The same holds for
 /// refused offers after an abort.
 const ACKNOWLEDGEMENTS: usize = 10_000;
-/// For offers that come after an abort: a day.
-const ABORTED_REFUSAL: f64 = 86_400.0;
+/// For offers that come after an abort: a day. Nobody else refuses for so long.
+pub const ABORTED_REFUSAL: f64 = 86_400.0;
 /// What a machine is made from.
 pub struct Config {
     /// Where the master is, or how it is found.
