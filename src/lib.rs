@@ -13,7 +13,8 @@
 //! | Mesos messages from and to Perl's hashes | [`message`] |
 //! | what resources are and how one reckons with them, for the cluster and for Perl | [`resources`] |
 //!
-//! [`local`] is a server: the embedded master and agent. It imports nothing of [`native`], nor the other way round: the two meet on a socket.
+//! [`local`] is a server: the embedded master and agent. It meets [`native`] on a socket, and takes from it only what checks of tasks over
+//! HTTP need.
 //! Imports point one way, which `tests/floors.rs` checks: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event,
 //! channel, notify, proto, logging, random, regular_file, thread, fork, descriptors, resources}`.
 

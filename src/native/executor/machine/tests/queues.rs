@@ -76,6 +76,8 @@ fn queued(count: u32) -> Duration {
 /// A hundred thousand updates cost about ten times what ten thousand do. If each looked at all the others, it were a hundred times.
 #[test]
 fn updates_that_wait_for_the_agent_cost_no_more_each_the_more_there_are() {
-    let (few, many) = (queued(10_000), queued(100_000));
+    // The least of some: what else runs here makes it only slower.
+    let least = |count| (0..3).map(|_| queued(count)).min().unwrap_or_default();
+    let (few, many) = (least(10_000), least(100_000));
     assert!(many < few * 40, "{few:?} for 10,000, {many:?} for 100,000");
 }
