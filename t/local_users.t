@@ -83,14 +83,15 @@ is story($return, nobodys_directory(), before => $become), 'TASK_FINISHED Comman
 is story($return, nobodys_directory(), before => $become_for_now), 'TASK_FINISHED Command exited with status 0',
     'a task does not go back to the real user';
 
-# A task's child can become root (sudo): nobody may not kill it. The helper ends nevertheless.
+# A task's child can become root (sudo): nobody may not kill it. The helper ends nevertheless, also while that one has a child
+# that has ended and is not waited for: nobody may signal such a child, again and again, and nothing comes of it.
 SKIP: {
     my $rootly = "$scratch/rootly";
     copy($^X, $rootly) or die "cannot copy perl: $!";
     chmod 04755, $rootly;
     my $directory = nobodys_directory();
-    my $child = "$rootly -e '\$< = \$>; exit if \$<; open my \$to, q(>), q($scratch/becomes); print {\$to} \$\$; close \$to; "
-        . "rename q($scratch/becomes), q($scratch/is); sleep 1000'";
+    my $child = "$rootly -MPOSIX -e '\$< = \$>; exit if \$<; fork or setuid($uid), _exit(0); "
+        . "open my \$to, q(>), q($scratch/becomes); print {\$to} \$\$; close \$to; rename q($scratch/becomes), q($scratch/is); sleep 1000'";
     my $task = "$child & while [ ! -e $scratch/is ]; do kill -0 \$! || exit 3; sleep 0.01; done";
     my $story = story($task, $directory, before => $become);
     skip 'a copy of perl does not become root', 1 if $story =~ /status 3/;

@@ -12,6 +12,8 @@ pub const SELF: &str = "/proc/self/exe";
 
 struct Process {
     pid: i32,
+    /// It has ended, and its parent has not waited for it.
+    is_zombie: bool,
     parent: i32,
     group: i32,
     session: i32,
@@ -28,13 +30,12 @@ fn all() -> Vec<Process> {
             let stat = std::fs::read(entry.path().join("stat")).ok()?;
             // The command's name may hold anything, parentheses included; after its end: state, ppid, pgrp, session.
             let end = stat.iter().rposition(|byte| *byte == b')')?;
-            let mut fields = std::str::from_utf8(stat.get(end + 1..)?)
-                .ok()?
-                .split_ascii_whitespace()
-                .skip(1);
+            let mut fields = std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace();
+            let is_zombie = fields.next()? == "Z";
             let mut field = || fields.next()?.parse().ok();
             Some(Process {
                 pid,
+                is_zombie,
                 parent: field()?,
                 group: field()?,
                 session: field()?,
@@ -60,9 +61,11 @@ fn tree(leader: i32) -> BTreeSet<i32> {
     }
 }
 
-/// Every descendant of `ancestor`.
+/// Every descendant of `ancestor` that lives.
 fn descendants(ancestor: i32) -> BTreeSet<i32> {
-    let processes = all();
+    let mut processes = all();
+    // They have no children any more, and a signal changes nothing for them.
+    processes.retain(|p| !p.is_zombie);
     let mut members = BTreeSet::new();
     loop {
         let before = members.len();
