@@ -17,7 +17,9 @@ use operator_support::*;
 use program_support::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::AsRawFd;
 
 /// What a real Mesos has and ours has not: isolation, networks, its command executor, and what a name of a framework's host is.
 const NOT_HERE: &[&str] = &[
@@ -366,6 +368,61 @@ fn sandboxes_are_shown_and_nothing_else() {
     }
     let nothing = request(program.address, "GET", "/files/browse", &[], b"");
     assert_eq!((nothing.status, nothing.text()), (400, "Expecting 'path=value' in query.\n"));
+}
+
+/// The next request of a file system that we are, in bytes.
+fn asked_of_us(fuse: &mut std::fs::File) -> Vec<u8> {
+    use rustix::event::{poll, PollFd, PollFlags};
+    let asked = poll(&mut [PollFd::new(fuse, PollFlags::IN)], 60_000);
+    assert_eq!(asked, Ok(1), "nobody asks");
+    let mut request = vec![0; 1 << 20];
+    let length = fuse.read(&mut request).expect("a request");
+    request.truncate(length);
+    request
+}
+
+#[test]
+fn a_file_system_that_does_not_answer_holds_up_its_callers_only() {
+    const NAME: &str = "a_file_system_that_does_not_answer_holds_up_its_callers_only";
+    let Ok(mut fuse) = std::fs::File::options().read(true).write(true).open("/dev/fuse") else {
+        return skip::skip(NAME, "this user may not open /dev/fuse");
+    };
+    let program = Program::new(&[]);
+    let address = program.address;
+    let mut framework = Framework::at(address, "", local_support::info("n"));
+    let task = framework.command("t", "mkdir mount; touch ready; sleep 1000");
+    framework.launch(vec![task]);
+    framework.wait_for("t", TaskState::TaskRunning);
+    let state = got(address, "/slave(1)/state");
+    let directory = state["frameworks"][0]["executors"][0]["directory"].as_str().unwrap();
+    let directory = directory.to_string();
+    let path = std::path::Path::new(&directory);
+    until("its directory", || path.join("ready").exists());
+    let data = format!("fd={},rootmode=40000,user_id=0,group_id=0", fuse.as_raw_fd());
+    let flags = rustix::mount::MountFlags::empty();
+    if let Err(e) = rustix::mount::mount("test", path.join("mount"), "fuse", flags, data) {
+        return skip::skip(NAME, &format!("this user may not mount: {e}"));
+    }
+    // Its first request is answered: version 7.8. No other is.
+    let begin = asked_of_us(&mut fuse);
+    let mut answer = 40_u32.to_ne_bytes().to_vec();
+    answer.extend([0; 4]);
+    answer.extend(&begin[8..16]);
+    answer.extend([7_u32, 8, 0, 0, 0, 1 << 16].iter().flat_map(|word| word.to_ne_bytes()));
+    fuse.write_all(&answer).expect("an answer");
+    let browse = format!("/files/browse?path={directory}");
+    let browsing = std::thread::spawn(move || request(address, "GET", &browse, &[], b"").status);
+    asked_of_us(&mut fuse);
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(request(address, "GET", "/health", &[], b"").status));
+    let health = told.recv_timeout(std::time::Duration::from_secs(30));
+    let waited = !browsing.is_finished();
+    // Now it is broken, and the program can end.
+    drop(fuse);
+    rustix::mount::unmount(path.join("mount"), rustix::mount::UnmountFlags::DETACH).expect("unmounted");
+    assert_eq!(health, Ok(200));
+    assert!(waited, "nothing was slow");
+    assert_eq!(browsing.join().expect("an answer"), 200, "without what cannot be looked at");
 }
 
 #[test]

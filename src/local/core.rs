@@ -15,6 +15,7 @@ use super::helper_protocol::{Program, Report};
 use super::link::{Letter, Links};
 use super::master::{self, Master, Registry};
 use super::probe::{self, Order, Seen};
+use super::readers::Readers;
 use super::remover::{self, Remover};
 use super::settings::access::Access;
 use super::settings::tls::Tls;
@@ -125,6 +126,8 @@ pub struct Core {
     remover: Remover,
     /// Notified when a call that must wait may have to no longer.
     pub relief: Arc<Notify>,
+    /// Who reads files of sandboxes.
+    pub readers: Readers,
     /// Notified when something may be due earlier than before.
     changed: Rc<Notify>,
     /// Counts the turns, for those that look at what has changed.
@@ -155,6 +158,7 @@ impl Core {
             probes,
             remover: Remover::default(),
             relief: Arc::default(),
+            readers: Readers::default(),
             changed: Rc::default(),
             turns: watch::channel(0).0,
         };

@@ -30,6 +30,7 @@ mod link;
 mod master;
 mod messages;
 mod probe;
+mod readers;
 pub mod removal;
 mod remover;
 mod reset;

@@ -20,6 +20,9 @@ use std::path::{Component, Path};
 /// So much of a file is read at most for one answer, as in Mesos.
 pub const MOST_READ: u64 = 16 * 4096;
 
+/// A download is read in pieces of this size.
+const MOST_SENT: u64 = 1 << 20;
+
 /// So many entries of a directory are shown.
 const MOST_SHOWN: usize = 10_000;
 
@@ -208,7 +211,17 @@ impl Opened {
     /// What is from an offset on, so much of it at most.
     pub fn read(&self, offset: u64, length: Option<u64>) -> Result<Vec<u8>, Refusal> {
         let left = self.size.saturating_sub(offset);
-        let length = length.unwrap_or(left).min(left).min(MOST_READ);
+        self.bytes(offset, length.unwrap_or(left).min(MOST_READ))
+    }
+
+    /// A piece of a download. An empty one is the last.
+    pub fn piece(&self, offset: u64) -> Result<Vec<u8>, Refusal> {
+        self.bytes(offset, MOST_SENT)
+    }
+
+    /// Never more than it had when it was opened.
+    fn bytes(&self, offset: u64, most: u64) -> Result<Vec<u8>, Refusal> {
+        let length = self.size.saturating_sub(offset).min(most);
         let mut bytes = vec![0; length as usize];
         let mut filled = 0;
         while filled < bytes.len() {

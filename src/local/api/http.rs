@@ -8,16 +8,20 @@ use super::operator::Whom;
 use super::refusal::Refusal;
 use super::reply::{empty, json, refuse, stream, Reply};
 use super::scheduler::Answer;
-use super::{containers, control, executor, files, legacy, operator, plans, reply, scheduler, state, subscribe, views};
+use super::{
+    containers, control, executor, files, legacy, operator, plans, reply, sandboxes, scheduler, state, subscribe, views,
+};
 use crate::local::agent::Agent;
 use crate::local::core::Core;
 use crate::local::faults::Api;
+use crate::local::readers::Readers;
 use crate::local::stream::Format;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// What a path leads to.
@@ -187,9 +191,11 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
         Some(Route::Page) if core.borrow().settings.access.is_for_browsers() => Ok(reply::page()),
         Some(Route::Page) => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
         Some(Route::Operator(whom)) => operator(core, whom, request).await,
-        Some(Route::Download) => download(&core.borrow(), request.uri().query()),
+        Some(Route::Download) => download(core, request.uri().query()).await,
         Some(Route::Files(action)) => {
-            operator::files_of_v0(&core.borrow(), action, request.uri().query()).map(|made| json(&made))
+            let (work_dir, readers) = of_files(&core);
+            let work = sandboxes::of_v0(work_dir, action, request.uri().query())?;
+            Ok(json(&readers.read(work).await??))
         }
         Some(Route::Old(old)) => Ok(json(&of_v0(&core.borrow(), old, request.uri().query()))),
         Some(Route::AgentState(number)) => of_agent(&core.borrow(), number, legacy::agent_state),
@@ -220,11 +226,18 @@ fn of_agent(core: &Core, number: usize, show: impl Fn(&Core, &Agent) -> serde_js
     Ok(json(&show(core, agent)))
 }
 
-fn download(core: &Core, query: Option<&str>) -> Result<Reply, Refusal> {
-    let path = files::query(query, "path").filter(|path| !path.is_empty());
-    let path = path.ok_or_else(|| Refusal::bad("Expecting 'path=value' in query.\n"))?;
-    let file = files::open_file(&core.settings.work_dir, &path, "download")?;
-    Ok(reply::download(file, &files::file_name(&path)))
+fn of_files(core: &Rc<RefCell<Core>>) -> (PathBuf, Readers) {
+    let core = core.borrow();
+    (core.settings.work_dir.clone(), core.readers.clone())
+}
+
+async fn download(core: Rc<RefCell<Core>>, query: Option<&str>) -> Result<Reply, Refusal> {
+    let path = sandboxes::path(query)?;
+    let name = files::file_name(&path);
+    let (work_dir, readers) = of_files(&core);
+    let open = move || files::open_file(&work_dir, &path, "download");
+    let file = readers.read(open).await??;
+    Ok(reply::download(file, readers, &name))
 }
 
 async fn operator(core: Rc<RefCell<Core>>, whom: Whom, request: Request<Incoming>) -> Result<Reply, Refusal> {
@@ -236,6 +249,11 @@ async fn operator(core: Rc<RefCell<Core>>, whom: Whom, request: Request<Incoming
     let format = accepted.format;
     match answer {
         operator::Answer::Container(number, answer) => containers::answer(core, number, answer, accepted).await,
+        operator::Answer::Later { mut made, member, work } => {
+            let readers = core.borrow().readers.clone();
+            made[member] = readers.read(work).await??;
+            content::answer(format, &whom.class("Response"), &made)
+        }
         operator::Answer::Value(value) => content::answer(format, &whom.class("Response"), &value),
         operator::Answer::Empty(status) => Ok(empty(status)),
         operator::Answer::Subscribed => Ok(subscribe::open(core, format)),

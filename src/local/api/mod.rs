@@ -16,6 +16,7 @@ mod orders;
 mod plans;
 mod refusal;
 mod reply;
+mod sandboxes;
 pub mod scheduler;
 pub mod state;
 mod subscribe;

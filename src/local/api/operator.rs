@@ -2,17 +2,13 @@
 
 use super::containers;
 use super::content::{self, Accepted, Content, Speaker};
-use super::files;
 use super::refusal::Refusal;
-use super::{orders, plans, state, views};
+use super::{orders, plans, sandboxes, state, views};
 use crate::local::agent::state::Kind;
 use crate::local::agent::Agent;
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
 use crate::local::faults::Api;
-use crate::message::text;
-use base64::engine::general_purpose::STANDARD;
-use base64::Engine;
 use hyper::header::HeaderMap;
 use hyper::StatusCode;
 use serde_json::{json, Value};
@@ -28,6 +24,12 @@ pub enum Whom {
 /// What a call is answered with.
 pub enum Answer {
     Value(Value),
+    /// This, with what comes of the work as a member.
+    Later {
+        made: Value,
+        member: String,
+        work: sandboxes::Work,
+    },
     /// 200 without a body, or 202.
     Empty(StatusCode),
     /// The events of the master.
@@ -223,7 +225,10 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
     let mut made = json!({ "type": kind });
     let answer = match answer {
         Some(answer) => answer,
-        None => common(core, kind, &call)?,
+        None => match sandboxes::call(core, kind, &call[&member])? {
+            Some(work) => return Ok((Answer::Later { made, member, work }, accepted)),
+            None => common(core, kind),
+        },
     };
     // Mesos has no member for a list without items.
     if !answer.is_null() {
@@ -236,7 +241,8 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
 fn action(core: &mut Core, kind: &str, given: &Value) -> Result<Option<Answer>, Refusal> {
     let named = |name: &str| {
         let text = given[name]["value"].as_str();
-        text.map(str::to_string).ok_or_else(|| missing(&format!("{name}.value")))
+        text.map(str::to_string)
+            .ok_or_else(|| Refusal::without(&format!("{name}.value")))
     };
     match kind {
         "SUBSCRIBE" => Ok(Some(Answer::Subscribed)),
@@ -338,70 +344,17 @@ fn of_agent(core: &Core, agent: &Agent, kind: &str, given: &Value) -> Option<Val
 }
 
 /// What master and agents answer alike.
-fn common(core: &Core, kind: &str, call: &Value) -> Result<Value, Refusal> {
+fn common(core: &Core, kind: &str) -> Value {
     let pairs = |map: serde_json::Map<String, Value>| {
         let pair = |(name, value)| json!({ "name": name, "value": value });
         map.into_iter().map(pair).collect::<Vec<Value>>()
     };
-    let work_dir = &core.settings.work_dir;
-    Ok(match kind {
+    match kind {
         "GET_HEALTH" => json!({ "healthy": true }),
         "GET_FLAGS" => json!({ "flags": pairs(views::flags(core)) }),
         "GET_VERSION" => json!({ "version_info": state::version() }),
         "GET_METRICS" => json!({ "metrics": pairs(views::metrics(core)) }),
         "GET_LOGGING_LEVEL" => json!({ "level": 0 }),
-        "LIST_FILES" => {
-            let path = call["list_files"]["path"].as_str();
-            let info = |entry: files::Entry| {
-                json!({ "path": entry.path, "nlink": entry.links, "size": entry.size, "mtime": { "nanoseconds": entry.changed * 1_000_000_000 },
-                        "mode": entry.mode, "uid": entry.user, "gid": entry.group })
-            };
-            let entries = files::browse(work_dir, path.ok_or_else(|| missing("list_files.path"))?)?;
-            json!({ "file_infos": entries.into_iter().map(info).collect::<Vec<Value>>() })
-        }
-        "READ_FILE" => {
-            let given = &call["read_file"];
-            let path = given["path"].as_str().ok_or_else(|| missing("read_file.path"))?;
-            let offset = given["offset"].as_u64().ok_or_else(|| missing("read_file.offset"))?;
-            let file = files::open_file(work_dir, path, "read")?;
-            json!({ "size": file.size, "data": STANDARD.encode(file.read(offset, given["length"].as_u64())?) })
-        }
         _ => json!({}),
-    })
-}
-
-fn missing(field: &str) -> Refusal {
-    Refusal::bad(format!(
-        "Failed to convert JSON into Call protobuf: Missing required fields: {field}"
-    ))
-}
-
-/// `/files/browse`, `read`: JSON of v0.
-pub fn files_of_v0(core: &Core, action: &str, query: Option<&str>) -> Result<Value, Refusal> {
-    let path = files::query(query, "path").filter(|path| !path.is_empty());
-    let path = path.ok_or_else(|| Refusal::bad("Expecting 'path=value' in query.\n"))?;
-    let work_dir = &core.settings.work_dir;
-    if action == "browse" {
-        let entry = |entry: files::Entry| {
-            json!({ "path": entry.path, "nlink": entry.links, "size": entry.size, "mtime": entry.changed as f64,
-                    "mode": files::mode_text(entry.mode), "uid": entry.user, "gid": entry.group })
-        };
-        return Ok(files::browse(work_dir, &path)?.into_iter().map(entry).collect());
     }
-    let number = |name: &str| match files::query(query, name) {
-        None => Ok(None),
-        Some(value) => match value.parse::<i64>() {
-            Ok(number) => Ok(u64::try_from(number).ok()),
-            Err(_) => Err(Refusal::bad(format!(
-                "Failed to parse {name}: Failed to convert '{value}' to number.\n"
-            ))),
-        },
-    };
-    let (offset, length) = (number("offset")?, number("length")?);
-    let file = files::open_file(work_dir, &path, "read")?;
-    Ok(match offset {
-        // How long the file is.
-        None => json!({ "data": "", "offset": file.size }),
-        Some(offset) => json!({ "data": text::from_bytes(&file.read(offset, length)?), "offset": offset }),
-    })
 }

@@ -3,6 +3,7 @@
 use super::files::Opened;
 use super::refusal::Refusal;
 use crate::local::core::{self, Core};
+use crate::local::readers::Readers;
 use crate::local::stream::Format;
 use crate::message::text;
 use http_body_util::combinators::BoxBody;
@@ -14,6 +15,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::{channel, Receiver, Sender};
 
@@ -58,25 +60,25 @@ pub fn json(value: &serde_json::Value) -> Reply {
     )
 }
 
-/// A file, piece by piece.
+/// A file, piece by piece: the next is read while one is sent.
 struct Pieces {
-    file: Opened,
-    at: u64,
+    size: u64,
+    pieces: Receiver<Bytes>,
 }
 
 impl Body for Pieces {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        // One that has become shorter ends early, which its reader sees.
-        let piece = self.file.read(self.at, None).unwrap_or_default();
-        self.at += piece.len() as u64;
-        Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece.into()))))
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // One that has become shorter, or cannot be read, ends early, which its reader sees.
+        self.pieces
+            .poll_recv(context)
+            .map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.file.size.saturating_sub(self.at))
+        SizeHint::with_exact(self.size)
     }
 }
 
@@ -101,8 +103,23 @@ pub fn records(waiting: usize) -> (Sender<Bytes>, BoxBody<Bytes, Infallible>) {
 }
 
 /// A file to be saved under a name.
-pub fn download(file: Opened, name: &str) -> Reply {
-    let mut reply = Response::new(Pieces { file, at: 0 }.boxed());
+pub fn download(file: Opened, readers: Readers, name: &str) -> Reply {
+    let (sender, pieces) = channel(1);
+    let size = file.size;
+    tokio::task::spawn_local(async move {
+        let (file, mut at) = (Arc::new(file), 0);
+        loop {
+            let file = file.clone();
+            let piece = readers.read(move || file.piece(at)).await;
+            let piece = piece.ok().and_then(|piece| piece.ok()).unwrap_or_default();
+            at += piece.len() as u64;
+            // An error: its reader has gone.
+            if piece.is_empty() || sender.send(piece.into()).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut reply = Response::new(Pieces { size, pieces }.boxed());
     let kind = HeaderValue::from_static("application/octet-stream");
     reply.headers_mut().insert(header::CONTENT_TYPE, kind);
     let disposition = HeaderValue::from_str(&format!("attachment; filename={name}"));
