@@ -460,9 +460,12 @@ fn plans_take_effect_and_a_reset_ends_them() {
     assert_eq!(step(address, "GET_AGENTS").1["get_agents"]["agents"], json!([]));
 
     let token = format!("Bearer {}", program.ready["control_token"].as_str().unwrap());
-    let reset = request(address, "POST", "/mesos-local/reset", &[("Authorization", &token)], b"");
-    let report: Value = serde_json::from_slice(&reset.body).expect("JSON");
-    assert_eq!(report["settled"], true);
+    let reset = || {
+        let reset = request(address, "POST", "/mesos-local/reset", &[("Authorization", &token)], b"");
+        let report: Value = serde_json::from_slice(&reset.body).expect("JSON");
+        assert_eq!(report["settled"], true);
+    };
+    reset();
     assert_eq!(step(address, "GET /quota"), (200, json!({})));
     assert_eq!(step(address, "GET /weights"), (200, json!([])));
     assert_eq!(step(address, "GET /maintenance/schedule"), (200, json!({})));
@@ -470,4 +473,10 @@ fn plans_take_effect_and_a_reset_ends_them() {
     let mut next = Framework::at(address, "none", info("next"));
     let offer = next.offer();
     assert_eq!((cpus_of(&offer), offer.unavailability), (4.0, None));
+
+    let agent = offer.slave_id.value;
+    done(&format!(r#"DRAIN_AGENT {{"agent_id":{{"value":"{agent}"}}}}"#));
+    reset();
+    let mut last = Framework::at(address, "none", info("last"));
+    assert_eq!(last.offer().slave_id.value, agent, "it is drained no longer");
 }

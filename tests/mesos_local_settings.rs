@@ -112,6 +112,18 @@ fn https_needs_a_certificate_and_its_key() {
         Program::of(&mut start("false")).ready["url"].as_str().map(|url| &url[..5]),
         Some("http:")
     );
-    let output = start("1").output().expect("it runs");
-    assert_eq!(output.status.code(), Some(2));
+    for enabled in ["1", "yes"] {
+        let output = start(enabled).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        let wanted = if enabled == "1" {
+            "KEY_FILE"
+        } else {
+            "LIBPROCESS_SSL_ENABLED is \"yes\", expected 1 or 0"
+        };
+        #[cfg(feature = "tls")]
+        assert!(text.contains(wanted), "{text}");
+        #[cfg(not(feature = "tls"))]
+        let _ = wanted;
+    }
 }

@@ -30,7 +30,9 @@ pub fn left_over(core: &Core) -> Vec<LeftFramework> {
     left.collect()
 }
 
-/// Ends all frameworks with their tasks, forgets quotas, weights and maintenance, repairs the agents of the beginning, stops those that came later, and lets the clock go on.
+/// Ends all frameworks with their tasks, forgets quotas, weights, maintenance, and what was drained or deactivated, repairs the agents of
+/// the beginning, stops those that came later, and lets the clock go on.
+///
 /// Agents that have to come back, and processes that have to end, take a moment: see [`is_settled`].
 pub fn reset(core: &mut Core) {
     core.clock.resume();

@@ -3,12 +3,15 @@
 use super::ends::Parent;
 use super::file;
 use super::flags::{self, Given, FLAGS};
+use mesos_perl::driver::DriverError;
 use mesos_perl::local::settings::config::without_effect;
 use mesos_perl::local::{Access, Config, Credentials, Tls};
 use mesos_perl::logging;
 use mesos_perl::message::text;
+use mesos_perl::native::tls::settings;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// What the program is to do.
@@ -125,15 +128,15 @@ fn access(given: &Given, config: &Config) -> Result<Access, String> {
 
 /// Of the flags, or of the variables that Mesos reads. Those count only if they are said to.
 fn tls(given: &Given) -> Result<Option<Tls>, String> {
-    let variable = |name: &str| {
-        let names = [format!("LIBPROCESS_SSL_{name}"), format!("SSL_{name}")];
-        names.iter().find_map(std::env::var_os).filter(|value| !value.is_empty())
-    };
+    let variable = |name: &str| std::env::var_os(name).map(|value| text::from_bytes(value.as_bytes()).into_owned());
+    let problem = |error: DriverError| error.to_string();
     let mut files = [given.get("ssl_cert_file"), given.get("ssl_key_file")].map(|path| path.map(|path| text::to_os(&path)));
-    let enabled = variable("ENABLED").is_some_and(|value| value == "1" || value == "true");
-    if enabled {
-        files[0] = files[0].take().or_else(|| variable("CERT_FILE"));
-        files[1] = files[1].take().or_else(|| variable("KEY_FILE"));
+    let enabled = settings::enabled(variable).map_err(problem)?;
+    if enabled && files == [None, None] {
+        let pair = settings::Settings::read(variable).map_err(problem)?.certificate;
+        files = pair.map_or([None, None], |(certificate, key)| {
+            [Some(certificate.into()), Some(key.into())]
+        });
     }
     match files {
         [None, None] if !enabled => Ok(None),

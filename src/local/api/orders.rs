@@ -120,6 +120,11 @@ fn grace(given: &Value) -> Result<Option<i64>, Refusal> {
 
 /// The operation that a call is; `None` if it is none.
 fn operation(kind: &str, given: &Value, prefix: &str) -> Result<Option<Operation>, Refusal> {
+    // Reservations that are changed into others: not to do that and say 202 would be a lie.
+    if kind == "RESERVE_RESOURCES" && given["source"].as_array().is_some_and(|source| !source.is_empty()) {
+        let text = "mesos-local has no RESERVE_RESOURCES with 'source'";
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
+    }
     let list = |member: &str| given.get(member).cloned().unwrap_or_else(|| json!([]));
     let (name, inside) = match kind {
         "RESERVE_RESOURCES" => ("RESERVE", json!({ "resources": list("resources") })),

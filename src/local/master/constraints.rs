@@ -241,8 +241,25 @@ fn repetitions(ast: &Ast, pattern: &str) -> Result<u32, String> {
         Ast::Concat(concat) => most(&concat.asts),
         // Classes of Unicode are more than Mesos' limit allows.
         Ast::ClassUnicode(_) => Err(TOO_LARGE.into()),
-        Ast::ClassBracketed(class) if part(&class.span).contains("\\p") => Err(TOO_LARGE.into()),
+        Ast::ClassBracketed(class) => set(&class.kind).map(|()| 1),
         _ => Ok(1),
+    }
+}
+
+/// What is in brackets: the same holds for it.
+fn set(set: &ast::ClassSet) -> Result<(), String> {
+    match set {
+        ast::ClassSet::Item(item) => set_item(item),
+        ast::ClassSet::BinaryOp(operation) => self::set(&operation.lhs).and_then(|()| self::set(&operation.rhs)),
+    }
+}
+
+fn set_item(item: &ast::ClassSetItem) -> Result<(), String> {
+    match item {
+        ast::ClassSetItem::Unicode(_) => Err(TOO_LARGE.into()),
+        ast::ClassSetItem::Bracketed(inner) => set(&inner.kind),
+        ast::ClassSetItem::Union(union) => union.items.iter().try_for_each(set_item),
+        _ => Ok(()),
     }
 }
 
@@ -335,6 +352,7 @@ mod tests {
             (attribute("rack", matches("")), false),
             (attribute("rack", matches(r"r\d")), true),
             (attribute("rack", matches("(?i)R1")), true),
+            (attribute("rack", matches(r"[\\pr]1")), true),
             (attribute("rack", matches("r|r1")), true),
             (attribute("rack", not_matches("r")), true),
             (attribute("rack", not_matches("r.")), false),
@@ -413,6 +431,8 @@ mod tests {
             (r"\pL.", "pattern too large - compile failed"),
             ("(?x)a", "invalid perl operator: (?x"),
             (r"[a\pL]", "pattern too large - compile failed"),
+            (r"[\PL]", "pattern too large - compile failed"),
+            (r"[^[\pN]b]", "pattern too large - compile failed"),
             (&"(".repeat(500), "missing ): "),
         ] {
             let error = regex(pattern).err().unwrap_or_default();

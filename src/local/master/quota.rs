@@ -160,6 +160,8 @@ impl Master {
         self.maintenance = Default::default();
         self.rescind_inverse_offers(|_| true);
         self.inverse_offers.answers.clear();
+        self.deactivated.clear();
+        self.drains.clear();
         self.allocate();
     }
 
