@@ -742,6 +742,12 @@ MesosCode mesos_channel_take(const struct MesosChannel *channel,
                              struct MesosEvent **result);
 
 /*
+ Sets what the user reads on standard error, once, if events wait here while the program runs a loop that does not ask for them.
+ */
+MesosCode mesos_channel_advise(const struct MesosChannel *channel,
+                               struct MesosBytes text);
+
+/*
  How many events are queued. Takes no lock, and works wherever it is called.
  */
 size_t mesos_channel_size(const struct MesosChannel *channel);

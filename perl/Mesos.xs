@@ -64,6 +64,16 @@ size(SV *self)
   OUTPUT:
     RETVAL
 
+void
+_xs_advise(SV *self, SV *text)
+  CODE:
+    HOLD_ARGUMENTS;
+    mesos_handle(aTHX_ self, &mesos_channel_type);
+    {
+        const MesosBytes advice = mesos_bytes(aTHX_ text);
+        mesos_check(aTHX_ mesos_channel_advise(mesos_handle(aTHX_ self, &mesos_channel_type), advice));
+    }
+
 # How many events were ever taken, or undef if none is queued.
 SV *
 _waiting(SV *self)

@@ -29,6 +29,8 @@ struct Shared {
     queue: Mutex<Queue>,
     /// How many events the queue holds: whoever only asks for that takes no lock.
     len: AtomicUsize,
+    /// What the user hears if nobody asks for events.
+    advice: Mutex<Option<String>>,
 }
 
 /// The queue while it is locked. What changed in it is told when it is given back.
@@ -151,6 +153,16 @@ impl Channel {
     /// How many events were ever taken: tells a dispatch loop whether a callback took one.
     pub fn taken(&self) -> u64 {
         self.lock().taken
+    }
+
+    /// What the user is to hear, once, if events wait here while the program runs a loop that does not ask for them.
+    pub fn advise(&self, text: String) {
+        *crate::thread::lock(&self.shared.advice) = Some(text);
+    }
+
+    /// That text. Whoever asks will tell it: nobody else gets it.
+    pub fn advice(&self) -> Option<String> {
+        crate::thread::lock(&self.shared.advice).take()
     }
 
     /// [`taken`](Self::taken) if events are queued.

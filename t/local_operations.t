@@ -33,6 +33,7 @@ $ENV{MESOS_RESOURCES} = 'cpus:1;mem:512;disk:100;ports:[1-1]';
     }
 }
 
+my $driver;
 my $reservation = {type => Mesos::Resource::ReservationInfo::Type::DYNAMIC(), role => 'eng'};
 my $disk = {name => 'disk', type => 0, scalar => {value => 10}, reservations => [$reservation]};
 my $volume = {%$disk, disk => {persistence => {id => 'state'}, volume => {container_path => 'state', mode => Mesos::Volume::Mode::RW()}}};
@@ -51,13 +52,41 @@ my $task = sub {
 # Whether the volume is there, and not in use.
 my $offered = sub { my ($offer) = @_; return scalar grep { $_->{disk} } @{ $offer->{resources} } };
 
+# What the offers lack, and nobody would hear of, is refused at the call; and the offers are still there for what they hold.
+my $unheard = sub { my $operation = $operation->(@_); delete $operation->{id}; return $operation };
+my $lacks = sub {
+    my ($offer) = @_;
+    my $lack = qr/the offers do not hold what it takes, /;
+    my %other = (reservations => [{%$reservation, role => 'ops'}]);
+    for (
+        ['more than there is', $lack, $unheard->(RESERVE => 'resources', {%$disk, scalar => {value => 101}})],
+        ['what another name has', $lack, $unheard->(RESERVE => 'resources', {%$disk, name => 'gold'})],
+        ['ports that are not offered', $lack, $unheard->(RESERVE => 'resources',
+            {name => 'ports', type => 1, ranges => {range => [{begin => 2, end => 2}]}, reservations => [$reservation]})],
+        ['of another role', qr/it reserves for the role 'ops', and the offers are for 'eng'/, $unheard->(RESERVE => 'resources', {%$disk, %other})],
+        ['no such reservation', $lack, $unheard->(UNRESERVE => 'resources', $disk)],
+        ['a volume of what is not reserved', $lack, $unheard->(CREATE => 'volumes', $volume)],
+        ['no such volume', $lack, $unheard->(DESTROY => 'volumes', $volume)],
+        ['a volume twice', qr/there is a volume with the id 'state' already/, $unheard->(RESERVE => 'resources', {%$disk, scalar => {value => 20}}),
+            ($unheard->(CREATE => 'volumes', $volume)) x 2],
+        ['the rest of what was taken', $lack, $unheard->(RESERVE => 'resources', {%$disk, scalar => {value => 60}}),
+            $unheard->(RESERVE => 'resources', {%$disk, scalar => {value => 60}})],
+    ) {
+        my ($name, $why, @operations) = @$_;
+        my $last = $#operations;
+        ok !eval { $driver->acceptOffers([$offer->{id}], \@operations, {refuse_seconds => 0}); 1 }, $name;
+        like $@, qr/\Aoperations: Offer\.Operation $last: $why.* at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
+    }
+    return;
+};
+
 my $framework = Stateful->new(stop_when_done => 0, steps => [
     # All of it in one call: each sees what the one before did.
-    sub { ($operation->(RESERVE => 'resources', $disk), $operation->(CREATE => 'volumes', $volume), $task->($_[0], 'writes', 'echo kept > state/file')) },
+    sub { $lacks->(@_); ($operation->(RESERVE => 'resources', $disk), $operation->(CREATE => 'volumes', $volume), $task->($_[0], 'writes', 'echo kept > state/file')) },
     sub { $offered->(@_) ? $task->($_[0], 'reads', 'read line < state/file && test "$line" = kept') : () },
     sub { $offered->(@_) ? ($operation->(DESTROY => 'volumes', $volume), $operation->(UNRESERVE => 'resources', {%$disk, scalar => {value => 11}})) : () },
 ]);
-my $driver = driver_for('local', $framework, framework => {
+$driver = driver_for('local', $framework, framework => {
     user => '', name => 'stateful', roles => ['eng'],
     capabilities => [map { {type => $_} } Mesos::FrameworkInfo::Capability::Type::MULTI_ROLE(), Mesos::FrameworkInfo::Capability::Type::RESERVATION_REFINEMENT()],
 });

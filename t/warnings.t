@@ -256,8 +256,13 @@ subtest 'operations that a master would drop' => sub {
         GROW_VOLUME SHRINK_VOLUME CREATE_DISK DESTROY_DISK);
     my %plain = (name => 'cpus', type => 0, scalar => {value => 1});
     my $resource = {%plain, reservations => [{type => 2, role => 'r'}]};
-    my $volume = {%$resource, disk => {persistence => {id => 'v'}, volume => {container_path => 'p', mode => 1}}};
+    my $space = {%$resource, name => 'disk'};
+    my $volume = {%$space, disk => {persistence => {id => 'v'}, volume => {container_path => 'p', mode => 1}}};
     my $reserve = sub { my ($part, %of) = @_; $part = lc $part; return {type => $type{uc $part}, $part => {resources => [$resource, {%$resource, %of}]}} };
+    my $raw = {%$space, provider_id => {value => 'p'}, disk => {source => {type => 4, id => 'd'}}};
+    my $disk = sub { my (%of) = @_; return {%$raw, disk => {source => {%{ $raw->{disk}{source} }, %of}}} };
+    my $resized = sub { my ($part, %of) = @_; return {type => $type{uc $part}, $part => {volume => $volume, $part =~ /grow/ ? (addition => $space) : (subtract => {value => 0.5}), %of}} };
+    my $made = sub { my ($part, %of) = @_; return {type => $type{uc $part}, $part => {source => $raw, $part =~ /create/ ? (target_type => 2, target_profile => 't') : (), %of}} };
     my $volumes = sub { my ($part, %of) = @_; $part = lc $part; return {type => $type{uc $part}, $part => {volumes => [{%$volume, %of}]}} };
     for (
         [{}, 'expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got none'],
@@ -298,6 +303,53 @@ subtest 'operations that a master would drop' => sub {
             [$volumes->($part, disk => {persistence => {id => 'v'}}), "$path\\.disk\\.volume is missing"],
             [$volumes->($part, reservations => undef), "$path\\.reservations is missing"],
         } qw(create destroy)),
+        (map {
+            my $path = "$_\\.resources\\[1\\]";
+            [$reserve->($_, scalar => {value => 0}), "$path: expected an amount above 0, got none"],
+            [$reserve->($_, type => 1, scalar => undef, ranges => {range => []}), "$path: expected an amount above 0, got none"],
+            [$reserve->($_, scalar => {value => -1}), "$path: Invalid scalar resource: value <= 0"],
+            [$reserve->($_, type => 1, scalar => undef, ranges => {range => [{begin => 5, end => 3}]}), "$path: Invalid ranges resource: begin > end"],
+            [$reserve->($_, type => 2, scalar => undef, set => {item => ['a', 'a']}), "$path: Invalid set resource: duplicated elements"],
+            [$reserve->($_, name => 'gpus', scalar => {value => 0.5}), "$path\\.scalar: expected a whole number of gpus"],
+            [$reserve->($_, role => 'a b', reservations => [{type => 2, role => 'a b'}]), "$path: Role .*'a b' .*"],
+            [$reserve->($_, reservations => [{type => 2, role => '*'}]), "$path: Invalid reservation: role \"\\*\" cannot be reserved"],
+            [$reserve->($_, reservations => [{type => 2, role => 'r'}, {type => 2, role => 'q'}]), "$path: Invalid refined reservation: role 'q' .*"],
+            [$reserve->($_, shared => {}), "$path: Resource cpus cannot be shared"],
+        } qw(reserve unreserve)),
+        [{type => $type{RESERVE}, reserve => {resources => [$resource], source => [$resource]}}, 'reserve\.source: masters take it from operators only'],
+        [{type => $type{UNRESERVE}, unreserve => {resources => [$volume]}},
+            'unreserve\.resources\[0\]\.disk\.persistence: a volume has to be destroyed before it is unreserved'],
+        (map {
+            my $path = "$_\\.volumes\\[0\\]";
+            my $of = sub { (disk => {%{ $volume->{disk} }, @_}) };
+            [$volumes->($_, scalar => {value => 0}), "$path: expected an amount above 0, got none"],
+            [$volumes->($_, name => 'cpus'), "$path: DiskInfo should not be set for cpus resource"],
+            [$volumes->($_, $of->(persistence => {id => 'a/b'})), "$path: Invalid DiskInfo: Invalid persistence ID .*'a/b' contains invalid characters"],
+            [$volumes->($_, $of->(volume => {container_path => 'p', mode => 2})), "$path\\.disk\\.volume\\.mode: expected RW, got RO"],
+            [$volumes->($_, $of->(volume => {container_path => 'p', mode => 1, host_path => '/h'})), "$path: Invalid DiskInfo: Expecting 'host_path' to be unset .*"],
+        } qw(create destroy)),
+        [{type => $type{CREATE}, create => {volumes => [$volume, $volume]}}, 'create\.volumes\[1\]\.disk\.persistence\.id: another volume has this id'],
+        [$resized->('grow_volume', addition => {%$space, scalar => {value => 0}}), 'grow_volume\.addition: expected an amount above 0, got none'],
+        [$resized->('grow_volume', addition => {%$space, reservations => undef}), 'grow_volume\.addition is not of the kind that grow_volume\.volume is made of'],
+        [$resized->('grow_volume', addition => $volume), 'grow_volume\.addition is not of the kind .*'],
+        [$resized->('grow_volume', addition => $resource), 'grow_volume\.addition is not of the kind .*'],
+        (map {
+            [$resized->($_, volume => {%$volume, shared => {}}), "$_\\.volume\\.shared: the size of a shared volume cannot be changed"],
+            [$resized->($_, volume => {%$volume, reservations => undef}), "$_\\.volume\\.reservations is missing"],
+            [$resized->($_, volume => {%$volume, scalar => undef}), "$_\\.volume\\.scalar is missing"],
+        } qw(grow_volume shrink_volume)),
+        (map { [$resized->('shrink_volume', subtract => {value => $_}), "shrink_volume\\.subtract: expected more than 0 and less than the volume's size, got $_"] } 0, -1, 1, 2),
+        (map {
+            [$made->($_, source => {%$raw, provider_id => undef}), "$_\\.source\\.provider_id is missing"],
+            [$made->($_, source => $disk->(type => 1)), "$_\\.source\\.disk\\.source\\.type: expected .*RAW, got PATH"],
+            [$made->($_, source => {%$raw, scalar => {value => 0}}), "$_\\.source: expected an amount above 0, got none"],
+        } qw(create_disk destroy_disk)),
+        [$made->('create_disk', source => $disk->(type => 2)), 'create_disk\.source\.disk\.source\.type: expected RAW, got MOUNT'],
+        (map { [$made->('create_disk', target_type => $_->[0]), "create_disk\\.target_type: expected MOUNT or BLOCK, got $_->[1]"] } [0, 'UNKNOWN'], [1, 'PATH'], [4, 'RAW']),
+        [$made->('create_disk', target_profile => undef), 'create_disk\.target_profile is missing, and create_disk\.source has no profile'],
+        [$made->('create_disk', source => $disk->(profile => 'x')), 'create_disk\.target_profile: create_disk\.source has a profile already'],
+        [$made->('destroy_disk', source => {%$raw, disk => {%{ $raw->{disk} }, %{ $volume->{disk} }}}),
+            'destroy_disk\.source\.disk\.persistence: a volume has to be destroyed before its disk'],
         [{type => $type{GROW_VOLUME}, grow_volume => {volume => $resource, addition => $resource}}, 'grow_volume\.volume\.disk is missing'],
         [{type => $type{GROW_VOLUME}, grow_volume => {volume => $volume, addition => {%plain, scalar => undef}}}, 'grow_volume\.addition\.scalar is missing'],
         [{type => $type{SHRINK_VOLUME}, shrink_volume => {volume => $resource, subtract => {value => 1}}}, 'shrink_volume\.volume\.disk is missing'],
@@ -314,7 +366,8 @@ subtest 'operations that a master would drop' => sub {
     is $driver->acceptOffers([{value => 'o'}], [$_]), Mesos::Status::DRIVER_RUNNING for
         $reserve->('reserve', reservations => undef, role => 'r', reservation => {principal => 'p'}),
         $volumes->('create', reservations => undef, role => 'r'), $volumes->('destroy'),
-        {type => $type{GROW_VOLUME}, grow_volume => {volume => $volume, addition => $resource}};
+        $resized->('grow_volume'), $resized->('shrink_volume'), $made->('create_disk'), $made->('destroy_disk', source => $disk->(type => 2)),
+        $made->('create_disk', source => $disk->(profile => 'x'), target_profile => undef);
     my $reservation = $reserve->('reserve');
     for (
         [acceptOffers => [[], [$reservation]], 'offerIds: expected at least one, got none'],
@@ -347,6 +400,8 @@ subtest 'calls that a master would ignore' => sub {
     };
     my $volume = sub { (disk => {persistence => {id => 'v', @_}, volume => {container_path => 'p', mode => 1}}) };
     my $of = "but the framework's principal is 'p': a master drops the operation";
+    my $task = sub { return {name => 't', task_id => {value => 't'}, slave_id => {value => 's'}, command => {value => 'x', arguments => ['x'], shell => 0, @_ ? (shell => undef, @_) : ()}} };
+    my $unused = '{command}{arguments} has no effect, for shell is not 0: a shell runs the value alone';
     my $mine = "is not a role of the framework (it has 'a', 'b'): a master ignores the whole call";
     $driver->start;
     for (
@@ -356,6 +411,12 @@ subtest 'calls that a master would ignore' => sub {
         [declineOffer => [$offer, {refuse_seconds => -9**9**9}], "declineOffer: filters->{refuse_seconds} is -Inf, $default"],
         [acceptInverseOffers => [[$offer], {refuse_seconds => -1}], "acceptInverseOffers: filters->{refuse_seconds} is -1, $default"],
         [declineInverseOffers => [[$offer], {refuse_seconds => -1}], "declineInverseOffers: filters->{refuse_seconds} is -1, $default"],
+        [launchTasks => [[$offer], [$task->(), $task->(value => 'echo', arguments => ['a'])]], "tasks->[1]$unused"],
+        [launchTask => [$offer, [$task->(value => 'echo', arguments => ['a'], shell => 1)]], "tasks->[0]$unused"],
+        [acceptOffers => [[$offer], [{type => 1, launch => {task_infos => [$task->(arguments => ['a'], value => 'x')]}}]],
+            "operations->[0]{launch}{task_infos}[0]$unused"],
+        [acceptOffers => [[$offer], [{type => 6, launch_group => {executor => {executor_id => {value => 'e'}},
+            task_group => {tasks => [$task->(arguments => ['a'], value => 'x')]}}}]], "operations->[0]{launch_group}{task_group}{tasks}[0]$unused"],
         [launchTasks => [[], []], 'launchTasks: there are no offers and no tasks: nothing is done'],
         [requestResources => [[]], 'requestResources: there are no requests: nothing is done'],
         [requestResources => [[{}]], 'requestResources: requests->[0]{resources} is missing or empty: nothing is asked for'],
@@ -400,6 +461,20 @@ subtest 'calls that a master would ignore' => sub {
             ["reviveOffers: 'no$own' is not a role of the framework (it has '$own'): a master ignores the whole call"];
         $one->stop;
     }
+};
+
+subtest 'words that say no, and are true' => sub {
+    for my $word (qw(false no OFF none)) {
+        my $framework = {user => '', name => 'n', checkpoint => $word};
+        for (['framework: checkpoint', framework => $framework], map { [$_, $_ => $word] } qw(implicit_acknowledgements reconcile_on_registration)) {
+            my ($what, @given) = @$_;
+            is_deeply told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, @given) }),
+                ["$what: '$word' is a true value in Perl: did you mean 0?"];
+        }
+        is_deeply told(__LINE__, sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, autoflush => $word) }),
+            ["autoflush: '$word' is a true value in Perl: did you mean 0?"];
+    }
+    is_deeply [warnings_of(sub { driver(implicit_acknowledgements => $_, reconcile_on_registration => $_) for 0, 1, '', 'yes', [], 2 })], [];
 };
 
 subtest 'a running driver that is dropped' => sub {

@@ -136,6 +136,7 @@ fn machine() -> SchedulerMachine {
         reconcile_on_registration: true,
         store: None,
         known_id: Arc::default(),
+        offered: Arc::default(),
         counters: Arc::new(Counters::scheduler()),
         seed: 7,
     })

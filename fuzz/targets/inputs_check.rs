@@ -121,6 +121,7 @@ fn session(data: &[u8]) {
         reconcile_on_registration: true,
         store: None,
         known_id: Arc::default(),
+        offered: Arc::default(),
         counters: Arc::new(Counters::scheduler()),
         seed: 7,
     });

@@ -1,5 +1,6 @@
 //! The channel: the queue of events between drivers and Perl.
 
+use super::bytes::MesosBytes;
 use super::error::MesosCode;
 use super::event::MesosEvent;
 use super::guard::{guard, guard_anywhere, guard_value};
@@ -87,6 +88,17 @@ pub extern "C" fn mesos_channel_take(channel: *const MesosChannel, result: *mut 
             event,
             creator: Creator::this_process(),
         });
+        Ok(())
+    })
+}
+
+/// Sets what the user reads on standard error, once, if events wait here while the program runs a loop that does not ask for them.
+#[no_mangle]
+pub extern "C" fn mesos_channel_advise(channel: *const MesosChannel, text: MesosBytes) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle and bytes of the caller's.
+        let (channel, text) = unsafe { (handle::get(channel)?, text.to_text()) };
+        channel.channel.advise(text);
         Ok(())
     })
 }

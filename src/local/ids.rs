@@ -1,6 +1,4 @@
-//! Identifiers: made here, or sent by clients and checked here. Checked ids are safe as names of files. They are as in [`text`].
-
-use crate::message::text;
+//! Identifiers: made here, or sent by clients and checked here. Checked ids are safe as names of files.
 
 use crate::random;
 use std::net::SocketAddr;
@@ -67,23 +65,7 @@ pub fn is_uuid(bytes: &[u8]) -> bool {
         && variant & 0xc0 == 0x80 && (1..=5).contains(&(version >> 4)))
 }
 
-/// Checks a task, executor, framework or agent id. The texts are those of Mesos.
-pub fn check(id: &str) -> Result<(), String> {
-    if id.is_empty() {
-        Err("ID must not be empty".into())
-    } else if text::to_bytes(id).len() > 255 {
-        Err("ID must not be greater than 255 characters".into())
-    } else if id == "." || id == ".." {
-        Err(format!("'{id}' is disallowed"))
-    } else if id
-        .bytes()
-        .any(|byte| byte.is_ascii_control() || byte == b'/' || byte == b'\\')
-    {
-        Err(format!("'{id}' contains invalid characters"))
-    } else {
-        Ok(())
-    }
-}
+pub use crate::resources::check_id as check;
 
 #[cfg(test)]
 mod tests {

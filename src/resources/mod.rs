@@ -28,4 +28,4 @@ mod validate;
 pub use amount::{coalesce, thousandths};
 pub use bag::Resources;
 pub use display::{amount_text, item_text, items_text, to_text};
-pub use validate::{validate, validate_disks, validate_item, validate_reservations};
+pub use validate::{check_id, validate, validate_disks, validate_item, validate_reservations};

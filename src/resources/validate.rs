@@ -4,6 +4,7 @@ use super::amount::thousandths;
 use super::display::item_text;
 use super::item::is_dynamically_reserved;
 use super::role;
+use crate::message::text;
 use crate::proto::resource::reservation_info::Type as ReservationType;
 use crate::proto::value::Type;
 use crate::proto::Resource;
@@ -147,5 +148,23 @@ pub fn validate_reservations(items: &[Resource], role: Option<&str>) -> Result<(
             item_text(item, role)
         )),
         None => Ok(()),
+    }
+}
+
+/// Checks a task, executor, framework or agent id. The texts are those of Mesos.
+pub fn check_id(id: &str) -> Result<(), String> {
+    if id.is_empty() {
+        Err("ID must not be empty".into())
+    } else if text::to_bytes(id).len() > 255 {
+        Err("ID must not be greater than 255 characters".into())
+    } else if id == "." || id == ".." {
+        Err(format!("'{id}' is disallowed"))
+    } else if id
+        .bytes()
+        .any(|byte| byte.is_ascii_control() || byte == b'/' || byte == b'\\')
+    {
+        Err(format!("'{id}' contains invalid characters"))
+    } else {
+        Ok(())
     }
 }

@@ -131,6 +131,7 @@ impl Program {
             reconcile_on_registration: dice.percent(50),
             store: None,
             known_id: self.known_id.clone(),
+            offered: Arc::default(),
             counters: Arc::new(Counters::scheduler()),
             seed: dice.below(u64::MAX),
         });

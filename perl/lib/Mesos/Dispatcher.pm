@@ -210,6 +210,26 @@ sub _is_left {
     return 1;
 }
 
+# The modules of event loops, what runs them, and the dispatchers that fit.
+my @loops = (
+    ['AnyEvent', 'AnyEvent->condvar->recv', 'AnyEvent'], ['EV', 'EV::run', 'AnyEvent'], ['IO::Async::Loop', 'IO::Async::Loop->new->run', 'IOAsync'],
+    ['Mojo::IOLoop', 'Mojo::IOLoop->start', 'Mojo'], ['POE::Kernel', 'POE::Kernel->run', 'POE'],
+);
+
+sub _is_loaded { my ($file) = @_; $file =~ s{::}{/}g; return $INC{"$file.pm"} }
+
+# Before a start: what the driver tells if the program then runs a loop that is another one. Without another there is nothing to say.
+sub _advise {
+    my ($self) = @_;
+    my ($own) = ref($self) =~ /\AMesos::Dispatcher::(AnyEvent|IOAsync|Mojo|POE)\z/ or return;
+    my ($mine) = grep { $_->[2] eq $own } @loops;
+    my @others = grep { $_->[2] ne $own && _is_loaded($_->[0]) } @loops or return;
+    $self->channel->_xs_advise("events have come for the driver, and the program waits in an event loop that is not the dispatcher's: its dispatcher "
+        . "is $own. Call run of the driver, or $mine->[1], or make the driver with the dispatcher of the loop that you run ("
+        . join(', ', map {"'$_->[2]' for $_->[0]"} @others) . ')');
+    return;
+}
+
 sub unwatch { }
 
 sub DEMOLISH {
@@ -248,7 +268,8 @@ L<Mesos::Dispatcher::POE>. L<Mesos::Dispatcher::Interrupt> works without a loop.
 cannot make an object of this class itself.
 
 A driver sets the callback. If your program runs the loop anyway, you need nothing else. Otherwise C<run> and C<run_once> of the driver, and
-C<wait>, run the loop.
+C<wait>, run the loop. If your program runs another loop than the dispatcher's, a line on standard error says so after some seconds (unless
+you have set C<PERL_MESOS_TRACE=QUIET>).
 
 The loop wakes a dispatcher for as long as events are queued, so none can be left behind. For one wake-up, the dispatcher handles up to 64
 events. It handles fewer if a callback dies, stops or aborts its driver, or takes nothing from the channel. C<wait> handles exactly one.

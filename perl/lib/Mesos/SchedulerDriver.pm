@@ -58,8 +58,8 @@ sub BUILD {
 sub _check_failover {
     my ($self) = @_;
     return if $self->framework_id_file eq '' || $self->framework->get('failover_timeout');
-    Mesos::Warnings::warn_user('framework_id_file without a failover_timeout in framework: Mesos removes the framework when this program '
-        . 'ends, and every second start fails', 'failover_timeout');
+    my $why = 'Mesos removes the framework when this program ends, and every second start fails';
+    Mesos::Warnings::warn_user("framework_id_file without a failover_timeout in framework: $why", 'failover_timeout');
 }
 
 # As the type's own message, without the value.
@@ -437,9 +437,9 @@ Does the same with one offer. As in Mesos 1.07.1, it takes an array of tasks.
     my $status = $driver->acceptOffers(\@offerIds, \@operations, $filters);
 
 Applies operations (C<Mesos::Offer::Operation>: launch, launch_group, reserve, unreserve, create, destroy, ...) to offers of one agent. If an
-operation has an C<id>, Mesos reports its state through C<operationStatusUpdate>. Dies if an operation has no type, or not the part that its type
-names, or nothing in it, or resources that no master accepts there: a master would drop it without a word. Of operations
-on what the offers do not hold, it tells only those that have an C<id>.
+operation has an C<id>, Mesos reports its state through C<operationStatusUpdate>. Dies if a master would drop an operation without a word:
+if it has no type, or not the part that its type names, or nothing in it, or resources that no master accepts there. Without an C<id> it also
+dies of an operation on what the offers do not hold. (Not on libmesos, and not of operations after a launch, or on shared volumes.)
 
 =head2 declineOffer
 

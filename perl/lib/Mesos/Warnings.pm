@@ -8,7 +8,7 @@ use overload ();
 use Scalar::Util qw(blessed reftype);
 use mro ();
 
-our @EXPORT_OK = qw(place_of_user warn_at warn_user die_user nearest meant warn_unknown check_constructor check_callbacks warn_unknown_fields shown);
+our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth die_user nearest meant warn_unknown check_constructor check_callbacks warn_unknown_fields shown);
 
 # The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
 # what the code says of all warnings counts.
@@ -245,6 +245,13 @@ sub check_constructor {
     return;
 }
 
+# Warns of what a program says to mean no, and Perl takes for true.
+sub warn_of_truth {
+    my ($what, $value) = @_;
+    return unless defined $value && !ref $value && $value =~ /\A(?:no|off|false|none|never|n|f)\z/i;
+    return warn_user("$what: '$value' is a true value in Perl: did you mean 0?", "$what $value");
+}
+
 # --- callbacks ---------------------------------------------------------------------------------------------------------------------
 
 # Whether a method of this name was probably meant to be the callback. Words of everyday life are methods of their own right.
@@ -423,6 +430,10 @@ A resource has nearly the name of one that Mesos gives out (C<cpu>, C<memory>). 
 =item *
 
 A scheduler or executor has a method whose name is nearly a callback's (C<resource_offers>), but does not have the callback itself.
+
+=item *
+
+You set what is true or false to a word that says no (C<'false'>, C<'off'>), which Perl takes for true.
 
 =item *
 

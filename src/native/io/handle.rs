@@ -2,6 +2,7 @@
 
 use super::connection;
 use super::mailbox::{mailbox, Receiver, Sender, Urgency};
+use super::unheard;
 use crate::channel::Channel;
 use crate::driver::counters::Counters;
 use crate::driver::gate::Gate;
@@ -52,9 +53,16 @@ impl<C: Send + 'static> Handle<C> {
         let receiver = receiver.ok_or_else(|| DriverError::System("the driver was started before".to_string()))?;
         let channel = self.gate.channel().clone();
         let runtime = connection::runtime();
+        // Whoever starts a driver will run its loop.
+        let program = rustix::thread::gettid().as_raw_nonzero().get();
         let body = move || {
+            let watched = unheard::watch(channel.clone(), program);
             let passed = emit.clone();
-            let run = AssertUnwindSafe(|| connection::run(&runtime?, machine, receiver, passed, kill, channel));
+            let run = AssertUnwindSafe(|| {
+                let runtime = runtime?;
+                runtime.spawn(watched);
+                connection::run(&runtime, machine, receiver, passed, kill, channel)
+            });
             // Perl must hear of a driver that cannot go on; nothing of the machine is used after a panic.
             match std::panic::catch_unwind(run) {
                 Ok(Ok(())) => (),

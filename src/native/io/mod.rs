@@ -3,3 +3,4 @@
 pub mod connection;
 pub mod handle;
 mod mailbox;
+mod unheard;

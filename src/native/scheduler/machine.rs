@@ -20,6 +20,7 @@ use crate::native::protocol::pipeline::Outgoing;
 use crate::native::protocol::recordio;
 use crate::native::protocol::session::{Session, SessionEvent};
 use crate::native::remembered::Remembered;
+use crate::native::scheduler::offered::Offered;
 use crate::native::scheduler::wire::{self, CallType, Event, EventType};
 use crate::native::wire::Offer;
 use bytes::Bytes;
@@ -61,6 +62,8 @@ pub struct Config {
     pub store: Option<Box<dyn FrameworkIdStore>>,
     /// The framework's id as soon as it is known, for those who call from other threads.
     pub known_id: Arc<Mutex<Option<String>>>,
+    /// The offers that the program may use, for them too.
+    pub offered: Arc<Offered>,
     pub counters: Arc<Counters>,
     /// For jitter.
     pub seed: u64,
@@ -221,7 +224,7 @@ impl SchedulerMachine {
         self.session.subscribed(Some(silence), now.elapsed);
         self.subscribed_since = Some(now.elapsed);
         self.tell_found(now);
-        self.offers.clear();
+        self.forget_offers();
         let first = !known || self.failover;
         self.failover = false;
         log::info!(
@@ -256,6 +259,7 @@ impl SchedulerMachine {
                 }
                 if let Some(id) = event.rescind.as_ref().and_then(|r| r.offer_id.as_ref()) {
                     self.offers.remove(&id[..]);
+                    self.config.offered.remove([&id[..]]);
                 }
                 match callback(event, self.config.implicit_acknowledgements) {
                     Ok(Some(emission)) => self.emit(emission),
@@ -270,6 +274,9 @@ impl SchedulerMachine {
         let ids: Vec<Vec<u8>> = offers.iter().filter_map(|o| Offer::decode(&o[..]).ok()?.id).collect();
         match self.state {
             State::Running if !offers.is_empty() => {
+                if ids.len() == offers.len() {
+                    self.config.offered.insert(ids.iter().cloned().zip(offers.iter().cloned()));
+                }
                 for id in ids {
                     if self.offers.insert(id, Vec::new()) {
                         log::warn!(
@@ -284,6 +291,11 @@ impl SchedulerMachine {
             State::Aborted => self.refuse(ids, now),
             _ => (),
         }
+    }
+
+    fn forget_offers(&mut self) {
+        self.offers.clear();
+        self.config.offered.clear();
     }
 
     /// Gives offers back for long.
@@ -304,7 +316,7 @@ impl SchedulerMachine {
             false => log::warn!("{line}"),
         }
         self.last_reason = reason;
-        self.offers.clear();
+        self.forget_offers();
         self.acknowledgements = 0;
         let since = self.subscribed_since.take();
         if let Some(since) = since {

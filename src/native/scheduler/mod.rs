@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod events;
 pub mod machine;
+pub mod offered;
 mod operations;
 pub mod registration;
 pub mod wire;
@@ -11,7 +12,9 @@ use super::detector::Source;
 use super::io::handle::Handle;
 use super::protocol::backoff::seed;
 use super::scheduler::calls::prepare;
+use super::scheduler::calls::Prepared;
 use super::scheduler::machine::{Command, Config, SchedulerMachine};
+use super::scheduler::offered::Offered;
 use super::wire::{Credential, FrameworkInfo};
 use crate::channel::Channel;
 use crate::driver::address::Secret;
@@ -38,6 +41,7 @@ pub struct SchedulerDriver {
     implicit_acknowledgements: bool,
     max_queued_calls: usize,
     known_id: Arc<Mutex<Option<String>>>,
+    offered: Arc<Offered>,
     /// What ends with the driver, after it.
     companion: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -81,6 +85,7 @@ impl SchedulerDriver {
             reconcile_on_registration: options.reconcile_on_registration,
             store: store.map(|store| Box::new(store) as Box<dyn FrameworkIdStore>),
             known_id: Arc::clone(&known_id),
+            offered: Arc::default(),
             counters: Arc::clone(&handle.counters),
             seed: seed(),
         };
@@ -89,6 +94,7 @@ impl SchedulerDriver {
             implicit_acknowledgements: config.implicit_acknowledgements,
             max_queued_calls: limits.queued_calls,
             known_id,
+            offered: Arc::clone(&config.offered),
             config: Mutex::new(Some(config)),
             companion: Mutex::new(None),
         })
@@ -235,10 +241,22 @@ impl crate::driver::SchedulerDriver for SchedulerDriver {
             };
             let (name, length) = call.payload();
             sendable(name, length)?;
+            let on_offers = match &call {
+                SchedulerCall::AcceptOffers {
+                    offer_ids, operations, ..
+                } => Some((offer_ids.clone(), operations.clone())),
+                _ => None,
+            };
             let prepared = prepare(call, self.implicit_acknowledgements)?;
+            if let Some((offer_ids, operations)) = on_offers {
+                self.offered.hold(&offer_ids, &operations)?;
+            }
             if self.handle.gate.lifecycle.is_running() {
                 if !self.handle.counters.hand_over(self.max_queued_calls) {
                     return Err(DriverError::Full(self.max_queued_calls));
+                }
+                if let Prepared::Send { offers, .. } = &prepared {
+                    self.offered.remove(offers.iter().map(Vec::as_slice));
                 }
                 self.handle.send(Command::Call(prepared));
             }

@@ -3,8 +3,13 @@
 use crate::driver::DriverError;
 use crate::native::wire::problem;
 use crate::proto::offer::{operation::Type, Operation};
-use crate::proto::{resource, value, Resource};
+use crate::proto::resource::disk_info::source::Type as Disk;
+use crate::proto::{resource, value, volume, Resource};
+use crate::resources::conversion::size;
+use crate::resources::item::{canonical, is_like, volume_id, without_volume};
+use crate::resources::{self, thousandths, Resources};
 use prost::Message;
+use std::collections::BTreeSet;
 
 /// Checks the operation of this index among those of a call.
 pub fn operation_is_whole(index: usize, encoded: &[u8]) -> Result<(), DriverError> {
@@ -31,16 +36,20 @@ fn check(operation: Operation) -> Result<(), String> {
             not_empty("launch_group.task_group.tasks", &group.tasks)
         }
         Type::Reserve => {
-            let resources = part(name, "reserve", operation.reserve)?.resources;
-            each("reserve.resources", &resources, dynamically_reserved)
+            let part = part(name, "reserve", operation.reserve)?;
+            if !part.source.is_empty() {
+                return Err("reserve.source: masters take it from operators only".to_string());
+            }
+            each("reserve.resources", &part.resources, dynamically_reserved)
         }
         Type::Unreserve => {
             let resources = part(name, "unreserve", operation.unreserve)?.resources;
-            each("unreserve.resources", &resources, dynamically_reserved)
+            each("unreserve.resources", &resources, without_a_volume)
         }
         Type::Create => {
             let volumes = part(name, "create", operation.create)?.volumes;
-            each("create.volumes", &volumes, persistent_volume)
+            each("create.volumes", &volumes, persistent_volume)?;
+            different("create.volumes", &volumes)
         }
         Type::Destroy => {
             let volumes = part(name, "destroy", operation.destroy)?.volumes;
@@ -48,20 +57,41 @@ fn check(operation: Operation) -> Result<(), String> {
         }
         Type::GrowVolume => {
             let part = part(name, "grow_volume", operation.grow_volume)?;
-            one("grow_volume.volume", &part.volume, persistent_volume)?;
-            valid("grow_volume.addition", &part.addition)
+            one("grow_volume.volume", &part.volume, volume_of_one)?;
+            one("grow_volume.addition", &part.addition, |_, _| Ok(()))?;
+            match is_like(&without_volume(&canonical(&part.volume)), &canonical(&part.addition)) {
+                true => Ok(()),
+                false => Err("grow_volume.addition is not of the kind that grow_volume.volume is made of".to_string()),
+            }
         }
         Type::ShrinkVolume => {
-            let volume = part(name, "shrink_volume", operation.shrink_volume)?.volume;
-            one("shrink_volume.volume", &volume, persistent_volume)
+            let part = part(name, "shrink_volume", operation.shrink_volume)?;
+            one("shrink_volume.volume", &part.volume, volume_of_one)?;
+            let (subtract, most) = (part.subtract.value, size(&part.volume));
+            match (1..most).contains(&thousandths(subtract)) {
+                true => Ok(()),
+                false => Err(format!(
+                    "shrink_volume.subtract: expected more than 0 and less than the volume's size, got {subtract}"
+                )),
+            }
         }
         Type::CreateDisk => {
-            let source = part(name, "create_disk", operation.create_disk)?.source;
-            one("create_disk.source", &source, with_source)
+            let part = part(name, "create_disk", operation.create_disk)?;
+            one("create_disk.source", &part.source, raw_disk)?;
+            let target = part.target_type();
+            if !matches!(target, Disk::Mount | Disk::Block) {
+                let got = target.as_str_name();
+                return Err(format!("create_disk.target_type: expected MOUNT or BLOCK, got {got}"));
+            }
+            match (has_profile(&part.source), part.target_profile.is_some()) {
+                (true, true) => Err("create_disk.target_profile: create_disk.source has a profile already".to_string()),
+                (false, false) => Err("create_disk.target_profile is missing, and create_disk.source has no profile".to_string()),
+                _ => Ok(()),
+            }
         }
         Type::DestroyDisk => {
             let source = part(name, "destroy_disk", operation.destroy_disk)?.source;
-            one("destroy_disk.source", &source, with_source)
+            one("destroy_disk.source", &source, disk_of_provider)
         }
     }
 }
@@ -83,7 +113,20 @@ type Wanted = fn(&str, &Resource) -> Result<(), String>;
 
 fn one(path: &str, resource: &Resource, wanted: Wanted) -> Result<(), String> {
     valid(path, resource)?;
-    wanted(path, resource)
+    wanted(path, resource)?;
+    // In the words of Mesos what is rarely wrong.
+    let of = |why: String| format!("{path}: {why}");
+    resources::validate_item(resource).map_err(of)?;
+    let item = [canonical(resource)];
+    // A master that is to convert nothing ends itself.
+    if Resources::new(&item).is_empty() {
+        return Err(format!("{path}: expected an amount above 0, got none"));
+    }
+    if item[0].name == "gpus" && size(&item[0]) % 1000 != 0 {
+        return Err(format!("{path}.scalar: expected a whole number of gpus"));
+    }
+    resources::validate_disks(&item, resources::check_id).map_err(of)?;
+    resources::validate_reservations(&item, None).map_err(of)
 }
 
 /// A list that is not empty.
@@ -155,11 +198,70 @@ fn persistent_volume(path: &str, resource: &Resource) -> Result<(), String> {
     is_there(path, "disk.persistence", id.is_some())?;
     named(path, "disk.persistence.id", id)?;
     is_there(path, "disk.volume", disk.volume.is_some())?;
+    if disk.volume.as_ref().is_some_and(|volume| volume.mode() == volume::Mode::Ro) {
+        return Err(format!("{path}.disk.volume.mode: expected RW, got RO"));
+    }
     let has_role = resource.role.as_deref().is_some_and(|role| role != "*");
     is_there(path, "reservations", has_role || !resource.reservations.is_empty())
 }
 
-fn with_source(path: &str, resource: &Resource) -> Result<(), String> {
+/// A volume that only one framework uses at a time: only such a one can have another size.
+fn volume_of_one(path: &str, resource: &Resource) -> Result<(), String> {
+    persistent_volume(path, resource)?;
+    match resource.shared {
+        Some(_) => Err(format!("{path}.shared: the size of a shared volume cannot be changed")),
+        None => Ok(()),
+    }
+}
+
+fn without_a_volume(path: &str, resource: &Resource) -> Result<(), String> {
+    dynamically_reserved(path, resource)?;
+    match volume_id(resource) {
+        Some(_) => Err(format!(
+            "{path}.disk.persistence: a volume has to be destroyed before it is unreserved"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// No two volumes with one id.
+fn different(path: &str, volumes: &[Resource]) -> Result<(), String> {
+    let mut ids = BTreeSet::new();
+    match volumes.iter().enumerate().find(|(_, volume)| !ids.insert(volume_id(volume))) {
+        Some((index, _)) => Err(format!("{path}[{index}].disk.persistence.id: another volume has this id")),
+        None => Ok(()),
+    }
+}
+
+/// The type of a disk that a resource provider manages.
+fn provided(path: &str, resource: &Resource) -> Result<Disk, String> {
     let source = resource.disk.as_ref().and_then(|disk| disk.source.as_ref());
-    is_there(path, "disk.source", source.is_some())
+    is_there(path, "disk.source", source.is_some())?;
+    is_there(path, "provider_id", resource.provider_id.is_some())?;
+    Ok(source.map_or(Disk::Unknown, |source| source.r#type()))
+}
+
+fn raw_disk(path: &str, resource: &Resource) -> Result<(), String> {
+    match provided(path, resource)? {
+        Disk::Raw => Ok(()),
+        other => Err(format!("{path}.disk.source.type: expected RAW, got {}", other.as_str_name())),
+    }
+}
+
+fn disk_of_provider(path: &str, resource: &Resource) -> Result<(), String> {
+    match provided(path, resource)? {
+        _ if volume_id(resource).is_some() => Err(format!(
+            "{path}.disk.persistence: a volume has to be destroyed before its disk"
+        )),
+        Disk::Mount | Disk::Block | Disk::Raw => Ok(()),
+        other => Err(format!(
+            "{path}.disk.source.type: expected MOUNT, BLOCK or RAW, got {}",
+            other.as_str_name()
+        )),
+    }
+}
+
+fn has_profile(resource: &Resource) -> bool {
+    let source = resource.disk.as_ref().and_then(|disk| disk.source.as_ref());
+    source.is_some_and(|source| source.profile.is_some())
 }

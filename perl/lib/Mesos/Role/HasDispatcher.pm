@@ -65,6 +65,7 @@ after BUILD => sub {
     weaken($dispatcher->{_consumer} = $self) if $self->can('dispatch_event') == \&dispatch_event;
 };
 
+before start => sub { $_[0]->dispatcher->_advise };
 after start => sub { $_[0]->running($_[0]->_is_alive ? 1 : 0) };
 
 after stop => sub { $_[0]->running(0) };

@@ -1,7 +1,7 @@
 package Mesos::Role::Warns;
 use 5.10.1;
 use Mesos::Constraint ();
-use Mesos::Warnings qw(place_of_user warn_at warn_user);
+use Mesos::Warnings qw(place_of_user warn_at warn_of_truth warn_user);
 use Mesos::XS;
 use Scalar::Util qw(refaddr weaken);
 use Moo::Role;
@@ -24,6 +24,8 @@ my %started;
 my ($first_made, $has_started);
 after BUILD => sub {
     my ($self) = @_;
+    warn_of_truth($_, $self->{$_}) for qw(autoflush implicit_acknowledgements reconcile_on_registration);
+    warn_of_truth('framework: checkpoint', $self->{framework}{checkpoint}) if $self->{framework};
     return if $self->_is_rehearsal;
     $first_made ||= {pid => $$, class => ref $self, place => [place_of_user()]};
 };

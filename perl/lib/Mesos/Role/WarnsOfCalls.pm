@@ -25,6 +25,19 @@ sub _check_filters {
     return;
 }
 
+# Mesos gives arguments to programs only, and not to the shell, which is its default.
+sub _check_task {
+    my ($path, $task) = @_;
+    for my $of (['', $task], ['{executor}', _field($task, 'executor')]) {
+        my ($in, $message) = @$of;
+        my $command = _field($message, 'command');
+        my $shell = _field($command, 'shell');
+        next if !_list(_field($command, 'arguments')) || defined $shell && !$shell;
+        warn_user("$path$in\{command}{arguments} has no effect, for shell is not 0: a shell runs the value alone", "$path$in.arguments");
+    }
+    return;
+}
+
 # The framework's roles as the last call has set them.
 sub _roles {
     my ($self) = @_;
@@ -65,6 +78,25 @@ before requestResources => sub {
     for my $index (0 .. $#requests) {
         next if (reftype($requests[$index]) || '') ne 'HASH' || _list(_field($requests[$index], 'resources'));
         warn_user("requestResources: requests->[$index]{resources} is missing or empty: nothing is asked for", 'requestResources.resources');
+    }
+};
+
+for my $method (qw(launchTasks launchTask)) {
+    before $method => sub {
+        my $index = -1;
+        for my $task (_list($_[2])) { _check_task('tasks->[' . ++$index . ']', $task) }
+    };
+}
+
+before acceptOffers => sub {
+    my ($self, $offers, $operations) = @_;
+    my $index = -1;
+    for my $operation (_list($operations)) {
+        my $path = 'operations->[' . ++$index . ']';
+        my $group = _field($operation, 'launch_group');
+        my $at = -1;
+        for my $task (_list(_field(_field($operation, 'launch'), 'task_infos'))) { _check_task("$path\{launch}{task_infos}[" . ++$at . ']', $task) }
+        for my $task (_list(_field(_field($group, 'task_group'), 'tasks'))) { _check_task("$path\{launch_group}{task_group}{tasks}[" . ++$at . ']', $task) }
     }
 };
 
@@ -142,6 +174,10 @@ L<Mesos::SchedulerDriver> composes this role. L<Mesos::Warnings> lists the warni
 =item *
 
 C<refuse_seconds> of filters that is negative. The master uses 5 seconds.
+
+=item *
+
+C<arguments> of a C<command> whose C<shell> is not 0. The shell, which is the default, gets the C<value> alone.
 
 =item *
 

@@ -30,6 +30,7 @@ fn machine() -> SchedulerMachine {
         reconcile_on_registration: false,
         store: None,
         known_id: Arc::default(),
+        offered: Arc::default(),
         counters: Arc::new(Counters::scheduler()),
         seed: 1,
     })

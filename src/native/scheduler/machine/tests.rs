@@ -27,6 +27,7 @@ fn machine(framework: Vec<u8>, master_timeout: Option<Duration>) -> SchedulerMac
         reconcile_on_registration: false,
         store: None,
         known_id: Arc::default(),
+        offered: Arc::default(),
         counters: Arc::new(Counters::scheduler()),
         seed: 7,
     })
