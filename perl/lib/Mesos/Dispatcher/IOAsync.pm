@@ -57,7 +57,11 @@ sub timer {
     my $loop = $self->loop;
     my $id;
     $id = $loop->watch_time(after => $seconds, code => sub { undef $id; $code->() });
-    return $self->_timer_until_dropped(sub { $loop->unwatch_time($id) if defined $id });
+    return $self->_timer_until_dropped(sub {
+        $loop->unwatch_time($id) if defined $id;
+        # It holds the code, and the code holds this.
+        undef $id;
+    });
 }
 
 sub watch {
