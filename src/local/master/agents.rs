@@ -439,7 +439,7 @@ impl Master {
         self.inverse_offers.answers.retain(|(_, on), _| on != id);
         self.agents.remove(id);
         for framework in self.frameworks.values_mut() {
-            framework.filters.retain(|filter| filter.agent != id);
+            framework.filters.remove(id);
         }
         self.agent_failure(id);
         log::info!("agent {id} is no more: {message}");

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// What shares are of.
 pub const SHARED: [&str; 4] = ["cpus", "mem", "disk", "gpus"];
 
+/// The frameworks of each role, while the allocator runs.
+type Members = BTreeMap<String, BTreeSet<String>>;
+
 const DEFAULT_REFUSE_SECONDS: f64 = 5.0;
 const MAX_REFUSE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
 
@@ -42,8 +45,8 @@ impl Framework {
 
     /// Whether `resources` of `agent` may be offered in `role` now: not when an unexpired refusal covers all of them.
     fn wants(&self, role: &str, agent: &str, resources: &Resources, now: Time) -> bool {
-        let keeps_away = |f: &Filter| f.role == role && f.agent == agent && f.until > now && f.refused.contains(resources);
-        self.listens(role) && !self.filters.iter().any(keeps_away)
+        let keeps_away = |f: &Filter| f.role == role && f.until > now && f.refused.contains(resources);
+        self.listens(role) && !self.filters.get(agent).is_some_and(|filters| filters.iter().any(keeps_away))
     }
 
     /// Whether it may be offered such an item: some are only for those that know what they mean.
@@ -63,7 +66,7 @@ impl Master {
     pub(super) fn allocate(&mut self) {
         let now = self.now;
         for framework in self.frameworks.values_mut() {
-            framework.filters.retain(|filter| filter.until > now);
+            framework.keep_filters(|filter| filter.until > now);
         }
         self.totals = SHARED.map(|name| self.agents.values().map(|agent| agent.total.scalar(name)).sum());
         let mut made: BTreeMap<String, Vec<proto::Offer>> = BTreeMap::new();
@@ -72,8 +75,9 @@ impl Master {
             .iter()
             .filter(|(id, agent)| self.is_active(id) && self.identity.minimum.is_reached_by(&agent.free));
         let agents: Vec<String> = agents.map(|(id, _)| id.clone()).collect();
+        let members = self.members();
         for agent in agents {
-            self.allocate_agent(&agent, &mut made);
+            self.allocate_agent(&agent, &members, &mut made);
         }
         for (id, offers) in made {
             let offers = Some(event::Offers {
@@ -108,9 +112,9 @@ impl Master {
     }
 
     /// Gives what an agent has free to those whose turn it is.
-    fn allocate_agent(&mut self, agent_id: &str, made: &mut BTreeMap<String, Vec<proto::Offer>>) {
+    fn allocate_agent(&mut self, agent_id: &str, members: &Members, made: &mut BTreeMap<String, Vec<proto::Offer>>) {
         for role in self.roles_in_turn() {
-            for id in self.frameworks_in_turn(&role) {
+            for id in self.frameworks_in_turn(&role, members) {
                 let Some(agent) = self.agents.get(agent_id) else { return };
                 let resources = agent.free.usable_by(&role);
                 if !self.identity.minimum.is_reached_by(&resources) {
@@ -149,24 +153,34 @@ impl Master {
     pub(super) fn roles_in_turn(&self) -> Vec<String> {
         let connected = self.frameworks.values().filter(|f| f.is_connected());
         let wanted = connected.flat_map(|f| f.roles.iter().filter(|role| !f.suppressed.contains(*role)));
+        // Once for all roles, not once for each.
+        let mut allocated: BTreeMap<&str, Vec<&Resources>> = BTreeMap::new();
+        for (role, resources) in self.frameworks.values().flat_map(|framework| &framework.allocated) {
+            allocated.entry(role).or_default().push(resources);
+        }
         let share = |path: &str, roles: &[&str]| {
-            let of = |f: &'_ Framework| {
-                roles
-                    .iter()
-                    .filter_map(|role| f.allocated.get(*role))
-                    .cloned()
-                    .collect::<Vec<_>>()
-            };
-            let allocated: Vec<Resources> = self.frameworks.values().flat_map(of).collect();
-            self.dominant_share(allocated.iter()) / self.weight(path)
+            let of = roles.iter().filter_map(|role| allocated.get(role)).flatten().copied();
+            self.dominant_share(of) / self.weight(path)
         };
         let mut roles = self.turns.roles(&wanted.map(String::as_str).collect(), &share);
         roles.sort_by_cached_key(|role| !self.is_short(role));
         roles
     }
 
-    fn frameworks_in_turn(&self, role: &str) -> Vec<String> {
-        let members = self.frameworks.iter().filter(|(_, f)| f.roles.iter().any(|one| one == role));
+    /// The frameworks of each role.
+    fn members(&self) -> Members {
+        let mut members = Members::new();
+        for (id, framework) in &self.frameworks {
+            for role in &framework.roles {
+                members.entry(role.clone()).or_default().insert(id.clone());
+            }
+        }
+        members
+    }
+
+    fn frameworks_in_turn(&self, role: &str, members: &Members) -> Vec<String> {
+        let members = members.get(role).into_iter().flatten();
+        let members = members.filter_map(|id| Some((id, self.frameworks.get(id)?)));
         let shares = members.map(|(id, f)| (self.dominant_share(f.allocated.get(role).into_iter()), id.clone()));
         self.turns.frameworks(role, shares.collect())
     }
@@ -329,9 +343,8 @@ impl Master {
     ) {
         let duration = refusal(filters, self.identity.intervals.allocation);
         if let (Some(framework), Some(duration)) = (self.frameworks.get_mut(framework), duration) {
-            framework.filters.push(Filter {
+            framework.filters.entry(agent.to_string()).or_default().push(Filter {
                 role: role.to_string(),
-                agent: agent.to_string(),
                 refused: resources.clone(),
                 until: self.now.plus(duration),
             });
@@ -348,7 +361,7 @@ impl Master {
         }
         let named = |role: &String| roles.is_empty() || roles.contains(role);
         framework.suppressed.retain(|role| !named(role));
-        framework.filters.retain(|filter| !named(&filter.role));
+        framework.keep_filters(|filter| !named(&filter.role));
         self.allocate();
     }
 

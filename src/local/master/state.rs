@@ -22,7 +22,8 @@ pub struct Framework {
     /// Always at least one: `*` when the framework named none.
     pub roles: Vec<String>,
     pub suppressed: BTreeSet<String>,
-    pub filters: Vec<Filter>,
+    /// By agent.
+    pub filters: BTreeMap<String, Vec<Filter>>,
     /// Of which agents it wants offers.
     pub constraints: Constraints,
     /// Absent while disconnected.
@@ -51,7 +52,6 @@ pub struct Subscription {
 /// Keeps offers away: see [`offers`](super::offers).
 pub struct Filter {
     pub role: String,
-    pub agent: String,
     pub refused: Resources,
     pub until: Time,
 }
@@ -189,7 +189,7 @@ impl Framework {
             info,
             roles,
             suppressed: BTreeSet::new(),
-            filters: Vec::new(),
+            filters: BTreeMap::new(),
             constraints: Constraints::default(),
             subscription: None,
             allocated: BTreeMap::new(),
@@ -239,6 +239,14 @@ impl Framework {
                 self.allocated.remove(role);
             }
         }
+    }
+
+    /// Forgets all filters but these.
+    pub fn keep_filters(&mut self, which: impl Fn(&Filter) -> bool) {
+        self.filters.retain(|_, filters| {
+            filters.retain(&which);
+            !filters.is_empty()
+        });
     }
 
     /// Takes a task out of the living.
