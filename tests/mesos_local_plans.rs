@@ -11,7 +11,7 @@ mod skip;
 
 use local_support::{call, info, request, scalar, until, Framework};
 use mesos_perl::proto::scheduler::call::{AcceptInverseOffers, Type};
-use mesos_perl::proto::{framework_info, scheduler, FrameworkInfo};
+use mesos_perl::proto::{framework_info, scheduler, FrameworkInfo, TaskState};
 use program_support::*;
 use serde_json::{json, Value};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -479,4 +479,43 @@ fn plans_take_effect_and_a_reset_ends_them() {
     reset();
     let mut last = Framework::at(address, "none", info("last"));
     assert_eq!(last.offer().slave_id.value, agent, "it is drained no longer");
+}
+
+#[test]
+fn a_reset_takes_agents_into_use_again() {
+    let program = Program::new(&["--control"]);
+    let address = program.address;
+    let token = format!("Bearer {}", program.ready["control_token"].as_str().unwrap());
+    let agents = || {
+        let (_, mut said) = step(address, "GET_AGENTS");
+        said["get_agents"]["agents"].take()
+    };
+    let id = agents()[0]["agent_info"]["id"].clone();
+    for order in [
+        json!({ "type": "DEACTIVATE_AGENT", "deactivate_agent": { "agent_id": id } }),
+        json!({ "type": "DRAIN_AGENT", "drain_agent": { "agent_id": id } }),
+        // The end of its task is never acknowledged, so that it is draining until the framework goes.
+        json!({ "type": "DRAIN_AGENT", "drain_agent": { "agent_id": id, "mark_gone": true } }),
+    ] {
+        let mut framework = Framework::at(address, "none", info("busy"));
+        let offer = framework.offer();
+        assert_eq!(cpus_of(&offer), 4.0, "before {order}");
+        let mut task = framework.command("t", "sleep 1000");
+        task.resources = vec![scalar("cpus", 0.5), scalar("mem", 32.0)];
+        framework.launch_on(&offer, vec![task]);
+        framework.wait_for("t", TaskState::TaskRunning);
+        assert_eq!(ask(address, "POST", "/api/v1", &order.to_string()), (200, "".into()));
+        let reset = request(address, "POST", "/mesos-local/reset", &[("Authorization", &token)], b"");
+        let report: Value = serde_json::from_slice(&reset.body).expect("JSON");
+        assert_eq!(report["settled"], true, "{order}");
+        let agents = agents();
+        assert_eq!(agents[0]["agent_info"]["id"], id, "{order}");
+        assert_eq!(
+            (&agents[0]["deactivated"], agents.as_array().map(Vec::len)),
+            (&json!(false), Some(1)),
+            "{order}"
+        );
+    }
+    let mut next = Framework::at(address, "none", info("next"));
+    assert_eq!(cpus_of(&next.offer()), 4.0);
 }

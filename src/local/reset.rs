@@ -38,6 +38,8 @@ pub fn reset(core: &mut Core) {
     core.clock.resume();
     core.tick();
     core.forget_faults();
+    // First of all: an agent that is being drained may be gone when it is back, or when its frameworks are.
+    core.master.forget_drains();
     for number in 0..core.places().len() {
         core.delay_agent(number, Duration::ZERO);
         core.heal_agent(number);

@@ -70,6 +70,12 @@ impl Master {
         Ok(())
     }
 
+    /// As if no agent had ever been taken out of use. Tasks that are being killed end nevertheless.
+    pub fn forget_drains(&mut self) {
+        self.deactivated.clear();
+        self.drains.clear();
+    }
+
     /// An agent that is to be drained kills its tasks. It hears of it again when it is back.
     pub(super) fn tell_of_drain(&mut self, id: &str) {
         if let Some(drain) = self.drains.get(id).filter(|drain| !drain.done) {

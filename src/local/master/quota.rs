@@ -160,8 +160,6 @@ impl Master {
         self.maintenance = Default::default();
         self.rescind_inverse_offers(|_| true);
         self.inverse_offers.answers.clear();
-        self.deactivated.clear();
-        self.drains.clear();
         self.allocate();
     }
 
