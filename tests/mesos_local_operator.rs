@@ -254,6 +254,9 @@ fn a_master_and_its_agent_answer() {
         ("/api/v1", "PRUNE_IMAGES", 400),
         (&path, "PRUNE_IMAGES", 501),
         (&path, "MARK_RESOURCE_PROVIDER_GONE", 501),
+        (&path, "ADD_RESOURCE_PROVIDER_CONFIG", 501),
+        (&path, "UPDATE_RESOURCE_PROVIDER_CONFIG", 501),
+        (&path, "REMOVE_RESOURCE_PROVIDER_CONFIG", 501),
     ] {
         let answer = post(program.address, path, &json!({ "type": kind }));
         assert_eq!(answer.status, status, "{path} {kind}: {}", answer.text());

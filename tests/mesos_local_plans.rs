@@ -519,3 +519,16 @@ fn a_reset_takes_agents_into_use_again() {
     let mut next = Framework::at(address, "none", info("next"));
     assert_eq!(cpus_of(&next.offer()), 4.0);
 }
+
+/// With `source`, Mesos moves resources from one reservation to another. Without a word they would be reserved anew.
+#[test]
+fn reservations_are_not_moved() {
+    let program = Program::new(&[]);
+    let (_, said) = step(program.address, "GET_AGENTS");
+    let id = &said["get_agents"]["agents"][0]["agent_info"]["id"];
+    let disk = |reservations: Value| json!([{ "name": "disk", "type": "SCALAR", "scalar": { "value": 10 }, "reservations": reservations }]);
+    let call = json!({ "agent_id": id, "source": disk(json!([])),
+        "resources": disk(json!([{ "type": "DYNAMIC", "role": "plan-disk" }])) });
+    let answer = step(program.address, &format!("RESERVE_RESOURCES {call}"));
+    assert_eq!(answer, (501, "mesos-local has no RESERVE_RESOURCES with 'source'".into()));
+}
