@@ -368,6 +368,12 @@ subtest 'operations that a master would drop' => sub {
         $volumes->('create', reservations => undef, role => 'r'), $volumes->('destroy'),
         $resized->('grow_volume'), $resized->('shrink_volume'), $made->('create_disk'), $made->('destroy_disk', source => $disk->(type => 2)),
         $made->('create_disk', source => $disk->(profile => 'x'), target_profile => undef);
+    # Of one with an id the master tells what is wrong with it. But one of nothing would be its end.
+    my $asked = sub { return {id => {value => 'op'}, %{ $volumes->('create', @_) }} };
+    is $driver->acceptOffers([{value => 'o'}], [$asked->(disk => {%{ $volume->{disk} }, volume => {container_path => 'p', mode => 2}})]),
+        Mesos::Status::DRIVER_RUNNING;
+    ok !eval { $driver->acceptOffers([{value => 'o'}], [$asked->(scalar => {value => 0})]) };
+    like $@, qr/create\.volumes\[0\]: expected an amount above 0, got none/;
     my $reservation = $reserve->('reserve');
     for (
         [acceptOffers => [[], [$reservation]], 'offerIds: expected at least one, got none'],

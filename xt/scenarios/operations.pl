@@ -130,6 +130,8 @@ sub refused {
     refused('RESERVE of another principal', sub { my ($f) = @_; $f->operation(RESERVE => {resources => [{%{ $cpus->(1) }, reservations => [dynamic(role_of($f), principal => 'other')], allocation_info => {role => role_of($f)}}]}, 'op') }),
     refused('UNRESERVE of what is not reserved', sub { my ($f) = @_; $f->operation(UNRESERVE => {resources => [reserved($f, $cpus->(1))]}, 'op') }),
     refused('CREATE from what is not reserved', sub { my ($f) = @_; $f->operation(CREATE => {volumes => [volume($f, 64)]}, 'op') }),
+    refused('CREATE of a read-only volume', sub { my ($f) = @_; my $v = volume($f, 64); $v->{disk}{volume}{mode} = 2; $f->operation(CREATE => {volumes => [$v]}, 'op') }),
+    refused('CREATE of a volume with a host path', sub { my ($f) = @_; my $v = volume($f, 64); $v->{disk}{volume}{host_path} = '/x'; $f->operation(CREATE => {volumes => [$v]}, 'op') }),
     refused('DESTROY of a volume that is not there', sub { my ($f) = @_; $f->operation(DESTROY => {volumes => [volume($f, 64)]}, 'op') }),
     refused('GROW_VOLUME of one that is not there', sub { my ($f) = @_; $f->operation(GROW_VOLUME => {volume => volume($f, 64), addition => reserved($f, $disk->(1))}, 'op') }),
     refused('SHRINK_VOLUME of one that is not there', sub { my ($f) = @_; $f->operation(SHRINK_VOLUME => {volume => volume($f, 64), subtract => {value => 1}}, 'op') }),

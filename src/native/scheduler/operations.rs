@@ -1,4 +1,6 @@
 //! What an offer operation must have. A master drops one that lacks something with no more than a line in its own log.
+//!
+//! Of one with an id that is whole and that cannot be done the master tells, with OPERATION_ERROR: it is sent.
 
 use crate::driver::DriverError;
 use crate::native::wire::problem;
@@ -14,31 +16,59 @@ use std::collections::BTreeSet;
 /// Checks the operation of this index among those of a call.
 pub fn operation_is_whole(index: usize, encoded: &[u8]) -> Result<(), DriverError> {
     let operation = Operation::decode(encoded).map_err(|e| problem("operations", "Offer.Operation", &e))?;
-    check(operation).map_err(|why| DriverError::Argument {
+    let has_id = operation.id.is_some();
+    let why = match check(operation) {
+        Ok(()) => return Ok(()),
+        Err(Wrong::Refused(_)) if has_id => return Ok(()),
+        Err(Wrong::Refused(why) | Wrong::Incomplete(why)) => why,
+    };
+    Err(DriverError::Argument {
         name: "operations",
         problem: format!("Offer.Operation {index}: {why}"),
     })
 }
 
-fn check(operation: Operation) -> Result<(), String> {
+/// What is wrong with an operation.
+enum Wrong {
+    /// The master does not take it for one, or does not survive it.
+    Incomplete(String),
+    /// The master does not carry it out.
+    Refused(String),
+}
+
+impl From<String> for Wrong {
+    fn from(why: String) -> Wrong {
+        Wrong::Incomplete(why)
+    }
+}
+
+/// What the master does not carry out.
+fn refused<T>(why: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong::Refused(why.into()))
+}
+
+type Checked = Result<(), Wrong>;
+
+fn check(operation: Operation) -> Checked {
     let kind = operation.r#type();
     let name = kind.as_str_name();
     match kind {
         Type::Unknown => {
             let got = operation.r#type.map_or("none".to_string(), |t| t.to_string());
-            Err(format!(
-                "expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got {got}"
-            ))
+            Err(format!("expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got {got}").into())
         }
-        Type::Launch => not_empty("launch.task_infos", &part(name, "launch", operation.launch)?.task_infos),
+        Type::Launch => Ok(not_empty(
+            "launch.task_infos",
+            &part(name, "launch", operation.launch)?.task_infos,
+        )?),
         Type::LaunchGroup => {
             let group = part(name, "launch_group", operation.launch_group)?.task_group;
-            not_empty("launch_group.task_group.tasks", &group.tasks)
+            Ok(not_empty("launch_group.task_group.tasks", &group.tasks)?)
         }
         Type::Reserve => {
             let part = part(name, "reserve", operation.reserve)?;
             if !part.source.is_empty() {
-                return Err("reserve.source: masters take it from operators only".to_string());
+                return refused("reserve.source: masters take it from operators only");
             }
             each("reserve.resources", &part.resources, dynamically_reserved)
         }
@@ -61,7 +91,7 @@ fn check(operation: Operation) -> Result<(), String> {
             one("grow_volume.addition", &part.addition, |_, _| Ok(()))?;
             match is_like(&without_volume(&canonical(&part.volume)), &canonical(&part.addition)) {
                 true => Ok(()),
-                false => Err("grow_volume.addition is not of the kind that grow_volume.volume is made of".to_string()),
+                false => refused("grow_volume.addition is not of the kind that grow_volume.volume is made of"),
             }
         }
         Type::ShrinkVolume => {
@@ -70,7 +100,7 @@ fn check(operation: Operation) -> Result<(), String> {
             let (subtract, most) = (part.subtract.value, size(&part.volume));
             match (1..most).contains(&thousandths(subtract)) {
                 true => Ok(()),
-                false => Err(format!(
+                false => refused(format!(
                     "shrink_volume.subtract: expected more than 0 and less than the volume's size, got {subtract}"
                 )),
             }
@@ -81,11 +111,11 @@ fn check(operation: Operation) -> Result<(), String> {
             let target = part.target_type();
             if !matches!(target, Disk::Mount | Disk::Block) {
                 let got = target.as_str_name();
-                return Err(format!("create_disk.target_type: expected MOUNT or BLOCK, got {got}"));
+                return refused(format!("create_disk.target_type: expected MOUNT or BLOCK, got {got}"));
             }
             match (has_profile(&part.source), part.target_profile.is_some()) {
-                (true, true) => Err("create_disk.target_profile: create_disk.source has a profile already".to_string()),
-                (false, false) => Err("create_disk.target_profile is missing, and create_disk.source has no profile".to_string()),
+                (true, true) => refused("create_disk.target_profile: create_disk.source has a profile already"),
+                (false, false) => refused("create_disk.target_profile is missing, and create_disk.source has no profile"),
                 _ => Ok(()),
             }
         }
@@ -109,28 +139,28 @@ fn not_empty<T>(path: &str, list: &[T]) -> Result<(), String> {
 }
 
 /// What an operation wants of a resource beside that it is valid.
-type Wanted = fn(&str, &Resource) -> Result<(), String>;
+type Wanted = fn(&str, &Resource) -> Checked;
 
-fn one(path: &str, resource: &Resource, wanted: Wanted) -> Result<(), String> {
+fn one(path: &str, resource: &Resource, wanted: Wanted) -> Checked {
     valid(path, resource)?;
     wanted(path, resource)?;
     // In the words of Mesos what is rarely wrong.
-    let of = |why: String| format!("{path}: {why}");
+    let of = |why: String| Wrong::Refused(format!("{path}: {why}"));
     resources::validate_item(resource).map_err(of)?;
     let item = [canonical(resource)];
     // A master that is to convert nothing ends itself.
     if Resources::new(&item).is_empty() {
-        return Err(format!("{path}: expected an amount above 0, got none"));
+        return Err(format!("{path}: expected an amount above 0, got none").into());
     }
     if item[0].name == "gpus" && size(&item[0]) % 1000 != 0 {
-        return Err(format!("{path}.scalar: expected a whole number of gpus"));
+        return refused(format!("{path}.scalar: expected a whole number of gpus"));
     }
     resources::validate_disks(&item, resources::check_id).map_err(of)?;
     resources::validate_reservations(&item, None).map_err(of)
 }
 
 /// A list that is not empty.
-fn each(path: &str, resources: &[Resource], wanted: Wanted) -> Result<(), String> {
+fn each(path: &str, resources: &[Resource], wanted: Wanted) -> Checked {
     not_empty(path, resources)?;
     let mut all = resources.iter().enumerate();
     all.try_for_each(|(index, resource)| one(&format!("{path}[{index}]"), resource, wanted))
@@ -177,47 +207,47 @@ fn valid(path: &str, resource: &Resource) -> Result<(), String> {
 }
 
 /// As reservations are written since Mesos 1.4, or as before.
-fn dynamically_reserved(path: &str, resource: &Resource) -> Result<(), String> {
+fn dynamically_reserved(path: &str, resource: &Resource) -> Checked {
     let Some(last) = resource.reservations.last() else {
-        return is_there(path, "reservations", resource.reservation.is_some());
+        return Ok(is_there(path, "reservations", resource.reservation.is_some())?);
     };
     match last.r#type() {
         resource::reservation_info::Type::Dynamic => Ok(()),
-        _ => Err(format!(
-            "{path}.reservations[{}].type: expected DYNAMIC",
-            resource.reservations.len() - 1
-        )),
+        _ => {
+            let last = resource.reservations.len() - 1;
+            Err(format!("{path}.reservations[{last}].type: expected DYNAMIC").into())
+        }
     }
 }
 
 // Before Mesos 1.4 a role was all that said of whom a volume is.
 #[allow(deprecated)]
-fn persistent_volume(path: &str, resource: &Resource) -> Result<(), String> {
+fn persistent_volume(path: &str, resource: &Resource) -> Checked {
     let disk = resource.disk.as_ref().ok_or_else(|| format!("{path}.disk is missing"))?;
     let id = disk.persistence.as_ref().map(|persistence| persistence.id.as_str());
     is_there(path, "disk.persistence", id.is_some())?;
     named(path, "disk.persistence.id", id)?;
     is_there(path, "disk.volume", disk.volume.is_some())?;
     if disk.volume.as_ref().is_some_and(|volume| volume.mode() == volume::Mode::Ro) {
-        return Err(format!("{path}.disk.volume.mode: expected RW, got RO"));
+        return refused(format!("{path}.disk.volume.mode: expected RW, got RO"));
     }
     let has_role = resource.role.as_deref().is_some_and(|role| role != "*");
-    is_there(path, "reservations", has_role || !resource.reservations.is_empty())
+    Ok(is_there(path, "reservations", has_role || !resource.reservations.is_empty())?)
 }
 
 /// A volume that only one framework uses at a time: only such a one can have another size.
-fn volume_of_one(path: &str, resource: &Resource) -> Result<(), String> {
+fn volume_of_one(path: &str, resource: &Resource) -> Checked {
     persistent_volume(path, resource)?;
     match resource.shared {
-        Some(_) => Err(format!("{path}.shared: the size of a shared volume cannot be changed")),
+        Some(_) => refused(format!("{path}.shared: the size of a shared volume cannot be changed")),
         None => Ok(()),
     }
 }
 
-fn without_a_volume(path: &str, resource: &Resource) -> Result<(), String> {
+fn without_a_volume(path: &str, resource: &Resource) -> Checked {
     dynamically_reserved(path, resource)?;
     match volume_id(resource) {
-        Some(_) => Err(format!(
+        Some(_) => refused(format!(
             "{path}.disk.persistence: a volume has to be destroyed before it is unreserved"
         )),
         None => Ok(()),
@@ -225,36 +255,36 @@ fn without_a_volume(path: &str, resource: &Resource) -> Result<(), String> {
 }
 
 /// No two volumes with one id.
-fn different(path: &str, volumes: &[Resource]) -> Result<(), String> {
+fn different(path: &str, volumes: &[Resource]) -> Checked {
     let mut ids = BTreeSet::new();
     match volumes.iter().enumerate().find(|(_, volume)| !ids.insert(volume_id(volume))) {
-        Some((index, _)) => Err(format!("{path}[{index}].disk.persistence.id: another volume has this id")),
+        Some((index, _)) => refused(format!("{path}[{index}].disk.persistence.id: another volume has this id")),
         None => Ok(()),
     }
 }
 
 /// The type of a disk that a resource provider manages.
-fn provided(path: &str, resource: &Resource) -> Result<Disk, String> {
+fn provided(path: &str, resource: &Resource) -> Result<Disk, Wrong> {
     let source = resource.disk.as_ref().and_then(|disk| disk.source.as_ref());
     is_there(path, "disk.source", source.is_some())?;
     is_there(path, "provider_id", resource.provider_id.is_some())?;
     Ok(source.map_or(Disk::Unknown, |source| source.r#type()))
 }
 
-fn raw_disk(path: &str, resource: &Resource) -> Result<(), String> {
+fn raw_disk(path: &str, resource: &Resource) -> Checked {
     match provided(path, resource)? {
         Disk::Raw => Ok(()),
-        other => Err(format!("{path}.disk.source.type: expected RAW, got {}", other.as_str_name())),
+        other => refused(format!("{path}.disk.source.type: expected RAW, got {}", other.as_str_name())),
     }
 }
 
-fn disk_of_provider(path: &str, resource: &Resource) -> Result<(), String> {
+fn disk_of_provider(path: &str, resource: &Resource) -> Checked {
     match provided(path, resource)? {
-        _ if volume_id(resource).is_some() => Err(format!(
+        _ if volume_id(resource).is_some() => refused(format!(
             "{path}.disk.persistence: a volume has to be destroyed before its disk"
         )),
         Disk::Mount | Disk::Block | Disk::Raw => Ok(()),
-        other => Err(format!(
+        other => refused(format!(
             "{path}.disk.source.type: expected MOUNT, BLOCK or RAW, got {}",
             other.as_str_name()
         )),
