@@ -121,6 +121,11 @@ impl Agent {
             () if raw == 0 => TaskState::TaskFinished,
             () => TaskState::TaskFailed,
         };
+        // The agent may have told of its end already. Then it may be forgotten, or another task has its name.
+        let known = self.frameworks.get(&framework).and_then(|f| f.tasks.get(&task));
+        if !known.is_some_and(|known| known.process == process && !known.is_terminal()) {
+            return state;
+        }
         let mut update = self.fresh_status(&framework, &task, process, state);
         update.message = Some(wait_status::command_text(raw));
         update.reason = overdue.then_some(Reason::MaxCompletionTimeReached as i32);

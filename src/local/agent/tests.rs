@@ -14,6 +14,8 @@ use crate::proto::{
 };
 use crate::resources::Resources;
 
+mod ends;
+
 /// An agent that has registered, and what it wanted since the last look.
 struct World {
     agent: Agent,

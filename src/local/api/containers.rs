@@ -31,6 +31,9 @@ use tokio::sync::mpsc::Sender;
 /// How often the files are looked at: nobody tells of what a program writes.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Its files.
+const OUTPUTS: [&str; 2] = ["stdout", "stderr"];
+
 /// So many records wait for a reader at most.
 const WAITING: usize = 4;
 
@@ -308,14 +311,18 @@ fn follow(core: Rc<RefCell<Core>>, number: usize, answer: (u64, PathBuf, bool), 
 }
 
 impl Heard {
-    /// An error: nobody listens any more.
+    /// An error: nobody listens any more, or the files cannot be read.
     async fn tell_all(&self) -> Result<(), ()> {
-        let (mut out, mut err) = (0, 0);
+        let mut read = [0; OUTPUTS.len()];
         loop {
             // First whether it has ended: what it wrote before is there then.
             let has_ended = end_of(&self.core.borrow(), self.number, self.process).is_some();
-            let mut some = self.tell("stdout", &mut out).await?;
-            some |= self.tell("stderr", &mut err).await?;
+            let news = self.news(read).await?;
+            let some = news.iter().any(|bytes| !bytes.is_empty());
+            for ((name, at), bytes) in OUTPUTS.iter().zip(&mut read).zip(news) {
+                *at += bytes.len() as u64;
+                self.tell(name, bytes).await?;
+            }
             match (some, has_ended) {
                 (true, _) => {}
                 (false, true) => return Ok(()),
@@ -327,23 +334,39 @@ impl Heard {
         }
     }
 
-    /// What is new in one file. Whether there was anything.
-    async fn tell(&self, name: &str, at: &mut u64) -> Result<bool, ()> {
-        let work_dir = self.core.borrow().settings.work_dir.clone();
-        let path = self.directory.join(name);
-        let file = files::open_file(&work_dir, &text::from_bytes(path.as_os_str().as_bytes()), "read");
-        let bytes = file.and_then(|file| file.read(*at, Some(MOST_READ))).unwrap_or_default();
+    /// What is new in each file behind what was read of it. The sandbox is the task's, which can mount there what never answers.
+    async fn news(&self, read: [u64; OUTPUTS.len()]) -> Result<[Vec<u8>; OUTPUTS.len()], ()> {
+        let (work_dir, readers) = {
+            let core = self.core.borrow();
+            (core.settings.work_dir.clone(), core.readers.clone())
+        };
+        let directory = self.directory.clone();
+        let look = move || {
+            let new = |index: usize| {
+                let path = directory.join(OUTPUTS[index]);
+                let file = files::open_file(&work_dir, &text::from_bytes(path.as_os_str().as_bytes()), "read");
+                // Not there before the program has begun.
+                file.and_then(|file| file.read(read[index], Some(MOST_READ)))
+                    .unwrap_or_default()
+            };
+            [new(0), new(1)]
+        };
+        readers
+            .read(look)
+            .await
+            .map_err(|why| log::warn!("a command's output: {}", why.0))
+    }
+
+    async fn tell(&self, name: &str, bytes: Vec<u8>) -> Result<(), ()> {
         if bytes.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
-        *at += bytes.len() as u64;
         let data = json!({ "type": name.to_ascii_uppercase(), "data": STANDARD.encode(bytes) });
         let record = json!({ "type": "DATA", "data": data });
         let body = content::written(self.format, "Mesos::Agent::ProcessIO", &record).map_err(drop)?;
         let mut framed = format!("{}\n", body.len()).into_bytes();
         framed.extend_from_slice(&body);
-        self.sender.send(framed.into()).await.map_err(drop)?;
-        Ok(true)
+        self.sender.send(framed.into()).await.map_err(drop)
     }
 
     fn kill(&self) {
