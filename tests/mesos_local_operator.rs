@@ -436,7 +436,7 @@ fn subscribers_hear_what_happens() {
     let subscribed = events.until("SUBSCRIBED");
     assert_eq!(subscribed["heartbeat_interval_seconds"], 15.0);
     assert_eq!(subscribed["get_state"]["get_agents"]["agents"].as_array().unwrap().len(), 1);
-    let framework = with_tasks(program.address);
+    let mut framework = with_tasks(program.address);
     assert_eq!(
         events.until("FRAMEWORK_ADDED")["framework"]["framework_info"]["name"],
         "operators"
@@ -460,6 +460,11 @@ fn subscribers_hear_what_happens() {
             told.push(updated["state"].as_str().unwrap().to_string());
         }
     }
+    // Another task with an id that was used is another task.
+    let again = framework.command("short", "sleep 1000");
+    framework.launch(vec![again]);
+    let added = events.until("TASK_ADDED");
+    assert_eq!(added["task"]["task_id"]["value"], "short");
     let control = |path: &str| {
         let token = format!("Bearer {}", program.ready["control_token"].as_str().unwrap());
         let reply = request(

@@ -7,6 +7,7 @@ use super::content;
 use super::reply::{self, Reply};
 use super::views;
 use crate::local::core::Core;
+use crate::local::master::state::Task;
 use crate::local::stream::Format;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
@@ -79,14 +80,26 @@ impl Told {
     }
 }
 
+/// The framework and the id of a task, and what tells it from others that had this id: the uuid and the bits of the time of its first
+/// status. None before that: of these there is only one.
+type TaskKey = (String, String, Option<(Vec<u8>, u64)>);
+
+fn key_of(framework: &str, task: &Task) -> TaskKey {
+    let first = task.history.first().map(|status| {
+        let uuid = status.uuid.as_ref().map(|uuid| uuid.to_vec()).unwrap_or_default();
+        (uuid, status.timestamp().to_bits())
+    });
+    (framework.to_string(), task.info.task_id.value.clone(), first)
+}
+
 /// What a subscriber has been told.
 struct Seen {
     master: String,
     agents: BTreeSet<String>,
     /// And whether each is connected.
     frameworks: BTreeMap<String, (bool, Value)>,
-    /// By framework and id: how many statuses.
-    tasks: BTreeMap<(String, String), usize>,
+    /// How many statuses of each.
+    tasks: BTreeMap<TaskKey, usize>,
 }
 
 impl Seen {
@@ -150,15 +163,20 @@ impl Seen {
 
     fn of_tasks(&mut self, core: &Core, events: &mut Vec<Value>) {
         let mut there = BTreeMap::new();
-        for (framework, task) in core.master.all_tasks() {
-            let key = (framework.to_string(), task.info.task_id.value.clone());
-            let told = match self.tasks.get(&key) {
-                Some(told) => *told,
-                None => {
+        let mut tasks: Vec<(&str, &Task)> = core.master.all_tasks().collect();
+        // One that has its first status since was told as one without: before another of its id is, which has none.
+        tasks.sort_by_key(|(_, task)| task.history.is_empty());
+        for (framework, task) in tasks {
+            let key = key_of(framework, task);
+            let fresh = (key.0.clone(), key.1.clone(), None);
+            let told = self
+                .tasks
+                .remove(&key)
+                .or_else(|| self.tasks.remove(&fresh))
+                .unwrap_or_else(|| {
                     events.push(json!({ "type": "TASK_ADDED", "task_added": { "task": views::task(framework, task) } }));
                     0
-                }
-            };
+                });
             for status in task.history.iter().skip(told) {
                 let status = views::message("Mesos::TaskStatus", status);
                 let updated = json!({ "framework_id": { "value": framework }, "status": status, "state": status["state"] });
