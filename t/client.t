@@ -187,6 +187,9 @@ for my $case (
     [sub { $client->update_maintenance_schedule([{machines => [{ip => '::1'}], start => 1, duraton => 5}]) }, qr/^update_maintenance_schedule: window: unknown key 'duraton': did you mean 'duration'\? at $here/],
     [sub { $client->tasks(framewrk => 1) }, qr/^tasks: unknown argument 'framewrk': did you mean 'framework'\? at $here/],
     [sub { Mesos::Client->new(master => 'h', agent_scheme => 'ftp') }, qr/^agent_scheme: expected "http" or "https", got "ftp" at $here/],
+    [sub { Mesos::Client::Agent->new(url => 'http://h', timeout => 'x') }, qr/^timeout: expected a number of seconds above 0, got "x" at $here/],
+    [sub { Mesos::Client::Agent->new(url => 'http://h', credential => {principal => 'a', secrt => 'b'}) }, qr/^credential: unknown key 'secrt': did you mean 'secret'\? at $here/],
+    [sub { Mesos::Client::Agent->new(ulr => 'http://h') }, qr/^Mesos::Client::Agent->new: unknown argument 'ulr': did you mean 'url'\? at $here/],
     [sub { Mesos::Client::Agent->new(url => 'h:5051') }, qr/^url: expected "http:\/\/host:port" or .*got "h:5051" at $here/],
 ) {
     dies_like { $case->[0]->() } $case->[1];

@@ -6,8 +6,10 @@ use lib 't/lib';
 use Mesos::Client;
 use POSIX ();
 use Test::Dispatchers qw(each_dispatcher open_descriptors);
+use Test::Files qw(perl_command);
 use Test::More;
 use Test::Operator qw(answer redirect serve stream);
+use Time::HiRes ();
 
 alarm 280;
 my %class = (Mojo => 'Mojo::Promise', IOAsync => 'IO::Async::Future', map { ($_ => eval { require Future; 1 } ? 'Mesos::Async::Future' : 'AnyEvent::CondVar') } qw(AnyEvent Interrupt POE));
@@ -31,6 +33,20 @@ my $master = serve(sub {
     return answer('200 OK', $type eq 'GET_TASKS' ? $tasks : $type eq 'GET_AGENTS' ? sprintf $agents, $agent->{address} : '{"get_health":{"healthy":true}}');
 });
 my $follower = serve(sub { return redirect("//$master->{address}") });
+
+# Processes of calls, which are nobody's children. They have the command line of who made them.
+sub named {
+    my @named;
+    for my $folder (glob '/proc/[0-9]*') {
+        my %read = map { my $name = $_; ($name => do { local $/; open my $in, '<', "$folder/$name" or next; scalar readline $in }) } qw(cmdline stat);
+        my ($state, $parent) = ($read{stat} || '') =~ /\) (\S) (\d+)/ or next;
+        my ($pid) = $folder =~ /(\d+)\z/;
+        push @named, $pid if $state ne 'Z' && $parent != $$ && $pid != $$ && ($read{cmdline} || '') =~ /client_promises\.t|\Q$follower->{address}/;
+    }
+    return @named;
+}
+my %is_before = map { ($_ => 1) } named();
+sub children { return grep { !$is_before{$_} } named() }
 
 sub settled {
     my ($dispatcher, $promise) = @_;
@@ -103,8 +119,43 @@ each_dispatcher(sub {
         is open_descriptors(), $before + 1, 'a call that is not answered';
         $never->cancel;
         is open_descriptors(), $before, 'and that is cancelled';
+        my @followed = map { $sandbox->follow_file_p('stdout', sub { }) } 1 .. 20;
+        is $value_of->($client->health_p), 1, 'what lasts keeps nobody from his turn';
+        ok scalar(children()), 'each has a process';
+        $_->cancel for @followed;
+        my $limit = time + 20;
+        $dispatcher->wait(0.05) while children() && time < $limit;
+        is_deeply [children()], [], 'a call that is cancelled ends at once, whatever it has said';
+        my @waiting = map { $client->flags_p } 1 .. 300;
+        my @warnings;
+        local $SIG{__WARN__} = sub { push @warnings, @_ };
+        $_->cancel for @waiting;
+        is_deeply \@warnings, [], 'as many as wait';
     }
 });
+
+subtest 'a stream that is stopped has nothing more' => sub {
+    my $client = Mesos::Client->new(master => $follower->{address}, dispatcher => 'AnyEvent', timeout => 60);
+    my $dispatcher = $client->{async}{dispatcher};
+    my $stream = $client->event_stream;
+    my (undef, $first) = settled($dispatcher, $stream->next_event);
+    is $first->{type}, 'SUBSCRIBED';
+    my $limit = time + 20;
+    $dispatcher->wait(0.05) until @{ $stream->{events} } >= 2 || time > $limit;
+    $stream->stop;
+    is_deeply [settled($dispatcher, $stream->next_event)], ['value'], 'not even what was kept';
+};
+
+subtest 'a process ends with its program' => sub {
+    my $code = 'use Mesos::Client; my $client = Mesos::Client->new(master => shift, dispatcher => "AnyEvent"); my ($over, $sandbox);'
+        . '$sandbox = $client->sandbox("t1");'
+        . 'my $promise = $sandbox->follow_file_p("stdout", sub { $over = 1 }); $client->{async}{dispatcher}->wait(0.05) until $over;';
+    is system(perl_command('-e', $code, $follower->{address})), 0;
+    my $limit = time + 30;
+    Time::HiRes::sleep(0.05) while children() && time < $limit;
+    is_deeply [children()], [], 'though it would wait for long';
+};
+
 
 subtest 'the child has nothing of its parent' => sub {
     require Mesos::Client::Process;

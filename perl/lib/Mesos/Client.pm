@@ -3,7 +3,7 @@ use 5.10.1;
 use Carp qw(croak);
 use Mesos::Client::Address qw(parse_master);
 use Mesos::Client::Agent ();
-use Mesos::Client::Base qw(check_keys check_options described duration id_of instant);
+use Mesos::Client::Base qw(check_keys check_options credential_of described duration id_of instant seconds_of);
 use Mesos::Client::Error ();
 use Mesos::Client::Events ();
 use Mesos::Client::HTTP ();
@@ -26,19 +26,16 @@ has agent_scheme => (is => 'lazy');
 sub BUILD {
     my ($self, $arguments) = @_;
     check_options('Mesos::Client->new', [%$arguments], qw(agent_credential agent_scheme credential dispatcher master retry_for timeout verify_certificate));
-    for my $name (qw(timeout retry_for)) {
-        my $value = $self->$name;
-        croak "$name: expected a number of seconds" . ($name eq 'timeout' ? ' above 0' : '') . ', got ' . described($value)
-            unless looks_like_number($value) && ($name eq 'timeout' ? $value > 0 : $value >= 0);
-    }
+    seconds_of(timeout => $self->timeout, 'above 0');
+    seconds_of(retry_for => $self->retry_for);
     croak 'agent_scheme: expected "http" or "https", got ' . described($arguments->{agent_scheme})
         if exists $arguments->{agent_scheme} && ($arguments->{agent_scheme} || '') !~ /\Ahttps?\z/;
     croak 'master: expected an argument master => "host:port", or the like' unless defined $arguments->{master};
     my $master = parse_master($arguments->{master});
     # What holds passwords is in closures, which dumps do not show.
     $self->{master} = sub {$master};
-    my $credential = _credential(credential => $arguments->{credential});
-    my $for_agents = exists $arguments->{agent_credential} ? _credential(agent_credential => $arguments->{agent_credential}) : undef;
+    my $credential = credential_of(credential => $arguments->{credential});
+    my $for_agents = exists $arguments->{agent_credential} ? credential_of(agent_credential => $arguments->{agent_credential}) : undef;
     $self->{async} = Mesos::Client::Promises->_shared($self->{dispatcher}) if defined $self->{dispatcher};
     $self->{http} = $self->_http($credential);
     my $agents = exists $arguments->{agent_credential} ? $self->_http($for_agents) : $self->{http};
@@ -50,16 +47,6 @@ sub BUILD {
 sub _http {
     my ($self, $credential) = @_;
     return Mesos::Client::HTTP->new(timeout => $self->timeout, credential => $credential, verify => $self->verify_certificate);
-}
-
-sub _credential {
-    my ($name, $value) = @_;
-    return unless defined $value;
-    check_keys($name, $value, qw(principal secret)) if my $is_hash = ref $value && reftype($value) eq 'HASH';
-    croak "$name: expected a Mesos::Credential or a hash reference with principal and secret"
-        unless $is_hash && defined $value->{principal} && !ref $value->{principal};
-    croak "$name: the principal must not contain a colon" if $value->{principal} =~ /:/;
-    return {principal => $value->{principal}, secret => defined $value->{secret} ? $value->{secret} : ''};
 }
 
 # Whether a master is asked over plain http with the same credential anyway.
@@ -585,8 +572,11 @@ C<events>, has a second one with C<_p> at the end of its name: C<tasks_p>, C<tea
 sandboxes. It returns at once, with a promise of the loop, as L<Mesos::Async/DESCRIPTION> lists them. The promise is resolved with what the
 method returns, or rejected with what it dies of, a L<Mesos::Error>. If it is a L<Future>, C<cancel> ends the call.
 
-Each call runs in a child process, so that nothing blocks the loop. At most 16 calls of a client run at once. C<wait> does not find these
-processes. Code that you pass for a stream is called in your program. C<follow_file_p> goes on until you cancel it, and takes no C<until>.
+Each call runs in a child process, so that nothing blocks the loop. At most 16 calls of a client run at once; those that last
+(C<follow_file_p>, C<run_in_container_p>, C<wait_container_p>) do not count. C<wait> does not find these processes: they are children of
+init. In a container without one, start your program under one (C<docker run --init>). Code that you pass for a stream is called in your
+program. C<follow_file_p> takes no C<until>. It goes on until you cancel it, or until your code dies: promises of Mojo and condition
+variables of AnyEvent cannot be cancelled. The exception is the one that rejects the promise.
 
 =head2 event_stream
 

@@ -2,7 +2,7 @@ package Mesos::Client::Agent;
 use 5.10.1;
 use Carp qw(croak);
 use Mesos::Client::Address qw(authority);
-use Mesos::Client::Base qw(check_options described id_of);
+use Mesos::Client::Base qw(check_options credential_of described id_of seconds_of);
 use Mesos::Client::HTTP ();
 use Mesos::Client::Promises ();
 use MIME::Base64 qw(decode_base64);
@@ -29,16 +29,15 @@ sub _of {
 
 sub BUILD {
     my ($self, $arguments) = @_;
-    my %is_known = map { ($_ => 1) } qw(credential dispatcher hostname http id timeout url verify_certificate);
-    for my $name (sort grep { !$is_known{$_} } keys %$arguments) { croak "Mesos::Client::Agent->new: unknown argument '$name'" }
+    check_options('Mesos::Client::Agent->new', [%$arguments], qw(credential dispatcher hostname http id timeout url verify_certificate));
     croak 'url: expected "http://host:port" or "https://host:port" of an agent, got ' . described($self->url)
         unless defined $self->url && $self->url =~ m{\Ahttps?://[^/\s]+(?:/\S*)?\z};
     $self->{async} = Mesos::Client::Promises->_shared(delete $self->{dispatcher}) if defined $arguments->{dispatcher};
     $self->{url} =~ s{/+\z}{};
     $self->{http} = $arguments->{http} || do {
-        my $credential = $arguments->{credential};
-        croak 'credential: expected a hash reference with principal and secret' if defined $credential && !defined eval { $credential->{principal} };
-        Mesos::Client::HTTP->new(timeout => $arguments->{timeout} || 10, credential => $credential, verify => $arguments->{verify_certificate});
+        my $timeout = defined $arguments->{timeout} ? seconds_of(timeout => $arguments->{timeout}, 'above 0') : 10;
+        my $credential = credential_of(credential => $arguments->{credential});
+        Mesos::Client::HTTP->new(timeout => $timeout, credential => $credential, verify => $arguments->{verify_certificate});
     };
     return;
 }

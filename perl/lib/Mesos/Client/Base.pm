@@ -11,7 +11,7 @@ use MIME::Base64 qw(decode_base64);
 use Scalar::Util qw(blessed looks_like_number reftype);
 use Time::HiRes ();
 
-our @EXPORT_OK = qw(id_of duration instant check_keys check_options described);
+our @EXPORT_OK = qw(id_of duration instant check_keys check_options credential_of described seconds_of);
 $Carp::Internal{ +__PACKAGE__ }++;
 
 # --- arguments -----------------------------------------------------------------------------------------------------------------------
@@ -60,6 +60,25 @@ sub check_keys {
     my ($unknown) = sort grep { !$is_known{$_} } keys %$given;
     croak "$what: unknown key '$unknown'" . Mesos::Warnings::suggestion($unknown, 'known are', @known) if defined $unknown;
     return;
+}
+
+# A credential as a hash, if there is one.
+sub credential_of {
+    my ($name, $value) = @_;
+    return unless defined $value;
+    check_keys($name, $value, qw(principal secret)) if my $is_hash = ref $value && reftype($value) eq 'HASH';
+    croak "$name: expected a Mesos::Credential or a hash reference with principal and secret"
+        unless $is_hash && defined $value->{principal} && !ref $value->{principal};
+    croak "$name: the principal must not contain a colon" if $value->{principal} =~ /:/;
+    return {principal => $value->{principal}, secret => defined $value->{secret} ? $value->{secret} : ''};
+}
+
+# A time, above 0 if that is said.
+sub seconds_of {
+    my ($name, $value, $above) = @_;
+    croak "$name: expected a number of seconds" . ($above ? ' above 0' : '') . ', got ' . described($value)
+        unless looks_like_number($value) && ($above ? $value > 0 : $value >= 0);
+    return $value;
 }
 
 # --- calls: what master and agents have in common ----------------------------------------------------------------------------------------

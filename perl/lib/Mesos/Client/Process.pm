@@ -4,18 +4,21 @@ use strict;
 use warnings;
 use Carp ();
 use Fcntl qw(F_GETFL F_SETFL O_NONBLOCK);
+use IO::Poll ();
 use Mesos::Client::Error ();
 use Mesos::Error ();
 use POSIX ();
 use Scalar::Util qw(blessed);
 use Storable ();
+use Time::HiRes ();
 
 $Carp::Internal{ +__PACKAGE__ }++;
 
 # In a child: where what it tells goes.
 my $out;
 
-# Arguments: dispatcher; work: what the process does; told: gets what it tells; failed: gets the error; ended: called once at the end.
+# Arguments: dispatcher; work: what the process does; told: gets what it tells; failed: gets the error; ended: called once at the end;
+# checks: every so many seconds the process looks whether anybody listens.
 sub new {
     my ($class, %arguments) = @_;
     return bless {%arguments, buffer => ''}, $class;
@@ -24,18 +27,25 @@ sub new {
 sub start {
     my ($self) = @_;
     return $self->_end if $self->{stopped};
-    my ($in, $write);
-    if (!pipe $in, $write) { return $self->_cannot("pipe: $!") }
-    # Twice, so that the process is init's child: those of the program are its own business.
+    my ($in, $write, $who, $says);
+    if (!pipe($in, $write) || !pipe $who, $says) { return $self->_cannot("pipe: $!") }
+    # Twice, so that the process is init's child: those of the program are its own business. The first says who it is.
     my $pid = fork;
     return $self->_cannot("fork: $!") unless defined $pid;
     if (!$pid) {
         my $second = fork;
-        POSIX::_exit(defined $second ? 0 : 1) if !defined $second || $second;
-        _child($write, $self->{work});
+        if (!defined $second || $second) {
+            syswrite $says, defined $second ? pack 'N', $second : "fork: $!";
+            POSIX::_exit(0);
+        }
+        _child($write, $self->{work}, $self->{checks});
     }
-    close $write;
+    close $_ for $write, $says;
     { local ($?, $!); waitpid $pid, 0 }
+    # By now it is there.
+    sysread $who, my $said, 1000;
+    return $self->_cannot(length $said ? $said : 'it has ended at once') unless defined $said && length $said == 4;
+    $self->{pid} = unpack 'N', $said;
     fcntl $in, F_SETFL, O_NONBLOCK | fcntl $in, F_GETFL, 0;
     $self->{in} = $in;
     $self->pause(0);
@@ -54,7 +64,7 @@ sub _error { my ($message) = @_; eval { Mesos::Client::Error->throw(code => 'unr
 
 # Perl's part of the program, and nothing else: its connections must not stay open because a child has them, too.
 sub _child {
-    my ($write, $work) = @_;
+    my ($write, $work, $checks) = @_;
     $SIG{$_} = 'DEFAULT' for grep { defined $SIG{$_} } keys %SIG; ## no critic (RequireLocalizedPunctuationVars): of this process
     my $mine = fileno $write;
     # Not closed: a number that is used again would be closed by whoever had it before.
@@ -64,13 +74,26 @@ sub _child {
     }
     $out = $write;
     binmode $out;
-    my $ok = eval { __PACKAGE__->tell(pid => $$); $work->(); 1 };
+    if ($checks) {
+        $SIG{ALRM} = \&_end_unheard; ## no critic (RequireLocalizedPunctuationVars): of this process
+        Time::HiRes::setitimer(Time::HiRes::ITIMER_REAL(), $checks, $checks);
+    }
+    my $ok = eval { $work->(); 1 };
     if (!$ok) {
         my $error = $@;
         my %plain = blessed $error && $error->isa('Mesos::Error') ? (class => ref $error, fields => {%$error}) : (text => "$error");
         eval { __PACKAGE__->tell(error => \%plain); 1 } or eval { __PACKAGE__->tell(error => {text => "$error"}) };
     }
     POSIX::_exit(0);
+    return;
+}
+
+# A process that waits for long would not notice that nobody listens any more.
+sub _end_unheard {
+    my $poll = IO::Poll->new;
+    $poll->mask($out => IO::Poll::POLLOUT());
+    $poll->poll(0);
+    POSIX::_exit(0) if $poll->events($out) & (IO::Poll::POLLERR() | IO::Poll::POLLHUP());
     return;
 }
 
@@ -114,9 +137,8 @@ sub _read {
 
 sub _told {
     my ($self, $kind, @what) = @_;
-    if    ($kind eq 'pid') { $self->{pid} = $what[0] }
-    elsif ($self->{stopped}) { return }
-    elsif ($kind eq 'error') {
+    return if $self->{stopped};
+    if ($kind eq 'error') {
         $self->{answered} = 1;
         my $plain = $what[0];
         $self->{failed}->($plain->{class} ? bless($plain->{fields}, $plain->{class}) : Mesos::Error->of($plain->{text}));
@@ -131,8 +153,7 @@ sub _told {
 sub stop {
     my ($self) = @_;
     return if $self->{stopped}++ || !$self->{in};
-    kill KILL => $self->{pid} if defined $self->{pid};
-    # Without its reader a process that has not said who it is ends with the first thing that it tells.
+    kill KILL => $self->{pid};
     return $self->_end;
 }
 
@@ -181,7 +202,8 @@ Internal to L<Mesos::Client::Promises>.
     my $process = Mesos::Client::Process->new(%arguments);
 
 C<work> runs in the process. C<told> gets what it tells, C<failed> the L<Mesos::Error> that it dies of, or of its end without any word.
-C<ended> is called once, at the end. C<dispatcher> is a L<Mesos::Dispatcher> with C<watch>.
+C<ended> is called once, at the end. With C<checks> the process looks every so many seconds whether the program is still there, and ends
+otherwise. C<dispatcher> is a L<Mesos::Dispatcher> with C<watch>.
 
 =head2 start
 

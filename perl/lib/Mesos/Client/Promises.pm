@@ -20,6 +20,10 @@ our @OF_CLIENT = qw(
 # So many calls of a client at once: each is a process.
 use constant AT_ONCE => 16;
 
+# Those that take as long as they take have no place among these, and look every so many seconds whether the program is still there.
+my %LASTS = map { ($_ => 1) } qw(follow_file run_in_container wait_container);
+use constant LOOKS_AFTER => 5;
+
 # Gives a class a method NAME_p for each of these methods. At run time, since namespace::autoclean takes those of others away.
 sub install {
     my (undef, $class, @methods) = @_;
@@ -39,6 +43,7 @@ sub _shared {
     croak 'dispatcher: expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt", or a Mesos::Dispatcher, got ' . Mesos::Arguments::_describe($dispatcher)
         unless $type->check($dispatcher) || !ref $dispatcher && length $dispatcher;
     $dispatcher = $type->coerce($dispatcher);
+    croak 'dispatcher: expected one with the method watch, got ' . ref $dispatcher if $dispatcher->can('watch') == Mesos::Dispatcher->can('watch');
     return {dispatcher => $dispatcher, promises => Mesos::Async::Promises->for_dispatcher($dispatcher), running => 0, waiting => []};
 }
 
@@ -50,7 +55,7 @@ sub _shared_of {
 sub _promise {
     my ($class, $object, $method, @arguments) = @_;
     my $shared = _shared_of($object, "${method}_p");
-    croak "${method}_p: the option until is not possible here: cancel the promise" if $method eq 'follow_file' && grep { !ref && $_ eq 'until' } @arguments[2 .. $#arguments];
+    croak "${method}_p: the option until is not possible here: cancel the promise" if $method eq 'follow_file' && grep { defined && $_ eq 'until' } @arguments[grep { !($_ % 2) } 2 .. $#arguments];
     my $process;
     my $promise = $shared->{promises}{make}->(sub { $process->stop if $process });
     my @receivers;
@@ -73,8 +78,10 @@ sub _promise {
             return;
         },
         failed => sub { $shared->{promises}{reject}->($promise, $_[0]) },
-        ended  => sub { undef $process; $shared->{running}--; _start_next($shared) },
+        ended  => sub { undef $process; return if $LASTS{$method}; $shared->{running}--; _start_next($shared) },
+        checks => $LASTS{$method} && LOOKS_AFTER,
     );
+    if ($LASTS{$method}) { $process->start; return $promise }
     push @{ $shared->{waiting} }, $process;
     _start_next($shared);
     return $promise;
@@ -82,6 +89,9 @@ sub _promise {
 
 sub _start_next {
     my ($shared) = @_;
+    # One that has been cancelled ends as it starts: not each within the one before.
+    return if $shared->{starts};
+    local $shared->{starts} = 1;
     while ($shared->{running} < AT_ONCE and my $next = shift @{ $shared->{waiting} }) {
         $shared->{running}++;
         $next->start;
@@ -189,7 +199,7 @@ sub _over {
     return;
 }
 
-sub stop { my ($self) = @_; $self->{process}->stop; $self->_over; return }
+sub stop { my ($self) = @_; $self->{process}->stop; @{ $self->{events} } = (); $self->_over; return }
 
 sub DESTROY { my ($self) = @_; local ($@, $!, $?); $self->{process}->stop if $self->{process} && (${^GLOBAL_PHASE} || '') ne 'DESTRUCT'; return }
 
@@ -218,7 +228,7 @@ Mesos::Client::Promises - the calls of Mesos::Client that return promises
 
 Internal to L<Mesos::Client>, which describes the methods. Each call runs in a child process, with the same code as the method that waits: so
 it works in every event loop, over https and with ZooKeeper, and nothing blocks the loop. A client runs at most 16 calls at once, others wait
-for their turn. The child has none of the program's descriptors but standard error, and is nobody's child whom C<wait> would find.
+for their turn. C<follow_file>, C<run_in_container> and C<wait_container> do not count. The child has none of the program's descriptors but standard error, and is nobody's child whom C<wait> would find.
 
 =head1 METHODS
 
