@@ -96,7 +96,8 @@ sub run_pymesos {
     local $ENV{PYTHONPATH} = join ':', "$root/benches/pymesos", $ENV{PYTHONPATH} // ();
     my $printed = qx('$python' '$root/benches/pymesos/calls.py' $address $kind $count 2>&1);
     <$results>;
-    return [$printed =~ /calls (\S+) (\S+)/ or die "pymesos: $printed"];
+    my @both = $printed =~ /calls (\S+) (\S+)/ or die "pymesos: $printed";
+    return \@both;
 }
 
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ] }

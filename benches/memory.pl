@@ -14,7 +14,8 @@ use Time::HiRes qw(time);
 
 STDOUT->autoflush(1);
 my ($tasks, $simulate) = (shift // 10_000, shift);
-my @marks = grep { $_ <= $tasks } map { $_ * $tasks / 10 } 1, 5, 10;
+die "expected 10 tasks or more, got $tasks\n" unless $tasks =~ /\A\d+\z/ && $tasks >= 10;
+my @marks = map { int $_ * $tasks / 10 } 1, 5, 10;
 
 {
     package Short;

@@ -99,7 +99,7 @@ if ($master eq 'local') {
     my $running = start($script, 'run', '--master', $at, '--', 'echo begun; sleep 1000');
     wait_for(60, sub { Test::Examples::said($running, 'out') =~ /begun/ });
     my ($alive) = grep { $_->{state} eq 'TASK_RUNNING' } $cluster->tasks;
-    my $following = start($script, 'logs', '--master', $at, '-f', '--file', 'later', $alive->{id});
+    my $following = start($script, 'logs', '--master', $at, qw(-f --tail 3 --file later), $alive->{id});
     ok wait_for(60, sub { Test::Examples::said($following, 'err') =~ /^mesos-perl: logs: later is not in the sandbox yet: waiting for it, until the task ends$/m }),
         'logs -f says what it waits for';
     kill INT => $running->{pid};

@@ -96,6 +96,8 @@ subtest 'what is wrong is told in the words of an agent' => sub {
         qr/\A400 .*'launch_nested_container\.container_id' is invalid: 'x\/y' contains invalid characters/;
     like refused(sub { $agent->call('ATTACH_CONTAINER_OUTPUT', {container_id => $containers{a}}) }),
         qr/\A500 .*I\/O switchboard server was disabled for this container/;
+    my %terminal = (container_id => {value => 'x', parent => $containers{a}}, command => {value => 'sh'}, container => {type => 'MESOS', tty_info => {}});
+    like refused(sub { $agent->call('LAUNCH_NESTED_CONTAINER_SESSION', \%terminal) }), qr/\A501 .*mesos-local has no terminals/;
 };
 
 subtest 'a listener that leaves takes its command along' => sub {

@@ -165,6 +165,10 @@ fn launch(agent: &mut Agent, id: &[String], kind: &str, given: &Value) -> Result
         Value::Null => CommandInfo::default(),
         command => content::decoded("Mesos::CommandInfo", content::encoded("Mesos::CommandInfo", command)?)?,
     };
+    if given["container"]["tty_info"].is_object() {
+        let text = "mesos-local has no terminals";
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
+    }
     let is_session = kind == "LAUNCH_NESTED_CONTAINER_SESSION";
     let started = agent.start_companion(id, &command, is_session).map_err(Refusal::bad)?;
     Ok(match started {

@@ -42,7 +42,8 @@ sub logs {
     binmode STDOUT;
     STDOUT->autoflush;
     my $offset = 0;
-    if (defined $option->{tail}) {
+    my $is_there = !$option->{follow} || _is_there($sandbox, $file);
+    if (defined $option->{tail} && $is_there) {
         my $bytes = $sandbox->read_file($file);
         $offset = length $bytes;
         _write(_last_lines($bytes, $option->{tail}));
@@ -52,7 +53,6 @@ sub logs {
         return Mesos::Command::OK;
     }
     my ($checked, $over) = (Time::HiRes::time(), ($task->{state} || '') !~ $ALIVE);
-    my $is_there = _is_there($sandbox, $file);
     Mesos::Command->complain("logs: $file is not in the sandbox yet: waiting for it, until the task ends") if !$is_there && !$over;
     $sandbox->follow_file($file, \&_write, offset => $offset, until => sub {
         # The master is asked less often than the agent.
