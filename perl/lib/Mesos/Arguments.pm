@@ -78,8 +78,8 @@ Internal to this distribution.
 
     my @values = check_arguments($method, \@arguments, [$name, $type, $optional], ...);
 
-Returns one value for each argument that the call describes. C<$type> is a type of L<Mesos::Types> or L<Types::Standard>, or an array
-reference with such a type for an array of such values. If an argument is wrong, it dies at the line of the user's call. The error names
+Returns one value for each argument that the call describes. C<$type> is a L<Mesos::Constraint>, or any
+object with the same methods, such as a type of L<Mesos::Types>, or an array reference with such a type for an array of such values. If an argument is wrong, it dies at the line of the user's call. The error names
 the method and the argument, and says what was expected and what came.
 
 =cut

@@ -54,7 +54,7 @@ A L<Type::Library>. For each type it exports C<X>, C<is_X>, C<to_X> and C<assert
 
 =over
 
-=item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, OfferID, OperationStatus, Request, SlaveID,
+=item CommandInfo, Credential, ExecutorID, ExecutorInfo, Filters, FrameworkInfo, KillPolicy, OfferID, OperationStatus, Request, SlaveID,
 TaskID, TaskInfo, TaskStatus
 
 Objects of C<Mesos::CommandInfo> and so on (L<Mesos::Messages>). A hash reference is coerced by the class's C<new>.

@@ -14,7 +14,7 @@ sub for_dispatcher {
         return _future(sub { Mesos::Async::Future->for_dispatcher($dispatcher) });
     }
     return _condvar() if $dispatcher->isa('Mesos::Dispatcher::AnyEvent') || $dispatcher->isa('Mesos::Dispatcher::Interrupt');
-    Carp::croak('Mesos::Async needs the module Future with ' . ref $dispatcher);
+    Carp::croak('promises need the module Future with ' . ref $dispatcher);
 }
 
 sub _mojo {
