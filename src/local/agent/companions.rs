@@ -146,6 +146,12 @@ impl Agent {
             companion.status.get_or_insert(status);
             remember_end(&mut self.ends, process, status);
         }
+        // A task can live for long, and have commands beside it all the time.
+        let over = |(_, companion): &(&u64, &Companion)| companion.status.is_some();
+        if self.companions.iter().filter(over).count() > REMEMBERED_ENDS {
+            let oldest = self.companions.iter().find(over).map(|(process, _)| *process);
+            oldest.and_then(|process| self.companions.remove(&process));
+        }
     }
 
     /// How the container or companion with this process has ended: with its wait status, if that is known. None while it runs.

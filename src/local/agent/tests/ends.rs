@@ -36,3 +36,27 @@ fn a_task_ends_once() {
         assert_eq!(world.updates(), [], "{message}");
     }
 }
+
+/// Commands beside a task that have ended are forgotten, the oldest first: a task can live for long.
+#[test]
+fn commands_beside_a_task_are_forgotten() {
+    let mut world = World::new();
+    world.run(task());
+    world.agent.helper_report(Report::Started { process: 1, pid: 7 });
+    let container = world.agent.containers[&1].container_id.clone();
+    let command = task().command.unwrap();
+    let id = |number: usize| vec![container.clone(), format!("c{number}")];
+    for number in 0..300 {
+        let Ok(companions::Started::Now(process)) = world.agent.start_companion(&id(number), &command, true) else {
+            panic!("it does not start");
+        };
+        let status = 3 << 8;
+        world.agent.helper_report(Report::Exited { process, status });
+        assert_eq!(world.agent.end_of(process), Some(Some(status)));
+    }
+    assert!(world.agent.companions.len() <= 100);
+    assert_eq!(
+        (world.agent.companion_at(&id(0)), world.agent.companion_at(&id(299)).is_some()),
+        (None, true)
+    );
+}
