@@ -49,6 +49,13 @@ impl Format {
     }
 }
 
+/// One record of a stream.
+pub fn record(body: &[u8]) -> Bytes {
+    let mut record = format!("{}\n", body.len()).into_bytes();
+    record.extend_from_slice(body);
+    record.into()
+}
+
 /// What a stream carries.
 pub trait Event: Message {
     /// Its Perl name in the schema.
@@ -121,13 +128,12 @@ impl EventStream {
     /// Queues one event. Nobody may be listening any more: then it is lost, as on a wire.
     pub fn send(&self, event: &impl Event) {
         let body = self.format.write(event.class(), event.encode_to_vec());
-        let mut record = format!("{}\n", body.len()).into_bytes();
-        record.extend(body);
+        let record = record(&body);
         self.queue.backlog.add(record.len() + OVERHEAD);
         match &mut *self.held.borrow_mut() {
             // Bounded as all that waits for a reader is.
-            Some(held) => held.push(record.into()),
-            None => drop(self.sender.send(Some(record.into()))),
+            Some(held) => held.push(record),
+            None => drop(self.sender.send(Some(record))),
         }
     }
 

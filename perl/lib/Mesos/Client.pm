@@ -11,7 +11,7 @@ use Mesos::Client::Leader ();
 use Mesos::Client::Promises ();
 use Mesos::Client::Sandbox ();
 use Mesos::Client::TLS qw(tls_enabled);
-use Scalar::Util qw(looks_like_number reftype);
+use Scalar::Util qw(looks_like_number);
 use Moo;
 use namespace::autoclean;
 

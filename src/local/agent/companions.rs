@@ -137,8 +137,10 @@ impl Agent {
 
     /// It could not be started: as an executor of Mesos' that cannot start its command, it ends with 1.
     pub(super) fn companion_failed(&mut self, process: u64, why: &str) {
-        log::warn!("a nested container could not be started: {why}");
-        self.companion_ended(process, 1 << 8);
+        if self.companions.contains_key(&process) {
+            log::warn!("a nested container could not be started: {why}");
+            self.companion_ended(process, 1 << 8);
+        }
     }
 
     fn companion_ended(&mut self, process: u64, status: i32) {

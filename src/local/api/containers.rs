@@ -3,6 +3,7 @@
 //! Its output goes to files of its own in the sandbox. Who listens gets what is new in them, so nothing waits for a slow reader.
 
 use super::content::{self, Accepted, MESSAGE_CONTENT_TYPE};
+use super::executor::not_back;
 use super::files::{self, MOST_READ};
 use super::refusal::Refusal;
 use super::reply::{self, Reply};
@@ -11,7 +12,7 @@ use crate::local::agent::state::{Container, Kind};
 use crate::local::agent::Agent;
 use crate::local::core::Core;
 use crate::local::ids;
-use crate::local::stream::{Format, RECORDIO};
+use crate::local::stream::{record, Format, RECORDIO};
 use crate::message::text;
 use crate::proto::CommandInfo;
 use base64::engine::general_purpose::STANDARD;
@@ -51,20 +52,17 @@ pub enum Answer {
     },
 }
 
-/// The calls that are answered here.
-pub fn is_one(kind: &str) -> bool {
-    matches!(
-        kind,
-        "LAUNCH_NESTED_CONTAINER"
-            | "LAUNCH_NESTED_CONTAINER_SESSION"
-            | "WAIT_NESTED_CONTAINER"
-            | "KILL_NESTED_CONTAINER"
-            | "REMOVE_NESTED_CONTAINER"
-            | "WAIT_CONTAINER"
-            | "KILL_CONTAINER"
-            | "ATTACH_CONTAINER_OUTPUT"
-    )
-}
+/// The calls that are answered here. Each has a member of its name.
+pub const CALLS: &[&str] = &[
+    "LAUNCH_NESTED_CONTAINER",
+    "LAUNCH_NESTED_CONTAINER_SESSION",
+    "WAIT_NESTED_CONTAINER",
+    "KILL_NESTED_CONTAINER",
+    "REMOVE_NESTED_CONTAINER",
+    "WAIT_CONTAINER",
+    "KILL_CONTAINER",
+    "ATTACH_CONTAINER_OUTPUT",
+];
 
 /// Those that are answered with a stream.
 pub fn is_streaming(kind: &str) -> bool {
@@ -141,8 +139,7 @@ pub fn carry_out(core: &mut Core, number: usize, kind: &str, given: &Value) -> R
     let nested = kind.contains("NESTED");
     let id = id_of(given, &member, nested)?;
     core.tick();
-    let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Agent has not finished recovery");
-    let agent = core.agent(number).ok_or_else(gone)?;
+    let agent = core.agent(number).ok_or_else(not_back)?;
     let answer = match kind {
         "LAUNCH_NESTED_CONTAINER" | "LAUNCH_NESTED_CONTAINER_SESSION" => launch(agent, &id, kind, given),
         "KILL_NESTED_CONTAINER" | "KILL_CONTAINER" => kill(agent, &id, given),
@@ -366,11 +363,9 @@ impl Heard {
             return Ok(());
         }
         let data = json!({ "type": name.to_ascii_uppercase(), "data": STANDARD.encode(bytes) });
-        let record = json!({ "type": "DATA", "data": data });
-        let body = content::written(self.format, "Mesos::Agent::ProcessIO", &record).map_err(drop)?;
-        let mut framed = format!("{}\n", body.len()).into_bytes();
-        framed.extend_from_slice(&body);
-        self.sender.send(framed.into()).await.map_err(drop)
+        let data = json!({ "type": "DATA", "data": data });
+        let body = content::written(self.format, "Mesos::Agent::ProcessIO", &data).map_err(drop)?;
+        self.sender.send(record(&body)).await.map_err(drop)
     }
 
     fn kill(&self) {

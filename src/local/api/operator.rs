@@ -2,6 +2,7 @@
 
 use super::containers;
 use super::content::{self, Accepted, Content, Speaker};
+use super::executor::not_back;
 use super::refusal::Refusal;
 use super::{orders, plans, sandboxes, state, views};
 use crate::local::agent::state::Kind;
@@ -78,6 +79,7 @@ const OF_MASTER: &[&str] = &[
     "DEACTIVATE_AGENT",
     "REACTIVATE_AGENT",
 ];
+/// Besides those for containers.
 const OF_AGENT: &[&str] = &[
     "GET_HEALTH",
     "GET_FLAGS",
@@ -93,17 +95,9 @@ const OF_AGENT: &[&str] = &[
     "GET_OPERATIONS",
     "GET_TASKS",
     "GET_AGENT",
-    "LAUNCH_NESTED_CONTAINER",
-    "LAUNCH_NESTED_CONTAINER_SESSION",
-    "WAIT_NESTED_CONTAINER",
-    "KILL_NESTED_CONTAINER",
-    "REMOVE_NESTED_CONTAINER",
-    "WAIT_CONTAINER",
-    "KILL_CONTAINER",
-    "ATTACH_CONTAINER_OUTPUT",
 ];
 
-/// The types whose member of the same name has to be there.
+/// The types whose member of the same name has to be there, besides those for containers.
 const WITH_MEMBER: &[&str] = &[
     "GET_METRICS",
     "LIST_FILES",
@@ -126,14 +120,6 @@ const WITH_MEMBER: &[&str] = &[
     "DRAIN_AGENT",
     "DEACTIVATE_AGENT",
     "REACTIVATE_AGENT",
-    "LAUNCH_NESTED_CONTAINER",
-    "LAUNCH_NESTED_CONTAINER_SESSION",
-    "WAIT_NESTED_CONTAINER",
-    "KILL_NESTED_CONTAINER",
-    "REMOVE_NESTED_CONTAINER",
-    "WAIT_CONTAINER",
-    "KILL_CONTAINER",
-    "ATTACH_CONTAINER_OUTPUT",
 ];
 
 impl Whom {
@@ -166,7 +152,11 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
         Whom::Agent(_) => (OF_AGENT, "agent::Call"),
     };
     let kind = call["type"].as_str().unwrap_or_default();
-    if !known.contains(&kind) {
+    let of_container = match whom {
+        Whom::Agent(number) if containers::CALLS.contains(&kind) => Some(number),
+        _ => None,
+    };
+    if of_container.is_none() && !known.contains(&kind) {
         return Err(match kind {
             "UNKNOWN" => Refusal::new(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented."),
             "" => Refusal::bad(format!("Failed to validate {class}: Expecting 'type' to be present")),
@@ -175,7 +165,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
         });
     }
     let member = kind.to_ascii_lowercase();
-    if WITH_MEMBER.contains(&kind) && !call[&member].is_object() {
+    if (of_container.is_some() || WITH_MEMBER.contains(&kind)) && !call[&member].is_object() {
         return Err(Refusal::bad(format!(
             "Failed to validate {class}: Expecting '{member}' to be present"
         )));
@@ -194,7 +184,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
     if let Some(refused) = core.faults.of_call(Api::Operator, kind) {
         return Err(refused.into());
     }
-    if let (Whom::Agent(number), true) = (whom, containers::is_one(kind)) {
+    if let Some(number) = of_container {
         let answer = match containers::carry_out(core, number, kind, &call[&member])? {
             containers::Answer::Empty(status) => Answer::Empty(status),
             answer => Answer::Container(number, answer),
@@ -209,8 +199,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
         Whom::Master => of_master(core, kind),
         Whom::Agent(number) => {
             let agent = core.running_agent(number);
-            let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Agent has not finished recovery");
-            of_agent(core, agent.ok_or_else(gone)?, kind, &call[&member])
+            of_agent(core, agent.ok_or_else(not_back)?, kind, &call[&member])
         }
     };
     let mut made = json!({ "type": kind });

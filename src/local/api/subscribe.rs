@@ -8,7 +8,7 @@ use super::reply::{self, Reply};
 use super::views;
 use crate::local::core::Core;
 use crate::local::master::state::Task;
-use crate::local::stream::Format;
+use crate::local::stream::{record, Format};
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::Response;
@@ -74,9 +74,7 @@ struct Told {
 impl Told {
     async fn send(&self, event: &Value) -> Result<(), ()> {
         let body = content::written(self.format, "Mesos::Master::Event", event).map_err(drop)?;
-        let mut record = format!("{}\n", body.len()).into_bytes();
-        record.extend_from_slice(&body);
-        self.sender.send(record.into()).await.map_err(drop)
+        self.sender.send(record(&body)).await.map_err(drop)
     }
 }
 
