@@ -16,7 +16,7 @@ STDOUT->autoflush(1);
 my $rounds = shift // 5;
 my $root = "$FindBin::Bin/..";
 my $target = $ENV{CARGO_TARGET_DIR} || "$root/target";
-my ($firehose) = map { /"executable":"([^"]+)"/ } grep {/"name":"firehose"/}
+my ($firehose) = map {/"executable":"([^"]+)"/} grep {/"name":"firehose"/}
     qx(cd '$root' && cargo bench --locked --no-run --bench firehose --message-format=json 2>/dev/null);
 die "benches/firehose.rs cannot be built\n" unless $firehose;
 my $server = open2(my $results, my $stop, $firehose, 'serve');
@@ -28,23 +28,23 @@ my $python = "$target/pymesos-venv/bin/python3";
 print "no pymesos here: run benches/driver.pl first\n" unless $python;
 
 my @tasks = map { {
-    name      => 'task',
-    task_id   => {value => "task-$_"},
-    slave_id  => {value => 'agent-0'},
-    resources => [map { {name => $_->[0], type => Mesos::Value::Type::SCALAR(), scalar => {value => $_->[1]}} } ['cpus', 0.5], ['mem', 64]],
-    command   => {value => 'exec /usr/bin/env true', environment => {variables => [{name => 'A', value => 'b'}]}},
+        name => 'task',
+        task_id => {value => "task-$_"},
+        slave_id => {value => 'agent-0'},
+        resources => [map { {name => $_->[0], type => Mesos::Value::Type::SCALAR(), scalar => {value => $_->[1]}} } ['cpus', 0.5], ['mem', 64]],
+        command => {value => 'exec /usr/bin/env true', environment => {variables => [{name => 'A', value => 'b'}]}},
 } } 0 .. 99;
 my %call = (
-    launch1     => sub { $_[0]->launchTasks([{value => "offer-$_[1]"}], [$tasks[0]]) },
-    launch100   => sub { $_[0]->launchTasks([{value => "offer-$_[1]"}], \@tasks) },
-    decline     => sub { $_[0]->declineOffer({value => "offer-$_[1]"}) },
-    kill        => sub { $_[0]->killTask({value => "task-$_[1]"}) },
+    launch1 => sub { $_[0]->launchTasks([{value => "offer-$_[1]"}], [$tasks[0]]) },
+    launch100 => sub { $_[0]->launchTasks([{value => "offer-$_[1]"}], \@tasks) },
+    decline => sub { $_[0]->declineOffer({value => "offer-$_[1]"}) },
+    kill => sub { $_[0]->killTask({value => "task-$_[1]"}) },
     acknowledge => sub {
         $_[0]->acknowledgeStatusUpdate({
-            task_id  => {value => "task-$_[1]"},
-            state    => Mesos::TaskState::TASK_RUNNING(),
-            slave_id => {value => 'agent-0'},
-            uuid     => "\xfe" x 16,
+                task_id => {value => "task-$_[1]"},
+                state => Mesos::TaskState::TASK_RUNNING(),
+                slave_id => {value => 'agent-0'},
+                uuid => "\xfe" x 16,
         });
     },
 );
@@ -67,8 +67,8 @@ my %call = (
     sub frameworkMessage {
         my ($self, $driver) = @_;
         $self->took([
-            Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) - $self->began,
-            Time::HiRes::clock_gettime(Time::HiRes::CLOCK_PROCESS_CPUTIME_ID()) - $self->cpu,
+                Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) - $self->began,
+                Time::HiRes::clock_gettime(Time::HiRes::CLOCK_PROCESS_CPUTIME_ID()) - $self->cpu,
         ]);
         $driver->stop;
     }
@@ -80,14 +80,14 @@ sub run_mesos {
     my ($kind, $count) = @_;
     my $scheduler = Calling->new(call => $call{$kind}, count => $count);
     Mesos::SchedulerDriver->new(
-        master                    => $address,
-        framework                 => {user => 'root', name => 'offers 0'},
-        scheduler                 => $scheduler,
+        master => $address,
+        framework => {user => 'root', name => 'offers 0'},
+        scheduler => $scheduler,
         implicit_acknowledgements => 0,
-        max_queued_calls          => 1_000_000,
+        max_queued_calls => 1_000_000,
     )->run;
     <$results>;
-    my ($wall, $cpu) = @{ $scheduler->took };
+    my ($wall, $cpu) = @{$scheduler->took};
     return [$count / $wall, $cpu / $count * 1e6];
 }
 
@@ -100,7 +100,7 @@ sub run_pymesos {
     return \@both;
 }
 
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ] }
+sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
 
 printf "%-14s %12s %12s %8s   %10s %10s %8s\n", '', 'calls/s', 'pymesos', 'ratio', 'us of CPU', 'pymesos', 'ratio';
 for my $plan (['launch1', 50_000, 1_000], ['launch100', 2_000, 200], (map { [$_, 100_000, 1_000] } qw(decline kill acknowledge))) {

@@ -24,7 +24,7 @@ my $target = $ENV{CARGO_TARGET_DIR} || "$root/target";
 
 # --- the server ---
 
-my ($firehose) = map { /"executable":"([^"]+)"/ } grep {/"name":"firehose"/}
+my ($firehose) = map {/"executable":"([^"]+)"/} grep {/"name":"firehose"/}
     qx(cd '$root' && cargo bench --locked --no-run --bench firehose --message-format=json 2>/dev/null);
 die "benches/firehose.rs cannot be built\n" unless $firehose;
 my $server = open2(my $results, my $stop, $firehose, 'serve');
@@ -66,7 +66,7 @@ sub run_pymesos {
     sub statusUpdate {
         my ($self, $driver, $status) = @_;
         $self->{seen}++;
-        push @{ $self->{latencies} }, Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) - substr($status->{message}, -20) / 1e9
+        push @{$self->{latencies}}, Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) - substr($status->{message}, -20) / 1e9
             if $self->{latencies};
         $self->{at}->($self->{seen}) if $self->{at};
     }
@@ -112,7 +112,7 @@ sub run_bare {
 
 # --- the runs ---
 
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ @sorted / 2 ] }
+sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
 
 sub row {
     my ($what, $unit, $ours, $theirs, $ratio, $target) = @_;
@@ -123,7 +123,7 @@ sub row {
 printf "%-42s %12s %-8s %12s %9s  %s\n", '', 'this module', '', 'pymesos', 'ratio', 'target';
 my %plan = (updates => [200_000, 4_000], offers => [6_000, 1_500]);
 for my $kind (qw(updates offers)) {
-    my ($ours, $theirs) = @{ $plan{$kind} };
+    my ($ours, $theirs) = @{$plan{$kind}};
     my (@ours, @theirs);
     for (1 .. $rounds) {
         run_mesos("$kind $ours");
@@ -143,7 +143,7 @@ for my $run (['latency 1000', 'latency, an update every 2 ms'], ['latency 2000 b
     my ($name, $what) = @$run;
     my (@ours, @theirs);
     for (1 .. $rounds) {
-        push @ours, 1e6 * median(@{ run_mesos($name, latencies => [])->latencies });
+        push @ours, 1e6 * median(@{run_mesos($name, latencies => [])->latencies});
         seconds();
         next unless $python;
         push @theirs, run_pymesos($name);
@@ -154,13 +154,13 @@ for my $run (['latency 1000', 'latency, an update every 2 ms'], ['latency 2000 b
 }
 # Nothing that sleeps until something comes can be quicker.
 printf "%-42s %12.1f us\n", 'a Perl program that only reads, every 2 ms', 1e6 * median(map { run_bare('latency 1000', 990) } 1 .. $rounds);
-printf "%-42s %12.1f us\n", 'one wake-up of this machine, for comparison', median(map { qx('$firehose' wake) } 1 .. $rounds);
+printf "%-42s %12.1f us\n", 'one wake-up of this machine, for comparison', median(map {qx('$firehose' wake)} 1 .. $rounds);
 
 if ($memory_events) {
     my %resident;
-    my $resident = sub { open my $fh, '<', '/proc/self/status' or die "no /proc: $!"; (map { /^VmRSS:\s+(\d+)/ } <$fh>)[0] };
+    my $resident = sub { open my $fh, '<', '/proc/self/status' or die "no /proc: $!"; (map {/^VmRSS:\s+(\d+)/} <$fh>)[0] };
     my $early = int $memory_events / 20;
-    run_mesos("updates $memory_events", at => sub { $resident{ $_[0] } = $resident->() if $_[0] == $early || $_[0] == $memory_events });
+    run_mesos("updates $memory_events", at => sub { $resident{$_[0]} = $resident->() if $_[0] == $early || $_[0] == $memory_events });
     my $seconds = seconds();
     printf "memory over %d updates (%.0f/s): %d kB after %d, %d kB at the end, %+d kB\n", $memory_events, $memory_events / $seconds,
         $resident{$early}, $early, $resident{$memory_events}, $resident{$memory_events} - $resident{$early};

@@ -31,8 +31,8 @@ if (@ARGV && $ARGV[0] eq 'executor') {
             for 1 .. $half;
     };
     no warnings 'once';
-    *Queueing::disconnected     = sub { $send->($_[1]); syswrite STDOUT, "queued\n" };
-    *Queueing::reregistered     = sub { $send->($_[1]) };
+    *Queueing::disconnected = sub { $send->($_[1]); syswrite STDOUT, "queued\n" };
+    *Queueing::reregistered = sub { $send->($_[1]) };
     *Queueing::frameworkMessage = sub { $_[1]->stop };
     require Mesos::ExecutorDriver;
     Mesos::ExecutorDriver->new(executor => Queueing->new)->run;

@@ -50,13 +50,13 @@ my $ask = sub { $_[0]->reconcileTasks([map { {task_id => {value => "unknown $_"}
 my %rates;
 for (1 .. $rounds) {
     for my $driver (qw(native libmesos)) {
-        push @{ $rates{$driver} }, run(driver => $driver, event => 'statusUpdate', start => $ask, more => $ask, name => 'benchmark',
+        push @{$rates{$driver}}, run(driver => $driver, event => 'statusUpdate', start => $ask, more => $ask, name => 'benchmark',
             master => $master || ($driver eq 'native' ? 'local' : '127.0.0.1:5050'));
     }
 }
-my %median = map { ($_ => median(@{ $rates{$_} })) } keys %rates;
+my %median = map { ($_ => median(@{$rates{$_}})) } keys %rates;
 printf "libmesos %s, medians of %d rounds of %d answers to reconciliation:\n", $libmesos->{version}, $rounds, $count;
-printf "  %-10s %9.0f a second (%s)\n", $_, $median{$_}, join ' ', map { sprintf '%.0f', $_ } sort { $a <=> $b } @{ $rates{$_} }
+printf "  %-10s %9.0f a second (%s)\n", $_, $median{$_}, join ' ', map { sprintf '%.0f', $_ } sort { $a <=> $b } @{$rates{$_}}
     for qw(native libmesos);
 printf "  libmesos / native: %.2f\n", $median{libmesos} / $median{native};
 

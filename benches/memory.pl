@@ -22,20 +22,20 @@ my @marks = map { int $_ * $tasks / 10 } 1, 5, 10;
     use Moo;
     extends 'Mesos::Scheduler';
     has [qw(wanted launched ended)] => (is => 'rw', default => 0);
-    has at                          => (is => 'ro');
+    has at => (is => 'ro');
 
     sub resourceOffers {
         my ($self, $driver, $offers) = @_;
         for my $offer (@$offers) {
             my $count = $self->wanted - $self->launched;
-            my ($cpus) = map { $_->{scalar}{value} } grep { $_->{name} eq 'cpus' } @{ $offer->{resources} };
+            my ($cpus) = map { $_->{scalar}{value} } grep { $_->{name} eq 'cpus' } @{$offer->{resources}};
             $count = $_ for grep { $_ < $count } 100, int(100 * ($cpus || 0));
             my @batch = map { {
-                name      => 'short',
-                task_id   => {value => 'short-' . ++$self->{launched}},
-                slave_id  => $offer->{slave_id},
-                command   => {value => 'true'},
-                resources => [{name => 'cpus', type => 0, scalar => {value => 0.01}}, {name => 'mem', type => 0, scalar => {value => 1}}],
+                    name => 'short',
+                    task_id => {value => 'short-' . ++$self->{launched}},
+                    slave_id => $offer->{slave_id},
+                    command => {value => 'true'},
+                    resources => [{name => 'cpus', type => 0, scalar => {value => 0.01}}, {name => 'mem', type => 0, scalar => {value => 1}}],
             } } 1 .. $count;
             $driver->launchTasks([$offer->{id}], \@batch, {refuse_seconds => 0});
         }
@@ -54,7 +54,7 @@ my @marks = map { int $_ * $tasks / 10 } 1, 5, 10;
 sub kilobytes {
     my ($pid) = @_;
     open my $status, '<', "/proc/$pid/status" or die "/proc/$pid/status: $!";
-    my ($resident) = map { /^VmRSS:\s+(\d+)/ } <$status>;
+    my ($resident) = map {/^VmRSS:\s+(\d+)/} <$status>;
     return $resident;
 }
 
@@ -62,13 +62,13 @@ sub measure {
     my ($title, $master, %pids) = @_;
     my ($begin, %seen) = time;
     my $scheduler = Short->new(wanted => $tasks, at => sub {
-        my ($ended) = @_;
-        return unless grep { $ended == $_ } @marks;
-        my @shown = map { "$_ " . ($seen{$_}{$ended} = kilobytes($pids{$_})) } sort keys %pids;
-        printf "%s, after %d tasks: %s (%.0f tasks/s)\n", $title, $ended, join(', ', @shown), $ended / (time - $begin);
+            my ($ended) = @_;
+            return unless grep { $ended == $_ } @marks;
+            my @shown = map { "$_ " . ($seen{$_}{$ended} = kilobytes($pids{$_})) } sort keys %pids;
+            printf "%s, after %d tasks: %s (%.0f tasks/s)\n", $title, $ended, join(', ', @shown), $ended / (time - $begin);
     });
     Mesos::SchedulerDriver->new(master => $master, framework => {user => '', name => 'memory'}, scheduler => $scheduler, on_exception => 'die')->run;
-    printf "%s, ratio of the last to the one before, %s: %.2f\n", $title, $_, $seen{$_}{ $marks[-1] } / $seen{$_}{ $marks[-2] } for sort keys %pids;
+    printf "%s, ratio of the last to the one before, %s: %.2f\n", $title, $_, $seen{$_}{$marks[-1]} / $seen{$_}{$marks[-2]} for sort keys %pids;
 }
 
 my %settings = (resources => 'cpus:2;mem:2048', allocation_interval => '20ms');

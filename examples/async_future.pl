@@ -8,7 +8,7 @@ use Future::AsyncAwait;
 use IO::Async::Loop;
 use Mesos::Async;
 
-my $loop   = IO::Async::Loop->new;
+my $loop = IO::Async::Loop->new;
 my $driver = Mesos::Async->new(
     master => $ARGV[0] || 'local', framework => {user => '', name => 'async_future.pl'}, dispatcher => 'IOAsync', on_exception => 'die');
 
@@ -19,8 +19,8 @@ async sub launch {
     my ($offer, @others) = @$offers;
     await $driver->decline_p(\@others);
     return await $driver->launch_p($offer, {
-        command   => {value => $command},
-        resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
+            command => {value => $command},
+            resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
     }, filters => {refuse_seconds => 0}, @options);
 }
 
@@ -31,9 +31,9 @@ async sub main {
     my $killed = $loop->new_future;
     my $sleeps;
     $sleeps = launch('sleep 1000', on_state => sub {
-        my ($update, $state) = @_;
-        $loop->later(sub { $sleeps->cancel }) if $state eq 'TASK_RUNNING';
-        $killed->done($state) if $state eq 'TASK_KILLED';
+            my ($update, $state) = @_;
+            $loop->later(sub { $sleeps->cancel }) if $state eq 'TASK_RUNNING';
+            $killed->done($state) if $state eq 'TASK_KILLED';
     });
     print 'sleep 1000: ', await($killed), "\n";
     $driver->stop;

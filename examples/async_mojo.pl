@@ -17,11 +17,11 @@ async sub offers_p {
 
 async sub run_p {
     my ($command) = @_;
-    my ($offer, @others) = @{ await offers_p() };
+    my ($offer, @others) = @{await offers_p()};
     await $driver->decline_p(\@others);
     my $status = await $driver->launch_p($offer, {
-        command   => {value => $command},
-        resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
+            command => {value => $command},
+            resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
     }, filters => {refuse_seconds => 0});
     say "$command: $status->{message}";
 }

@@ -13,10 +13,10 @@ use Mesos::Stats qw(prometheus);
 
 my @jobs;
 my $runner = Mesos::Runner->new(dispatcher => 'Mojo', on_result => sub {
-    my ($self, $task) = @_;
-    my $job = $task->data;
-    @$job{qw(runs last output)} = ($job->{runs} + 1, $task->message || $task->state, $task->stdout);
-    $self->forget($_) for grep { $_->phase eq 'ended' } $self->tasks;
+        my ($self, $task) = @_;
+        my $job = $task->data;
+        @$job{qw(runs last output)} = ($job->{runs} + 1, $task->message || $task->state, $task->stdout);
+        $self->forget($_) for grep { $_->phase eq 'ended' } $self->tasks;
 });
 app->hook(before_server_start => sub { $runner->start });
 

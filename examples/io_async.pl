@@ -22,10 +22,10 @@ sub resourceOffers {
         if ($self->launched == $self->finished) {
             $self->launched($self->launched + 1);
             @tasks = {
-                name      => 'nap',
-                task_id   => {value => 'nap-' . $self->launched},
-                slave_id  => $offer->{slave_id},
-                command   => {value => 'sleep 0.1'},
+                name => 'nap',
+                task_id => {value => 'nap-' . $self->launched},
+                slave_id => $offer->{slave_id},
+                command => {value => 'sleep 0.1'},
                 resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
             };
         }
@@ -50,12 +50,12 @@ sub error {
 
 package main;
 
-my $loop      = IO::Async::Loop->new;
+my $loop = IO::Async::Loop->new;
 my $scheduler = OneByOne->new(loop => $loop);
-my $driver    = Mesos::SchedulerDriver->new(
-    master     => $ARGV[0] || 'local',
-    framework  => {user => '', name => 'io_async.pl'},
-    scheduler  => $scheduler,
+my $driver = Mesos::SchedulerDriver->new(
+    master => $ARGV[0] || 'local',
+    framework => {user => '', name => 'io_async.pl'},
+    scheduler => $scheduler,
     on_exception => 'die',
     dispatcher => Mesos::Dispatcher::IOAsync->new(loop => $loop),
 );

@@ -20,21 +20,21 @@ has tasks => (is => 'ro', default => sub { [] });
 
 sub add {
     my ($self, $command) = @_;
-    my $task = {id => 'task-' . (1 + @{ $self->tasks }), command => $command, state => 'QUEUED', message => ''};
-    push @{ $self->tasks }, $task;
+    my $task = {id => 'task-' . (1 + @{$self->tasks}), command => $command, state => 'QUEUED', message => ''};
+    push @{$self->tasks}, $task;
     return $task;
 }
 
 sub find {
     my ($self, $id) = @_;
-    my ($task) = grep { $_->{id} eq $id } @{ $self->tasks };
+    my ($task) = grep { $_->{id} eq $id } @{$self->tasks};
     return $task;
 }
 
 sub resourceOffers {
     my ($self, $driver, $offers) = @_;
     for my $offer (@$offers) {
-        my ($task) = grep { $_->{state} eq 'QUEUED' } @{ $self->tasks };
+        my ($task) = grep { $_->{state} eq 'QUEUED' } @{$self->tasks};
         if (!$task) {
             # add() asks for offers again.
             $driver->declineOffer($offer->{id});
@@ -43,11 +43,11 @@ sub resourceOffers {
         }
         $task->{state} = 'LAUNCHED';
         $driver->launchTasks([$offer->{id}], [{
-            name      => $task->{id},
-            task_id   => {value => $task->{id}},
-            slave_id  => $offer->{slave_id},
-            command   => {value => $task->{command}},
-            resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
+                    name => $task->{id},
+                    task_id => {value => $task->{id}},
+                    slave_id => $offer->{slave_id},
+                    command => {value => $task->{command}},
+                    resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
         }], {refuse_seconds => 0});
     }
 }
@@ -55,7 +55,7 @@ sub resourceOffers {
 sub statusUpdate {
     my ($self, $driver, $status) = @_;
     my $task = $self->find($status->{task_id}{value}) or return;
-    $task->{state}   = Mesos::TaskState->name_of($status->{state});
+    $task->{state} = Mesos::TaskState->name_of($status->{state});
     $task->{message} = $status->{message} if defined $status->{message};
 }
 
@@ -67,11 +67,11 @@ sub error {
 
 package main;
 
-my $queue  = CommandQueue->new;
+my $queue = CommandQueue->new;
 my $driver = Mesos::SchedulerDriver->new(
-    master     => $ENV{MESOS_MASTER} || 'local',
-    framework  => {user => '', name => 'mojo.pl'},
-    scheduler  => $queue,
+    master => $ENV{MESOS_MASTER} || 'local',
+    framework => {user => '', name => 'mojo.pl'},
+    scheduler => $queue,
     on_exception => 'die',
     dispatcher => 'Mojo',
 );

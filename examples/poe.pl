@@ -20,10 +20,10 @@ sub resourceOffers {
         if ($self->launched == $self->finished) {
             $self->launched($self->launched + 1);
             @tasks = {
-                name      => 'nap',
-                task_id   => {value => 'nap-' . $self->launched},
-                slave_id  => $offer->{slave_id},
-                command   => {value => 'sleep 0.1'},
+                name => 'nap',
+                task_id => {value => 'nap-' . $self->launched},
+                slave_id => $offer->{slave_id},
+                command => {value => 'sleep 0.1'},
                 resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
             };
         }
@@ -55,28 +55,28 @@ sub end {
 package main;
 
 my $scheduler = OneByOne->new;
-my $driver    = Mesos::SchedulerDriver->new(
-    master     => $ARGV[0] || 'local',
-    framework  => {user => '', name => 'poe.pl'},
-    scheduler  => $scheduler,
+my $driver = Mesos::SchedulerDriver->new(
+    master => $ARGV[0] || 'local',
+    framework => {user => '', name => 'poe.pl'},
+    scheduler => $scheduler,
     on_exception => 'die',
     dispatcher => 'POE',
 );
 
 my $ticks = 0;
 POE::Session->create(inline_states => {
-    _start => sub {
-        $_[KERNEL]->alias_set('program');
-        $_[KERNEL]->delay(tick => 0.1);
-        $driver->start;
-    },
-    tick => sub { $ticks++; $_[KERNEL]->delay(tick => 0.1) },
-    end  => sub {
-        $_[KERNEL]->alias_remove('program');
-        $_[KERNEL]->delay('tick');
-        $driver->stop;
-        undef $driver;    # and with it the dispatcher's session: the kernel's last
-    },
+        _start => sub {
+            $_[KERNEL]->alias_set('program');
+            $_[KERNEL]->delay(tick => 0.1);
+            $driver->start;
+        },
+        tick => sub { $ticks++; $_[KERNEL]->delay(tick => 0.1) },
+        end => sub {
+            $_[KERNEL]->alias_remove('program');
+            $_[KERNEL]->delay('tick');
+            $driver->stop;
+            undef $driver;    # and with it the dispatcher's session: the kernel's last
+        },
 });
 POE::Kernel->run;
 

@@ -35,8 +35,8 @@ extends 'Mesos::Scheduler';
 
 has [qw(command option)] => (is => 'ro', required => 1);
 has [qw(framework_id offer sandbox poll killer timer killed_as)] => (is => 'rw');
-has task_id   => (is => 'ro', default => sub {"command-$$"});
-has read      => (is => 'ro', default => sub { {} });
+has task_id => (is => 'ro', default => sub {"command-$$"});
+has read => (is => 'ro', default => sub { {} });
 has exit_code => (is => 'rw', default => 2);
 
 
@@ -74,7 +74,7 @@ sub resourceOffers {
 sub fits {
     my ($self, $offer) = @_;
     my %free;
-    $free{ $_->{name} } += $_->{scalar}{value} for grep { $_->{scalar} } @{ $offer->{resources} };
+    $free{$_->{name}} += $_->{scalar}{value} for grep { $_->{scalar} } @{$offer->{resources}};
     return !grep { ($free{$_} || 0) < $self->option->{$_} } qw(cpus mem);
 }
 
@@ -82,11 +82,11 @@ sub task {
     my ($self, $offer) = @_;
     my $environment = $self->option->{env};
     return {
-        name     => $self->command,
-        task_id  => {value => $self->task_id},
+        name => $self->command,
+        task_id => {value => $self->task_id},
         slave_id => $offer->{slave_id},
-        command  => {
-            value       => "exec >command.out 2>command.err\n" . $self->command,
+        command => {
+            value => "exec >command.out 2>command.err\n" . $self->command,
             environment => {variables => [map { +{name => $_, value => $environment->{$_}} } sort keys %$environment]},
         },
         resources => [
@@ -193,11 +193,11 @@ if ($option{master} eq 'local' && !$ENV{MESOS_WORK_DIR}) {
 my $scheduler = CommandRunner->new(command => $ARGV[0], option => \%option);
 my $driver = eval {
     Mesos::SchedulerDriver->new(
-        master         => $option{master},
+        master => $option{master},
         master_timeout => $option{'master-timeout'},
-        framework      => {user => '', name => 'run_command.pl'},
-        scheduler      => $scheduler,
-        on_exception   => 'die',
+        framework => {user => '', name => 'run_command.pl'},
+        scheduler => $scheduler,
+        on_exception => 'die',
     );
 } or die_with("run_command: $@");
 

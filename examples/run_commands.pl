@@ -16,13 +16,13 @@ GetOptions(\%option, qw(jobs|j=i cpus=f mem=f timeout=f retries=i state-file=s))
 chomp(my @commands = @ARGV ? @ARGV : <STDIN>);
 
 my $runner = Mesos::Runner->new(
-    max_running  => $option{jobs},
-    cpus         => $option{cpus},
-    mem          => $option{mem},
-    timeout      => $option{timeout},
+    max_running => $option{jobs},
+    cpus => $option{cpus},
+    mem => $option{mem},
+    timeout => $option{timeout},
     retry_failed => $option{retries},
-    state_file   => $option{'state-file'},
-    on_result    => sub { my ($self, $task) = @_; printf STDERR "%s: %s\n", $task->name, $task->message || $task->state },
+    state_file => $option{'state-file'},
+    on_result => sub { my ($self, $task) = @_; printf STDERR "%s: %s\n", $task->name, $task->message || $task->state },
 );
 $runner->add(@commands);
 

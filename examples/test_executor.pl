@@ -18,9 +18,9 @@ sub launchTask {
     my ($self, $driver, $task) = @_;
     print "Running task $task->{task_id}{value}\n";
     $driver->sendStatusUpdate({
-        task_id => $task->{task_id},
-        state   => Mesos::TaskState::TASK_RUNNING,
-        data    => "data with a \0 byte",
+            task_id => $task->{task_id},
+            state => Mesos::TaskState::TASK_RUNNING,
+            data => "data with a \0 byte",
     });
 }
 
@@ -29,9 +29,9 @@ sub frameworkMessage {
     $driver->sendFrameworkMessage($data);
     my ($task_id) = $data =~ /\Atask (\d+):/ or return;
     $driver->sendStatusUpdate({
-        task_id => {value => $task_id},
-        state   => Mesos::TaskState::TASK_FINISHED,
-        data    => "data with a \0 byte",
+            task_id => {value => $task_id},
+            state => Mesos::TaskState::TASK_FINISHED,
+            data => "data with a \0 byte",
     });
 }
 

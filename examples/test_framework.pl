@@ -27,13 +27,13 @@ sub registered {
 sub resourceOffers {
     my ($self, $driver, $offers) = @_;
     for my $offer (@$offers) {
-        my %free = map { ($_->{name} => $_->{scalar}{value}) } grep { $_->{scalar} } @{ $offer->{resources} };
+        my %free = map { ($_->{name} => $_->{scalar}{value}) } grep { $_->{scalar} } @{$offer->{resources}};
         my @tasks;
         while ($self->launched < TASKS && ($free{cpus} || 0) >= 0.2 && ($free{mem} || 0) >= 64) {
             $self->launched($self->launched + 1);
             push @tasks, $self->task($self->launched, $offer);
             $free{cpus} -= 0.1;
-            $free{mem}  -= 16;
+            $free{mem} -= 16;
         }
         print "Offer $offer->{id}{value}: ", scalar(@tasks), " tasks\n";
         $driver->launchTasks([$offer->{id}], \@tasks);
@@ -43,11 +43,11 @@ sub resourceOffers {
 sub task {
     my ($self, $number, $offer) = @_;
     return Mesos::TaskInfo->new({
-        name      => "task $number",
-        task_id   => {value => $number},
-        slave_id  => $offer->{slave_id},
-        executor  => $self->executor,
-        resources => resources(0.1, 16),
+            name => "task $number",
+            task_id => {value => $number},
+            slave_id => $offer->{slave_id},
+            executor => $self->executor,
+            resources => resources(0.1, 16),
     });
 }
 
@@ -55,7 +55,7 @@ sub resources {
     my ($cpus, $mem) = @_;
     return [
         {name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => $cpus}},
-        {name => 'mem',  type => Mesos::Value::Type::SCALAR, scalar => {value => $mem}},
+        {name => 'mem', type => Mesos::Value::Type::SCALAR, scalar => {value => $mem}},
     ];
 }
 
@@ -94,13 +94,13 @@ sub stop_if_done {
 
 sub problem {
     my ($self, $driver, $text) = @_;
-    push @{ $self->problems }, $text;
+    push @{$self->problems}, $text;
     $driver->abort;
 }
 
 sub error {
     my ($self, $driver, $message) = @_;
-    push @{ $self->problems }, $message;
+    push @{$self->problems}, $message;
 }
 
 package main;
@@ -108,10 +108,10 @@ package main;
 my $master = shift or die "usage: $0 MASTER\n";
 
 my $executor = Mesos::ExecutorInfo->new({
-    executor_id => {value => 'default'},
-    name        => 'Test Executor (Perl)',
-    command     => {shell => 0, value => $^X, arguments => [$^X, abs_path(dirname(__FILE__)) . "/test_executor.pl"]},
-    resources   => TestScheduler::resources(0.1, 32),
+        executor_id => {value => 'default'},
+        name => 'Test Executor (Perl)',
+        command => {shell => 0, value => $^X, arguments => [$^X, abs_path(dirname(__FILE__)) . "/test_executor.pl"]},
+        resources => TestScheduler::resources(0.1, 32),
 });
 my $scheduler = TestScheduler->new(executor => $executor);
 my $framework = Mesos::FrameworkInfo->new({user => '', name => 'Test Framework (Perl)'});
@@ -119,7 +119,7 @@ my $framework = Mesos::FrameworkInfo->new({user => '', name => 'Test Framework (
 my $status = Mesos::SchedulerDriver->new(
     master => $master, framework => $framework, scheduler => $scheduler, on_exception => 'die')->run;
 
-print "PROBLEM: $_\n" for @{ $scheduler->problems };
-my $ok = $status == Mesos::Status::DRIVER_STOPPED && !@{ $scheduler->problems };
+print "PROBLEM: $_\n" for @{$scheduler->problems};
+my $ok = $status == Mesos::Status::DRIVER_STOPPED && !@{$scheduler->problems};
 printf "%s: %d tasks finished, %d messages came back\n", $ok ? 'ok' : 'FAILED', $scheduler->finished, $scheduler->received;
 exit($ok ? 0 : 1);

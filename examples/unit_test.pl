@@ -11,13 +11,13 @@ use Test::More;
     use Moo;
     extends 'Mesos::Scheduler';
     has command => (is => 'ro', required => 1);
-    has waits   => (is => 'rw', default => 1);
-    has runs    => (is => 'rw', default => 0);
+    has waits => (is => 'rw', default => 1);
+    has runs => (is => 'rw', default => 0);
 
     sub resourceOffers {
         my ($self, $driver, $offers) = @_;
         for my $offer (@$offers) {
-            my ($cpus) = map { $_->{scalar}{value} } grep { $_->{name} eq 'cpus' } @{ $offer->{resources} };
+            my ($cpus) = map { $_->{scalar}{value} } grep { $_->{name} eq 'cpus' } @{$offer->{resources}};
             if (!$self->waits || ($cpus || 0) < 1) {
                 $driver->declineOffer($offer->{id}, {refuse_seconds => 60});
                 next;
@@ -25,11 +25,11 @@ use Test::More;
             $self->waits(0);
             $self->runs($self->runs + 1);
             $driver->launchTasks([$offer->{id}], [{
-                name      => 'job',
-                task_id   => {value => 'job-' . $self->runs},
-                slave_id  => $offer->{slave_id},
-                command   => {value => $self->command},
-                resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 1}}],
+                        name => 'job',
+                        task_id => {value => 'job-' . $self->runs},
+                        slave_id => $offer->{slave_id},
+                        command => {value => $self->command},
+                        resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 1}}],
             }]);
         }
     }

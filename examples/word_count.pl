@@ -14,7 +14,7 @@ extends 'Mesos::Executor';
 sub launchTask {
     my ($self, $driver, $task) = @_;
     my %count;
-    $count{ lc $_ }++ for $task->{data} =~ /(\w+)/g;
+    $count{lc $_}++ for $task->{data} =~ /(\w+)/g;
     $driver->sendStatusUpdate({task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FINISHED(), data => JSON::PP::encode_json(\%count)});
 }
 

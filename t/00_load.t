@@ -8,11 +8,11 @@ use File::Spec;
 
 # Modules that are there only with another one, which the distribution does not require.
 my %needs = (
-    'Mesos::Async::Future'         => 'Future',
-    'Mesos::Dispatcher::IOAsync'   => 'IO::Async::Handle',
+    'Mesos::Async::Future' => 'Future',
+    'Mesos::Dispatcher::IOAsync' => 'IO::Async::Handle',
     'Mesos::Dispatcher::Interrupt' => 'Async::Interrupt',
-    'Mesos::Dispatcher::Mojo'      => 'Mojo::Reactor',
-    'Mesos::Dispatcher::POE'       => 'POE',
+    'Mesos::Dispatcher::Mojo' => 'Mojo::Reactor',
+    'Mesos::Dispatcher::POE' => 'POE',
 );
 
 # Where this perl finds Mesos: blib while testing, or an installation.
@@ -20,7 +20,7 @@ require Mesos;
 (my $root = File::Spec->rel2abs($INC{'Mesos.pm'})) =~ s{Mesos\.pm$}{};
 my @modules;
 File::Find::find(
-    { no_chdir => 1, wanted => sub { push @modules, $1 if /\.pm$/ && $File::Find::name =~ m{^\Q$root\E(.*)\.pm$} } },
+    {no_chdir => 1, wanted => sub { push @modules, $1 if /\.pm$/ && $File::Find::name =~ m{^\Q$root\E(.*)\.pm$} }},
     "${root}Mesos.pm", "${root}Mesos",
 );
 s{/}{::}g for @modules;
@@ -39,7 +39,7 @@ sub loads {
 }
 
 for my $module (sort @modules) {
-    SKIP: {
+SKIP: {
         my $needed = $needs{$module};
         skip "$module: no $needed here", 1 if $needed && loads($needed);
         is loads($module), '', "$module loads";

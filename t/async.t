@@ -59,58 +59,58 @@ sub task {
 my @now = (filters => {refuse_seconds => 0});
 
 each_dispatcher(sub {
-    my ($name) = @_;
-    my $driver = driver_with(dispatcher => $name);
-    my $started = $driver->start_p;
-    isa_ok $started, $class{$name};
-    my ($id) = value_of($driver, $started);
-    isa_ok $id, 'Mesos::FrameworkID';
-    is value_of($driver, $driver->start_p)->{value}, $id->{value}, 'start_p again';
+        my ($name) = @_;
+        my $driver = driver_with(dispatcher => $name);
+        my $started = $driver->start_p;
+        isa_ok $started, $class{$name};
+        my ($id) = value_of($driver, $started);
+        isa_ok $id, 'Mesos::FrameworkID';
+        is value_of($driver, $driver->start_p)->{value}, $id->{value}, 'start_p again';
 
-    my @states;
-    my $status = value_of($driver, $driver->launch_p(offers_of($driver), task('true'), @now, on_state => sub { push @states, $_[1] }));
-    is $status->{message}, 'Command exited with status 0', 'launch_p: the last status';
-    is_deeply \@states, [qw(TASK_STARTING TASK_RUNNING TASK_FINISHED)], 'on_state';
+        my @states;
+        my $status = value_of($driver, $driver->launch_p(offers_of($driver), task('true'), @now, on_state => sub { push @states, $_[1] }));
+        is $status->{message}, 'Command exited with status 0', 'launch_p: the last status';
+        is_deeply \@states, [qw(TASK_STARTING TASK_RUNNING TASK_FINISHED)], 'on_state';
 
-    my $error = error_of($driver, $driver->launch_p(offers_of($driver), task('exit 3', task_id => {value => 'bad'}), @now));
-    isa_ok $error, 'Mesos::Error';
-    is_deeply [$error->code, $error->task_id, $error->status->{message}, "$error"],
-        ['task', 'bad', 'Command exited with status 3', 'bad: TASK_FAILED: Command exited with status 3'], 'a task that fails';
-    is error_of($driver, $driver->launch_p('no offer', task('true')))->argument, 'offerIds->[0]', 'a call that dies';
+        my $error = error_of($driver, $driver->launch_p(offers_of($driver), task('exit 3', task_id => {value => 'bad'}), @now));
+        isa_ok $error, 'Mesos::Error';
+        is_deeply [$error->code, $error->task_id, $error->status->{message}, "$error"],
+            ['task', 'bad', 'Command exited with status 3', 'bad: TASK_FAILED: Command exited with status 3'], 'a task that fails';
+        is error_of($driver, $driver->launch_p('no offer', task('true')))->argument, 'offerIds->[0]', 'a call that dies';
 
-    my ($running, $killed);
-    my $long = $driver->launch_p(offers_of($driver)->[0], task('exec sleep 1000', task_id => {value => 'long'}), @now, on_state => sub {
-        my ($update, $state) = @_;
-        $running = 1 if $state eq 'TASK_RUNNING';
-        $killed = 1 if $state eq 'TASK_KILLED';
-    });
-    $driver->dispatcher->wait(0.05) until $running;
-    my $answers = value_of($driver, $driver->reconcile_p(['long', 'unknown']));
-    is_deeply {map { ($_ => Mesos::TaskState->name_of($answers->{$_}{state})) } keys %$answers}, {long => 'TASK_RUNNING', unknown => 'TASK_LOST'}, 'reconcile_p';
-    is_deeply [sort keys %{ value_of($driver, $driver->reconcile_p([], timeout => 1)) }], ['long'], 'of all tasks';
-    $driver->cancel($long);
-    if ($long->can('is_cancelled')) {
-        ok $long->is_cancelled, 'a future is cancelled at once';
-        $driver->dispatcher->wait(0.05) until $killed;
-    }
-    else {
-        is error_of($driver, $long)->code, 'cancelled', 'cancelled';
-    }
-    ok $killed, 'and its task killed';
+        my ($running, $killed);
+        my $long = $driver->launch_p(offers_of($driver)->[0], task('exec sleep 1000', task_id => {value => 'long'}), @now, on_state => sub {
+                my ($update, $state) = @_;
+                $running = 1 if $state eq 'TASK_RUNNING';
+                $killed = 1 if $state eq 'TASK_KILLED';
+        });
+        $driver->dispatcher->wait(0.05) until $running;
+        my $answers = value_of($driver, $driver->reconcile_p(['long', 'unknown']));
+        is_deeply { map { ($_ => Mesos::TaskState->name_of($answers->{$_}{state})) } keys %$answers }, {long => 'TASK_RUNNING', unknown => 'TASK_LOST'}, 'reconcile_p';
+        is_deeply [sort keys %{value_of($driver, $driver->reconcile_p([], timeout => 1))}], ['long'], 'of all tasks';
+        $driver->cancel($long);
+        if ($long->can('is_cancelled')) {
+            ok $long->is_cancelled, 'a future is cancelled at once';
+            $driver->dispatcher->wait(0.05) until $killed;
+        }
+        else {
+            is error_of($driver, $long)->code, 'cancelled', 'cancelled';
+        }
+        ok $killed, 'and its task killed';
 
-    my $open = $driver->launch_p(offers_of($driver), task('exec sleep 1000'), @now);
-    my $stopped = $driver->stopped_p;
-    my $declined = $driver->decline_p([]);
-    is value_of($driver, $declined), Mesos::Status::DRIVER_RUNNING(), 'decline_p';
-    $driver->stop;
-    is value_of($driver, $stopped), Mesos::Status::DRIVER_STOPPED(), 'stopped_p';
-    is value_of($driver, $driver->stopped_p), Mesos::Status::DRIVER_STOPPED(), 'stopped_p of one that has ended';
-    my $why = error_of($driver, $open);
-    is_deeply [$why->code, "$why"], ['driver', 'the driver was stopped'], 'what waits is rejected';
-    is error_of($driver, $driver->launch_p(['x'], task('true')))->code, 'argument', 'a wrong call';
-    is error_of($driver, $driver->launch_p({value => 'x'}, task('true', slave_id => {value => 's'})))->code, 'driver', 'a call after the end';
-    1 while value_of($driver, $driver->next_event);
-    pass 'and the stream ends';
+        my $open = $driver->launch_p(offers_of($driver), task('exec sleep 1000'), @now);
+        my $stopped = $driver->stopped_p;
+        my $declined = $driver->decline_p([]);
+        is value_of($driver, $declined), Mesos::Status::DRIVER_RUNNING(), 'decline_p';
+        $driver->stop;
+        is value_of($driver, $stopped), Mesos::Status::DRIVER_STOPPED(), 'stopped_p';
+        is value_of($driver, $driver->stopped_p), Mesos::Status::DRIVER_STOPPED(), 'stopped_p of one that has ended';
+        my $why = error_of($driver, $open);
+        is_deeply [$why->code, "$why"], ['driver', 'the driver was stopped'], 'what waits is rejected';
+        is error_of($driver, $driver->launch_p(['x'], task('true')))->code, 'argument', 'a wrong call';
+        is error_of($driver, $driver->launch_p({value => 'x'}, task('true', slave_id => {value => 's'})))->code, 'driver', 'a call after the end';
+        1 while value_of($driver, $driver->next_event);
+        pass 'and the stream ends';
 });
 
 subtest 'a driver that fails' => sub {
@@ -125,7 +125,7 @@ subtest 'a driver that fails' => sub {
 };
 
 subtest "the program's own scheduler, and updates whose on_state dies" => sub {
-    { package Own; use Moo; extends 'Mesos::Scheduler'; sub statusUpdate { push @{ $_[0]{seen} }, $_[2]{state} } }
+    { package Own; use Moo; extends 'Mesos::Scheduler'; sub statusUpdate { push @{$_[0]{seen}}, $_[2]{state} } }
     my $own = Own->new;
     my $driver = driver_with(scheduler => $own, on_exception => 'warn');
     value_of($driver, $driver->start_p);

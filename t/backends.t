@@ -49,7 +49,7 @@ subtest 'choice' => sub {
 # Halves that are not there, each by its driver.
 my %make = (
     scheduler => sub { Mesos::SchedulerDriver->new(%good, driver => 'libmesos') },
-    executor  => sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, driver => 'libmesos') },
+    executor => sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, driver => 'libmesos') },
 );
 for my $half (sort keys %make) {
     next if $libmesos && $libmesos->{$half};

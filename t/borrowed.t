@@ -27,7 +27,7 @@ sub strike {
 
 {
     package Borrowed::String;
-    use overload '""' => sub { main::strike(); ${ $_[0] } }, fallback => 1;
+    use overload '""' => sub { main::strike(); ${$_[0]} }, fallback => 1;
     sub new { my ($class, $text) = @_; return bless \$text, $class }
 
     package Borrowed::Truth;
@@ -42,23 +42,23 @@ sub strike {
 
     package Borrowed::Scalar;
     sub TIESCALAR { my ($class, $value) = @_; return bless \$value, $class }
-    sub FETCH { main::strike(); return ${ $_[0] } }
+    sub FETCH { main::strike(); return ${$_[0]} }
     sub STORE { }
 
     package Borrowed::Array;
     require Tie::Array;
     our @ISA = ('Tie::StdArray');
     sub TIEARRAY { my ($class, @items) = @_; return bless [@items], $class }
-    sub FETCH { my $item = $_[0][ $_[1] ]; main::strike(); return $item }
+    sub FETCH { my $item = $_[0][$_[1]]; main::strike(); return $item }
 
     package Borrowed::Hash;
     require Tie::Hash;
     our @ISA = ('Tie::StdHash');
     sub TIEHASH { my ($class, %items) = @_; return bless {%items}, $class }
-    sub FETCH { my $item = $_[0]{ $_[1] }; main::strike(); return $item }
+    sub FETCH { my $item = $_[0]{$_[1]}; main::strike(); return $item }
 
     package Borrowed::Destroyed;
-    use overload '""' => sub { ${ $_[0] } }, fallback => 1;
+    use overload '""' => sub { ${$_[0]} }, fallback => 1;
     sub new { my ($class, $text) = @_; return bless \$text, $class }
     sub DESTROY { main::strike() }
 }
@@ -113,12 +113,12 @@ my @scheduler_calls = (
     [requestResources => '_xs_request_resources' => sub { [{slave_id => id('s'), resources => [resource()]}, {slave_id => id('u')}] }],
     [launchTasks => '_xs_launch_tasks' => sub { ([id(1), id(2)], [task(), task()], {refuse_seconds => 1}) }],
     [acceptOffers => '_xs_accept_offers' =>
-        sub { ([id(1), id(2)], [{type => 1, launch => {task_infos => [task()]}}, {type => 1}], {refuse_seconds => 1}) }],
+            sub { ([id(1), id(2)], [{type => 1, launch => {task_infos => [task()]}}, {type => 1}], {refuse_seconds => 1}) }],
     [declineOffer => '_xs_decline_offer' => sub { (id(1), {refuse_seconds => 1}) }],
     [reviveOffers => '_xs_revive_offers' => sub { ["${long}1", "${long}2", "${long}3"] }],
     [suppressOffers => '_xs_suppress_offers' => sub { ["${long}1", "${long}2", "${long}3"] }],
     [updateFramework => '_xs_update_framework' =>
-        sub { ({user => 'u', name => $long, id => {value => 'framework'}, roles => [$long, "${long}2"]}, ["${long}1", "${long}2"]) }],
+            sub { ({user => 'u', name => $long, id => {value => 'framework'}, roles => [$long, "${long}2"]}, ["${long}1", "${long}2"]) }],
     [acceptInverseOffers => '_xs_accept_inverse_offers' => sub { ([id(1), id(2)], {refuse_seconds => 1}) }],
     [declineInverseOffers => '_xs_decline_inverse_offers' => sub { ([id(1), id(2)], {refuse_seconds => 1}) }],
     [shutdownExecutor => '_xs_shutdown_executor' => sub { (id('e'), id('s')) }],
@@ -127,12 +127,12 @@ my @scheduler_calls = (
     [sendFrameworkMessage => '_xs_send_framework_message' => sub { (id('e'), id('s'), $long) }],
     [reconcileTasks => '_xs_reconcile_tasks' => sub { [status(), status()] }],
     [acknowledgeOperationStatusUpdate => '_xs_acknowledge_operation' =>
-        sub { {operation_id => id('o'), state => 1, message => $long, uuid => {value => 'u' x 16}, slave_id => id('s')} }],
+            sub { {operation_id => id('o'), state => 1, message => $long, uuid => {value => 'u' x 16}, slave_id => id('s')} }],
     [reconcileOperations => '_xs_reconcile_operations' => sub { [{operation_id => id('o')}, {operation_id => id('p')}] }],
 );
 my @executor_calls = (
     [sendStatusUpdate => '_xs_send_status_update' => sub { status() }],
-    [sendFrameworkMessage => '_xs_send_framework_message' => sub { $long }],
+    [sendFrameworkMessage => '_xs_send_framework_message' => sub {$long}],
 );
 my @channel_calls = ([send => '_xs_send' => sub { ("event$long", 'String', [$long, "${long}2"], 'String', $long) }]);
 
@@ -168,12 +168,12 @@ sub attack {
                 for my $i (map { ($_) x ($method eq $private ? 2 : 1) } 0 .. $count - 1) {
                     my $shared = $method eq $private && !($calls++ % 2);
                     my $args = [$arguments->()];
-                    my @place = @{ (leaves($args))[$i] };
+                    my @place = @{(leaves($args))[$i]};
                     # The last one of each kind takes the object's handle, too.
                     my $close = $i == $count - 1 && $method eq $private;
                     place(@place, $kind);
                     undef @place;
-                    my $stack = $shared ? aliases(@{ [$object] }, @$args) : [];
+                    my $stack = $shared ? aliases(@{[$object]}, @$args) : [];
                     # The array must hold the only references.
                     @$args = () if $shared;
                     local $strike = sub { $struck++; clear($args); @$stack = (); $object->_xs_free if $close };
@@ -246,14 +246,14 @@ subtest 'messages called with &' => sub {
     my $bytes = Mesos::TaskStatus->encode(status());
     for my $kind ('Borrowed::String', 'Borrowed::Destroyed') {
         for my $call (
-            [ decode => sub { ('Mesos::TaskStatus', $kind->new($bytes)) } ],
-            [ decode => sub { ('Mesos::TaskStatus', $bytes, unblessed => $kind->new('1'), enum_names => 1) } ],
-            [ decode => sub { ($kind->new('Mesos::TaskStatus'), $bytes, maps => 'hash') } ],
-            [ encode => sub { (Mesos::TaskStatus->new({ %{ status() }, message => $kind->new($long) })) } ],
-            [ encode => sub { ('Mesos::TaskStatus', { %{ status() }, message => $kind->new($long) }, $kind->new('enum_names'), 1) } ],
-            [ message => sub { (Mesos::TaskStatus->new({ message => $kind->new($long) }), "${long}1") } ],
-            [ message => sub { (Mesos::TaskStatus->new({ message => $kind->new($long) }), $kind->new($long), "${long}1") } ],
-            [ message => sub { (Mesos::TaskStatus->new({ message => $kind->new($long) }), undef) } ],
+            [decode => sub { ('Mesos::TaskStatus', $kind->new($bytes)) }],
+            [decode => sub { ('Mesos::TaskStatus', $bytes, unblessed => $kind->new('1'), enum_names => 1) }],
+            [decode => sub { ($kind->new('Mesos::TaskStatus'), $bytes, maps => 'hash') }],
+            [encode => sub { (Mesos::TaskStatus->new({%{status()}, message => $kind->new($long)})) }],
+            [encode => sub { ('Mesos::TaskStatus', {%{status()}, message => $kind->new($long)}, $kind->new('enum_names'), 1) }],
+            [message => sub { (Mesos::TaskStatus->new({message => $kind->new($long)}), "${long}1") }],
+            [message => sub { (Mesos::TaskStatus->new({message => $kind->new($long)}), $kind->new($long), "${long}1") }],
+            [message => sub { (Mesos::TaskStatus->new({message => $kind->new($long)}), undef) }],
         ) {
             my ($method, $arguments) = @$call;
             my $stack = aliases($arguments->());

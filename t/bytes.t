@@ -11,20 +11,20 @@ use Test::More;
 
 # To Mesos the strings of messages are bytes, whether they are UTF-8 or not. With MESOS_TEST_MASTER: on that master.
 
-my $master   = $ENV{MESOS_TEST_MASTER} || 'local';
+my $master = $ENV{MESOS_TEST_MASTER} || 'local';
 my $executor = abs_path(dirname(__FILE__) . '/executors/bytes.pl');
-my $labels   = {labels => [{key => "gr\xf6\xdfe", value => "\xff\x80"}, {key => "gr\xc3\xb6\xc3\x9fe", value => "\xf4\x8f\xbe\x80"}]};
+my $labels = {labels => [{key => "gr\xf6\xdfe", value => "\xff\x80"}, {key => "gr\xc3\xb6\xc3\x9fe", value => "\xf4\x8f\xbe\x80"}]};
 
-sub plain { return [map { [$_->{key}, $_->{value}] } @{ $_[0]{labels} }] }
+sub plain { return [map { [$_->{key}, $_->{value}] } @{$_[0]{labels}}] }
 
 # Runs tasks of a framework whose own name is Latin-1.
 sub run_bytes {
     my ($tasks, %more) = @_;
-    my $scheduler = Test::Framework->new(tasks => [@$tasks], %{ delete $more{scheduler} || {} });
+    my $scheduler = Test::Framework->new(tasks => [@$tasks], %{delete $more{scheduler} || {}});
     my $driver = Mesos::SchedulerDriver->new(
         master => $master, scheduler => $scheduler, master_timeout => 30, on_exception => 'die',
         framework => {
-            user => '', name => "Pr\xfcfung", labels => $labels, role => "b\xfcro", %{ delete $more{framework} || {} }},
+            user => '', name => "Pr\xfcfung", labels => $labels, role => "b\xfcro", %{delete $more{framework} || {}}},
         %more);
     local $SIG{ALRM} = sub { die 'no end after 120 s; states: ' . explain($scheduler->states) };
     alarm 120;
@@ -43,7 +43,7 @@ sub executor_task {
             command => {
                 value => "$^X $executor \xe9t\xe9",
                 environment => {variables => [
-                    {name => 'LATIN', value => "a\xfcb"}, {name => 'PERL5LIB', value => join ':', map { abs_path $_ } grep { !ref && -e } @INC}]},
+                        {name => 'LATIN', value => "a\xfcb"}, {name => 'PERL5LIB', value => join ':', map { abs_path $_ } grep { !ref && -e } @INC}]},
             },
         },
     };
@@ -70,15 +70,15 @@ subtest 'what only the embedded cluster has' => sub {
     open my $out, '>', "$scratch/qu\xe4lle" or die $!;
     close $out;
     my $scheduler = run_bytes([
-        {%{ command("\xe4", "test \"\$LATIN\" = '\xfc' && printf \xf6 > 'd\xfc' && test -e qu\xe4lle && test -e zi\xe8l",
-                environment => {variables => [{name => 'LATIN', value => "\xfc"}]},
-                uris => [{value => "$scratch/qu\xe4lle"}, {value => "file://$scratch/qu\xe4lle", output_file => "zi\xe8l"}]) },
-            labels => $labels},
-        command('no_file', 'true', uris => [{value => "$scratch/n\xefx"}]),
-        command('no_user', 'true', user => "n\xf6"),
-        command('arguments', '/bin/sh', shell => 0, arguments => ['sh', '-c', "test \$0 = \xe9", "\xe9"]),
+            {%{command("\xe4", "test \"\$LATIN\" = '\xfc' && printf \xf6 > 'd\xfc' && test -e qu\xe4lle && test -e zi\xe8l",
+                        environment => {variables => [{name => 'LATIN', value => "\xfc"}]},
+                        uris => [{value => "$scratch/qu\xe4lle"}, {value => "file://$scratch/qu\xe4lle", output_file => "zi\xe8l"}])},
+                labels => $labels},
+            command('no_file', 'true', uris => [{value => "$scratch/n\xefx"}]),
+            command('no_user', 'true', user => "n\xf6"),
+            command('arguments', '/bin/sh', shell => 0, arguments => ['sh', '-c', "test \$0 = \xe9", "\xe9"]),
     ]);
-    my ($offers) = map { $_->[1] } grep { $_->[0] eq 'resourceOffers' } @{ $scheduler->heard };
+    my ($offers) = map { $_->[1] } grep { $_->[0] eq 'resourceOffers' } @{$scheduler->heard};
     is $offers->[0]{attributes}[0]{text}{value}, "K\xf6ln", 'attributes of the agent';
     is_deeply [map { $scheduler->states->{$_}[-1] } "\xe4", 'arguments', 'no_file', 'no_user'], [2, 2, 3, 5]
         or diag explain $scheduler->last_status;
@@ -92,10 +92,10 @@ subtest 'roles' => sub {
     my $scheduler = run_bytes([command('t', 'true')], framework => {
             role => undef, roles => ["b\xfcro", "w\xe4rme"], capabilities => [{type => Mesos::FrameworkInfo::Capability::Type::MULTI_ROLE()}]},
         scheduler => {on_update => sub {
-            my ($driver, $status) = @_;
-            $driver->suppressOffers(["w\xe4rme"]);
-            $driver->reviveOffers(["b\xfcro"]);
-            push @heard, $status->{state};
+                my ($driver, $status) = @_;
+                $driver->suppressOffers(["w\xe4rme"]);
+                $driver->reviveOffers(["b\xfcro"]);
+                push @heard, $status->{state};
         }});
     is $heard[-1], Mesos::TaskState::TASK_FINISHED();
 } if $master eq 'local';

@@ -38,12 +38,12 @@ subtest 'bytes' => sub {
 
 subtest 'errors name the argument at the caller\'s line, and queue nothing' => sub {
     for my $case (
-        [[undef],            qr/name of an event.*got undef/],
-        [[{}],               qr/name of an event.*got a reference/],
-        [['e', undef],       qr/argument 1: expected a string.*got undef/],
-        [['e', 1, {}],       qr/argument 2: .*got a reference/],
-        [['e', sub { }],     qr/argument 1: .*got a reference/],
-        [['e', [1, undef]],  qr/argument 1, element 1: .*got undef/],
+        [[undef], qr/name of an event.*got undef/],
+        [[{}], qr/name of an event.*got a reference/],
+        [['e', undef], qr/argument 1: expected a string.*got undef/],
+        [['e', 1, {}], qr/argument 2: .*got a reference/],
+        [['e', sub { }], qr/argument 1: .*got a reference/],
+        [['e', [1, undef]], qr/argument 1, element 1: .*got undef/],
         [['e', [1, Encodes->new(1)]], qr/argument 1: expected elements of one type, got String and Mesos::Encodes/],
     ) {
         my ($args, $expected) = @$case;
@@ -58,7 +58,7 @@ subtest 'objects of classes with encode and decode' => sub {
     $channel->send('e', Encodes->new(5), [Encodes->new(1), Encodes->new(2)]);
     my (undef, $one, $list) = $channel->recv;
     isa_ok $one, 'Mesos::Encodes::Decoded';
-    is_deeply [map { $$_ } $one, @$list], [5, 1, 2];
+    is_deeply [map {$$_} $one, @$list], [5, 1, 2];
 };
 
 subtest 'not a channel' => sub {
@@ -97,7 +97,7 @@ sub FETCH {'tied'}
 
 # Closes a channel when it is looked at.
 package Closes;
-use overload '""' => sub { ${ $_[0] }->_xs_free; 'String' }, fallback => 1;
+use overload '""' => sub { ${$_[0]}->_xs_free; 'String' }, fallback => 1;
 sub new { my ($class, $channel) = @_; bless \$channel, $class }
 
 package Encodes;

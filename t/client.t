@@ -10,34 +10,34 @@ use Test::Values qw(dies_like);
 
 # As a real Mesos 1.11.0 answers.
 my %ANSWER = (
-    GET_HEALTH        => '{"type":"GET_HEALTH","get_health":{"healthy":true}}',
-    GET_VERSION       => '{"type":"GET_VERSION","get_version":{"version_info":{"version":"1.11.0","build_time":1606232317.0}}}',
-    GET_FLAGS         => '{"type":"GET_FLAGS","get_flags":{"flags":[{"name":"port","value":"5050"},{"name":"quorum","value":""}]}}',
-    GET_METRICS       => '{"type":"GET_METRICS","get_metrics":{"metrics":[{"name":"master/tasks_running","value":2.0}]}}',
+    GET_HEALTH => '{"type":"GET_HEALTH","get_health":{"healthy":true}}',
+    GET_VERSION => '{"type":"GET_VERSION","get_version":{"version_info":{"version":"1.11.0","build_time":1606232317.0}}}',
+    GET_FLAGS => '{"type":"GET_FLAGS","get_flags":{"flags":[{"name":"port","value":"5050"},{"name":"quorum","value":""}]}}',
+    GET_METRICS => '{"type":"GET_METRICS","get_metrics":{"metrics":[{"name":"master/tasks_running","value":2.0}]}}',
     GET_LOGGING_LEVEL => '{"type":"GET_LOGGING_LEVEL","get_logging_level":{"level":0}}',
-    GET_MASTER        => '{"type":"GET_MASTER","get_master":{"master_info":{"id":"M","ip":16777343,"port":5050},"start_time":1.5}}',
+    GET_MASTER => '{"type":"GET_MASTER","get_master":{"master_info":{"id":"M","ip":16777343,"port":5050},"start_time":1.5}}',
     GET_AGENTS => '{"type":"GET_AGENTS","get_agents":{"agents":[{"agent_info":{"hostname":"node1","port":5051,"id":{"value":"S0"}},"active":true,"pid":"slave(1)@127.0.0.1:1"},'
         . '{"agent_info":{"hostname":"node2","id":{"value":"S1"}},"active":true},{"agent_info":{"hostname":"node2","port":5052,"id":{"value":"S2"}},"active":false}],'
         . '"recovered_agents":[{"hostname":"node3","port":5051,"id":{"value":"S3"}}]}}',
     GET_FRAMEWORKS => '{"type":"GET_FRAMEWORKS","get_frameworks":{"frameworks":[{"framework_info":{"name":"one"}}],"completed_frameworks":[{"framework_info":{"name":"two"}}]}}',
-    GET_EXECUTORS  => '{"type":"GET_EXECUTORS","get_executors":{"executors":[{"agent_id":{"value":"S0"}}]}}',
+    GET_EXECUTORS => '{"type":"GET_EXECUTORS","get_executors":{"executors":[{"agent_id":{"value":"S0"}}]}}',
     GET_OPERATIONS => '{"type":"GET_OPERATIONS","get_operations":{}}',
-    GET_TASKS      => '{"type":"GET_TASKS","get_tasks":{"tasks":[{"task_id":{"value":"t1"},"state":"TASK_RUNNING","framework_id":{"value":"F1"},"agent_id":{"value":"S0"}}],'
+    GET_TASKS => '{"type":"GET_TASKS","get_tasks":{"tasks":[{"task_id":{"value":"t1"},"state":"TASK_RUNNING","framework_id":{"value":"F1"},"agent_id":{"value":"S0"}}],'
         . '"unreachable_tasks":[{"task_id":{"value":"t2"},"state":"TASK_UNREACHABLE","framework_id":{"value":"F2"},"agent_id":{"value":"S1"}}],'
         . '"completed_tasks":[{"task_id":{"value":"t3"},"state":"TASK_FINISHED","framework_id":{"value":"F1"},"agent_id":{"value":"S0"},"statuses":[{"timestamp":5.0}]},'
         . '{"task_id":{"value":"t3"},"state":"TASK_FAILED","framework_id":{"value":"F2"},"agent_id":{"value":"S0"},"statuses":[{"timestamp":1.0},{"timestamp":7.0}]},'
         . '{"task_id":{"value":"t1"},"state":"TASK_LOST","framework_id":{"value":"F1"},"agent_id":{"value":"S0"},"statuses":[{"timestamp":9.0}]}]}}',
-    GET_ROLES                => '{"type":"GET_ROLES","get_roles":{"roles":[{"name":"*","weight":1.0}]}}',
-    GET_WEIGHTS              => '{"type":"GET_WEIGHTS","get_weights":{"weight_infos":[{"weight":2.5,"role":"dev"}]}}',
-    GET_QUOTA                => '{"type":"GET_QUOTA","get_quota":{"status":{"configs":[{"role":"dev","limits":{"cpus":{"value":4.0}}}]}}}',
-    GET_MAINTENANCE_STATUS   => '{"type":"GET_MAINTENANCE_STATUS","get_maintenance_status":{"status":{"draining_machines":[{"id":{"hostname":"node1","ip":"10.0.0.5"}}],"down_machines":[{"hostname":"node2"}]}}}',
+    GET_ROLES => '{"type":"GET_ROLES","get_roles":{"roles":[{"name":"*","weight":1.0}]}}',
+    GET_WEIGHTS => '{"type":"GET_WEIGHTS","get_weights":{"weight_infos":[{"weight":2.5,"role":"dev"}]}}',
+    GET_QUOTA => '{"type":"GET_QUOTA","get_quota":{"status":{"configs":[{"role":"dev","limits":{"cpus":{"value":4.0}}}]}}}',
+    GET_MAINTENANCE_STATUS => '{"type":"GET_MAINTENANCE_STATUS","get_maintenance_status":{"status":{"draining_machines":[{"id":{"hostname":"node1","ip":"10.0.0.5"}}],"down_machines":[{"hostname":"node2"}]}}}',
     GET_MAINTENANCE_SCHEDULE => '{"type":"GET_MAINTENANCE_SCHEDULE","get_maintenance_schedule":{"schedule":{"windows":[{"machine_ids":[{"hostname":"node1"}],'
         . '"unavailability":{"start":{"nanoseconds":1795711914500000000},"duration":{"nanoseconds":3600000000000}}},{"machine_ids":[{"ip":"10.0.0.5"}],"unavailability":{"start":{"nanoseconds":1000000000}}}]}}}',
-    GET_STATE  => '{"type":"GET_STATE","get_state":{"get_tasks":{}}}',
+    GET_STATE => '{"type":"GET_STATE","get_state":{"get_tasks":{}}}',
     LIST_FILES => '{"type":"LIST_FILES","list_files":{"file_infos":[{"path":"/a/b","size":3}]}}',
 );
 
-my $server = serve(sub { my ($request) = @_; return answer('200 OK', $ANSWER{ $request->{call}{type} } || '') });
+my $server = serve(sub { my ($request) = @_; return answer('200 OK', $ANSWER{$request->{call}{type}} || '') });
 my $client = Mesos::Client->new(master => $server->{address});
 
 my $requests = 0;
@@ -85,8 +85,8 @@ gives(update_quota => [[{role => 'a'}, {role => 'b'}], force => 1],
     '{"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[{"role":"a"},{"role":"b"}]}}', undef, 'several quotas');
 gives(maintenance_status => [], '{"type":"GET_MAINTENANCE_STATUS"}', {draining => [{hostname => 'node1', ip => '10.0.0.5'}], down => [{hostname => 'node2'}]});
 gives(maintenance_schedule => [], '{"type":"GET_MAINTENANCE_SCHEDULE"}', [
-    {machines => [{hostname => 'node1'}], start => 1_795_711_914.5, duration => 3600},
-    {machines => [{ip => '10.0.0.5'}], start => 1, duration => undef},
+        {machines => [{hostname => 'node1'}], start => 1_795_711_914.5, duration => 3600},
+        {machines => [{ip => '10.0.0.5'}], start => 1, duration => undef},
 ]);
 gives(update_maintenance_schedule => [[{machines => [{hostname => 'node1', ip => undef}], start => 1_795_711_914.5, duration => 60}]],
     '{"type":"UPDATE_MAINTENANCE_SCHEDULE","update_maintenance_schedule":{"schedule":{"windows":[{"machine_ids":[{"hostname":"node1"}],'
@@ -127,10 +127,10 @@ is $secure->agent('node1')->url, 'https://node1:1/slave(1)', 'https, by the name
 # --- ClusterD --------------------------------------------------------------------------------------------------------------------------------
 
 my $clusterd = serve(sub {
-    my ($call) = $_[0]{call};
-    my $data = '"size":9,"data":"bG9nAP8="';
-    return answer('200 OK', $call->{type} ne 'READ_LOG' ? '' : $_[0]{path} =~ /master/ ? qq({"type":"READ_LOG","read_log":{$data}})
-        : qq({"type":"READ_LOG","read_log":{"stdout":{"size":0,"data":""},"stderr":{$data}}}));
+        my ($call) = $_[0]{call};
+        my $data = '"size":9,"data":"bG9nAP8="';
+        return answer('200 OK', $call->{type} ne 'READ_LOG' ? '' : $_[0]{path} =~ /master/ ? qq({"type":"READ_LOG","read_log":{$data}})
+            : qq({"type":"READ_LOG","read_log":{"stdout":{"size":0,"data":""},"stderr":{$data}}}));
 });
 my $newer = Mesos::Client->new(master => $clusterd->{address});
 my $newer_agent = Mesos::Client::Agent->new(url => "http://$clusterd->{address}");
@@ -139,8 +139,8 @@ is_deeply $newer_agent->read_log, {stdout => {size => 0, data => ''}, stderr => 
 $newer_agent->read_log(container => {value => 'c', parent => {value => 'p'}}, stderr_offset => 1, length => 2);
 $newer_agent->update_container_memory_limit('c', '512');
 is_deeply [map { $_->{call} } $clusterd->{requests}->()], JSON::PP::decode_json('[{"type":"READ_LOG","read_log":{"offset":3,"length":5}},'
-    . '{"type":"READ_LOG","read_log":{"source":"AGENT"}},{"type":"READ_LOG","read_log":{"source":"CONTAINER","container_id":{"value":"c","parent":{"value":"p"}},"stderr_offset":1,"length":2}},'
-    . '{"type":"UPDATE_CONTAINER_MEMORY_LIMIT","update_container_memory_limit":{"container_id":{"value":"c"},"memory_limit":{"value":512}}}]'), 'the calls of ClusterD';
+        . '{"type":"READ_LOG","read_log":{"source":"AGENT"}},{"type":"READ_LOG","read_log":{"source":"CONTAINER","container_id":{"value":"c","parent":{"value":"p"}},"stderr_offset":1,"length":2}},'
+        . '{"type":"UPDATE_CONTAINER_MEMORY_LIMIT","update_container_memory_limit":{"container_id":{"value":"c"},"memory_limit":{"value":512}}}]'), 'the calls of ClusterD';
 my $older = serve(sub { return answer('400 Bad Request', "Failed to validate master::Call: Expecting 'type' to be present") });
 dies_like { Mesos::Client->new(master => $older->{address})->read_log }
 qr/^READ_LOG: ClusterD has this call, but not the Mesos at http:\/\/$older->{address}\/master\/api\/v1 at .* line \d+\.$/;

@@ -20,8 +20,8 @@ my $here = quotemeta(__FILE__) . ' line \d+\.$';
 sub parsed {
     my ($text) = @_;
     my $parsed = parse_master($text);
-    return join ',', map { ($_->{scheme} ? "$_->{scheme}://" : '') . authority(@$_{qw(host port)}) } @{ $parsed->{addresses} } if $parsed->{addresses};
-    return join '|', join(',', map { authority(@$_) } @{ $parsed->{zookeeper} }), $parsed->{path}, defined $parsed->{credentials} ? $parsed->{credentials} : ();
+    return join ',', map { ($_->{scheme} ? "$_->{scheme}://" : '') . authority(@$_{qw(host port)}) } @{$parsed->{addresses}} if $parsed->{addresses};
+    return join '|', join(',', map { authority(@$_) } @{$parsed->{zookeeper}}), $parsed->{path}, defined $parsed->{credentials} ? $parsed->{credentials} : ();
 }
 
 my @good = (
@@ -125,8 +125,8 @@ sub _speak_zookeeper {
         if ($type == 100) { $allowed = 1 if $request =~ /\Q$digest\E\z/; $say->(pack 'N N2 N', $xid, 0, 0, 0) }
         elsif (!$allowed) { $say->(pack 'N N2 N', $xid, 0, 0, -102 & 0xffffffff) }
         elsif ($type == 8) { $say->(pack 'N N2 N N/(N/a)', $xid, 0, 0, 0, sort keys %$nodes) }
-        elsif ($type == 4) { $say->(pack('N N2 N N/a', $xid, 0, 0, 0, $nodes->{ ($path =~ m{([^/]+)\z})[0] }) . "\0" x 68) }
-        else               { return }
+        elsif ($type == 4) { $say->(pack('N N2 N N/a', $xid, 0, 0, 0, $nodes->{($path =~ m{([^/]+)\z})[0]}) . "\0" x 68) }
+        else {return}
     }
     return;
 }
@@ -147,13 +147,13 @@ dies_like { Mesos::Client->new(master => 'zk://127.0.0.1:' . $silent->sockport .
 # --- credentials and errors --------------------------------------------------------------------------------------------------------------
 
 my $guard = serve(sub {
-    my ($request) = @_;
-    return answer('401 Unauthorized', '401 Unauthorized.', 'WWW-Authenticate: Basic realm="mesos"') if ($request->{headers}{authorization} || '') ne 'Basic bcOka2U6aHVzaA==';
-    return answer('403 Forbidden', "Not\r\n  authorized\n") if $request->{call}{type} eq 'TEARDOWN';
-    return answer('200 OK', '[1]') if $request->{call}{type} eq 'GET_STATE';
-    return answer('200 OK', {type => 'GET_AGENTS', get_agents => {agents => [{agent_info => {hostname => 'node1', id => {value => 'S0'}}, pid => 'slave(1)@' . $request->{headers}{host}}]}})
-        if $request->{call}{type} eq 'GET_AGENTS';
-    return $health->();
+        my ($request) = @_;
+        return answer('401 Unauthorized', '401 Unauthorized.', 'WWW-Authenticate: Basic realm="mesos"') if ($request->{headers}{authorization} || '') ne 'Basic bcOka2U6aHVzaA==';
+        return answer('403 Forbidden', "Not\r\n  authorized\n") if $request->{call}{type} eq 'TEARDOWN';
+        return answer('200 OK', '[1]') if $request->{call}{type} eq 'GET_STATE';
+        return answer('200 OK', {type => 'GET_AGENTS', get_agents => {agents => [{agent_info => {hostname => 'node1', id => {value => 'S0'}}, pid => 'slave(1)@' . $request->{headers}{host}}]}})
+            if $request->{call}{type} eq 'GET_AGENTS';
+        return $health->();
 });
 my %credential = (principal => "m\x{e4}ke", secret => 'hush');
 $client = Mesos::Client->new(master => $guard->{address}, credential => \%credential);
@@ -199,7 +199,7 @@ SKIP: {
         my $folder = File::Temp->newdir;
         IO::Socket::SSL::Utils::PEM_cert2file($ca, "$folder/ca.pem");
         my $server = serve($health, start => sub {
-            return IO::Socket::SSL->start_SSL($_[0], SSL_server => 1, SSL_cert => $certificate, SSL_key => $key);
+                return IO::Socket::SSL->start_SSL($_[0], SSL_server => 1, SSL_cert => $certificate, SSL_key => $key);
         });
         my $by_name = "https://localhost:$server->{port}";
         my $ask = sub { my @arguments = @_; return eval { Mesos::Client->new(@arguments)->health } || $@ };
@@ -216,7 +216,7 @@ SKIP: {
         local $ENV{LIBPROCESS_SSL_VERIFY_SERVER_CERT} = 0;
         is $ask->(master => $by_name), 1, 'not verified, as the environment says';
         my $down = serve(sub { return redirect("http://$leader->{address}/master/api/v1") }, start => sub {
-            return IO::Socket::SSL->start_SSL($_[0], SSL_server => 1, SSL_cert => $certificate, SSL_key => $key);
+                return IO::Socket::SSL->start_SSL($_[0], SSL_server => 1, SSL_cert => $certificate, SSL_key => $key);
         });
         like $ask->(master => "https://localhost:$down->{port}"), qr/what came by https does not go over plain http/, 'no way from https to http';
     };

@@ -60,18 +60,18 @@ my $content = join '', map { chr $_ % 256 } 0 .. 999;
 my @grows = ('', "one\n", "one\ntwo\n", "one\ntwo\nthree\n");
 my ($missing, $ends) = (2, 0);
 my $agent = serve(sub {
-    my ($request) = @_;
-    my $read = $request->{call}{read_file};
-    my $text = $content;
-    if ($read->{path} =~ /log\z/) {
-        return answer('404 Not Found', "'log' not found") if $missing-- > 0;
-        $text = $grows[ $ends < $#grows ? $ends : $#grows ];
-        $ends++ if $read->{offset} >= length $text;
-    }
-    return answer('404 Not Found', "'$read->{path}' not found") if $read->{path} =~ /missing/;
-    my $most = defined $read->{length} && $read->{length} < 300 ? $read->{length} : 300;
-    my $some = $read->{offset} < length $text ? substr $text, $read->{offset}, $most : '';
-    return answer('200 OK', {type => 'READ_FILE', read_file => {size => length $text, data => encode_base64($some, '')}});
+        my ($request) = @_;
+        my $read = $request->{call}{read_file};
+        my $text = $content;
+        if ($read->{path} =~ /log\z/) {
+            return answer('404 Not Found', "'log' not found") if $missing-- > 0;
+            $text = $grows[$ends < $#grows ? $ends : $#grows];
+            $ends++ if $read->{offset} >= length $text;
+        }
+        return answer('404 Not Found', "'$read->{path}' not found") if $read->{path} =~ /missing/;
+        my $most = defined $read->{length} && $read->{length} < 300 ? $read->{length} : 300;
+        my $some = $read->{offset} < length $text ? substr $text, $read->{offset}, $most : '';
+        return answer('200 OK', {type => 'READ_FILE', read_file => {size => length $text, data => encode_base64($some, '')}});
 });
 my $direct = Mesos::Client::Agent->new(url => "http://$agent->{address}/");
 ok $direct->read_file('/x') eq $content, 'a file, byte for byte, in several calls';
@@ -93,15 +93,15 @@ dies_like { $direct->follow_file('/log', sub { }, interval => 0) } qr/^follow_fi
 my @tasks = map { +{task_id => {value => $_->[0]}, state => 'TASK_RUNNING', framework_id => {value => 'F'}, agent_id => {value => 'S0'}, executor_id => {value => $_->[1]}} }
     ['own', ''], ['custom', 'E'], ['pod', 'D'];
 my $cluster = serve(sub {
-    my ($call, $host) = ($_[0]{call}, $_[0]{headers}{host});
-    my %say = (
-        GET_AGENTS    => sub { +{agents => [{agent_info => {hostname => 'node1', id => {value => 'S0'}}, pid => "slave(1)\@$host"}]} },
-        GET_TASKS     => sub { +{tasks => \@tasks} },
-        GET_EXECUTORS => sub { +{executors => [map { +{executor_info => {executor_id => {value => $_->[0]}, framework_id => {value => 'F'}, type => $_->[1]}} } ['E', 'CUSTOM'], ['D', 'DEFAULT']]} },
-        LIST_FILES    => sub { +{file_infos => [{path => "$call->{list_files}{path}/stdout", size => 3}]} },
-        READ_FILE     => sub { +{size => 3, data => $call->{read_file}{offset} ? '' : encode_base64($call->{read_file}{path})} },
-    );
-    return answer('200 OK', {type => $call->{type}, lc $call->{type} => $say{ $call->{type} }->()});
+        my ($call, $host) = ($_[0]{call}, $_[0]{headers}{host});
+        my %say = (
+            GET_AGENTS => sub { +{agents => [{agent_info => {hostname => 'node1', id => {value => 'S0'}}, pid => "slave(1)\@$host"}]} },
+            GET_TASKS => sub { +{tasks => \@tasks} },
+            GET_EXECUTORS => sub { +{executors => [map { +{executor_info => {executor_id => {value => $_->[0]}, framework_id => {value => 'F'}, type => $_->[1]}} } ['E', 'CUSTOM'], ['D', 'DEFAULT']]} },
+            LIST_FILES => sub { +{file_infos => [{path => "$call->{list_files}{path}/stdout", size => 3}]} },
+            READ_FILE => sub { +{size => 3, data => $call->{read_file}{offset} ? '' : encode_base64($call->{read_file}{path})} },
+        );
+        return answer('200 OK', {type => $call->{type}, lc $call->{type} => $say{$call->{type}}->()});
 });
 $client = Mesos::Client->new(master => $cluster->{address});
 is $client->sandbox('own')->path, '/frameworks/F/executors/own/runs/latest', 'the sandbox of a command';
@@ -121,16 +121,16 @@ is $client->sandbox($client->task('own'))->path, '/frameworks/F/executors/own/ru
 
 my $container;
 my $runs = serve(sub {
-    my ($call, $headers) = @{ $_[0] }{qw(call headers)};
-    if ($call->{type} eq 'LAUNCH_NESTED_CONTAINER_SESSION') {
-        return answer('406 Not Acceptable', '') unless "$headers->{accept} $headers->{'message-accept'}" eq 'application/recordio application/json';
-        $container = $call->{launch_nested_container_session};
-        my @io = map { record({type => 'DATA', data => {type => $_->[0], data => encode_base64($_->[1], '')}}) } ['STDOUT', "a\0b"], ['STDERR', "oops\n"], ['STDOUT', "c\n"];
-        return stream(@io, record({type => 'CONTROL', control => {type => 'HEARTBEAT'}}));
-    }
-    my $same = $call->{wait_nested_container}{container_id}{value} eq $container->{container_id}{value};
-    my $command = JSON::PP->new->canonical->encode($container->{command});
-    return answer('200 OK', {type => $call->{type}, wait_nested_container => {exit_status => $same && $command eq '{"value":"true"}' ? 0 : 256 * 3}});
+        my ($call, $headers) = @{$_[0]}{qw(call headers)};
+        if ($call->{type} eq 'LAUNCH_NESTED_CONTAINER_SESSION') {
+            return answer('406 Not Acceptable', '') unless "$headers->{accept} $headers->{'message-accept'}" eq 'application/recordio application/json';
+            $container = $call->{launch_nested_container_session};
+            my @io = map { record({type => 'DATA', data => {type => $_->[0], data => encode_base64($_->[1], '')}}) } ['STDOUT', "a\0b"], ['STDERR', "oops\n"], ['STDOUT', "c\n"];
+            return stream(@io, record({type => 'CONTROL', control => {type => 'HEARTBEAT'}}));
+        }
+        my $same = $call->{wait_nested_container}{container_id}{value} eq $container->{container_id}{value};
+        my $command = JSON::PP->new->canonical->encode($container->{command});
+        return answer('200 OK', {type => $call->{type}, wait_nested_container => {exit_status => $same && $command eq '{"value":"true"}' ? 0 : 256 * 3}});
 });
 $direct = Mesos::Client::Agent->new(url => "http://$runs->{address}");
 my %out = (stdout => '', stderr => '');
@@ -138,7 +138,7 @@ my $status = $direct->run_in_container('C', [qw(sh -c x)], map { my $name = $_; 
 is $status, 256 * 3, 'the wait status of a command in a container';
 is_deeply \%out, {stdout => "a\0bc\n", stderr => "oops\n"}, 'its output';
 my ($session) = $runs->{requests}->();
-is_deeply [@{ $session->{call}{launch_nested_container_session}{command} }{qw(value arguments shell)}], ['sh', [qw(sh -c x)], JSON::PP::false()], 'words are no text for a shell';
+is_deeply [@{$session->{call}{launch_nested_container_session}{command}}{qw(value arguments shell)}], ['sh', [qw(sh -c x)], JSON::PP::false()], 'words are no text for a shell';
 is $session->{call}{launch_nested_container_session}{container_id}{parent}{value}, 'C', 'in the container';
 is $direct->run_in_container('C', 'true'), 0, 'text for a shell';
 dies_like { $direct->run_in_container('C', []) } qr/^run_in_container: expected a command, .*got a reference to array at $here/;

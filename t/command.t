@@ -29,13 +29,13 @@ my @ended = (task('old', 'old', 'TASK_FAILED'));
 my %files = ('/frameworks/F-1/executors/web-1/runs/latest/stdout' => "one\ntwo\n\0\377\n", '/frameworks/F-1/executors/web-1/runs/latest/stderr' => "oops\n",
     '/frameworks/F-1/executors/old/runs/latest/stdout' => "Mesos says\n", '/frameworks/F-1/executors/old/runs/latest/command.out' => "the command says\n");
 my %say = (
-    GET_HEALTH  => sub { +{healthy => JSON::PP::true()} },
+    GET_HEALTH => sub { +{healthy => JSON::PP::true()} },
     GET_VERSION => sub { +{version_info => {version => '1.11.0'}} },
-    GET_STATE   => sub { +{get_tasks => {tasks => \@tasks}} },
-    GET_TASKS   => sub { +{tasks => \@tasks, completed_tasks => \@ended} },
-    GET_AGENTS  => sub {
+    GET_STATE => sub { +{get_tasks => {tasks => \@tasks}} },
+    GET_TASKS => sub { +{tasks => \@tasks, completed_tasks => \@ended} },
+    GET_AGENTS => sub {
         +{agents => [{agent_info => {id => {value => 'S-0'}, hostname => 'node1', attributes => [{name => 'rack', text => {value => 'r1'}}]}, active => JSON::PP::true(), version => '1.11.0',
-            pid => "slave(1)\@$_[1]", total_resources => scalars(cpus => 4, mem => 2048), allocated_resources => scalars(cpus => 1.5, mem => 192)}]};
+                    pid => "slave(1)\@$_[1]", total_resources => scalars(cpus => 4, mem => 2048), allocated_resources => scalars(cpus => 1.5, mem => 192)}]};
     },
     GET_FRAMEWORKS => sub {
         +{frameworks => [map { +{framework_info => {id => {value => "F-$_"}, name => $_ < 2 ? 'shop' : 'twin', user => 'me', role => '*'}, active => JSON::PP::true(), connected => JSON::PP::true()} } 1 .. 3]};
@@ -49,19 +49,19 @@ my %say = (
 sub record { my $json = JSON::PP->new->canonical->encode($_[0]); return length($json) . "\n$json" }
 
 my $server = serve(sub {
-    my ($call, $host) = ($_[0]{call}, $_[0]{headers}{host});
-    my $type = $call->{type};
-    return stream(record({type => 'SUBSCRIBED', subscribed => {get_state => {get_agents => {agents => [{}]}}}}), record({type => 'HEARTBEAT'}),
-        record({type => 'TASK_UPDATED', task_updated => {state => 'TASK_FAILED', status => {task_id => {value => 'web-1'}, message => "no\nluck"}}}), 'open') if $type eq 'SUBSCRIBE';
-    return stream(map { record({type => 'DATA', data => {type => $_->[0], data => encode_base64($_->[1])}}) } ['STDOUT', "in it\n"], ['STDERR', "too\n"])
-        if $type eq 'LAUNCH_NESTED_CONTAINER_SESSION';
-    if ($type eq 'READ_FILE') {
-        my $text = $files{ $call->{read_file}{path} };
-        return answer('404 Not Found', "'$call->{read_file}{path}' not found") unless defined $text;
-        return answer('200 OK', {type => $type, read_file => {data => encode_base64(substr($text, $call->{read_file}{offset}), '')}});
-    }
-    my $said = $say{$type} ? $say{$type}->($call, $host) : return answer('403 Forbidden', 'not you');
-    return answer('200 OK', ref $said ? {type => $type, lc $type => $said} : '');
+        my ($call, $host) = ($_[0]{call}, $_[0]{headers}{host});
+        my $type = $call->{type};
+        return stream(record({type => 'SUBSCRIBED', subscribed => {get_state => {get_agents => {agents => [{}]}}}}), record({type => 'HEARTBEAT'}),
+            record({type => 'TASK_UPDATED', task_updated => {state => 'TASK_FAILED', status => {task_id => {value => 'web-1'}, message => "no\nluck"}}}), 'open') if $type eq 'SUBSCRIBE';
+        return stream(map { record({type => 'DATA', data => {type => $_->[0], data => encode_base64($_->[1])}}) } ['STDOUT', "in it\n"], ['STDERR', "too\n"])
+            if $type eq 'LAUNCH_NESTED_CONTAINER_SESSION';
+        if ($type eq 'READ_FILE') {
+            my $text = $files{$call->{read_file}{path}};
+            return answer('404 Not Found', "'$call->{read_file}{path}' not found") unless defined $text;
+            return answer('200 OK', {type => $type, read_file => {data => encode_base64(substr($text, $call->{read_file}{offset}), '')}});
+        }
+        my $said = $say{$type} ? $say{$type}->($call, $host) : return answer('403 Forbidden', 'not you');
+        return answer('200 OK', ref $said ? {type => $type, lc $type => $said} : '');
 });
 my @master = ('--master', $server->{address});
 sub last_call { my @all = $server->{requests}->(); return $all[-1]{call} }
@@ -105,7 +105,7 @@ my @lines = map { JSON::PP::decode_json($_) } split /\n/, $json;
 is_deeply [map { $_->{task_id}{value} } @lines], [qw(web-1 web-2 db)], 'ps as lines of JSON';
 is $lines[2]{name}, "d\x{e4}ta\e[31m\tx", 'with what Mesos has';
 (undef, $json) = mesos_perl('state', @master);
-is scalar(@{ JSON::PP::decode_json($json)->{get_tasks}{tasks} }), 3, 'state';
+is scalar(@{JSON::PP::decode_json($json)->{get_tasks}{tasks}}), 3, 'state';
 gives(['ps', @master, '--format', 'table', '--color'], 0, qr/\A\e\[1mTASK\e\[0m .*\nweb-1  web .*\e\[32mRUNNING\e\[0m  shop .* 0\.5   64  1h1m\n/);
 gives(['ps', @master, '--format', 'table'], 0, qr/\ATASK   NAME  [^\e]*\nweb-1  web  [^\e]*\z/);
 gives(['top', @master], 0, qr/\ATIME\t.*\n.*\t1\tTASK_RUNNING=2,TASK_STAGING=1\ttotal=4,used=1\.5\t/);
@@ -178,7 +178,7 @@ gives(['ps', @master, '--principal', 'me'], 2, '', '--principal needs --secret-f
 my $refusing = serve(sub { return answer('403 Forbidden', 'not you') });
 gives(['agents', '--master', $refusing->{address}], 1, '', 'GET_AGENTS: .* answered 403 Forbidden: not you');
 
-for my $command (sort keys %{ require Mesos::Command; Mesos::Command->commands }) {
+for my $command (sort keys %{require Mesos::Command; Mesos::Command->commands}) {
     gives(['help', $command], 0, qr/\Ausage: mesos-perl $command\b/);
     gives([$command, '--help'], 0, qr/\Ausage: mesos-perl $command\b/) unless $command eq 'help';
 }

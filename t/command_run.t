@@ -51,14 +51,14 @@ if ($master ne 'local') {
         my (undef, $ps) = $ask->('ps', '--no-header');
         my ($id) = $ps =~ /^(run-\S+)\techo begun; sleep 1000\tRUNNING\tmesos-perl run\t/m;
         ok $id, 'ps' or diag $ps;
-        like +($ask->('logs', $id))[1], qr/^begun$/m, 'logs';
+        like + ($ask->('logs', $id))[1], qr/^begun$/m, 'logs';
         my $following = start($script, 'logs', '-f', '--master', $master, $id);
         ok wait_for(60, sub { Test::Examples::said($following, 'out') =~ /begun/ }), 'logs -f';
-        like +($ask->('frameworks'))[1], qr/\tmesos-perl run\t/, 'frameworks';
-        like +($ask->('agents'))[1], qr/\tactive\t0\.1\//, 'agents';
-        like +($ask->('top', '--format', 'table'))[1], qr/^\Q$id\E +TASK_RUNNING /m, 'top';
-        is +($ask->('kill', $id))[1], "killed: $id\n", 'kill';
-        is +(finish($following, 60))[0], 0, 'logs -f ends with the task';
+        like + ($ask->('frameworks'))[1], qr/\tmesos-perl run\t/, 'frameworks';
+        like + ($ask->('agents'))[1], qr/\tactive\t0\.1\//, 'agents';
+        like + ($ask->('top', '--format', 'table'))[1], qr/^\Q$id\E +TASK_RUNNING /m, 'top';
+        is + ($ask->('kill', $id))[1], "killed: $id\n", 'kill';
+        is + (finish($following, 60))[0], 0, 'logs -f ends with the task';
     };
     ($status, $out, $err) = finish($process, 60);
     is $status, 125, 'killed by somebody else';
@@ -94,7 +94,7 @@ if ($master eq 'local') {
         my $waiting = start($script, 'run', '--master', $at, $option, $value, '--', 'true');
         ok wait_for(60, sub { Test::Examples::said($waiting, 'err') =~ /fits no offer so far: .*$why/ }), "$option: why it fits nowhere";
         kill INT => $waiting->{pid};
-        is +(finish($waiting, 60))[0], 130, 'and it waits';
+        is + (finish($waiting, 60))[0], 130, 'and it waits';
     }
     my $running = start($script, 'run', '--master', $at, '--', 'echo begun; sleep 1000');
     wait_for(60, sub { Test::Examples::said($running, 'out') =~ /begun/ });

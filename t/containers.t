@@ -14,8 +14,8 @@ use Time::HiRes ();
 my $cluster = Mesos::Test::Cluster->start(agents => 1, resources => 'cpus:4;mem:512', allocation_interval => '50ms');
 
 my @tasks = map {
-    { task_id => {value => $_}, name => $_, command => {value => "echo \$\$ > pid; echo $_ > file; exec sleep 1000",
-        environment => {variables => [{name => 'GREETING', value => "hello $_"}]}} }
+    {task_id => {value => $_}, name => $_, command => {value => "echo \$\$ > pid; echo $_ > file; exec sleep 1000",
+            environment => {variables => [{name => 'GREETING', value => "hello $_"}]}}}
 } qw(a b c);
 my $scheduler = Test::Framework->new(tasks => [@tasks], stop_when_done => 0);
 my $driver = $cluster->driver(scheduler => $scheduler, framework => {user => '', name => 'sleepers'});
@@ -23,7 +23,7 @@ $cluster->wait_for_task($_, 'RUNNING') for qw(a b c);
 
 my $client = Mesos::Client->new(master => $cluster->master);
 my $agent = $client->agent($client->agents->[0]{agent_info}{id});
-my %containers = map { ($_->{executor_id}{value} => $_->{container_id}) } @{ $agent->containers };
+my %containers = map { ($_->{executor_id}{value} => $_->{container_id}) } @{$agent->containers};
 is_deeply [sort keys %containers], [qw(a b c)], 'each task has a container';
 
 # Whatever is in there already.
@@ -60,7 +60,7 @@ subtest 'a command sees what its task sees' => sub {
 subtest 'much output arrives whole' => sub {
     my ($length, $sum) = (0, 0);
     my $status = $agent->run_in_container($containers{a}, 'seq 1 400000', stdout => sub { $length += length $_[0]; $sum += unpack '%32C*', $_[0] });
-    my $wanted = join '', map { "$_\n" } 1 .. 400_000;
+    my $wanted = join '', map {"$_\n"} 1 .. 400_000;
     is_deeply [$status, $length, $sum % 2**32], [0, length $wanted, unpack('%32C*', $wanted)];
 };
 
@@ -75,9 +75,9 @@ sub refused {
 subtest 'ends are waited for' => sub {
     my $id = {value => 'mine', parent => $containers{b}};
     $agent->call('LAUNCH_NESTED_CONTAINER', {container_id => $id, command => {value => 'pwd > here; exec sleep 1000'}});
-    my @nested = grep { $_->{container_id}{parent} } @{ $agent->containers(nested => 1) };
+    my @nested = grep { $_->{container_id}{parent} } @{$agent->containers(nested => 1)};
     is_deeply [map { $_->{container_id} } @nested], [$id], 'it is in the list of nested containers';
-    is scalar(@{ $agent->containers }), 3, 'and in no other';
+    is scalar(@{$agent->containers}), 3, 'and in no other';
     like refused(sub { $agent->call('REMOVE_NESTED_CONTAINER', {container_id => $id}) }), qr/\A500 .*Nested container has not terminated yet/;
     $agent->kill_container($id, signal => 15);
     is $agent->wait_container($id), 15, 'the signal that ended it';

@@ -62,9 +62,9 @@ for my $title ('Labels and discovery', 'Health checks') {
     is $done->state, 'TASK_FINISHED', "$title: runs" or diag $done->message;
 }
 my %why = (
-    'Docker'              => qr/the embedded cluster has no containers, and this wants Docker/,
+    'Docker' => qr/the embedded cluster has no containers, and this wants Docker/,
     'Volumes of the host' => qr/the volume at '\/scratch' is in a sandbox, so its container path must be relative/,
-    'Secrets'             => qr/secret/i,
+    'Secrets' => qr/secret/i,
 );
 for my $title (sort keys %why) {
     my $task = task_of($title);
@@ -74,9 +74,9 @@ for my $title (sort keys %why) {
     like $done->message, $why{$title}, "$title: and says why";
 }
 for my $title (sort keys %recipes) {
-    ok scalar @{ $recipes{$title} }, "$title has a program";
+    ok scalar @{$recipes{$title}}, "$title has a program";
 }
-my @polite = grep {/package Polite/} @{ $recipes{Maintenance} };
+my @polite = grep {/package Polite/} @{$recipes{Maintenance}};
 ok eval("$polite[0]; 1"), 'Maintenance: compiles' or diag $@;
 ok Polite->can('inverseOffers'), 'and has the callback';
 

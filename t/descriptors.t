@@ -73,7 +73,7 @@ print $out map {"$_\n"} 'state ' . $scheduler->{state}, sort keys %seen;
 close $out or exit 1;
 PROGRAM
 
-my @combinations = grep { @$_ } map { my $bits = $_; [grep { $bits & 1 << $_ } 0 .. 2] } 0 .. 7;
+my @combinations = grep {@$_} map { my $bits = $_; [grep { $bits & 1 << $_ } 0 .. 2] } 0 .. 7;
 my $runs = 0;
 for my $closed (@combinations) {
     # All of them with each; the others in turn.

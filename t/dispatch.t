@@ -13,9 +13,9 @@ package Consumer;
 use Moo;
 has event_handler => (is => 'rw', required => 1);
 sub status {0}
-sub start  {1}
-sub stop   {0}
-sub abort  {0}
+sub start {1}
+sub stop {0}
+sub abort {0}
 with 'Mesos::Role::HasDispatcher';
 
 package Consumer::Watching;
@@ -25,7 +25,7 @@ has seen => (is => 'ro', default => sub { [] });
 around dispatch_event => sub {
     my ($next, $self) = @_;
     my @event = $self->$next;
-    push @{ $self->seen }, @event ? "@event" : '-';
+    push @{$self->seen}, @event ? "@event" : '-';
     return @event;
 };
 
@@ -203,7 +203,7 @@ subtest 'code that runs while the arguments are decoded' => sub {
         is_deeply got(), [['old']], 'the method that was found is called';
     }
     no warnings 'exiting';
-    $Foreign::decode = sub { last };
+    $Foreign::decode = sub {last};
     for my $way (qw(recv dispatch_event)) {
         $dispatcher->send('event', bless {}, 'Foreign');
         for (1) {
@@ -216,7 +216,7 @@ subtest 'code that runs while the arguments are decoded' => sub {
 # Perl would go on in the loop, within the call that it has left.
 subtest 'no way out of a method but return and die' => sub {
     no warnings 'exiting';
-    my %way = (next => sub { next }, last => sub { last }, redo => sub { redo }, goto => sub { goto OUT });
+    my %way = (next => sub {next}, last => sub {last}, redo => sub {redo}, goto => sub { goto OUT });
     my $consumer = consumer('Consumer');
     my $dispatcher = $consumer->dispatcher;
     for my $name (sort keys %way) {
@@ -235,7 +235,7 @@ subtest 'no way out of a method but return and die' => sub {
             is_deeply got(), [[1]], 'the next event';
         }
     }
-    OUT: is got()->[0], undef;
+OUT: is got()->[0], undef;
 };
 
 subtest 'what dispatch_event returns' => sub {

@@ -127,7 +127,7 @@ subtest 'calls on a driver that does not run return its status' => sub {
         declineInverseOffers => [[$id], {refuse_seconds => 1}], shutdownExecutor => [$id, $id],
         reconcileOperations => [[{operation_id => $id}]],
     );
-    is $driver->$_(@{ $calls{$_} }), Mesos::Status::DRIVER_NOT_STARTED, "$_ before start" for sort keys %calls;
+    is $driver->$_(@{$calls{$_}}), Mesos::Status::DRIVER_NOT_STARTED, "$_ before start" for sort keys %calls;
     is $driver->declineOffer($id, undef), Mesos::Status::DRIVER_NOT_STARTED, 'explicit undef for optional filters';
     is $driver->stop, Mesos::Status::DRIVER_NOT_STARTED;
     is $driver->abort, Mesos::Status::DRIVER_NOT_STARTED;
@@ -137,7 +137,7 @@ subtest 'calls on a driver that does not run return its status' => sub {
     is $driver->start, Mesos::Status::DRIVER_RUNNING;
     is $driver->abort, Mesos::Status::DRIVER_ABORTED;
     is $driver->running, 0;
-    is $driver->$_(@{ $calls{$_} }), Mesos::Status::DRIVER_ABORTED, "$_ after abort" for sort keys %calls;
+    is $driver->$_(@{$calls{$_}}), Mesos::Status::DRIVER_ABORTED, "$_ after abort" for sort keys %calls;
     is $driver->run, Mesos::Status::DRIVER_ABORTED;
     is $driver->stop, Mesos::Status::DRIVER_ABORTED, 'stop after abort, once';
     is $driver->stop, Mesos::Status::DRIVER_STOPPED;
@@ -165,7 +165,7 @@ subtest 'secrets' => sub {
 subtest 'statistics' => sub {
     my $driver = Mesos::SchedulerDriver->new(%good);
     my $stats = $driver->stats;
-    is_deeply {%$stats, last_heartbeat_age => 1}, {
+    is_deeply { %$stats, last_heartbeat_age => 1 }, {
         events => {}, calls => {}, answers => {}, last_heartbeat_age => 1,
         map { ($_ => 0) } qw(
             queue_length queue_high_water calls_waiting calls_unanswered calls_dropped calls_refused updates_received
@@ -192,9 +192,9 @@ subtest 'calls without a master' => sub {
         my $task = {task_id => {value => 't'}, slave_id => {value => 's'}, name => 'n'};
         $driver->launchTasks([{value => 'o'}], [$task]);
         $driver->acceptOffers([{value => 'o'}], [
-            {type => Mesos::Offer::Operation::Type::LAUNCH(), launch => {task_infos => [{%$task, task_id => {value => 'u'}}]}},
-            {type => Mesos::Offer::Operation::Type::LAUNCH_GROUP(), launch_group => {
-                executor => {executor_id => {value => 'e'}}, task_group => {tasks => [{%$task, task_id => {value => 'v'}}]}}},
+                {type => Mesos::Offer::Operation::Type::LAUNCH(), launch => {task_infos => [{%$task, task_id => {value => 'u'}}]}},
+                {type => Mesos::Offer::Operation::Type::LAUNCH_GROUP(), launch_group => {
+                        executor => {executor_id => {value => 'e'}}, task_group => {tasks => [{%$task, task_id => {value => 'v'}}]}}},
         ]);
         my $end = time + 30;
         # libmesos says nothing of a task group.
@@ -203,7 +203,7 @@ subtest 'calls without a master' => sub {
         my $state = @$capabilities ? Mesos::TaskState::TASK_DROPPED() : Mesos::TaskState::TASK_LOST();
         is_deeply [map { [$_->{task_id}{value}, @$_{qw(state message source reason uuid slave_id)}] } @updates], [
             map { [$_, $state, 'Master disconnected', Mesos::TaskStatus::Source::SOURCE_MASTER(),
-                Mesos::TaskStatus::Reason::REASON_MASTER_DISCONNECTED(), undef, undef] } @lost
+                    Mesos::TaskStatus::Reason::REASON_MASTER_DISCONNECTED(), undef, undef] } @lost
         ];
         is $driver->stats->{updates_made}, @lost;
     }
@@ -239,12 +239,12 @@ subtest 'an unreachable master' => sub {
     use Moo;
     extends 'Mesos::Scheduler';
     has errors => (is => 'ro', default => sub { [] });
-    sub error { my ($self, $driver, $message) = @_; push @{ $self->errors }, [$message, $driver->status] }
+    sub error { my ($self, $driver, $message) = @_; push @{$self->errors}, [$message, $driver->status] }
     package main;
     my $scheduler = Errors->new;
     my $driver = Mesos::SchedulerDriver->new(%good, scheduler => $scheduler, master_timeout => 0.2);
     is $driver->run, Mesos::Status::DRIVER_ABORTED, 'run ends after an error by itself';
-    is scalar @{ $scheduler->errors }, 1;
+    is scalar @{$scheduler->errors}, 1;
     like $scheduler->errors->[0][0], $is_native ? qr/no master at 127\.0\.0\.1:1 .*refused/ : qr/no master at 127\.0\.0\.1:1 for 0\.2 s/;
     is $scheduler->errors->[0][1], Mesos::Status::DRIVER_ABORTED, 'aborted already in the callback';
 };

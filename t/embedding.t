@@ -108,7 +108,7 @@ eval { Test::Mesos::driver_for('local', Outer->new, dispatcher => '%s', on_excep
 print "inner $Outer::inner\n";
 NESTED
     for my $dispatcher (qw(IOAsync Mojo POE)) {
-        SKIP: {
+    SKIP: {
             skip "no $dispatcher", 2 unless eval "require Mesos::Dispatcher::$dispatcher; 1";    ## no critic (StringyEval): a name
             my ($printed, $status) = output_of(perl_command('-It/lib', '-MTest::Mesos', '-e', sprintf $nested, $dispatcher, $dispatcher));
             is $printed, "inner 0 1 2\n", "$dispatcher: a driver runs in the callback of another";

@@ -45,22 +45,22 @@ print "running\n";
 END
 
 my %ways = (
-    'the end of the program'     => ['', 0],
-    'exit'                       => ['exit 3;', 3],
-    'exit in a callback'         => ['$driver->dispatcher->set_cb(sub { exit 4 }); $driver->dispatcher->send("x"); $driver->dispatcher->wait(20);', 4],
-    'die'                        => ['die "over\n";', 255],
-    'POSIX::_exit'               => ['POSIX::_exit(5);', 5],
-    'SIGKILL'                    => ['kill KILL => $$; sleep 100', 'signal 9'],
-    'SIGTERM'                    => ['kill TERM => $$; sleep 100', 'signal 15'],
-    'exec'                       => ['exec "true" or die;', 0],
-    'exec of one that lives on'  => ['exec "sleep", "1000" or die;', 'timeout'],
-    'a fork that lives on'       => ['my $pid = fork; if (!$pid) { open STDOUT, ">", "/dev/null"; sleep 1000; POSIX::_exit(0) } exit 6', 6],
-    'closing all descriptors'    => ['POSIX::close($_) for 3 .. 200; POSIX::_exit(7)', 7],
+    'the end of the program' => ['', 0],
+    'exit' => ['exit 3;', 3],
+    'exit in a callback' => ['$driver->dispatcher->set_cb(sub { exit 4 }); $driver->dispatcher->send("x"); $driver->dispatcher->wait(20);', 4],
+    'die' => ['die "over\n";', 255],
+    'POSIX::_exit' => ['POSIX::_exit(5);', 5],
+    'SIGKILL' => ['kill KILL => $$; sleep 100', 'signal 9'],
+    'SIGTERM' => ['kill TERM => $$; sleep 100', 'signal 15'],
+    'exec' => ['exec "true" or die;', 0],
+    'exec of one that lives on' => ['exec "sleep", "1000" or die;', 'timeout'],
+    'a fork that lives on' => ['my $pid = fork; if (!$pid) { open STDOUT, ">", "/dev/null"; sleep 1000; POSIX::_exit(0) } exit 6', 6],
+    'closing all descriptors' => ['POSIX::close($_) for 3 .. 200; POSIX::_exit(7)', 7],
 );
 
 for my $way (sort keys %ways) {
     subtest $way => sub {
-        my ($ending, $expected) = @{ $ways{$way} };
+        my ($ending, $expected) = @{$ways{$way}};
         unlink "$scratch/pids", "$scratch/pwd";
         (my $program = $text) =~ s/%s/$ending/;
         my $process = start('-e', $program, $scratch);

@@ -50,7 +50,7 @@ subtest 'before start' => sub {
 subtest 'statistics' => sub {
     my $stats = $driver->stats;
     is $stats->{last_heartbeat_age}, undef;
-    is_deeply {%$stats, last_heartbeat_age => 0}, {
+    is_deeply { %$stats, last_heartbeat_age => 0 }, {
         events => {}, calls => {}, answers => {},
         map { ($_ => 0) } qw(
             queue_length queue_high_water calls_waiting calls_unanswered calls_dropped calls_refused updates_sent

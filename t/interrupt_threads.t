@@ -20,7 +20,7 @@ use Mesos::SchedulerDriver;
 my @warnings;
 $SIG{__WARN__} = sub { push @warnings, @_ };
 
-my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => { user => '', name => 'n' },
+my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => {user => '', name => 'n'},
     scheduler => Mesos::Scheduler->new, dispatcher => 'Interrupt');
 $driver->start;
 my $dispatcher = Mesos::Dispatcher::Interrupt->new;
@@ -35,14 +35,14 @@ for my $round (1 .. 20) {
     (shift @threads)->join if @threads > 5;
 }
 is scalar(grep { $_->join == 200_010_000 } @threads), 5, 'threads run and end';
-is_deeply \@got, [ map {"event $_"} 1 .. 20 ], 'events come in the first thread';
+is_deeply \@got, [map {"event $_"} 1 .. 20], 'events come in the first thread';
 
-my ($there, $method, $new) = threads->create({ context => 'list' }, sub {
-    my $died = !eval { Mesos::Dispatcher::Interrupt->new; 1 } && $@;
-    my $driver_died = !eval { $driver->stop; 1 } && $@;
-    my $other = Mesos::Dispatcher::Pipe->new;
-    $other->send('x');
-    return ($died, $driver_died, ($other->recv)[0]);
+my ($there, $method, $new) = threads->create({context => 'list'}, sub {
+        my $died = !eval { Mesos::Dispatcher::Interrupt->new; 1 } && $@;
+        my $driver_died = !eval { $driver->stop; 1 } && $@;
+        my $other = Mesos::Dispatcher::Pipe->new;
+        $other->send('x');
+        return ($died, $driver_died, ($other->recv)[0]);
 })->join;
 like $there, qr/^Mesos::Dispatcher::Interrupt works only in the thread that has loaded it: take another dispatcher here at \Q$0\E line/, 'none is made there';
 like $method, qr/belongs to another thread at \Q$0\E line/, 'the driver is not there';

@@ -39,44 +39,44 @@ subtest 'channel' => sub {
 };
 
 each_dispatcher(sub {
-    my ($name) = @_;
-    my $class = "Mesos::Dispatcher::$name";
-    # POE frees a session that has ended in the next turn of its loop.
-    my $turn = $name eq 'POE' ? sub { POE::Kernel->run_one_timeslice } : sub { };
-    frees_all(sub { $class->new; $turn->() }, 'new');
-    frees_all(sub {
-        my $dispatcher = $class->new;
-        weaken(my $weak = $dispatcher);
-        $dispatcher->set_cb(sub { $weak->recv });
-        $dispatcher->interrupt->block if $name eq 'Interrupt';
-        $dispatcher->send('e', $message) for 1 .. 3;
-        $dispatcher->wait(5) for 1 .. 3;
-        $dispatcher->wait(0.001);
-        $dispatcher->interrupt->unblock if $name eq 'Interrupt';
-    }, 'send, wait, recv');
-    frees_all(sub {
-        my $dispatcher = $class->new;
-        weaken(my $weak = $dispatcher);
-        $dispatcher->set_cb(sub { $weak->recv; die "no\n" });
-        $dispatcher->interrupt->block if $name eq 'Interrupt';
-        $dispatcher->send('e');
-        local $SIG{__WARN__} = sub { };
-        eval { $dispatcher->wait(0.05) };
-        $dispatcher->interrupt->unblock if $name eq 'Interrupt';
-    }, 'a callback that dies');
-    my $timers = $class->new;
-    # A turn of POE's loop waits for the next event, which is far away then.
-    frees_all(sub { my $timer = $timers->timer(100, sub { }); undef $timer; $timers->wait(0.001) }, 'a timer that is dropped') if $name ne 'POE';
-    frees_all(sub {
-        my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => {user => '', name => 'n'},
-            scheduler => Mesos::Scheduler->new, dispatcher => $name);
-        $driver->dispatcher->channel->send('statusUpdate', $message);
-        $driver->dispatch_event;
-        $driver->start;
-        $driver->stop;
-        undef $driver;
-        $turn->();
-    }, 'a driver');
+        my ($name) = @_;
+        my $class = "Mesos::Dispatcher::$name";
+        # POE frees a session that has ended in the next turn of its loop.
+        my $turn = $name eq 'POE' ? sub { POE::Kernel->run_one_timeslice } : sub { };
+        frees_all(sub { $class->new; $turn->() }, 'new');
+        frees_all(sub {
+                my $dispatcher = $class->new;
+                weaken(my $weak = $dispatcher);
+                $dispatcher->set_cb(sub { $weak->recv });
+                $dispatcher->interrupt->block if $name eq 'Interrupt';
+                $dispatcher->send('e', $message) for 1 .. 3;
+                $dispatcher->wait(5) for 1 .. 3;
+                $dispatcher->wait(0.001);
+                $dispatcher->interrupt->unblock if $name eq 'Interrupt';
+        }, 'send, wait, recv');
+        frees_all(sub {
+                my $dispatcher = $class->new;
+                weaken(my $weak = $dispatcher);
+                $dispatcher->set_cb(sub { $weak->recv; die "no\n" });
+                $dispatcher->interrupt->block if $name eq 'Interrupt';
+                $dispatcher->send('e');
+                local $SIG{__WARN__} = sub { };
+                eval { $dispatcher->wait(0.05) };
+                $dispatcher->interrupt->unblock if $name eq 'Interrupt';
+        }, 'a callback that dies');
+        my $timers = $class->new;
+        # A turn of POE's loop waits for the next event, which is far away then.
+        frees_all(sub { my $timer = $timers->timer(100, sub { }); undef $timer; $timers->wait(0.001) }, 'a timer that is dropped') if $name ne 'POE';
+        frees_all(sub {
+                my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => {user => '', name => 'n'},
+                    scheduler => Mesos::Scheduler->new, dispatcher => $name);
+                $driver->dispatcher->channel->send('statusUpdate', $message);
+                $driver->dispatch_event;
+                $driver->start;
+                $driver->stop;
+                undef $driver;
+                $turn->();
+        }, 'a driver');
 });
 
 subtest 'drivers' => sub {
@@ -91,10 +91,10 @@ subtest 'drivers' => sub {
     $driver->stop;
     frees_all(sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new)->sendStatusUpdate($message) }, 'an executor driver');
     frees_all(sub {
-        my $local = Mesos::SchedulerDriver->new(master => $ENV{MESOS_TEST_MASTER} || 'local', framework => {user => '', name => 'n'},
-            scheduler => Mesos::Scheduler->new);
-        $local->run_once for 1 .. 2;
-        $local->stop;
+            my $local = Mesos::SchedulerDriver->new(master => $ENV{MESOS_TEST_MASTER} || 'local', framework => {user => '', name => 'n'},
+                scheduler => Mesos::Scheduler->new);
+            $local->run_once for 1 .. 2;
+            $local->stop;
     }, 'a driver that has run, and its cluster');
 };
 

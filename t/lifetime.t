@@ -32,7 +32,7 @@ subtest 'threads' => sub {
 subtest 'global destruction' => sub {
     for my $keep ('our $driver = ', 'my $cycle = {}; $cycle->{self} = $cycle; $cycle->{driver} = ', 'our @list; push @list, ') {
         for my $dispatcher (qw(AnyEvent Interrupt IOAsync Mojo POE)) {
-            SKIP: {
+        SKIP: {
                 skip "no $dispatcher", 2 unless eval "require Mesos::Dispatcher::$dispatcher; 1";
                 my ($printed, $status) = program(qq{
                     my \$framework = Test::Framework->new(tasks => [Test::Mesos::command('t', 'sleep 1000')], stop_when_done => 0);
@@ -72,7 +72,7 @@ subtest 'calls in a callback after stop, and a second driver beside' => sub {
     has log => (is => 'ro');
     sub registered {
         my ($self, $driver) = @_;
-        push @{ $self->log }, $driver->stop, $driver->stop, $driver->killTask({value => 'x'}), $driver->abort;
+        push @{$self->log}, $driver->stop, $driver->stop, $driver->killTask({value => 'x'}), $driver->abort;
     }
     package main;
     my $first = Test::Mesos::driver_for($master, Stops->new(log => \@order));
@@ -89,7 +89,7 @@ subtest 'a child that goes on' => sub {
     # Loops share what they have in the kernel with a child, until somebody tells them of the fork: EV, and whatever lies on it.
     for my $loops (['Perl', 'AnyEvent', 'IOAsync'], ['EV', 'AnyEvent', 'AnyEvent'], ['EV', 'Interrupt', 'Interrupt'], ['EV', 'Mojo', 'Mojo']) {
         my ($model, $parents, $childs) = @$loops;
-        SKIP: {
+    SKIP: {
             # Looked for only: two loops in one process would quarrel.
             my %file = (EV => 'EV', IOAsync => 'IO/Async/Loop', Interrupt => 'Async/Interrupt', Mojo => 'Mojolicious');
             for my $file (grep {$_} @file{$model, $parents, $childs}) {

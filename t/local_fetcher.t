@@ -18,8 +18,8 @@ system('tar', '-C', $scratch, '-czf', "$scratch/program.tgz", 'program') == 0 or
 
 subtest 'an archive is unpacked into the sandbox' => sub {
     my ($scheduler) = run_tasks('local', [
-        command('t', 'test "$(program/run)" = "from the archive"', uris => [{value => "file://$scratch/program.tgz"}]),
-        command('u', 'test -f program.tgz && test ! -e program', uris => [{value => "$scratch/program.tgz", extract => 0}]),
+            command('t', 'test "$(program/run)" = "from the archive"', uris => [{value => "file://$scratch/program.tgz"}]),
+            command('u', 'test -f program.tgz && test ! -e program', uris => [{value => "$scratch/program.tgz", extract => 0}]),
     ]);
     is_deeply $scheduler->states, {t => [0, 1, 2], u => [0, 1, 2]};
 };

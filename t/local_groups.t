@@ -19,25 +19,25 @@ no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
         return [map { {name => $_, type => 0, scalar => {value => $amounts{$_}}} } sort keys %amounts];
     }
 
-    sub registered { my ($self, undef, $id) = @_; push @{ $self->heard }, ['registered', $id]; return }
+    sub registered { my ($self, undef, $id) = @_; push @{$self->heard}, ['registered', $id]; return }
 
     sub resourceOffers {
         my ($self, $driver, $offers) = @_;
         for my $offer (@$offers) {
             my $group = $self->group or next;
             $self->group(undef);
-            my ($registered) = grep { $_->[0] eq 'registered' } @{ $self->heard };
+            my ($registered) = grep { $_->[0] eq 'registered' } @{$self->heard};
             $driver->acceptOffers([$offer->{id}], [{
-                type         => Mesos::Offer::Operation::Type::LAUNCH_GROUP(),
-                launch_group => {
-                    executor => {
-                        type => Mesos::ExecutorInfo::Type::DEFAULT(), executor_id => {value => 'group'},
-                        framework_id => $registered->[1], resources => scalars(cpus => 0.1, mem => 32, disk => 16),
-                    },
-                    task_group => {tasks => [map { {
-                        slave_id => $offer->{slave_id}, resources => scalars(cpus => 0.1, mem => 32), %$_,
-                    } } @$group]},
-                },
+                        type => Mesos::Offer::Operation::Type::LAUNCH_GROUP(),
+                        launch_group => {
+                            executor => {
+                                type => Mesos::ExecutorInfo::Type::DEFAULT(), executor_id => {value => 'group'},
+                                framework_id => $registered->[1], resources => scalars(cpus => 0.1, mem => 32, disk => 16),
+                            },
+                            task_group => {tasks => [map { {
+                                            slave_id => $offer->{slave_id}, resources => scalars(cpus => 0.1, mem => 32), %$_,
+                            } } @$group]},
+                        },
             }], {});
         }
         return;
@@ -60,7 +60,7 @@ subtest 'a group of two tasks' => sub {
     my $framework = run_group(command('a', 'test -d ../../containers'), command('b', 'true'));
     is $framework->last_status->{$_}{state}, Mesos::TaskState::TASK_FINISHED(), "$_ finished" for qw(a b);
     is $framework->last_status->{$_}{executor_id}{value}, 'group' for qw(a b);
-    my ($lost) = grep { $_->[0] eq 'executorLost' } @{ $framework->heard };
+    my ($lost) = grep { $_->[0] eq 'executorLost' } @{$framework->heard};
     is_deeply [$lost->[1]{value}, $lost->[3]], ['group', 0], 'its executor has ended well';
 };
 
@@ -72,7 +72,7 @@ subtest 'one that fails takes the other along' => sub {
 };
 
 subtest 'a group that is not valid' => sub {
-    my $framework = run_group(command('a', 'true'), {%{ command('b', 'true') }, resources => []});
+    my $framework = run_group(command('a', 'true'), {%{command('b', 'true')}, resources => []});
     is $framework->last_status->{$_}{state}, Mesos::TaskState::TASK_ERROR() for qw(a b);
     is $framework->last_status->{a}{message}, q{Task 'b' is invalid: Task uses no resources};
 };

@@ -3,7 +3,7 @@ use warnings;
 use lib 't/lib';
 use Test::Examples qw(start finish);
 use Test::More;
-BEGIN { delete @ENV{ grep { /\APERL_MESOS_/ } keys %ENV } }
+BEGIN { delete @ENV{grep {/\APERL_MESOS_/} keys %ENV} }
 
 # Sandboxes of the embedded cluster are deleted with it. What failed commands and executors wrote to stderr last is told before.
 
@@ -32,7 +32,7 @@ PERL
 
 sub run_program {
     my (%environment) = @_;
-    local @ENV{ keys %environment } = values %environment;
+    local @ENV{keys %environment} = values %environment;
     return finish(start('-e', $program), 60);
 }
 

@@ -17,7 +17,7 @@ my $scratch = tempdir(CLEANUP => 1);
 
 sub first_offer {
     my ($scheduler) = @_;
-    my ($heard) = grep { $_->[0] eq 'resourceOffers' } @{ $scheduler->heard };
+    my ($heard) = grep { $_->[0] eq 'resourceOffers' } @{$scheduler->heard};
     return $heard->[1][0];
 }
 
@@ -28,10 +28,10 @@ subtest 'settings' => sub {
     my ($scheduler) = run_tasks('local', [command('t', 'echo "$GREETING $PATH $LEAKED"; pwd')]);
     my $offer = first_offer($scheduler);
     is $offer->{hostname}, 'a.host.of.tests', 'MESOS_HOSTNAME';
-    my %resources = map { ($_->{name} => $_) } @{ $offer->{resources} };
+    my %resources = map { ($_->{name} => $_) } @{$offer->{resources}};
     is $resources{cpus}{scalar}{value}, 3, 'MESOS_RESOURCES: cpus';
     is $resources{mem}{scalar}{value}, 100, 'mem';
-    is_deeply [map { [@$_{qw(begin end)}] } @{ $resources{ports}{ranges}{range} }], [[5, 9], [20, 30]], 'ports';
+    is_deeply [map { [@$_{qw(begin end)}] } @{$resources{ports}{ranges}{range}}], [[5, 9], [20, 30]], 'ports';
 
     my @stdout;
     File::Find::find({no_chdir => 1, wanted => sub { push @stdout, $_ if m{/stdout\z} && !m{/latest/} }}, "$scratch/work");
@@ -54,8 +54,8 @@ subtest 'values in files, ranges that overlap' => sub {
     my $offer = first_offer($scheduler);
     is $offer->{hostname}, 'a.file', 'MESOS_HOSTNAME';
     is $offer->{attributes}[0]{text}{value}, 'r1', 'MESOS_ATTRIBUTES, without blanks, as an agent has it';
-    my ($ports) = grep { $_->{name} eq 'ports' } @{ $offer->{resources} };
-    is_deeply [map { [@$_{qw(begin end)}] } @{ $ports->{ranges}{range} }], [[31000, 31020]], 'MESOS_RESOURCES';
+    my ($ports) = grep { $_->{name} eq 'ports' } @{$offer->{resources}};
+    is_deeply [map { [@$_{qw(begin end)}] } @{$ports->{ranges}{range}}], [[31000, 31020]], 'MESOS_RESOURCES';
 };
 
 # Answers no offer.
@@ -65,7 +65,7 @@ subtest 'values in files, ranges that overlap' => sub {
     extends 'Mesos::Scheduler';
     has offers => (is => 'ro', default => sub { [] });
     has rescinded => (is => 'rw', default => 0);
-    sub resourceOffers { my ($self, undef, $offers) = @_; push @{ $self->offers }, @$offers }
+    sub resourceOffers { my ($self, undef, $offers) = @_; push @{$self->offers}, @$offers }
     sub offerRescinded { my ($self) = @_; $self->rescinded($self->rescinded + 1) }
 }
 
@@ -75,8 +75,8 @@ subtest 'how many agents, and how long they are offered' => sub {
     my $driver = driver_for('local', $scheduler);
     my $end = time + 60;
     $driver->start;
-    $driver->run_once until $scheduler->rescinded >= 3 && @{ $scheduler->offers } >= 6 || time > $end;
-    my %agents = map { ($_->{slave_id}{value} => 1) } @{ $scheduler->offers };
+    $driver->run_once until $scheduler->rescinded >= 3 && @{$scheduler->offers} >= 6 || time > $end;
+    my %agents = map { ($_->{slave_id}{value} => 1) } @{$scheduler->offers};
     is scalar keys %agents, 3, 'MESOS_NUM_SLAVES';
     cmp_ok $scheduler->rescinded, '>=', 3, 'MESOS_OFFER_TIMEOUT';
     $driver->stop;
@@ -86,7 +86,7 @@ subtest 'tasks that are only played' => sub {
     local $ENV{MESOS_SIMULATE} = 'true';
     my $start = time;
     my ($scheduler) = run_tasks('local', [
-        command('t', 'sleep 1000'), {%{ command('u', 'exit 1') }, labels => {labels => [{key => 'simulate', value => '10ms'}]}},
+            command('t', 'sleep 1000'), {%{command('u', 'exit 1')}, labels => {labels => [{key => 'simulate', value => '10ms'}]}},
     ]);
     is_deeply $scheduler->states, {t => [0, 1, 2], u => [0, 1, 2]}, 'MESOS_SIMULATE';
     cmp_ok time - $start, '<', 60, 'nobody sleeps';
@@ -211,11 +211,11 @@ subtest 'nobody else may use it' => sub {
 
     my $http = HTTP::Tiny->new(timeout => 20);
     my %call = (headers => {'Content-Type' => 'application/json', Accept => 'application/json'}, content => encode_json(
-        {type => 'SUBSCRIBE', subscribe => {framework_info => {user => 'root', name => 'intruder'}}}));
+            {type => 'SUBSCRIBE', subscribe => {framework_info => {user => 'root', name => 'intruder'}}}));
     for my $path ('/api/v1/scheduler', '/api/v1/executor', '/api/v1', '/state', '/health', '/') {
         for my $with ('no secret', 'a wrong one', 'another scheme') {
             my %given = %call;
-            $given{headers} = {%{ $call{headers} }, Authorization => $with eq 'a wrong one' ? "Bearer x$secret" : 'Basic eDp5'}
+            $given{headers} = {%{$call{headers}}, Authorization => $with eq 'a wrong one' ? "Bearer x$secret" : 'Basic eDp5'}
                 unless $with eq 'no secret';
             is $http->post("http://$address$path", \%given)->{status}, 401, "POST $path with $with";
         }

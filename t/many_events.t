@@ -19,9 +19,9 @@ is $readable->(), 1, 'readable';
 my ($received, $out_of_order, $turns) = (0, 0, 0);
 my $done = AnyEvent->condvar;
 $dispatcher->set_cb(sub {
-    my (undef, $number) = $dispatcher->recv;
-    $out_of_order++ if $number != ++$received;
-    $done->send if $received == COUNT;
+        my (undef, $number) = $dispatcher->recv;
+        $out_of_order++ if $number != ++$received;
+        $done->send if $received == COUNT;
 });
 my $other = AnyEvent->timer(after => 0.001, interval => 0.001, cb => sub { $turns++ });
 my $patience = AnyEvent->timer(after => 300, cb => sub { $done->send });

@@ -8,7 +8,7 @@ use Mesos::Messages;
 my @inputs = glob 'fuzz/corpus/replay/*';
 plan skip_all => 'fuzz/corpus is not part of this distribution' unless @inputs;
 
-my @classes = @{ (Mesos::Message::_names())[0] };
+my @classes = @{(Mesos::Message::_names())[0]};
 my ($objects, $errors) = (0, 0);
 for my $input (@inputs) {
     open my $file, '<:raw', $input or die "$input: $!";

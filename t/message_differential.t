@@ -14,8 +14,8 @@ use Mesos::Test::Reference;
 my $reference = eval { Mesos::Test::Reference::classes() };
 plan skip_all => "Google::ProtocolBuffers 0.12 is not there: $@" unless $reference;
 
-my $each   = $ENV{MESOS_TEST_MESSAGES} || 5;
-my $seed   = $ENV{MESOS_TEST_SEED}     || 1;
+my $each = $ENV{MESOS_TEST_MESSAGES} || 5;
+my $seed = $ENV{MESOS_TEST_SEED} || 1;
 my $random = Mesos::Test::Random->new($seed);
 
 # As text, with the class of each object: theirs by the name of ours.
@@ -25,8 +25,8 @@ sub dump_value {
     return 'undef' unless defined $value;
     return "'$value'" unless ref $value;
     return '[' . join(', ', map { dump_value($_) } @$value) . ']' if ref $value eq 'ARRAY';
-    my $class = $ours{ ref $value } || ref $value;
-    return "$class\{" . join(', ', map {"$_ => " . dump_value($value->{$_})} sort keys %$value) . '}';
+    my $class = $ours{ref $value} || ref $value;
+    return "$class\{" . join(', ', map { "$_ => " . dump_value($value->{$_}) } sort keys %$value) . '}';
 }
 
 # What both sides make of a call: a result, or the fact that it died.
@@ -37,18 +37,18 @@ sub attempt {
     return defined $result ? $result : 'died';
 }
 
-is_deeply([ sort keys %$reference ], [ sort(Mesos::Messages::classes(), Mesos::Messages::enums()) ], 'the same classes');
+is_deeply([sort keys %$reference], [sort(Mesos::Messages::classes(), Mesos::Messages::enums())], 'the same classes');
 
 subtest 'tables' => sub {
     for my $class (sort keys %$reference) {
         my $theirs = $reference->{$class};
         # Their types are class names with their prefix.
-        my @fields = map { [ map { defined && $ours{$_} ? $ours{$_} : $_ } @$_ ] } @{ $theirs->_pb_fields_list };
-        is_deeply($class->_pb_fields_list, \@fields, "$class: fields") or diag explain [ $class->_pb_fields_list, \@fields ];
+        my @fields = map { [map { defined && $ours{$_} ? $ours{$_} : $_ } @$_] } @{$theirs->_pb_fields_list};
+        is_deeply($class->_pb_fields_list, \@fields, "$class: fields") or diag explain [$class->_pb_fields_list, \@fields];
         is($class->_pb_complex_type_kind, $theirs->_pb_complex_type_kind, "$class: kind");
         next if $class->_pb_complex_type_kind == 3;
         if ($theirs->can('_pb_oneofs')) {
-            is_deeply($class->_pb_oneofs,     $theirs->_pb_oneofs,     "$class: oneofs");
+            is_deeply($class->_pb_oneofs, $theirs->_pb_oneofs, "$class: oneofs");
             is_deeply($class->_pb_oneofs_rev, $theirs->_pb_oneofs_rev, "$class: oneofs by field");
         }
         my ($us, $them) = ($class->new({}), $theirs->new({}));
@@ -66,10 +66,10 @@ for my $class (Mesos::Messages::classes()) {
     my $failed;
     my $last = '';
     for my $round (1 .. $each) {
-        my $state   = $random->{state};
+        my $state = $random->{state};
         my $message = $random->message($class, complete => $round % 2, shapes => $round > 2);
-        my $ours    = attempt(sub { $class->encode($message) });
-        my $bytes   = attempt(sub { $theirs->encode($message) });
+        my $ours = attempt(sub { $class->encode($message) });
+        my $bytes = attempt(sub { $theirs->encode($message) });
         $messages++;
         if ($ours ne $bytes) {
             $failed = "encode: ours " . unpack('H*', $ours) . ", theirs " . unpack('H*', $bytes) . ', of ' . dump_value($message);

@@ -7,7 +7,7 @@ use Mesos::Messages;
 use Test::More;
 
 my $bytes = Mesos::TaskStatus->encode({
-    task_id => {value => 't'}, state => 1, message => 'the same', data => "\xe9\0\xff", slave_id => {value => ''},
+        task_id => {value => 't'}, state => 1, message => 'the same', data => "\xe9\0\xff", slave_id => {value => ''},
 });
 my @same = map { Mesos::TaskStatus->decode($bytes) } 1 .. 6;
 $same[1]{message} .= ' no more';

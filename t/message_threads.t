@@ -14,8 +14,8 @@ use threads;
 use Test::More;
 use Mesos::Messages;
 
-my $status = { task_id => { value => 't' }, state => Mesos::TaskState::TASK_RUNNING(), message => 'm', labels => { labels => [ { key => 'k' } ] } };
-my $bytes  = Mesos::TaskStatus->encode($status);
+my $status = {task_id => {value => 't'}, state => Mesos::TaskState::TASK_RUNNING(), message => 'm', labels => {labels => [{key => 'k'}]}};
+my $bytes = Mesos::TaskStatus->encode($status);
 my $before = Mesos::TaskStatus->decode($bytes);
 my $fields = Mesos::TaskStatus->_pb_fields_list;
 

@@ -6,31 +6,31 @@ use lib 't/lib';
 use IO::Socket::INET;
 use Test::Examples qw(start finish free_port);
 use Test::More;
-BEGIN { delete @ENV{grep { /\A(?:PERL_MESOS_|LIBPROCESS_|MOJO_|MESOS_)/ } keys %ENV} }
+BEGIN { delete @ENV{grep {/\A(?:PERL_MESOS_|LIBPROCESS_|MOJO_|MESOS_)/} keys %ENV} }
 
 # The variables and the dispatcher of each loop.
 my %loops = (
-    'EV'                => ['AnyEvent', PERL_ANYEVENT_MODEL => 'EV'],
-    "AnyEvent's own"    => ['AnyEvent', PERL_ANYEVENT_MODEL => 'Perl'],
-    'IO::Async'         => ['IOAsync'],
-    'Mojo, on EV'       => ['Mojo', MOJO_REACTOR => 'Mojo::Reactor::EV'],
-    "Mojo's own"        => ['Mojo', MOJO_REACTOR => 'Mojo::Reactor::Poll'],
-    'POE'               => ['POE'],
-    'none (Interrupt)'  => ['Interrupt', PERL_ANYEVENT_MODEL => 'EV'],
+    'EV' => ['AnyEvent', PERL_ANYEVENT_MODEL => 'EV'],
+    "AnyEvent's own" => ['AnyEvent', PERL_ANYEVENT_MODEL => 'Perl'],
+    'IO::Async' => ['IOAsync'],
+    'Mojo, on EV' => ['Mojo', MOJO_REACTOR => 'Mojo::Reactor::EV'],
+    "Mojo's own" => ['Mojo', MOJO_REACTOR => 'Mojo::Reactor::Poll'],
+    'POE' => ['POE'],
+    'none (Interrupt)' => ['Interrupt', PERL_ANYEVENT_MODEL => 'EV'],
 );
 
 # A program that is right: it runs one task to its end. Mistakes change parts of it. `#here` marks the line that must be named.
 my %right = (
-    class     => 'extends "Mesos::Scheduler";',
-    offers    => '$driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : task($_)]) for @$offers;',
-    update    => '$driver->stop if $status->{state} == Mesos::TaskState::TASK_FINISHED;',
-    task      => 'return {name => "t", task_id => {value => "t"}, slave_id => $_[0]{slave_id}, command => {value => "true"},
+    class => 'extends "Mesos::Scheduler";',
+    offers => '$driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : task($_)]) for @$offers;',
+    update => '$driver->stop if $status->{state} == Mesos::TaskState::TASK_FINISHED;',
+    task => 'return {name => "t", task_id => {value => "t"}, slave_id => $_[0]{slave_id}, command => {value => "true"},
         resources => [{name => "cpus", type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}]};',
-    make      => 'my $driver = Mesos::SchedulerDriver->new(%arguments);',
-    run       => 'my $status = $driver->run;',
+    make => 'my $driver = Mesos::SchedulerDriver->new(%arguments);',
+    run => 'my $status = $driver->run;',
     framework => 'user => "", name => "mistakes"',
-    more      => '',
-    end       => '',
+    more => '',
+    end => '',
 );
 my $skeleton = <<'END';
 use strict;
@@ -97,15 +97,15 @@ my @mistakes = (
     ['an unknown field in a task', {offers => '$driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : {%{ task($_) }, cmd => 1}]) for @$offers; #here'},
         "Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field 'cmd': did you mean 'command'? LINE\n", $stopped],
     ['an unknown field that is fatal', {offers => '$driver->launchTasks([$_->{id}], [{%{ task($_) }, cmd => 1}]) for @$offers; #here',
-        more => 'unknown_fields => "die"'},
+            more => 'unknown_fields => "die"'},
         "Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field 'cmd': did you mean 'command'? LINE\n"],
     ['an unknown field of the framework', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here', framework => 'user => "", name => "n", failover_timout => 3'},
         "Mesos::FrameworkInfo.failover_timout: Mesos::FrameworkInfo has no field 'failover_timout': did you mean 'failover_timeout'? LINE\n", $stopped],
     ['a callback with a wrong name', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here',
-        class => 'extends "Mesos::Scheduler"; sub frameworkMessages { }'},
+            class => 'extends "Mesos::Scheduler"; sub frameworkMessages { }'},
         "MyScheduler has a method 'frameworkMessages', which is never called: did you mean the callback 'frameworkMessage'? LINE\n", $stopped],
     ['an id file without a failover_timeout', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here',
-        more => 'framework_id_file => "/tmp/mesos-perl-mistakes-$$"'},
+            more => 'framework_id_file => "/tmp/mesos-perl-mistakes-$$"'},
         'framework_id_file without a failover_timeout in framework: Mesos removes the framework when this program ends, and every second start fails LINE' . "\n", $stopped],
     ['calls before start', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments);
         $driver->launchTasks([], []), $driver->stop; #here'},
@@ -136,9 +136,9 @@ my @mistakes = (
     ['a wrong address', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments, master => "http://localhost:5050/mesos"); #here'},
         qr{\A.*master.*/mesos.* LINE\n\z}],
     ['none, and the program runs the loop and exits in a callback', {update => 'exit 0 if $status->{state} == Mesos::TaskState::TASK_FINISHED;',
-        run => '$driver->start; my $status = 0; $driver->dispatcher->serve;'}, '', 'exit'],
+            run => '$driver->start; my $status = 0; $driver->dispatcher->serve;'}, '', 'exit'],
     ['none, and a callback dies while the program runs the loop', {update => 'die "enough\n" if $status->{state} == Mesos::TaskState::TASK_FINISHED;',
-        more => 'on_exception => "die"', run => '$driver->start; my $status = 0; $driver->dispatcher->serve;'}, "enough\n"],
+            more => 'on_exception => "die"', run => '$driver->start; my $status = 0; $driver->dispatcher->serve;'}, "enough\n"],
     ['a driver that is never started', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here', run => 'my $status = $driver->status;'},
         "the program ends, and its Mesos::SchedulerDriver was never started: call run LINE\n", 1],
     ['a start and nothing else', {run => 'our $kept = $driver;
@@ -149,8 +149,8 @@ my @mistakes = (
         my $status = 0;', end => '#here'},
         "a Mesos::SchedulerDriver is dropped while it runs, and no callback was ever called: call run, or keep it in a variable and run the event loop until the driver ends LINE\n", 0],
     (map {
-        ["a failure that the scheduler's error hides: $_", {more => 'master_timeout => 0.1', master => $nobody, class => "extends 'Mesos::Scheduler'; sub error { $_ }"},
-            qr/\A${failed}no master at $nobody for 0\.1 s: .*\n\z/, /stop/ ? $stopped : $aborted]
+            ["a failure that the scheduler's error hides: $_", {more => 'master_timeout => 0.1', master => $nobody, class => "extends 'Mesos::Scheduler'; sub error { $_ }"},
+                qr/\A${failed}no master at $nobody for 0\.1 s: .*\n\z/, /stop/ ? $stopped : $aborted]
     } '', '$_[1]->stop', '$_[0]->SUPER::error(@_[1, 2])'),
     ['a failure in whose error the program ends', {more => 'master_timeout => 0.1', master => $nobody, class => 'extends "Mesos::Scheduler"; sub error { exit 1 }'},
         qr/\A${failed}no master at $nobody for 0\.1 s: .*\n\z/],
@@ -167,7 +167,7 @@ my %file;
 sub start_mistake {
     my ($loop, $mistake) = @_;
     my ($name, $change) = @$mistake;
-    my ($dispatcher, %environment) = @{ $loops{$loop} };
+    my ($dispatcher, %environment) = @{$loops{$loop}};
     my $text = program_of(%$change);
     my $path = $file{$name} ||= do {
         my $out = File::Temp->new(SUFFIX => '.pl');
@@ -175,7 +175,7 @@ sub start_mistake {
         $out->flush or die $!;
         $out;
     };
-    local %ENV = (%ENV, %environment, %{ $change->{environment} || {} });
+    local %ENV = (%ENV, %environment, %{$change->{environment} || {}});
     my $process = start($path->filename, $dispatcher, $change->{master} || 'local');
     my ($line) = grep { (split /\n/, $text)[$_ - 1] =~ /#here/ } 1 .. ($text =~ tr/\n//);
     $process->{line} = "at $path line " . ($line || 0) . '.';
@@ -207,9 +207,9 @@ for my $loop (sort keys %loops) {
         while (@waiting || @started) {
             # Two at a time, as even small machines can.
             push @started, [$waiting[0], start_mistake($loop, shift @waiting)] while @waiting && @started < 2;
-            check_mistake($loop, @{ shift @started });
+            check_mistake($loop, @{shift @started});
         }
-        check_mistake($loop, $_, shift @{ $slow{$loop} }) for grep { $_->[4] } @mistakes;
+        check_mistake($loop, $_, shift @{$slow{$loop}}) for grep { $_->[4] } @mistakes;
     };
 }
 

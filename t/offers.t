@@ -13,21 +13,21 @@ sub offer {
     my $attributes = $more{attributes} || {};
     my ($scalar, $ranges, $set, $text) = map { Mesos::Value::Type->can($_)->() } qw(SCALAR RANGES SET TEXT);
     return Mesos::Offer->new({
-        id => {value => $more{id} || "offer-$agent"}, framework_id => {value => 'f'}, slave_id => {value => $agent}, hostname => $more{hostname} || "$agent.example",
-        resources => Mesos::Resources->new($resources)->list,
-        attributes => [map {
-            my $value = $attributes->{$_};
-            ref $value eq 'HASH' ? {name => $_, type => $set, set => {item => [sort keys %$value]}}
-                : ref $value ? {name => $_, type => $ranges, ranges => {range => [{begin => $value->[0], end => $value->[1]}]}}
-                : $value =~ /\A\d+\z/ ? {name => $_, type => $scalar, scalar => {value => $value}} : {name => $_, type => $text, text => {value => $value}};
-        } sort keys %$attributes],
-        ($more{role} ? (allocation_info => {role => $more{role}}) : ()), ($more{executors} ? (executor_ids => [map { {value => $_} } @{ $more{executors} }]) : ()),
+            id => {value => $more{id} || "offer-$agent"}, framework_id => {value => 'f'}, slave_id => {value => $agent}, hostname => $more{hostname} || "$agent.example",
+            resources => Mesos::Resources->new($resources)->list,
+            attributes => [map {
+                    my $value = $attributes->{$_};
+                    ref $value eq 'HASH' ? {name => $_, type => $set, set => {item => [sort keys %$value]}}
+                        : ref $value ? {name => $_, type => $ranges, ranges => {range => [{begin => $value->[0], end => $value->[1]}]}}
+                        : $value =~ /\A\d+\z/ ? {name => $_, type => $scalar, scalar => {value => $value}} : {name => $_, type => $text, text => {value => $value}};
+            } sort keys %$attributes],
+            ($more{role} ? (allocation_info => {role => $more{role}}) : ()), ($more{executors} ? (executor_ids => [map { {value => $_} } @{$more{executors}}]) : ()),
     });
 }
 
 sub task { my ($id, $resources, %more) = @_; return {name => $id, task_id => {value => $id}, command => {value => 'true'}, resources => $resources, %more} }
 
-sub ids_of { my ($offers) = @_; return join ' ', map { $_->{slave_id}{value} } @{ $offers->list } }
+sub ids_of { my ($offers) = @_; return join ' ', map { $_->{slave_id}{value} } @{$offers->list} }
 
 sub places { my ($plan) = @_; return join ' ', map {"$_->{task}{task_id}{value}:$_->{agent}"} $plan->placed }
 
@@ -41,9 +41,9 @@ sub dies_with {
 }
 
 my $offers = Mesos::Offers->new([
-    offer('cpus:2;mem:512', agent => 'a', attributes => {rack => 'r1', level => 3, zones => {x => 1, y => 1}}),
-    offer('cpus:4;mem:2048;ports:[1-3]', agent => 'b', attributes => {rack => 'r2', level => 5, vlans => [10, 20]}, role => 'web'),
-    offer('cpus:8;mem:1024', agent => 'c', hostname => 'big.example', attributes => {rack => 'r1'}),
+        offer('cpus:2;mem:512', agent => 'a', attributes => {rack => 'r1', level => 3, zones => {x => 1, y => 1}}),
+        offer('cpus:4;mem:2048;ports:[1-3]', agent => 'b', attributes => {rack => 'r2', level => 5, vlans => [10, 20]}, role => 'web'),
+        offer('cpus:8;mem:1024', agent => 'c', hostname => 'big.example', attributes => {rack => 'r1'}),
 ]);
 
 subtest 'filters' => sub {
@@ -100,7 +100,7 @@ subtest 'places' => sub {
     is_deeply [$plan->unplaced], [];
     is $plan->why('large'), undef;
     my ($launch) = $plan->launches;
-    is_deeply [map { ref } $launch->[0][0], $launch->[1][0]], ['HASH', 'Mesos::TaskInfo'];
+    is_deeply [map {ref} $launch->[0][0], $launch->[1][0]], ['HASH', 'Mesos::TaskInfo'];
     is $launch->[1][0]{slave_id}{value}, 'a';
     is +Mesos::Resources->new($launch->[1][0]), 'cpus:2';
     is_deeply $tasks[0], task('t1', {cpus => 1, mem => 100}), 'what was given stays as it is';
@@ -119,7 +119,7 @@ subtest 'reserved resources and ports' => sub {
 subtest 'several offers of an agent are one place' => sub {
     my $two = Mesos::Offers->new([offer('cpus:1;mem:10', agent => 'x', id => 'o1'), offer('cpus(web):1', agent => 'x', id => 'o2')]);
     my ($launch) = $two->place([task('t', {cpus => 2})])->launches;
-    is_deeply [map { $_->{value} } @{ $launch->[0] }], ['o1', 'o2'];
+    is_deeply [map { $_->{value} } @{$launch->[0]}], ['o1', 'o2'];
 };
 
 subtest 'executors' => sub {
@@ -127,14 +127,14 @@ subtest 'executors' => sub {
     my $of = sub { my ($id) = @_; return {name => $id, task_id => {value => $id}, resources => {cpus => 1}, executor => $executor} };
     my $plan = Mesos::Offers->new([offer('cpus:2.5;mem:1', agent => 'x')])->place([map { $of->($_) } qw(t u)]);
     is places($plan), 't:x', 'there must be room for it';
-    is_deeply [map { $_->{scalar}{value} } @{ ($plan->placed)[0]{task}{executor}{resources} }], [1];
+    is_deeply [map { $_->{scalar}{value} } @{($plan->placed)[0]{task}{executor}{resources}}], [1];
     is places(Mesos::Offers->new([offer('cpus:2.5;mem:1', agent => 'x', executors => ['e'])])->place([map { $of->($_) } qw(t u)])), 't:x u:x', 'unless it is there';
 };
 
 subtest 'why not' => sub {
     my $plan = $offers->place([
-        task('t', {cpus => 9}), {task => task('u', {cpus => 1}), attributes => {gpu => 'yes'}}, {task => task('v', {cpus => 1}), hostname => 'x', role => 'y'},
-        {task => task('w', 'ports:[3-4]'), agent => 'b'}, {task => task('x', {cpus => 1}), attributes => {rack => ['r3', qr/^q/]}, agent => 'a'}, task('y', 'cpus(db):1'),
+            task('t', {cpus => 9}), {task => task('u', {cpus => 1}), attributes => {gpu => 'yes'}}, {task => task('v', {cpus => 1}), hostname => 'x', role => 'y'},
+            {task => task('w', 'ports:[3-4]'), agent => 'b'}, {task => task('x', {cpus => 1}), attributes => {rack => ['r3', qr/^q/]}, agent => 'a'}, task('y', 'cpus(db):1'),
     ]);
     is places($plan), '';
     is $plan->why('t'), 't fits nowhere: a (a.example): cpus: it needs 9, and there is 2; b (b.example): cpus: it needs 9, and there is 4; '

@@ -16,14 +16,14 @@ use Moo;
 has [qw(stopped)] => (is => 'rw');
 sub event_handler { bless {}, 'Handler' }
 sub status {0}
-sub start  {1}
-sub stop   {0}
-sub abort  {0}
+sub start {1}
+sub stop {0}
+sub abort {0}
 with 'Mesos::Role::HasDispatcher';
 
 package Handler;
 our ($thrown, @got);
-sub bad  { push @got, 'bad'; die $thrown }
+sub bad { push @got, 'bad'; die $thrown }
 sub good { push @got, 'good'; $_[1]->stop }
 
 package Falsy;
@@ -45,78 +45,78 @@ sub queue {
 }
 
 each_dispatcher(sub {
-    my ($name) = @_;
-    my @warnings;
-    local $SIG{__WARN__} = sub { push @warnings, @_ };
-    # A loop that swallowed the exception would wait for ever.
-    local $SIG{ALRM} = sub { die "no end\n" };
+        my ($name) = @_;
+        my @warnings;
+        local $SIG{__WARN__} = sub { push @warnings, @_ };
+        # A loop that swallowed the exception would wait for ever.
+        local $SIG{ALRM} = sub { die "no end\n" };
 
-    subtest 'die' => sub {
-        my $consumer = Consumer->new(dispatcher => $name, on_exception => 'die');
-        for my $how (qw(run run_once wait)) {
-            for my $error ({an => 'object'}, bless({}, 'Falsy'), "text\n") {
-                local $Handler::thrown = $error;
-                my $unblock = queue($consumer, 'bad', 'good');
-                alarm 60;
-                my $ok = eval { $how eq 'wait' ? $consumer->dispatcher->wait : $consumer->$how; 1 };
-                my $caught = $@;
-                ok !$ok, "$how dies";
-                ref $error ? ok(ref $caught && Scalar::Util::refaddr($caught) == Scalar::Util::refaddr($error), 'with the very object') : is($caught, $error);
-                is_deeply \@Handler::got, ['bad'], 'and nothing else was handled';
-                $consumer->run;
-                is_deeply \@Handler::got, ['bad', 'good'], 'run goes on';
-                alarm 0;
-                $unblock->();
+        subtest 'die' => sub {
+            my $consumer = Consumer->new(dispatcher => $name, on_exception => 'die');
+            for my $how (qw(run run_once wait)) {
+                for my $error ({an => 'object'}, bless({}, 'Falsy'), "text\n") {
+                    local $Handler::thrown = $error;
+                    my $unblock = queue($consumer, 'bad', 'good');
+                    alarm 60;
+                    my $ok = eval { $how eq 'wait' ? $consumer->dispatcher->wait : $consumer->$how; 1 };
+                    my $caught = $@;
+                    ok !$ok, "$how dies";
+                    ref $error ? ok(ref $caught && Scalar::Util::refaddr($caught) == Scalar::Util::refaddr($error), 'with the very object') : is($caught, $error);
+                    is_deeply \@Handler::got, ['bad'], 'and nothing else was handled';
+                    $consumer->run;
+                    is_deeply \@Handler::got, ['bad', 'good'], 'run goes on';
+                    alarm 0;
+                    $unblock->();
+                }
             }
-        }
-        is_deeply \@warnings, [], 'no warning';
-    };
+            is_deeply \@warnings, [], 'no warning';
+        };
 
-    subtest 'warn' => sub {
-        my $consumer = Consumer->new(dispatcher => $name, on_exception => 'warn');
-        local $Handler::thrown = "no\n";
-        my $unblock = queue($consumer, qw(bad bad good));
-        alarm 60;
-        $consumer->run;
-        alarm 0;
-        $unblock->();
-        is_deeply \@Handler::got, [qw(bad bad good)];
-        is scalar @warnings, 2;
-        like $_, $explanation for splice @warnings;
-    };
+        subtest 'warn' => sub {
+            my $consumer = Consumer->new(dispatcher => $name, on_exception => 'warn');
+            local $Handler::thrown = "no\n";
+            my $unblock = queue($consumer, qw(bad bad good));
+            alarm 60;
+            $consumer->run;
+            alarm 0;
+            $unblock->();
+            is_deeply \@Handler::got, [qw(bad bad good)];
+            is scalar @warnings, 2;
+            like $_, $explanation for splice @warnings;
+        };
 
-    subtest 'code' => sub {
-        my @told;
-        my $consumer = Consumer->new(dispatcher => $name, on_exception => sub { push @told, [@_]; die "enough\n" if @told == 2 });
-        local $Handler::thrown = {};
-        my $unblock = queue($consumer, qw(bad bad good));
-        alarm 60;
-        ok !eval { $consumer->run; 1 };
-        is $@, "enough\n", 'what it throws leaves run';
-        alarm 0;
-        $unblock->();
-        is_deeply \@told, [([$consumer, 'bad', $Handler::thrown]) x 2];
-        is_deeply \@warnings, [], 'no warning';
-        $consumer->dispatcher->recv;
-    };
+        subtest 'code' => sub {
+            my @told;
+            my $consumer = Consumer->new(dispatcher => $name, on_exception => sub { push @told, [@_]; die "enough\n" if @told == 2 });
+            local $Handler::thrown = {};
+            my $unblock = queue($consumer, qw(bad bad good));
+            alarm 60;
+            ok !eval { $consumer->run; 1 };
+            is $@, "enough\n", 'what it throws leaves run';
+            alarm 0;
+            $unblock->();
+            is_deeply \@told, [([$consumer, 'bad', $Handler::thrown]) x 2];
+            is_deeply \@warnings, [], 'no warning';
+            $consumer->dispatcher->recv;
+        };
 
-    subtest 'without it' => sub {
-        my $consumer = Consumer->new(dispatcher => $name);
-        is $consumer->on_exception, undef;
-        local $Handler::thrown = "no\n";
-        my $unblock = queue($consumer, qw(bad good));
-        my $catches = $name eq 'Mojo' || $name =~ /AnyEvent|Interrupt/ && AnyEvent::detect() eq 'AnyEvent::Impl::EV';
-        alarm 60;
-        my $ok = eval { $consumer->run; 1 };
-        alarm 0;
-        is $ok ? 'goes on' : "dies: $@", $catches ? 'goes on' : "dies: no\n", 'as in 1.07.1';
-        like $warnings[0], $explanation, 'and says first what happened';
-        like $warnings[1], qr/no/, 'then the loop itself' if $catches;
-        $consumer->run unless $ok;
-        is_deeply \@Handler::got, [qw(bad good)];
-        $unblock->();
-        @warnings = ();
-    };
+        subtest 'without it' => sub {
+            my $consumer = Consumer->new(dispatcher => $name);
+            is $consumer->on_exception, undef;
+            local $Handler::thrown = "no\n";
+            my $unblock = queue($consumer, qw(bad good));
+            my $catches = $name eq 'Mojo' || $name =~ /AnyEvent|Interrupt/ && AnyEvent::detect() eq 'AnyEvent::Impl::EV';
+            alarm 60;
+            my $ok = eval { $consumer->run; 1 };
+            alarm 0;
+            is $ok ? 'goes on' : "dies: $@", $catches ? 'goes on' : "dies: no\n", 'as in 1.07.1';
+            like $warnings[0], $explanation, 'and says first what happened';
+            like $warnings[1], qr/no/, 'then the loop itself' if $catches;
+            $consumer->run unless $ok;
+            is_deeply \@Handler::got, [qw(bad good)];
+            $unblock->();
+            @warnings = ();
+        };
 });
 
 subtest 'the value' => sub {
@@ -157,14 +157,14 @@ subtest 'texts of exceptions' => sub {
     local $SIG{__WARN__} = sub { push @warnings, @_ };
     local $SIG{ALRM} = sub { die "no end\n" };
     for (
-        [ "\e[2Jcls\r\0\x7f at x line 1.\n", '\u{1b}[2Jcls\r\u{0}\u{7f} at x line 1' ],
-        [ "one\nE0101 00:00:00 forged.rs:1] two\n\tthree\n", "one\n    E0101 00:00:00 forged.rs:1] two\n        three" ],
-        [ "caf\xc3\xa9 \xe2\x80\xae\n", "caf\xc3\xa9 \\u{202e}" ],
-        [ "\x{20ac}\x{202e}\x{9b}2J\n", "\x{20ac}\\u{202e}\\u{9b}2J" ],
-        [ "\xe9\x9b2J\n", "\xe9\\u{9b}2J" ],
-        [ $long, 'x' x 16_384 . '... (of 5000000 characters)' ],
-        [ "\e" x 5_000_000 . "\n", qr/\A(?:\\u\{1b\})+.{0,5}\.\.\. \(of 5000000 characters\)\z/ ],
-        [ "\xc3\xa9" x 100_000 . "\n", qr/\A(?:\xc3\xa9)+\.\.\. \(of 200000 characters\)\z/ ],
+        ["\e[2Jcls\r\0\x7f at x line 1.\n", '\u{1b}[2Jcls\r\u{0}\u{7f} at x line 1'],
+        ["one\nE0101 00:00:00 forged.rs:1] two\n\tthree\n", "one\n    E0101 00:00:00 forged.rs:1] two\n        three"],
+        ["caf\xc3\xa9 \xe2\x80\xae\n", "caf\xc3\xa9 \\u{202e}"],
+        ["\x{20ac}\x{202e}\x{9b}2J\n", "\x{20ac}\\u{202e}\\u{9b}2J"],
+        ["\xe9\x9b2J\n", "\xe9\\u{9b}2J"],
+        [$long, 'x' x 16_384 . '... (of 5000000 characters)'],
+        ["\e" x 5_000_000 . "\n", qr/\A(?:\\u\{1b\})+.{0,5}\.\.\. \(of 5000000 characters\)\z/],
+        ["\xc3\xa9" x 100_000 . "\n", qr/\A(?:\xc3\xa9)+\.\.\. \(of 200000 characters\)\z/],
     ) {
         my ($error, $shown) = @$_;
         local $Handler::thrown = $error;
@@ -232,7 +232,7 @@ subtest 'executors' => sub {
         local $ENV{MESOS_WORK_DIR} = "$dir";
         my @tasks = map {
             {task_id => {value => $_}, name => $_, data => $_,
-             executor => {executor_id => {value => "e-$_"}, command => {value => "$^X $executor $mode"}}}
+                executor => {executor_id => {value => "e-$_"}, command => {value => "$^X $executor $mode"}}}
         } $mode eq 'die' ? 'silent' : qw(silent told);
         alarm 100;
         my ($scheduler) = Test::Mesos::run_tasks('local', \@tasks);
@@ -276,7 +276,7 @@ subtest 'an executor without launchTask' => sub {
     $program->flush;
     alarm 100;
     my ($scheduler) = Test::Mesos::run_tasks('local', [
-        {task_id => {value => 't'}, name => 't', executor => {executor_id => {value => 'e'}, command => {value => "$^X $program"}}}]);
+            {task_id => {value => 't'}, name => 't', executor => {executor_id => {value => 'e'}, command => {value => "$^X $program"}}}]);
     alarm 0;
     is_deeply $scheduler->states->{t}, [3], 'TASK_FAILED';
     is $scheduler->last_status->{t}{message}, 'Mesos::Executor has no method launchTask';

@@ -135,11 +135,11 @@ exit($queue->ended == 3 ? 0 : 1);
 END
 
 my %loop = (
-    AnyEvent  => 'my $cv = AnyEvent->condvar; my $t = AnyEvent->timer(interval => 0.05, cb => sub { $cv->send if $queue->ended == 3 || time > $end }); $cv->recv;',
+    AnyEvent => 'my $cv = AnyEvent->condvar; my $t = AnyEvent->timer(interval => 0.05, cb => sub { $cv->send if $queue->ended == 3 || time > $end }); $cv->recv;',
     Interrupt => 'until ($queue->ended == 3 || time > $end) { select undef, undef, undef, 0.01 }',
-    IOAsync   => 'my $loop = IO::Async::Loop->new; $loop->loop_once(0.05) until $queue->ended == 3 || time > $end;',
-    Mojo      => 'Mojo::IOLoop->recurring(0.05 => sub { Mojo::IOLoop->stop if $queue->ended == 3 || time > $end }); Mojo::IOLoop->start;',
-    POE       => 'POE::Session->create(inline_states => {_start => sub { $_[POE::Session::KERNEL()]->delay(tick => 0.05) }, '
+    IOAsync => 'my $loop = IO::Async::Loop->new; $loop->loop_once(0.05) until $queue->ended == 3 || time > $end;',
+    Mojo => 'Mojo::IOLoop->recurring(0.05 => sub { Mojo::IOLoop->stop if $queue->ended == 3 || time > $end }); Mojo::IOLoop->start;',
+    POE => 'POE::Session->create(inline_states => {_start => sub { $_[POE::Session::KERNEL()]->delay(tick => 0.05) }, '
         . 'tick => sub { $queue->ended == 3 || time > $end ? POE::Kernel->stop : $_[POE::Session::KERNEL()]->delay(tick => 0.05) }}); POE::Kernel->run;',
 );
 
@@ -150,17 +150,17 @@ sub program {
 }
 
 each_dispatcher(sub {
-    my ($name) = @_;
-    my ($status, $out, $err) = program($framework, $master, $name);
-    is $err, '', 'the framework: no complaints';
-    is $status, 0, 'run returned DRIVER_STOPPED';
-    like $out, qr/\ARegistered with framework ID \S+\n/, 'registered';
-    is_deeply [sort { $a <=> $b } $out =~ /^Task (\d+) is in state 2$/mg], [0 .. 99], 'a hundred tasks were TASK_FINISHED';
+        my ($name) = @_;
+        my ($status, $out, $err) = program($framework, $master, $name);
+        is $err, '', 'the framework: no complaints';
+        is $status, 0, 'run returned DRIVER_STOPPED';
+        like $out, qr/\ARegistered with framework ID \S+\n/, 'registered';
+        is_deeply [sort { $a <=> $b } $out =~ /^Task (\d+) is in state 2$/mg], [0 .. 99], 'a hundred tasks were TASK_FINISHED';
 
-    ($status, $out, $err) = program($queue, $master, $name, $loop{$name});
-    is $err, '', 'the queue: no complaints';
-    is $status, 0, 'exit status';
-    is join(' ', sort split /\n/, $out), 'all ended task-1 task-2 task-3', 'its tasks were finished by the loop of the program';
+        ($status, $out, $err) = program($queue, $master, $name, $loop{$name});
+        is $err, '', 'the queue: no complaints';
+        is $status, 0, 'exit status';
+        is join(' ', sort split /\n/, $out), 'all ended task-1 task-2 task-3', 'its tasks were finished by the loop of the program';
 });
 
 done_testing;

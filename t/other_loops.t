@@ -5,7 +5,7 @@ use warnings FATAL => 'all';
 use lib 't/lib';
 use Test::Examples qw(start finish);
 use Test::More;
-BEGIN { delete @ENV{grep { /\A(?:PERL_MESOS_|LIBPROCESS_|MOJO_|MESOS_|PERL_ANYEVENT_)/ } keys %ENV} }
+BEGIN { delete @ENV{grep {/\A(?:PERL_MESOS_|LIBPROCESS_|MOJO_|MESOS_|PERL_ANYEVENT_)/} keys %ENV} }
 
 # Each runs a loop for so many seconds that all looks of the driver fall into them, with a descriptor to wait for, as programs have.
 my $seconds = 15;
@@ -47,7 +47,7 @@ END
 # name, dispatcher, the parts, the environment, and the loops that are named, if it is told.
 my @programs = (
     (map { my ($dispatcher, $loop, %more) = @$_; ["$dispatcher, and $loop runs", $dispatcher, {run => $run{$loop}}, \%more, $loop] }
-        ['AnyEvent', 'Mojo::IOLoop', MOJO_REACTOR => 'Mojo::Reactor::Poll'], ['AnyEvent', 'IO::Async::Loop', PERL_ANYEVENT_MODEL => 'Perl'],
+            ['AnyEvent', 'Mojo::IOLoop', MOJO_REACTOR => 'Mojo::Reactor::Poll'], ['AnyEvent', 'IO::Async::Loop', PERL_ANYEVENT_MODEL => 'Perl'],
         ['IOAsync', 'POE::Kernel'], ['IOAsync', 'EV'], ['Mojo', 'IO::Async::Loop'], ['POE', 'AnyEvent', PERL_ANYEVENT_MODEL => 'Perl']),
     ['silence that was asked for', 'IOAsync', {run => $run{EV}}, {PERL_MESOS_TRACE => 'QUIET'}],
     ['the loop of the dispatcher', 'IOAsync', {use => 'use EV;', run => $run{'IO::Async::Loop'}}, {}],

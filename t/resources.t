@@ -21,7 +21,7 @@ subtest 'the table of cases, as in Rust' => sub {
     my %method = (ports => 'take_ports');
     my $cases = 0;
     for my $line (grep { /\S/ && !/\A#/ } split /\n/, slurp('t/resources.txt')) {
-        my ($action, $left, $right, $wanted) = map { /\A\s*(.*?)\s*\z/ } split /\|/, "$line ", -1;
+        my ($action, $left, $right, $wanted) = map {/\A\s*(.*?)\s*\z/} split /\|/, "$line ", -1;
         my $method = $method{$action} || $action;
         my $got = eval {
             my $resources = r($left);
@@ -31,7 +31,7 @@ subtest 'the table of cases, as in Rust' => sub {
         $got = "error: $@" unless defined $got;
         # Where there is not enough, Perl has undef.
         if ($wanted =~ /\Aerror:?\s*(.*)/) { like $got, $got eq 'error' ? qr/\Aerror\z/ : qr/\Aerror.*\Q$1\E/, $line }
-        else                               { is $got, $wanted, $line }
+        else { is $got, $wanted, $line }
         $cases++;
     }
     cmp_ok $cases, '>', 50, 'cases';
@@ -41,17 +41,17 @@ subtest 'where they come from' => sub {
     my $scalar = Mesos::Value::Type::SCALAR();
     my $cpus = {name => 'cpus', type => $scalar, scalar => {value => 2}};
     my %same = (
-        'a string'           => 'cpus:2',
-        'JSON'               => '[{"name": "cpus", "type": "SCALAR", "scalar": {"value": 2}}]',
-        'amounts'            => {cpus => 2},
-        'a resource'         => Mesos::Resource->new($cpus),
-        'a hash of one'      => $cpus,
-        'a list'             => [Mesos::Resource->new({%$cpus, scalar => {value => 1.5}}), {cpus => 0.5}],
-        'hashes in a list'   => [$cpus],
-        'a task'             => Mesos::TaskInfo->new({resources => [$cpus]}),
-        'a hash of a task'   => {name => 'n', resources => [$cpus]},
-        'an offer'           => Mesos::Offer->new({resources => [{%$cpus, role => '*', allocation_info => {role => 'web'}}]}),
-        'itself'             => r('cpus:2'),
+        'a string' => 'cpus:2',
+        'JSON' => '[{"name": "cpus", "type": "SCALAR", "scalar": {"value": 2}}]',
+        'amounts' => {cpus => 2},
+        'a resource' => Mesos::Resource->new($cpus),
+        'a hash of one' => $cpus,
+        'a list' => [Mesos::Resource->new({%$cpus, scalar => {value => 1.5}}), {cpus => 0.5}],
+        'hashes in a list' => [$cpus],
+        'a task' => Mesos::TaskInfo->new({resources => [$cpus]}),
+        'a hash of a task' => {name => 'n', resources => [$cpus]},
+        'an offer' => Mesos::Offer->new({resources => [{%$cpus, role => '*', allocation_info => {role => 'web'}}]}),
+        'itself' => r('cpus:2'),
     );
     ok r('cpus:2') == $same{$_}, $_ for sort keys %same;
     ok r(Mesos::Offer->new({}))->is_empty, 'an offer of nothing';
@@ -69,7 +69,7 @@ subtest 'where they come from' => sub {
     ok r($disk->json) == $disk, 'all of it is in its JSON';
     like $disk->text, qr/\Adisk\(reservations: \[\(DYNAMIC,db,p\)\]\)\[v:data\]:10;disk:5;disk\(db\):7\z/, 'what a setting cannot say is as Mesos prints it';
     ok !$disk->contains('[' . join(',', (substr $volume, 1, -1) x 2) . ']'), 'a volume is there once';
-    is_deeply [sort keys %{ $disk->by_role }], ['*', 'db'];
+    is_deeply [sort keys %{$disk->by_role}], ['*', 'db'];
     is $disk->by_role->{'*'}, 'disk:5';
     ok $disk->can_take('disk:12') && !$disk->can_take('disk:13'), 'volumes are no free disk';
 };
@@ -114,7 +114,7 @@ subtest 'looking at them' => sub {
     is_deeply [$r->ports], [[31000, 31000], [31005, 31006]];
     is_deeply [$r->port_numbers], [31000, 31005, 31006];
     is_deeply [$r->names], [qw(cpus mem gpus ports bandwidth)];
-    is_deeply [map { ref } @{ $r->list }], [('Mesos::Resource') x 7];
+    is_deeply [map {ref} @{$r->list}], [('Mesos::Resource') x 7];
     is $r->list->[1]{role}, 'web', 'the old spelling';
     my $new = r([{name => 'cpus', type => 0, scalar => {value => 1}, reservations => [{type => 1, role => 'web'}]}, 'mem:1'])->list;
     is $new->[0]{reservations}[0]{role}, 'web', 'the new one, if it came so';

@@ -91,24 +91,24 @@ subtest 'folders of programs that were killed' => sub {
 };
 
 each_dispatcher(sub {
-    my ($name) = @_;
-    my $most = 0;
-    my @order;
-    my $runner = runner(dispatcher => $name, max_running => 2, on_state => sub {
-        my ($self) = @_;
-        my $running = $self->counts->{running};
-        $most = $running if $running > $most;
-    }, on_result => sub {
-        my ($self, $task) = @_;
-        push @order, $task->id;
-        $self->add({command => 'exit 7', id => 'more'}) if $task->id eq 'first';
-    });
-    $runner->add({command => 'true', id => 'first'}, map {"sleep 0.2; echo $_"} 1 .. 5);
-    my @tasks = $runner->run;
-    is $most, 2, 'at most two at a time';
-    is join('', map { $_->stdout } @tasks), "1\n2\n3\n4\n5\n", 'output';
-    is $tasks[-1]->exit_code, 7, 'a task that a callback has added';
-    is_deeply [sort @order], [sort map { $_->id } @tasks], 'each result came once';
+        my ($name) = @_;
+        my $most = 0;
+        my @order;
+        my $runner = runner(dispatcher => $name, max_running => 2, on_state => sub {
+                my ($self) = @_;
+                my $running = $self->counts->{running};
+                $most = $running if $running > $most;
+            }, on_result => sub {
+                my ($self, $task) = @_;
+                push @order, $task->id;
+                $self->add({command => 'exit 7', id => 'more'}) if $task->id eq 'first';
+            });
+        $runner->add({command => 'true', id => 'first'}, map {"sleep 0.2; echo $_"} 1 .. 5);
+        my @tasks = $runner->run;
+        is $most, 2, 'at most two at a time';
+        is join('', map { $_->stdout } @tasks), "1\n2\n3\n4\n5\n", 'output';
+        is $tasks[-1]->exit_code, 7, 'a task that a callback has added';
+        is_deeply [sort @order], [sort map { $_->id } @tasks], 'each result came once';
 });
 
 subtest 'timeouts and retries' => sub {
@@ -141,7 +141,7 @@ subtest 'backoff, and offers while it lasts' => sub {
     is $task->attempts, 3, 'attempts';
     my $calls = $events->stats->{calls};
     cmp_ok $calls->{SUPPRESS}, '>=', 2, 'suppressed while nothing could be launched';
-    cmp_ok $calls->{REVIVE},   '>=', 2, 'revived for each attempt';
+    cmp_ok $calls->{REVIVE}, '>=', 2, 'revived for each attempt';
     cmp_ok $task->started - $begun, '>', 0.9, 'after 0.3 and 0.6 seconds';
 };
 
@@ -158,10 +158,10 @@ subtest 'an update is acknowledged after on_result' => sub {
 
 subtest 'kill' => sub {
     my $runner = runner(max_running => 1, retry_failed => 3, on_state => sub {
-        my ($self, $task) = @_;
-        return unless $task->state eq 'TASK_RUNNING';
-        $self->kill($self->task('waits'));
-        $self->kill($task);
+            my ($self, $task) = @_;
+            return unless $task->state eq 'TASK_RUNNING';
+            $self->kill($self->task('waits'));
+            $self->kill($task);
     });
     $runner->add({command => 'sleep 1000', id => 'runs'}, {command => 'true', id => 'waits'});
     my ($runs, $waits) = $runner->run;
@@ -173,15 +173,15 @@ subtest 'kill' => sub {
 subtest 'output as it comes, and its limit' => sub {
     my %got;
     my $runner = runner(max_output => 10, on_output => sub {
-        my ($self, $task, $stream, $bytes) = @_;
-        push @{ $got{"$stream of " . $task->id} }, [$task->state, $bytes];
-        $self->kill($task) if $task->id eq 'endless';
+            my ($self, $task, $stream, $bytes) = @_;
+            push @{$got{"$stream of " . $task->id}}, [$task->state, $bytes];
+            $self->kill($task) if $task->id eq 'endless';
     });
     $runner->add({command => 'echo begin; exec sleep 1000', id => 'endless'}, {command => 'printf 12345678901 >&2', id => 'long'});
     my ($endless, $long) = $runner->run;
     is_deeply $got{'stdout of endless'}, [['TASK_RUNNING', "begin\n"]], 'while it runs';
     is $endless->stdout, "begin\n", 'and collected';
-    is join('', map { $_->[1] } @{ $got{'stderr of long'} }), '1234567890', 'no more than max_output';
+    is join('', map { $_->[1] } @{$got{'stderr of long'}}), '1234567890', 'no more than max_output';
     is $long->stderr, '1234567890', 'the first of it';
     ok $long->truncated, 'truncated';
     ok !$endless->truncated, 'or not';
@@ -200,11 +200,11 @@ subtest 'what a task has put in the place of its output' => sub {
 
 subtest 'output from an agent' => sub {
     my $agent = serve(sub {
-        my $read = $_[0]{call}{read_file};
-        return answer('404 Not Found', '') if $read->{path} =~ /stderr/;
-        return answer('403 Forbidden', 'not you') if $read->{path} =~ /secret/;
-        # "\xff\n", which is no text.
-        return answer('200 OK', '{"type":"READ_FILE","read_file":{"size":2,"data":"' . ($read->{offset} ? '' : '/wo=') . '"}}');
+            my $read = $_[0]{call}{read_file};
+            return answer('404 Not Found', '') if $read->{path} =~ /stderr/;
+            return answer('403 Forbidden', 'not you') if $read->{path} =~ /secret/;
+            # "\xff\n", which is no text.
+            return answer('200 OK', '{"type":"READ_FILE","read_file":{"size":2,"data":"' . ($read->{offset} ? '' : '/wo=') . '"}}');
     });
     my $task = Mesos::Runner::Task->new(id => 't', command => 'true');
     $task->_set_mesos_id('t.1');
@@ -290,8 +290,8 @@ subtest 'placement' => sub {
         $runner->add(@$tasks);
         my @places = map { +{offer => $_, free => Mesos::Runner::Placement::free_of($_), tasks => []} } @$offers;
         my $left = $runner->_scheduler->_place(\@places);
-        my $shown = join ' ', map { my $of = $_; $of->{offer}{hostname} . ':' . join ',', map { $_->[0]->id } @{ $of->{tasks} } } @places;
-        return ($shown . ' left:' . join(',', map { $_->id } @$left), map { map { $_->[1] } @{ $_->{tasks} } } @places);
+        my $shown = join ' ', map { my $of = $_; $of->{offer}{hostname} . ':' . join ',', map { $_->[0]->id } @{$of->{tasks}} } @places;
+        return ($shown . ' left:' . join(',', map { $_->id } @$left), map { map { $_->[1] } @{$_->{tasks}} } @places);
     };
     my @two = (offer('a', ['cpus', 0.3]), offer('b', ['cpus', 0.2]));
     my @five = ('true') x 5;
@@ -302,7 +302,7 @@ subtest 'placement' => sub {
     is scalar(($place->(\@five, \@two, accepts => sub { my ($task, $offer) = @_; $task->id % 2 && $offer->{hostname} eq 'b' }))[0]), 'a: b:1,3 left:2,4,5', 'accepts';
     is scalar(($place->(['true', {command => 'true', accepts => sub {0}}], \@two))[0]), 'a:1 b: left:2', 'of a task';
     my ($shown, $resources) = $place->([{command => 'true', cpus => 0.75, mem => 10}], [offer('a',
-        ['cpus', 0.5, reservations => [{type => 2, role => 'r'}]], ['cpus', 1], ['mem', 100, revocable => {}], ['disk', 5, disk => {}], ['mem', 10])]);
+                ['cpus', 0.5, reservations => [{type => 2, role => 'r'}]], ['cpus', 1], ['mem', 100, revocable => {}], ['disk', 5, disk => {}], ['mem', 10])]);
     is_deeply $resources, [
         {name => 'cpus', type => 0, scalar => {value => 0.5}, reservations => [{type => 2, role => 'r'}]},
         {name => 'cpus', type => 0, scalar => {value => 0.25}}, {name => 'mem', type => 0, scalar => {value => 10}},
@@ -372,7 +372,7 @@ subtest 'wrong arguments' => sub {
         'add: task 0: id: expected at most 200 characters without slashes .*, got "a/b"' => [{command => 'true', id => 'a/b'}],
         'add: task 0: Mesos::TaskInfo.*' => [{executor => {executor_id => {value => 'e'}, command => 'no message'}}],
     );
-    like error_of(sub { $runner->add(@{ $wrong{$_} }) }), qr/^$_.*$here/, $_ for sort keys %wrong;
+    like error_of(sub { $runner->add(@{$wrong{$_}}) }), qr/^$_.*$here/, $_ for sort keys %wrong;
     my @twice = map { {command => $_, id => 'again'} } qw(true false);
     like error_of(sub { $runner->add(@twice) }), qr/^add: there is a task with the id 'again' already$here/, 'an id twice in one call';
     is_deeply [$runner->tasks], [], 'nothing was added';

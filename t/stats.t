@@ -24,7 +24,7 @@ my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => {
 my $of_driver = prometheus($driver);
 is $of_driver, prometheus($driver->stats), 'of a driver';
 # Whatever a driver counts has its metric.
-for my $key (grep { defined $driver->stats->{$_} } sort keys %{ $driver->stats }) {
+for my $key (grep { defined $driver->stats->{$_} } sort keys %{$driver->stats}) {
     my $all = prometheus({$key => ref $driver->stats->{$key} ? {X => 1} : 1});
     like $all, qr/^mesos_driver_\w+(?:\{\w+="X"\})? 1$/m, $key;
 }

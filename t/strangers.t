@@ -5,7 +5,7 @@ use IO::Socket::INET;
 use Mesos::SchedulerDriver;
 use POSIX ();
 use Test::More;
-BEGIN { delete @ENV{grep { /\A(?:PERL_MESOS_|LIBPROCESS_)/ } keys %ENV} }
+BEGIN { delete @ENV{grep {/\A(?:PERL_MESOS_|LIBPROCESS_)/} keys %ENV} }
 
 # No master, or something else where one should be: what is told, and when.
 
@@ -86,7 +86,7 @@ END
 
 subtest 'no master for five seconds' => sub {
     my $subscribed = Mesos::Scheduler::Event->new({
-        type => Mesos::Scheduler::Event::Type::SUBSCRIBED(), subscribed => {framework_id => {value => 'F'}},
+            type => Mesos::Scheduler::Event::Type::SUBSCRIBED(), subscribed => {framework_id => {value => 'F'}},
     })->encode;
     my $record = length($subscribed) . "\n$subscribed";
     my $reserved = listener();
@@ -116,7 +116,7 @@ subtest 'no master for five seconds' => sub {
     }
     # Answers as far as the programs need it: they leave when they are registered.
     serve(listener(LocalPort => $port), "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\n\r\n"
-        . sprintf("%x\r\n%s\r\n", length $record, $record), 1);
+            . sprintf("%x\r\n%s\r\n", length $record, $record), 1);
     local $/;
     like readline $process{''}, qr/\AMesos: framework F: found the master at 127\.0\.0\.1:$port after \d+ s\n\z/, 'and that it is found';
     is readline $process{QUIET} // '', '', 'silence, if asked for';

@@ -39,7 +39,7 @@ subtest 'two drivers share it, and it outlives them' => sub {
     my ($two, $second) = started('two', command('b', 'exit 3'));
     is $cluster->wait_for_task('a', 'RUNNING')->{name}, 'a';
     $cluster->wait_for_task('b', 'TASK_FAILED');
-    $cluster->wait_for('both callbacks were called', sub { @{ $first->states->{a} || [] } > 1 && @{ $second->states->{b} || [] } > 2 });
+    $cluster->wait_for('both callbacks were called', sub { @{$first->states->{a} || []} > 1 && @{$second->states->{b} || []} > 2 });
     $cluster->wait_for('the output is there', sub { $cluster->read_file('a', 'stdout') eq "hello\n" });
     is $cluster->read_file('a', 'stderr'), "oops\n";
     is $cluster->task('none'), undef;
@@ -56,12 +56,12 @@ subtest 'two drivers share it, and it outlives them' => sub {
 subtest 'faults of updates, calls, launches and connections' => sub {
     my ($driver, $scheduler) = started('faulty', command('f1', 'sleep 1000'));
     $cluster->wait_for_task('f1', 'TASK_RUNNING');
-    $cluster->wait_for('its update is there', sub { @{ $scheduler->states->{f1} || [] } > 1 });
+    $cluster->wait_for('its update is there', sub { @{$scheduler->states->{f1} || []} > 1 });
     $cluster->mute_framework('faulty')->kill_task('f1');
     $cluster->wait_for_task('f1', ['TASK_KILLED', 'TASK_FAILED']);
-    is scalar @{ $scheduler->states->{f1} }, 2, 'nothing arrives at a muted framework';
+    is scalar @{$scheduler->states->{f1}}, 2, 'nothing arrives at a muted framework';
     $cluster->unmute_framework('faulty');
-    $cluster->wait_for('it hears of it', sub { @{ $scheduler->states->{f1} } > 2 });
+    $cluster->wait_for('it hears of it', sub { @{$scheduler->states->{f1}} > 2 });
     $cluster->disconnect_framework('faulty');
     $cluster->wait_for_framework('faulty');
     $driver->stop;
@@ -93,7 +93,7 @@ subtest 'faults' => sub {
     $cluster->wait_for_tasks(2, 'TASK_RUNNING');
     my $agent = $cluster->task('t1')->{slave_id};
     $cluster->cut_agent($agent);
-    ok +(grep { $_->{id} eq $agent && $_->{cut} } $cluster->agents), 'cut';
+    ok + (grep { $_->{id} eq $agent && $_->{cut} } $cluster->agents), 'cut';
     $cluster->pause_clock->advance_clock(120)->resume_clock;
     $cluster->wait_for_agents(1);
     $cluster->heal_agent($agent);
@@ -109,21 +109,21 @@ subtest 'faults' => sub {
     $cluster->wait_for('the scheduler has heard of it', sub { $scheduler->count('reregistered') });
     $cluster->wait_for_agents(3);
     my $agent_of_t2 = $cluster->wait_for_task('t2', 'TASK_RUNNING')->{slave_id};
-    my $heard = @{ $scheduler->states->{t2} };
+    my $heard = @{$scheduler->states->{t2}};
     $cluster->mark_agent_gone($agent_of_t2);
     # It was lost with its agent before, and came back.
-    $cluster->wait_for('the task is gone', sub { my @since = @{ $scheduler->states->{t2} }; grep { $_ != 1 && $_ != 6 && $_ != 0 } @since[$heard .. $#since] });
+    $cluster->wait_for('the task is gone', sub { my @since = @{$scheduler->states->{t2}}; grep { $_ != 1 && $_ != 6 && $_ != 0 } @since[$heard .. $#since] });
     $driver->stop;
     $cluster->wait_for('it has ended', sub { !$cluster->left });
 };
 
 subtest 'reset says what was left over' => sub {
     my ($driver) = started('forgotten', command('left', 'sleep 1000'));
-    my $task    = $cluster->wait_for_task('left', 'TASK_RUNNING');
+    my $task = $cluster->wait_for_task('left', 'TASK_RUNNING');
     my $sandbox = $cluster->sandbox('left');
     $driver->stop(1);
     my @left = $cluster->reset;
-    is_deeply [map { [$_->{name}, map { "$_->{id} $_->{state}" } @{ $_->{tasks} }] } @left], [['forgotten', 'left TASK_RUNNING']];
+    is_deeply [map { [$_->{name}, map {"$_->{id} $_->{state}"} @{$_->{tasks}}] } @left], [['forgotten', 'left TASK_RUNNING']];
     $cluster->expect_nothing_left;
     ok -e $sandbox, 'but the sandbox';
     $cluster->collect_sandboxes($task->{slave_id});

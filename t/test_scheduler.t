@@ -46,21 +46,21 @@ sub statusUpdate {
     $driver->stop if $state eq 'TASK_FINISHED';
 }
 END
-{ my $ok = eval "$framework; 1"; die $@ unless $ok } ## no critic (ProhibitStringyEval)
+{ my $ok = eval "$framework; 1"; die $@ unless $ok }    ## no critic (ProhibitStringyEval)
 
 sub tester { my (%more) = @_; my $jobs = delete $more{jobs} || ['true']; return Mesos::Test::Scheduler->new(scheduler => MyScheduler->new(jobs => $jobs), %more) }
 
 subtest 'send this, expect that' => sub {
     my $t = tester();
     is $t->register, $t, 'register';
-    is_deeply [map { ref } @{ $t->scheduler->heard->[0] }], ['', 'Mesos::FrameworkID', 'Mesos::MasterInfo'], 'as a master registers it';
+    is_deeply [map {ref} @{$t->scheduler->heard->[0]}], ['', 'Mesos::FrameworkID', 'Mesos::MasterInfo'], 'as a master registers it';
     is $t->driver->status, Mesos::Status::DRIVER_RUNNING();
     $t->expect_nothing;
     my $offer = $t->offer(cpus => 4, mem => 1024, ports => '31000-32000, 5-6', attributes => {rack => 'r1', level => 3});
     is ref $offer, 'Mesos::Offer';
     is $offer->{attributes}[1]{text}{value}, 'r1';
     is $offer->{attributes}[0]{scalar}{value}, 3;
-    is_deeply [map { "$_->{begin}-$_->{end}" } @{ $offer->{resources}[2]{ranges}{range} }], ['31000-32000', '5-6'];
+    is_deeply [map {"$_->{begin}-$_->{end}"} @{$offer->{resources}[2]{ranges}{range}}], ['31000-32000', '5-6'];
     my $task = $t->expect_launch(count => 1, offer => $offer, task => {task_id => 'task-1', command => {value => qr/^true$/}, data => undef, name => sub { $_ eq 'job' }});
     is $task->{resources}[0]{scalar}{value}, 1, 'the launched task';
     is_deeply [map { $_->{task_id}{value} } $t->active_tasks], ['task-1'];
@@ -98,7 +98,7 @@ subtest 'every event, and every call' => sub {
     $t->operation_update({state => Mesos::OperationState::OPERATION_FINISHED()});
     is_deeply [map { $_->[0] } @$heard], [qw(registered disconnected reregistered offerRescinded frameworkMessage slaveLost executorLost inverseOffers operationStatusUpdate)];
     is $heard->[0][2]{hostname}, 'm.example';
-    is_deeply [map { ref ? $_->{value} : $_ } @{ $heard->[6] }[1 .. 3]], ['e', 'agent-1', '256'];
+    is_deeply [map { ref ? $_->{value} : $_ } @{$heard->[6]}[1 .. 3]], ['e', 'agent-1', '256'];
     $driver->reconcileTasks([]);
     $t->expect_reconcile(tasks => []);
     $driver->reconcileTasks([{task_id => {value => 'a'}, state => 0}]);
@@ -119,7 +119,7 @@ subtest 'every event, and every call' => sub {
     $t->expect_decline_inverse;
     $driver->reconcileOperations([]);
     $t->expect_reconcile_operations;
-    @{ $t->scheduler->jobs } = ();
+    @{$t->scheduler->jobs} = ();
     { package Taker; our @ISA = 'MyScheduler'; sub resourceOffers { } }
     bless $t->scheduler, 'Taker';
     my $taken = $t->offer(cpus => 2);
@@ -142,7 +142,7 @@ subtest 'acknowledgements' => sub {
     $t->expect_launch;
     ok !eval { $t->update('RUNNING', message => 'odd'); 1 };
     is $@, "odd\n", 'the exception of a callback comes to the test';
-    ok !$t->{_acknowledged}{ $t->{_last_status}{uuid} }, 'and the update is not acknowledged';
+    ok !$t->{_acknowledged}{$t->{_last_status}{uuid}}, 'and the update is not acknowledged';
     ok !eval { $t->driver->acknowledgeStatusUpdate({task_id => {value => 1}, state => 1}); 1 };
     like $@, qr/this driver acknowledges implicitly/, 'as the driver says it';
 
@@ -157,7 +157,7 @@ subtest 'acknowledgements' => sub {
     ok !eval { $explicit->expect_acknowledge; 1 };
     like $@, qr/an update without a uuid is never acknowledged/;
 
-    my $dies = tester(jobs => ['die'], on_exception => sub { push @{ $_[0]{caught} }, [@_[1, 2]] });
+    my $dies = tester(jobs => ['die'], on_exception => sub { push @{$_[0]{caught}}, [@_[1, 2]] });
     $dies->register->offer(cpus => 1);
     is_deeply $dies->driver->{caught}, [['resourceOffers', "no such job\n"]], 'on_exception';
     $dies->expect_decline;

@@ -35,11 +35,11 @@ while ($text =~ /^```perl\n# (\S+)\n(.*?)^```$/msg) {
 is scalar(() = $text =~ /^```perl$/mg), keys %names, 'each program has a name';
 
 my %expected = (
-    'hello.pl'   => qr/\A(?:hello-1 is TASK_STARTING\n)hello-1 is TASK_RUNNING\nhello-1 is TASK_FINISHED\n\z/,
-    'jobs.pl'    => qr/\Ajob-0: TASK_FINISHED\njob-1: TASK_FAILED\njob-2: TASK_FAILED\njob-3: TASK_FAILED\n\z/,
+    'hello.pl' => qr/\A(?:hello-1 is TASK_STARTING\n)hello-1 is TASK_RUNNING\nhello-1 is TASK_FINISHED\n\z/,
+    'jobs.pl' => qr/\Ajob-0: TASK_FINISHED\njob-1: TASK_FAILED\njob-2: TASK_FAILED\njob-3: TASK_FAILED\n\z/,
     'durable.pl' => qr/\A3 jobs are done\n\z/,
-    'unit.t'     => qr/^1\.\.\d+$/m,
-    'cluster.t'  => qr/^1\.\.\d+$/m,
+    'unit.t' => qr/^1\.\.\d+$/m,
+    'cluster.t' => qr/^1\.\.\d+$/m,
 );
 for my $name (sort keys %expected) {
     $names{$name}++;

@@ -22,7 +22,7 @@ for my $name (qw(CommandInfo Credential ExecutorID ExecutorInfo Filters Framewor
 }
 
 subtest 'lists' => sub {
-    my $type = ArrayRef[OfferID];
+    my $type = ArrayRef [OfferID];
     my $given = [{value => 1}, Mesos::OfferID->new({value => 2})];
     my $coerced = $type->coerce($given);
     is_deeply [map { [ref, $_->{value}] } @$coerced], [['Mesos::OfferID', 1], ['Mesos::OfferID', 2]];
@@ -58,10 +58,10 @@ subtest 'constraints say what the types say' => sub {
         (map { ($_ => [Mesos::Constraint->standard($_), Types::Standard->get_type($_)]) } qw(Str Int Num)),
         (map { ($_ => [Mesos::Constraint->named($_), Mesos::Types->get_type($_)]) } qw(TaskID OfferOperation Scheduler Channel Dispatcher)),
         'InstanceOf' => [Mesos::Constraint->instance_of('Mesos::Channel'), Types::Standard::InstanceOf(['Mesos::Channel'])],
-        'CodeLike'   => [Mesos::Constraint->code, Types::TypeTiny::CodeLike()],
+        'CodeLike' => [Mesos::Constraint->code, Types::TypeTiny::CodeLike()],
     );
     for my $name (sort keys %pairs) {
-        my ($ours, $theirs) = @{ $pairs{$name} };
+        my ($ours, $theirs) = @{$pairs{$name}};
         is !!$ours->has_coercion, !!$theirs->has_coercion, "$name: has_coercion" if $ours->{class};
         my @wrong = grep { !$ours->check($_) ne !$theirs->check($_) } @values;
         is_deeply \@wrong, [], $name;

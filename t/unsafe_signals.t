@@ -19,21 +19,21 @@ use Time::HiRes qw(ITIMER_REAL setitimer);
 my $REFUSED = qr/^called from a signal handler that interrupted another call of this module at /;
 my $dispatcher = Mesos::Dispatcher::Pipe->new;
 my $channel = $dispatcher->channel;
-my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => { user => '', name => 'n' },
+my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', framework => {user => '', name => 'n'},
     scheduler => Mesos::Scheduler->new, dispatcher => Mesos::Dispatcher::Pipe->new);
 $driver->start;
 
 # What a handler tries.
 my %calls = (
-    send     => sub { $channel->send('event') },
-    recv     => sub { my @event = $channel->recv },
-    waiting  => sub { my $taken = $channel->_waiting },
-    notify   => sub { $dispatcher->notify },
-    status   => sub { my $status = $driver->status },
-    killTask => sub { $driver->killTask({ value => 't' }) },
-    encode   => sub { Mesos::TaskID->encode({ value => 't' }) },
-    decode   => sub { Mesos::TaskID->decode("\x0a\x01t") },
-    new      => sub { Mesos::Channel->new },
+    send => sub { $channel->send('event') },
+    recv => sub { my @event = $channel->recv },
+    waiting => sub { my $taken = $channel->_waiting },
+    notify => sub { $dispatcher->notify },
+    status => sub { my $status = $driver->status },
+    killTask => sub { $driver->killTask({value => 't'}) },
+    encode => sub { Mesos::TaskID->encode({value => 't'}) },
+    decode => sub { Mesos::TaskID->decode("\x0a\x01t") },
+    new => sub { Mesos::Channel->new },
 );
 my @names = sort keys %calls;
 my ($sizes, %done, %refused, @odd) = (0);
@@ -48,13 +48,13 @@ $SIG{ALRM} = sub {
 
 # Between two operations: the handler interrupts `kill`.
 kill ALRM => $$;
-is_deeply \%done, { map { ($_ => 1) } @names }, 'everything works';
+is_deeply \%done, {map { ($_ => 1) } @names}, 'everything works';
 is_deeply \%refused, {}, 'and nothing is refused';
 is $sizes, 1;
 
 # In the middle of a call that waits for threads. It may be over when the signal comes; then another one is tried.
 for my $round (1 .. 100) {
-    my $cluster = Mesos::SchedulerDriver->new(master => 'local', framework => { user => '', name => 'n' }, scheduler => Mesos::Scheduler->new,
+    my $cluster = Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new,
         dispatcher => Mesos::Dispatcher::Pipe->new);
     $cluster->start;
     setitimer(ITIMER_REAL, 0.001 * (1 + $round % 20));
@@ -62,14 +62,14 @@ for my $round (1 .. 100) {
     setitimer(ITIMER_REAL, 0);
     last if $refused{send};
 }
-is_deeply [ sort keys %refused ], \@names, 'in the middle of a call all are refused';
+is_deeply [sort keys %refused], \@names, 'in the middle of a call all are refused';
 is $sizes, $done{send} + $refused{send}, 'but for size';
 is_deeply \@odd, [], 'nothing else went wrong';
 
 my @event;
 1 while @event = $channel->recv;
 $channel->send('a', 'b');
-is_deeply [$channel->recv], [ 'a', 'b' ], 'afterwards everything works';
+is_deeply [$channel->recv], ['a', 'b'], 'afterwards everything works';
 is $driver->stop, Mesos::Status::DRIVER_STOPPED();
 
 done_testing;

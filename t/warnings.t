@@ -18,8 +18,8 @@ has jobs => (is => 'ro', init_arg => 'work');
 has errors => (is => 'ro', default => 0);
 sub register { }
 sub resourceOffers { }
-sub statusUpdate   { }
-sub helper         { }
+sub statusUpdate { }
+sub helper { }
 
 package WithBuild;
 use Moo;
@@ -72,9 +72,9 @@ subtest 'constructors' => sub {
     main::is_deeply main::told(__LINE__, sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, auto_flush => 0) }),
         ["Mesos::ExecutorDriver->new: unknown argument 'auto_flush': did you mean 'autoflush'?"];
     main::is_deeply [main::warnings_of(sub {
-        MyDriver->new(%arguments, scheduler => WithBuild->new(anything => 1), colour => 'red', _private => 1, on_exception => 'die');
-        Good->new(work => 1, errors => 2);
-        Good->new({});
+                MyDriver->new(%arguments, scheduler => WithBuild->new(anything => 1), colour => 'red', _private => 1, on_exception => 'die');
+                Good->new(work => 1, errors => 2);
+                Good->new({});
     })], [], 'what is right is not told';
 };
 
@@ -82,7 +82,7 @@ subtest 'silenced, fatal, and once' => sub {
     is_deeply [warnings_of(sub { no warnings 'Mesos'; driver(); Good->new(jobs => 1) })], [], "no warnings 'Mesos'";
     is_deeply [warnings_of(sub { no warnings; Good->new(jobs => 1) })], [], 'no warnings'; ## no critic (ProhibitNoWarnings): all of them is the case that is tested
     is scalar(warnings_of(sub { no warnings 'once'; Good->new(jobs => 1) })), 1, 'no other warnings';
-    is scalar(warnings_of(sub { no warnings; use warnings 'Mesos'; Good->new(jobs => 1) })), 1, 'only these'; ## no critic (ProhibitNoWarnings): as above
+    is scalar(warnings_of(sub { no warnings; use warnings 'Mesos'; Good->new(jobs => 1) })), 1, 'only these';    ## no critic (ProhibitNoWarnings): as above
     my $without = eval "no strict; sub { Good->new(jobs => 1) }" or die $@;
     is scalar(warnings_of(sub { Good->new(jobs => 1, errors => 1) for 1 .. 3 })), 1, 'once for a place';
     is scalar(warnings_of(sub { Good->new($_ => 1) for qw(a1 a2 a1) })), 2, 'and each name';
@@ -112,8 +112,8 @@ subtest 'fields of messages' => sub {
     my @base = (name => 't', task_id => {value => 't'}, slave_id => {value => 's'});
     for my $text (sort keys %of) {
         use warnings 'Mesos';
-        my %task = (@base, %{ $of{$text} });
-        is_deeply [grep { !/not started/ } @{ told(__LINE__, sub { $driver->launchTasks([{value => 'o'}], [\%task]) }) }], [$text];
+        my %task = (@base, %{$of{$text}});
+        is_deeply [grep { !/not started/ } @{told(__LINE__, sub { $driver->launchTasks([{value => 'o'}], [\%task]) })}], [$text];
         is_deeply told(__LINE__, sub { Mesos::TaskInfo->new(\%task)->encode }), [$text], 'encoded by the program';
         my $strict = driver(unknown_fields => 'die');
         ok !eval { $strict->launchTasks([{value => 'o'}], [Mesos::TaskInfo->new(\%task)]); 1 };
@@ -130,10 +130,10 @@ subtest 'fields of messages' => sub {
         like $@, qr/unknown_fields: expected "die", "warn" or "ignore", got /;
     }
     is_deeply [grep { !/not started/ } warnings_of(sub {
-        $driver->launchTasks([{value => 'o'}], [{@base, _mine => 1, data => undef, command => {value => 'x', user => undef}}]);
-        tie my %tied, 'Tied', (@base, cmd => 1);
-        $driver->launchTasks([{value => 'o'}], [\%tied, Subclass->new({@base, extra => 1})]);
-        $driver->declineOffer({value => 'o'}, {});
+                $driver->launchTasks([{value => 'o'}], [{@base, _mine => 1, data => undef, command => {value => 'x', user => undef}}]);
+                tie my %tied, 'Tied', (@base, cmd => 1);
+                $driver->launchTasks([{value => 'o'}], [\%tied, Subclass->new({@base, extra => 1})]);
+                $driver->declineOffer({value => 'o'}, {});
     })], [], 'what is right is not told';
 };
 
@@ -187,8 +187,8 @@ subtest 'a required field that is misspelt' => sub {
 BEGIN {
     package Tied;    # as far as encoding needs it
     sub TIEHASH { my ($class, %of) = @_; bless {%of}, $class }
-    sub FETCH { $_[0]{ $_[1] } }
-    sub EXISTS { exists $_[0]{ $_[1] } }
+    sub FETCH { $_[0]{$_[1]} }
+    sub EXISTS { exists $_[0]{$_[1]} }
     package Subclass;
     our @ISA = 'Mesos::TaskInfo';
     sub extra { $_[0]{extra} }
@@ -260,7 +260,7 @@ subtest 'operations that a master would drop' => sub {
     my $volume = {%$space, disk => {persistence => {id => 'v'}, volume => {container_path => 'p', mode => 1}}};
     my $reserve = sub { my ($part, %of) = @_; $part = lc $part; return {type => $type{uc $part}, $part => {resources => [$resource, {%$resource, %of}]}} };
     my $raw = {%$space, provider_id => {value => 'p'}, disk => {source => {type => 4, id => 'd'}}};
-    my $disk = sub { my (%of) = @_; return {%$raw, disk => {source => {%{ $raw->{disk}{source} }, %of}}} };
+    my $disk = sub { my (%of) = @_; return {%$raw, disk => {source => {%{$raw->{disk}{source}}, %of}}} };
     my $resized = sub { my ($part, %of) = @_; return {type => $type{uc $part}, $part => {volume => $volume, $part =~ /grow/ ? (addition => $space) : (subtract => {value => 0.5}), %of}} };
     my $made = sub { my ($part, %of) = @_; return {type => $type{uc $part}, $part => {source => $raw, $part =~ /create/ ? (target_type => 2, target_profile => 't') : (), %of}} };
     my $volumes = sub { my ($part, %of) = @_; $part = lc $part; return {type => $type{uc $part}, $part => {volumes => [{%$volume, %of}]}} };
@@ -278,55 +278,55 @@ subtest 'operations that a master would drop' => sub {
         [{type => $type{CREATE}, create => {}}, 'create\.volumes is empty'],
         [{type => $type{DESTROY}, destroy => {}}, 'destroy\.volumes is empty'],
         (map {
-            my $part = $_;
-            my $path = "$part\\.resources\\[1\\]";
-            [$reserve->($part, name => ''), "$path\\.name is empty"],
-            [$reserve->($part, scalar => undef), "$path\\.scalar is missing"],
-            [$reserve->($part, type => 1), "$path\\.ranges is missing"],
-            [$reserve->($part, type => 2), "$path\\.set is missing"],
-            [$reserve->($part, type => 3), "$path\\.type: expected SCALAR, RANGES or SET, got 3"],
-            [$reserve->($part, reservations => undef), "$path\\.reservations is missing"],
-            [$reserve->($part, reservations => []), "$path\\.reservations is missing"],
-            [$reserve->($part, reservations => [{type => 2}]), "$path\\.reservations\\[0\\]\\.role is missing"],
-            [$reserve->($part, reservations => [{type => 2, role => ''}]), "$path\\.reservations\\[0\\]\\.role is empty"],
-            [$reserve->($part, reservations => [{role => 'r'}]), "$path\\.reservations\\[0\\]\\.type is missing"],
-            [$reserve->($part, reservations => [{type => 1, role => 'r'}]), "$path\\.reservations\\[0\\]\\.type: expected DYNAMIC"],
-            [$reserve->($part, allocation_info => {}), "$path\\.allocation_info\\.role is missing"],
+                my $part = $_;
+                my $path = "$part\\.resources\\[1\\]";
+                [$reserve->($part, name => ''), "$path\\.name is empty"],
+                    [$reserve->($part, scalar => undef), "$path\\.scalar is missing"],
+                    [$reserve->($part, type => 1), "$path\\.ranges is missing"],
+                    [$reserve->($part, type => 2), "$path\\.set is missing"],
+                    [$reserve->($part, type => 3), "$path\\.type: expected SCALAR, RANGES or SET, got 3"],
+                    [$reserve->($part, reservations => undef), "$path\\.reservations is missing"],
+                    [$reserve->($part, reservations => []), "$path\\.reservations is missing"],
+                    [$reserve->($part, reservations => [{type => 2}]), "$path\\.reservations\\[0\\]\\.role is missing"],
+                    [$reserve->($part, reservations => [{type => 2, role => ''}]), "$path\\.reservations\\[0\\]\\.role is empty"],
+                    [$reserve->($part, reservations => [{role => 'r'}]), "$path\\.reservations\\[0\\]\\.type is missing"],
+                    [$reserve->($part, reservations => [{type => 1, role => 'r'}]), "$path\\.reservations\\[0\\]\\.type: expected DYNAMIC"],
+                    [$reserve->($part, allocation_info => {}), "$path\\.allocation_info\\.role is missing"],
         } qw(reserve unreserve)),
         (map {
-            my $part = $_;
-            my $path = "$part\\.volumes\\[0\\]";
-            [$volumes->($part, name => ''), "$path\\.name is empty"],
-            [$volumes->($part, disk => undef), "$path\\.disk is missing"],
-            [$volumes->($part, disk => {volume => $volume->{disk}{volume}}), "$path\\.disk\\.persistence is missing"],
-            [$volumes->($part, disk => {%{ $volume->{disk} }, persistence => {id => ''}}), "$path\\.disk\\.persistence\\.id is empty"],
-            [$volumes->($part, disk => {persistence => {id => 'v'}}), "$path\\.disk\\.volume is missing"],
-            [$volumes->($part, reservations => undef), "$path\\.reservations is missing"],
+                my $part = $_;
+                my $path = "$part\\.volumes\\[0\\]";
+                [$volumes->($part, name => ''), "$path\\.name is empty"],
+                    [$volumes->($part, disk => undef), "$path\\.disk is missing"],
+                    [$volumes->($part, disk => {volume => $volume->{disk}{volume}}), "$path\\.disk\\.persistence is missing"],
+                    [$volumes->($part, disk => {%{$volume->{disk}}, persistence => {id => ''}}), "$path\\.disk\\.persistence\\.id is empty"],
+                    [$volumes->($part, disk => {persistence => {id => 'v'}}), "$path\\.disk\\.volume is missing"],
+                    [$volumes->($part, reservations => undef), "$path\\.reservations is missing"],
         } qw(create destroy)),
         (map {
-            my $path = "$_\\.resources\\[1\\]";
-            [$reserve->($_, scalar => {value => 0}), "$path: expected an amount above 0, got none"],
-            [$reserve->($_, type => 1, scalar => undef, ranges => {range => []}), "$path: expected an amount above 0, got none"],
-            [$reserve->($_, scalar => {value => -1}), "$path: Invalid scalar resource: value <= 0"],
-            [$reserve->($_, type => 1, scalar => undef, ranges => {range => [{begin => 5, end => 3}]}), "$path: Invalid ranges resource: begin > end"],
-            [$reserve->($_, type => 2, scalar => undef, set => {item => ['a', 'a']}), "$path: Invalid set resource: duplicated elements"],
-            [$reserve->($_, name => 'gpus', scalar => {value => 0.5}), "$path\\.scalar: expected a whole number of gpus"],
-            [$reserve->($_, role => 'a b', reservations => [{type => 2, role => 'a b'}]), "$path: Role .*'a b' .*"],
-            [$reserve->($_, reservations => [{type => 2, role => '*'}]), "$path: Invalid reservation: role \"\\*\" cannot be reserved"],
-            [$reserve->($_, reservations => [{type => 2, role => 'r'}, {type => 2, role => 'q'}]), "$path: Invalid refined reservation: role 'q' .*"],
-            [$reserve->($_, shared => {}), "$path: Resource cpus cannot be shared"],
+                my $path = "$_\\.resources\\[1\\]";
+                [$reserve->($_, scalar => {value => 0}), "$path: expected an amount above 0, got none"],
+                    [$reserve->($_, type => 1, scalar => undef, ranges => {range => []}), "$path: expected an amount above 0, got none"],
+                    [$reserve->($_, scalar => {value => -1}), "$path: Invalid scalar resource: value <= 0"],
+                    [$reserve->($_, type => 1, scalar => undef, ranges => {range => [{begin => 5, end => 3}]}), "$path: Invalid ranges resource: begin > end"],
+                    [$reserve->($_, type => 2, scalar => undef, set => {item => ['a', 'a']}), "$path: Invalid set resource: duplicated elements"],
+                    [$reserve->($_, name => 'gpus', scalar => {value => 0.5}), "$path\\.scalar: expected a whole number of gpus"],
+                    [$reserve->($_, role => 'a b', reservations => [{type => 2, role => 'a b'}]), "$path: Role .*'a b' .*"],
+                    [$reserve->($_, reservations => [{type => 2, role => '*'}]), "$path: Invalid reservation: role \"\\*\" cannot be reserved"],
+                    [$reserve->($_, reservations => [{type => 2, role => 'r'}, {type => 2, role => 'q'}]), "$path: Invalid refined reservation: role 'q' .*"],
+                    [$reserve->($_, shared => {}), "$path: Resource cpus cannot be shared"],
         } qw(reserve unreserve)),
         [{type => $type{RESERVE}, reserve => {resources => [$resource], source => [$resource]}}, 'reserve\.source: masters take it from operators only'],
         [{type => $type{UNRESERVE}, unreserve => {resources => [$volume]}},
             'unreserve\.resources\[0\]\.disk\.persistence: a volume has to be destroyed before it is unreserved'],
         (map {
-            my $path = "$_\\.volumes\\[0\\]";
-            my $of = sub { (disk => {%{ $volume->{disk} }, @_}) };
-            [$volumes->($_, scalar => {value => 0}), "$path: expected an amount above 0, got none"],
-            [$volumes->($_, name => 'cpus'), "$path: DiskInfo should not be set for cpus resource"],
-            [$volumes->($_, $of->(persistence => {id => 'a/b'})), "$path: Invalid DiskInfo: Invalid persistence ID .*'a/b' contains invalid characters"],
-            [$volumes->($_, $of->(volume => {container_path => 'p', mode => 2})), "$path\\.disk\\.volume\\.mode: expected RW, got RO"],
-            [$volumes->($_, $of->(volume => {container_path => 'p', mode => 1, host_path => '/h'})), "$path: Invalid DiskInfo: Expecting 'host_path' to be unset .*"],
+                my $path = "$_\\.volumes\\[0\\]";
+                my $of = sub { (disk => {%{$volume->{disk}}, @_}) };
+                [$volumes->($_, scalar => {value => 0}), "$path: expected an amount above 0, got none"],
+                    [$volumes->($_, name => 'cpus'), "$path: DiskInfo should not be set for cpus resource"],
+                    [$volumes->($_, $of->(persistence => {id => 'a/b'})), "$path: Invalid DiskInfo: Invalid persistence ID .*'a/b' contains invalid characters"],
+                    [$volumes->($_, $of->(volume => {container_path => 'p', mode => 2})), "$path\\.disk\\.volume\\.mode: expected RW, got RO"],
+                    [$volumes->($_, $of->(volume => {container_path => 'p', mode => 1, host_path => '/h'})), "$path: Invalid DiskInfo: Expecting 'host_path' to be unset .*"],
         } qw(create destroy)),
         [{type => $type{CREATE}, create => {volumes => [$volume, $volume]}}, 'create\.volumes\[1\]\.disk\.persistence\.id: another volume has this id'],
         [$resized->('grow_volume', addition => {%$space, scalar => {value => 0}}), 'grow_volume\.addition: expected an amount above 0, got none'],
@@ -334,21 +334,21 @@ subtest 'operations that a master would drop' => sub {
         [$resized->('grow_volume', addition => $volume), 'grow_volume\.addition is not of the kind .*'],
         [$resized->('grow_volume', addition => $resource), 'grow_volume\.addition is not of the kind .*'],
         (map {
-            [$resized->($_, volume => {%$volume, shared => {}}), "$_\\.volume\\.shared: the size of a shared volume cannot be changed"],
-            [$resized->($_, volume => {%$volume, reservations => undef}), "$_\\.volume\\.reservations is missing"],
-            [$resized->($_, volume => {%$volume, scalar => undef}), "$_\\.volume\\.scalar is missing"],
+                [$resized->($_, volume => {%$volume, shared => {}}), "$_\\.volume\\.shared: the size of a shared volume cannot be changed"],
+                    [$resized->($_, volume => {%$volume, reservations => undef}), "$_\\.volume\\.reservations is missing"],
+                    [$resized->($_, volume => {%$volume, scalar => undef}), "$_\\.volume\\.scalar is missing"],
         } qw(grow_volume shrink_volume)),
         (map { [$resized->('shrink_volume', subtract => {value => $_}), "shrink_volume\\.subtract: expected more than 0 and less than the volume's size, got $_"] } 0, -1, 1, 2),
         (map {
-            [$made->($_, source => {%$raw, provider_id => undef}), "$_\\.source\\.provider_id is missing"],
-            [$made->($_, source => $disk->(type => 1)), "$_\\.source\\.disk\\.source\\.type: expected .*RAW, got PATH"],
-            [$made->($_, source => {%$raw, scalar => {value => 0}}), "$_\\.source: expected an amount above 0, got none"],
+                [$made->($_, source => {%$raw, provider_id => undef}), "$_\\.source\\.provider_id is missing"],
+                    [$made->($_, source => $disk->(type => 1)), "$_\\.source\\.disk\\.source\\.type: expected .*RAW, got PATH"],
+                    [$made->($_, source => {%$raw, scalar => {value => 0}}), "$_\\.source: expected an amount above 0, got none"],
         } qw(create_disk destroy_disk)),
         [$made->('create_disk', source => $disk->(type => 2)), 'create_disk\.source\.disk\.source\.type: expected RAW, got MOUNT'],
         (map { [$made->('create_disk', target_type => $_->[0]), "create_disk\\.target_type: expected MOUNT or BLOCK, got $_->[1]"] } [0, 'UNKNOWN'], [1, 'PATH'], [4, 'RAW']),
         [$made->('create_disk', target_profile => undef), 'create_disk\.target_profile is missing, and create_disk\.source has no profile'],
         [$made->('create_disk', source => $disk->(profile => 'x')), 'create_disk\.target_profile: create_disk\.source has a profile already'],
-        [$made->('destroy_disk', source => {%$raw, disk => {%{ $raw->{disk} }, %{ $volume->{disk} }}}),
+        [$made->('destroy_disk', source => {%$raw, disk => {%{$raw->{disk}}, %{$volume->{disk}}}}),
             'destroy_disk\.source\.disk\.persistence: a volume has to be destroyed before its disk'],
         [{type => $type{GROW_VOLUME}, grow_volume => {volume => $resource, addition => $resource}}, 'grow_volume\.volume\.disk is missing'],
         [{type => $type{GROW_VOLUME}, grow_volume => {volume => $volume, addition => {%plain, scalar => undef}}}, 'grow_volume\.addition\.scalar is missing'],
@@ -369,8 +369,8 @@ subtest 'operations that a master would drop' => sub {
         $resized->('grow_volume'), $resized->('shrink_volume'), $made->('create_disk'), $made->('destroy_disk', source => $disk->(type => 2)),
         $made->('create_disk', source => $disk->(profile => 'x'), target_profile => undef);
     # Of one with an id the master tells what is wrong with it. But one of nothing would be its end.
-    my $asked = sub { return {id => {value => 'op'}, %{ $volumes->('create', @_) }} };
-    is $driver->acceptOffers([{value => 'o'}], [$asked->(disk => {%{ $volume->{disk} }, volume => {container_path => 'p', mode => 2}})]),
+    my $asked = sub { return {id => {value => 'op'}, %{$volumes->('create', @_)}} };
+    is $driver->acceptOffers([{value => 'o'}], [$asked->(disk => {%{$volume->{disk}}, volume => {container_path => 'p', mode => 2}})]),
         Mesos::Status::DRIVER_RUNNING;
     ok !eval { $driver->acceptOffers([{value => 'o'}], [$asked->(scalar => {value => 0})]) };
     like $@, qr/create\.volumes\[0\]: expected an amount above 0, got none/;
@@ -422,7 +422,7 @@ subtest 'calls that a master would ignore' => sub {
         [acceptOffers => [[$offer], [{type => 1, launch => {task_infos => [$task->(arguments => ['a'], value => 'x')]}}]],
             "operations->[0]{launch}{task_infos}[0]$unused"],
         [acceptOffers => [[$offer], [{type => 6, launch_group => {executor => {executor_id => {value => 'e'}},
-            task_group => {tasks => [$task->(arguments => ['a'], value => 'x')]}}}]], "operations->[0]{launch_group}{task_group}{tasks}[0]$unused"],
+                            task_group => {tasks => [$task->(arguments => ['a'], value => 'x')]}}}]], "operations->[0]{launch_group}{task_group}{tasks}[0]$unused"],
         [launchTasks => [[], []], 'launchTasks: there are no offers and no tasks: nothing is done'],
         [requestResources => [[]], 'requestResources: there are no requests: nothing is done'],
         [requestResources => [[{}]], 'requestResources: requests->[0]{resources} is missing or empty: nothing is asked for'],
@@ -450,13 +450,13 @@ subtest 'calls that a master would ignore' => sub {
         is_deeply told(__LINE__, sub { $driver->$method(@$args) }), [$text];
     }
     is_deeply [warnings_of(sub {
-        $driver->launchTasks([$offer], [], {refuse_seconds => 0});
-        $driver->launchTasks([$offer], []);
-        $driver->declineOffer($offer, $_) for {}, {refuse_seconds => 1e300}, {refuse_seconds => '5'}, undef;
-        $driver->requestResources([{resources => [$resource]}]);
-        $driver->reviveOffers(@$_), $driver->suppressOffers(@$_) for [], [[]], [['a']], [['b', 'a']];
-        $driver->acceptOffers([$offer], [$operation->(RESERVE => 'resources', reservations => [{type => 2, role => 'a', principal => 'p'}]),
-            $operation->(CREATE => 'volumes', $volume->(principal => 'p')), $operation->(UNRESERVE => 'resources')]);
+                $driver->launchTasks([$offer], [], {refuse_seconds => 0});
+                $driver->launchTasks([$offer], []);
+                $driver->declineOffer($offer, $_) for { }, {refuse_seconds => 1e300}, {refuse_seconds => '5'}, undef;
+                $driver->requestResources([{resources => [$resource]}]);
+                $driver->reviveOffers(@$_), $driver->suppressOffers(@$_) for [], [[]], [['a']], [['b', 'a']];
+                $driver->acceptOffers([$offer], [$operation->(RESERVE => 'resources', reservations => [{type => 2, role => 'a', principal => 'p'}]),
+                        $operation->(CREATE => 'volumes', $volume->(principal => 'p')), $operation->(UNRESERVE => 'resources')]);
     })], [], 'what is right is not told';
     $driver->stop;
     for my $one (driver(), driver(framework => {user => '', name => 'n', role => 'r'})) {

@@ -41,7 +41,7 @@ sub build_pl {
 }
 
 {
-    my ($status, $said) = build_pl({ CARGO => "$scratch/bin/none" });
+    my ($status, $said) = build_pl({CARGO => "$scratch/bin/none"});
     is $status, 0, 'no Rust: exit status 0';
     like $said, qr{needs Rust 1\.75 or newer.*bin/none was not found.*rustc-web.*rustup}s, 'says what, and how to get it';
     ok !-e "$scratch/Build", 'no Build';
@@ -50,7 +50,7 @@ sub build_pl {
 fake(cargo => 'cargo 1.63.0');
 fake(rustc => 'rustc 1.63.0 (4b91a6ea7 2022-08-08)');
 {
-    my ($status, $said) = build_pl({ CARGO => "$scratch/bin/cargo" });
+    my ($status, $said) = build_pl({CARGO => "$scratch/bin/cargo"});
     is $status, 0, 'Rust too old: exit status 0';
     like $said, qr/1\.75 or newer.*is version 1\.63\.0/s, 'says so';
     ok !-e "$scratch/Build", 'no Build';
@@ -58,7 +58,7 @@ fake(rustc => 'rustc 1.63.0 (4b91a6ea7 2022-08-08)');
 
 fake(rustc => 'rustc 1.75.0 (82e1608df 2023-12-21)');
 {
-    my ($status, $said) = build_pl({ CARGO => "$scratch/bin/cargo" });
+    my ($status, $said) = build_pl({CARGO => "$scratch/bin/cargo"});
     is $status, 0, 'Rust just new enough';
     ok -x "$scratch/Build", 'Build is made' or diag $said;
 }
@@ -68,7 +68,7 @@ rename "$scratch/bin/$_", "$scratch/.cargo/bin/$_" or die $! for qw(cargo rustc)
 fake(cargo => 'cargo 1.63.0');
 fake(rustc => 'rustc 1.63.0');
 {
-    my ($status, $said) = build_pl({ PATH => "$scratch/bin:/usr/bin:/bin" });
+    my ($status, $said) = build_pl({PATH => "$scratch/bin:/usr/bin:/bin"});
     ok -x "$scratch/Build", 'a good Rust of rustup is taken before an old one in PATH' or diag $said;
 }
 
@@ -109,7 +109,7 @@ sub without {
     ok !-e "$scratch/Build", 'no Build';
     # Where it would be by itself, unless this machine has one.
     if (!grep { -e "$_/mesos/mesos.hpp" } qw(/usr/include /usr/local/include)) {
-        ($status, $said) = build_pl({ PKG_CONFIG_LIBDIR => "$scratch/nowhere" }, '--libmesos');
+        ($status, $said) = build_pl({PKG_CONFIG_LIBDIR => "$scratch/nowhere"}, '--libmesos');
         isnt $status, 0, '--libmesos without headers anywhere: fails';
         like $said, qr{cannot be used:\nno headers: mesos/mesos\.hpp is in none of /usr/include, .*pkg-config}, 'and says why';
         ok !-e "$scratch/Build", 'no Build';
@@ -118,7 +118,7 @@ sub without {
     is $status, 0, 'not asked for: goes on';
     like $said, qr/^libmesos: not found, the native drivers only/m, 'and says so';
     ok -x "$scratch/Build", 'Build is made';
-    ($status, $said) = build_pl({ %nowhere, CXX => "$scratch/bin/none" }, '--no-libmesos');
+    ($status, $said) = build_pl({%nowhere, CXX => "$scratch/bin/none"}, '--no-libmesos');
     like $said, qr/^libmesos: not looked for/m, '--no-libmesos';
     ok -x "$scratch/Build", 'Build is made';
 }

@@ -16,7 +16,7 @@ if ($ENV{MESOS_REGENERATE}) {
 }
 is slurp('docs/event-path.svg'), $made, 'the picture is that of its text (else: MESOS_REGENERATE=1 prove -b xt/diagram.t)';
 
-my @places = grep {m{/}} map { split /, /, $_->[0] } map { @{ $_->{boxes} } } @{ $diagram->{lanes} };
+my @places = grep {m{/}} map { split /, /, $_->[0] } map { @{$_->{boxes}} } @{$diagram->{lanes}};
 cmp_ok scalar @places, '>', 8, 'found places';
 ok -e $_, "$_ is there" for @places;
 # Which tells the same at length.

@@ -47,12 +47,12 @@ like said_of("use strict;\n\$undeclared = 1;\n", $^X, '-c'), qr/Global symbol .*
 like said_of("if true; then\n", 'bash', '-n'), qr/exit status/, 'an unfinished shell command is found';
 
 my @modules;
-File::Find::find({ no_chdir => 1, wanted => sub { push @modules, $_ if /\.pm\z/ } }, 'perl/lib');
+File::Find::find({no_chdir => 1, wanted => sub { push @modules, $_ if /\.pm\z/ }}, 'perl/lib');
 for my $module (sort @modules) {
     my ($synopsis) = slurp($module) =~ /^=head1 SYNOPSIS\n\n(.*?)\n(?==)/ms;
     ok defined $synopsis, "$module has a SYNOPSIS" or next;
     # Only indented lines are code.
-    my $code = join '', map {"$_\n"} grep { s/^ {4}// || !/\S/ } split /\n/, $synopsis; ## no critic (ProhibitMutatingListFunctions): on copies
+    my $code = join '', map {"$_\n"} grep { s/^ {4}// || !/\S/ } split /\n/, $synopsis;    ## no critic (ProhibitMutatingListFunctions): on copies
     compiles("SYNOPSIS of $module", $code);
 }
 
@@ -66,8 +66,8 @@ for my $document (@documents) {
         my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
         my $name = "$document, line $line";
         $blocks++;
-        if    ($language eq 'perl') { compiles($name, $code, "-I$folder") }
-        elsif ($language eq 'sh')   { is said_of($code, 'bash', '-n'), '', "$name: bash reads it" }
+        if ($language eq 'perl') { compiles($name, $code, "-I$folder") }
+        elsif ($language eq 'sh') { is said_of($code, 'bash', '-n'), '', "$name: bash reads it" }
         elsif ($language ne 'text') { fail("$name: expected ```perl, ```sh or ```text, got ```$language") }
     }
     $text =~ s/^```.*?^```$//msg;

@@ -20,7 +20,7 @@ require Test::Framework;
     extends 'Test::Framework';
     has [qw(out at_update)] => (is => 'ro');
 
-    sub report { my $self = shift; print { $self->out } join(' ', @_), "\n" }
+    sub report { my $self = shift; print {$self->out} join(' ', @_), "\n" }
     before registered => sub { $_[0]->report('registered', $_[2]{value}) };
     around statusUpdate => sub {
         my ($next, $self, $driver, $status) = @_;
@@ -58,18 +58,18 @@ sub framework {
 }
 
 sub task { return {task_id => {value => $_[0]}, name => $_[0], command => {value => 'true'}} }
-sub uuids { my $what = shift; return map { /^\Q$what\E .*?(\w{32})$/ } @_ }
+sub uuids { my $what = shift; return map {/^\Q$what\E .*?(\w{32})$/} @_ }
 
 subtest 'SIGKILL between delivery and acknowledgement' => sub {
     my ($exit, @first) = framework(undef, [task('killed')], sub { kill KILL => $$ if $_[2]{state} == 2 });
     is $exit & 127, 9, 'the process was killed';
-    my ($id) = map { /^registered (\S+)/ } @first;
+    my ($id) = map {/^registered (\S+)/} @first;
     my ($lost) = $first[-1] =~ /^update killed 2 (\w{32})$/;
     ok $id && $lost, 'while it handled TASK_FINISHED' or return diag explain \@first;
 
     ($exit, my @second) = framework($id, [], sub { });
     is $exit, 0;
-    is_deeply [map { /^registered (\S+)/ } @second], [$id], 'another process goes on with the framework';
+    is_deeply [map {/^registered (\S+)/} @second], [$id], 'another process goes on with the framework';
     is_deeply [grep { $_ eq $lost } uuids(handled => @second)], [$lost], 'and gets the same update';
     my %handled = map { ($_ => 1) } uuids(handled => @first);
     is_deeply [grep { $handled{$_} } uuids(update => @second)], [], 'but none that the first had handled';
@@ -80,7 +80,7 @@ subtest 'a callback that dies' => sub {
     my ($exit, @lines) = framework(undef, [task('dies')], sub { die "no\n" if $_[2]{state} == 2 && !$died++ });
     is $exit, 0;
     # Whether run dies with it is the event loop's choice.
-    my ($lost) = map { /^update dies 2 (\w{32})/ } @lines;
+    my ($lost) = map {/^update dies 2 (\w{32})/} @lines;
     is_deeply [uuids('update dies 2' => @lines)], [$lost, $lost], 'the update came twice';
     is_deeply [grep { $_ eq $lost } uuids(handled => @lines)], [$lost], 'and was handled once';
 };

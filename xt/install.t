@@ -33,7 +33,7 @@ sub run_in {
 sub files_below {
     my ($folder) = @_;
     my %files;
-    File::Find::find({ no_chdir => 1, wanted => sub { $files{ File::Spec->abs2rel($_, $folder) } = 1 if -f } }, $folder);
+    File::Find::find({no_chdir => 1, wanted => sub { $files{File::Spec->abs2rel($_, $folder)} = 1 if -f }}, $folder);
     return \%files;
 }
 
@@ -62,8 +62,8 @@ my $files = files_below($source);
 ok $files->{$_}, "the archive has $_"
     for qw(Build.PL Cargo.lock Cargo.toml Changes LICENSE MANIFEST META.json META.yml cpanfile build.rs include/mesos_perl.h
     perl/Mesos.xs perl/inc/Mesos/Build.pm perl/lib/Mesos.pm perl/lib/Mesos/TaskInfo.pod proto/mesos.proto src/lib.rs t/00_load.t);
-is_deeply [ grep { m{^(?:target|blib|_build|\.git|\.ci)/|\.o$|^perl/Mesos\.c$} } sort keys %$files ], [], 'and nothing that is made';
-is_deeply [ grep { $files->{$_} } @leftovers ], [], 'or left over';
+is_deeply [grep {m{^(?:target|blib|_build|\.git|\.ci)/|\.o$|^perl/Mesos\.c$}} sort keys %$files], [], 'and nothing that is made';
+is_deeply [grep { $files->{$_} } @leftovers], [], 'or left over';
 
 open my $in, '<', "$source/META.json" or die $!;
 my $meta = JSON::PP::decode_json(do { local $/; <$in> });
@@ -71,12 +71,12 @@ is $meta->{'meta-spec'}{version}, 2, 'META.json version 2';
 is_deeply $meta->{license}, ['perl_5'], 'licence';
 is $meta->{provides}{Mesos}{file}, 'perl/lib/Mesos.pm', 'provides where Mesos is';
 my @modules = grep {m{^perl/lib/.*\.pm$}} keys %$files;
-my %provided = map { ($_->{file} => 1) } values %{ $meta->{provides} };
-is_deeply [ grep { !$provided{$_} } @modules ], [], 'provides every module';
+my %provided = map { ($_->{file} => 1) } values %{$meta->{provides}};
+is_deeply [grep { !$provided{$_} } @modules], [], 'provides every module';
 # Module::Build writes a v before it.
-is_deeply [ grep { version->parse($meta->{provides}{$_}{version} || 0) != version->parse('v2.0.0') } sort keys %{ $meta->{provides} } ], [], 'each with its version';
+is_deeply [grep { version->parse($meta->{provides}{$_}{version} || 0) != version->parse('v2.0.0') } sort keys %{$meta->{provides}}], [], 'each with its version';
 ok $meta->{resources}{$_}, "resources: $_" for qw(bugtracker homepage license);
-is_deeply [ grep { $_ eq 't' } @{ $meta->{no_index}{directory} } ], [], 'nobody need hide tests';
+is_deeply [grep { $_ eq 't' } @{$meta->{no_index}{directory}}], [], 'nobody need hide tests';
 unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal\b/, 'no hosts of a workplace');
 
 # Compiled dependencies of an earlier run are used again; the crate itself is compiled for its new place.
@@ -91,7 +91,7 @@ unlike(JSON::PP->new->encode($meta), qr/localhost|\b10\.\d+\.\d+\.\d+|\.internal
     utime $later, $later, "$source/include/mesos_perl.h";
     like run_in($source, 'Build with a newer header', $^X, 'Build'), qr{-o perl/Mesos\.o}, 'compiles C again';
 
-    my $size_of = sub { my $all = 0; $all += -s "$source/$_" for map { "blib/arch/auto/Mesos/$_" } qw(Mesos.so libmesos_perl.so mesos-local mesos-perl-helper); $all };
+    my $size_of = sub { my $all = 0; $all += -s "$source/$_" for map {"blib/arch/auto/Mesos/$_"} qw(Mesos.so libmesos_perl.so mesos-local mesos-perl-helper); $all };
     my $has_debug = sub { my $sections = run_in($source, 'readelf', 'readelf', '-SW', "blib/arch/auto/Mesos/$_[0]"); $sections =~ /\.debug_info\b/ };
     my $stripped = $size_of->();
     # Four files, two of them the whole core, and one of those installed twice.
@@ -188,7 +188,7 @@ for my $installed (qw(base prefix destdir sudo)) {
         "command 2, custom 2\n", "$installed: the helper is found, and the executor finds the module";
     is run_in('/', "$installed: mesos-perl runs", $^X, @include, "$root/$command", 'version', '--client', '--no-header'), "mesos-perl\t2.0.0\t\n", "$installed: and has its modules"
         if $command;
-    is_deeply [ grep {/\.o$|Mesos\.(?:xs|c)$|\.rs$/} keys %$there ], [], "$installed: no sources";
+    is_deeply [grep {/\.o$|Mesos\.(?:xs|c)$|\.rs$/} keys %$there], [], "$installed: no sources";
 }
 
 done_testing;

@@ -29,8 +29,8 @@ sub known {
     require JSON::PP;
     my $answer = HTTP::Tiny->new(timeout => 10)->get("http://$master/master/state");
     my $state = JSON::PP::decode_json($answer->{content});
-    return 'active' if grep { $_->{id} eq $id } @{ $state->{frameworks} };
-    return 'completed' if grep { $_->{id} eq $id } @{ $state->{completed_frameworks} };
+    return 'active' if grep { $_->{id} eq $id } @{$state->{frameworks}};
+    return 'completed' if grep { $_->{id} eq $id } @{$state->{completed_frameworks}};
     return;
 }
 
@@ -64,7 +64,7 @@ subtest 'errors' => sub {
         is $run->($master), Mesos::Status::DRIVER_ABORTED(), 'a flag';
         like $scheduler->heard->[-1][1], qr/registration_backoff_factor/;
     }
-    is_deeply [map { $_->[0] } @{ $scheduler->heard }], [('error') x 4];
+    is_deeply [map { $_->[0] } @{$scheduler->heard}], [('error') x 4];
 };
 
 Test::Libmesos::lifecycle($master);

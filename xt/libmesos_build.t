@@ -21,7 +21,7 @@ sub standin {
 
 subtest 'options' => sub {
     for my $case ([[] => 'look'], [['--libmesos'] => 'insist'], [['--no-libmesos'] => 'never']) {
-        my @options = (@{ $case->[0] }, '--install_base=x');
+        my @options = (@{$case->[0]}, '--install_base=x');
         is(Mesos::Build::Libmesos::wanted(\@options), $case->[1]);
         is_deeply \@options, ['--install_base=x'], 'the others are Module::Build\'s';
     }

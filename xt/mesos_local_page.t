@@ -85,7 +85,7 @@ sub click {
     my ($label, $between) = @_;
     $chromium->becomes("!!labelled('$label')") or return fail "a button '$label'";
     my $place = $chromium->value("(() => { const e = labelled('$label'); e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
-        . ' return [r.x + r.width / 2, r.y + r.height / 2] })()');
+            . ' return [r.x + r.width / 2, r.y + r.height / 2] })()');
     $chromium->mouse(mousePressed => @$place);
     $between->() if $between;
     return $chromium->mouse(mouseReleased => @$place);
@@ -134,10 +134,10 @@ visit($cluster->url . "/#token=$token");
 # The buttons of agents move what stands below them when they come.
 becomes(q($('connection').textContent.startsWith('connected') && (places().match(/\bcut\b/g) || []).length === 2 && !!row('2.1')), 'the page is complete');
 click('kill task 2.1', sub {
-    # The page asks for the agents' resources all the while, which must not take the button away.
-    my $asked = q(performance.getEntriesByType('resource').filter((e) => /agents$/.test(e.name)).length);
-    my $before = $chromium->value($asked);
-    $chromium->becomes("$asked > $before + 1") or fail 'the page asks for agents';
+        # The page asks for the agents' resources all the while, which must not take the button away.
+        my $asked = q(performance.getEntriesByType('resource').filter((e) => /agents$/.test(e.name)).length);
+        my $before = $chromium->value($asked);
+        $chromium->becomes("$asked > $before + 1") or fail 'the page asks for agents';
 });
 becomes(q(stateOf('2.1') === 'KILLED'), 'a click that takes a while kills a task');
 becomes(q(!labelled('kill task 2.1')), 'which has no such button any more');
@@ -157,22 +157,22 @@ isnt $scheme{light}, $scheme{dark}, 'dark is another thing than light';
 
 subtest 'what a screen reader gets' => sub {
     my %is;
-    for my $node (grep { !$_->{ignored} } @{ $chromium->call('Accessibility.getFullAXTree')->{nodes} }) {
-        push @{ $is{ $node->{role}{value} } }, $node->{name}{value} // '';
+    for my $node (grep { !$_->{ignored} } @{$chromium->call('Accessibility.getFullAXTree')->{nodes}}) {
+        push @{$is{$node->{role}{value}}}, $node->{name}{value} // '';
     }
-    my $has = sub { my ($role, $name) = @_; ok +(grep { $_ =~ $name } @{ $is{$role} || [] }), "$role $name" or diag join ', ', map {"'$_'"} @{ $is{$role} || [] } };
+    my $has = sub { my ($role, $name) = @_; ok + (grep { $_ =~ $name } @{$is{$role} || []}), "$role $name" or diag join ', ', map {"'$_'"} @{$is{$role} || []} };
     $has->(heading => qr/\A$_\z/) for qw(mesos-local Agents Frameworks Tasks Events), 'Faults on demand';
-    $has->(region  => qr/\A$_\z/) for qw(Agents Frameworks Tasks);
+    $has->(region => qr/\A$_\z/) for qw(Agents Frameworks Tasks);
     $has->(article => qr/\Aagent .*-S0\z/);
     $has->(article => qr/\Aframework word count\z/);
-    $has->(image   => qr/\Acpus: [\d.]+ used and [\d.]+ offered of 2\z/);
-    $has->(table   => qr/\ATasks\z/);
+    $has->(image => qr/\Acpus: [\d.]+ used and [\d.]+ offered of 2\z/);
+    $has->(table => qr/\ATasks\z/);
     $has->(rowheader => qr/\A3\.1\z/);
     $has->(columnheader => qr/\A$_\z/) for qw(Task State Framework Agent Message Actions);
-    $has->(button  => qr/\Akill task 3\.1\z/);
+    $has->(button => qr/\Akill task 3\.1\z/);
     $has->(textbox => qr/\AToken of the ready line/);
-    $has->(status  => qr//);
-    $has->(log     => qr/\Aevents, the newest first\z/);
+    $has->(status => qr//);
+    $has->(log => qr/\Aevents, the newest first\z/);
     is_deeply [grep { !length } map {@$_} @is{qw(button textbox article image region)}], [], 'all of these have names';
 };
 
@@ -181,7 +181,7 @@ subtest 'on a phone' => sub {
     cmp_ok $chromium->value('document.documentElement.scrollWidth'), '<=', 390, 'nothing needs scrolling sideways';
     is_deeply $chromium->value(q([...document.querySelectorAll('button, input, td, th[scope=row], .measure, h3')].filter((e) => e.offsetParent)
         .filter((e) => e.getBoundingClientRect().right > 390 || parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML))), [], 'all is within, and large enough';
-    my $rows = grep { !$_->{ignored} && $_->{role}{value} =~ /\A(?:rowheader|columnheader)\z/ } @{ $chromium->call('Accessibility.getFullAXTree')->{nodes} };
+    my $rows = grep { !$_->{ignored} && $_->{role}{value} =~ /\A(?:rowheader|columnheader)\z/ } @{$chromium->call('Accessibility.getFullAXTree')->{nodes}};
     is $rows, 10, 'the table is still one for screen readers';
     $chromium->call('Emulation.clearDeviceMetricsOverride');
 };

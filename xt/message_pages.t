@@ -27,7 +27,7 @@ my $between = qr/(?<=^=for comment made by xt\/message_pages\.t\n\n).*?(?=\n\n^=
 like slurp($messages), $between, "$messages has the place for links";
 
 my %committed;
-File::Find::find({ no_chdir => 1, wanted => sub { $committed{$1} = 1 if m{^perl/lib/(.*\.pod)$} } }, 'perl/lib');
+File::Find::find({no_chdir => 1, wanted => sub { $committed{$1} = 1 if m{^perl/lib/(.*\.pod)$} }}, 'perl/lib');
 if ($ENV{MESOS_REGENERATE}) {
     unlink map {"perl/lib/$_"} grep { !$pages->{$_} } keys %committed;
     spew("perl/lib/$_", $pages->{$_}) for sort keys %$pages;
@@ -37,31 +37,31 @@ if ($ENV{MESOS_REGENERATE}) {
 }
 
 my $again = 'is what proto/ makes (else: MESOS_REGENERATE=1 prove -b xt/message_pages.t)';
-is_deeply [ sort keys %committed ], [ sort keys %$pages ], "the pages that are there $again";
+is_deeply [sort keys %committed], [sort keys %$pages], "the pages that are there $again";
 is -e "perl/lib/$_" ? slurp("perl/lib/$_") : '', $pages->{$_}, "$_ $again" for sort keys %$pages;
 my ($listed) = slurp($messages) =~ /($between)/;
 is $listed, $links, "the list of $messages $again";
 
 my %class_of = map { my $class = $_; $class =~ s{/}{::}g; $class =~ s/\.pod$//; ($class => $_) } keys %$pages;
-is_deeply [ sort keys %class_of ], [ sort(Mesos::Messages::classes(), Mesos::Messages::enums()) ], 'each class has a page, and no other';
-is_deeply [ grep { ( my $module = "perl/lib/$_" ) =~ s/\.pod$/.pm/; -e $module } sort keys %$pages ], [], 'no page hides that of a module';
+is_deeply [sort keys %class_of], [sort(Mesos::Messages::classes(), Mesos::Messages::enums())], 'each class has a page, and no other';
+is_deeply [grep { (my $module = "perl/lib/$_") =~ s/\.pod$/.pm/; -e $module } sort keys %$pages], [], 'no page hides that of a module';
 
 # Names that say it themselves: counters, and constants that are the kernel's.
 my $speaks = qr/Statistics$|^Mesos::(?:RLimitInfo::RLimit::Type|CapabilityInfo::Capability)$/;
 for my $class (sort keys %class_of) {
-    my $page = $pages->{ $class_of{$class} };
+    my $page = $pages->{$class_of{$class}};
     unlike $page, qr/^The (?:message|enum) C<\S+> of Mesos\.$/m, "$class: proto/ has a comment";
     next if $class =~ $speaks;
-    is_deeply [ $page =~ /^=item (\w+)(?: = \d+)?\n\n(?:[^\n]+\n)+\n(?==)/mg ], [], "$class: so have all of its members";
+    is_deeply [$page =~ /^=item (\w+)(?: = \d+)?\n\n(?:[^\n]+\n)+\n(?==)/mg], [], "$class: so have all of its members";
 }
 
 # The releases, where the facts about Mesos are beside the checkout.
 my $facts = ($ENV{MESOS_TEST_SHARED} || '../shared') . '/spec/schema-v0.tsv';
 SKIP: {
     skip("no $facts", 2) unless -e $facts;
-    my ($head, @rows) = map { [ split /\t/ ] } split /\n/, slurp($facts);
+    my ($head, @rows) = map { [split /\t/] } split /\n/, slurp($facts);
     my %column = map { ($head->[$_] => $_) } 0 .. $#$head;
-    my %since = map { ("@$_[@column{qw(full_name name)}]" => $_->[ $column{since} ]) } grep { $_->[ $column{kind} ] ne 'message_empty' } @rows;
+    my %since = map { ("@$_[@column{qw(full_name name)}]" => $_->[$column{since}]) } grep { $_->[$column{kind}] ne 'message_empty' } @rows;
     my %told;
     for my $page (values %$pages) {
         my ($of) = $page =~ /^Mesos\S+ - the \w+ (\S+)$/m;
@@ -70,19 +70,19 @@ SKIP: {
     }
     # What is there at all is tests/message_schema.rs' business.
     cmp_ok scalar keys %told, '>', 1000, 'found members';
-    is_deeply \%told, { map { ($_ => $since{$_}) } keys %told }, 'since when members are there';
+    is_deeply \%told, {map { ($_ => $since{$_}) } keys %told}, 'since when members are there';
 }
 
 my @labels = (undef, qw(optional required repeated));
 for my $class (sort keys %class_of) {
-    my $page = $pages->{ $class_of{$class} };
-    my @declared = map { ref $_ ? $_ : () } @{ $class->_pb_fields_list };
+    my $page = $pages->{$class_of{$class}};
+    my @declared = map { ref $_ ? $_ : () } @{$class->_pb_fields_list};
     if ($class->isa('Mesos::Enum')) {
-        is_deeply [ $page =~ /^=item (\w+ = \d+)$/mg ], [ map {"$_->[0] = $_->[1]"} @declared ], "$class: its constants";
+        is_deeply [$page =~ /^=item (\w+ = \d+)$/mg], [map {"$_->[0] = $_->[1]"} @declared], "$class: its constants";
     }
     else {
         my %label = $page =~ /^=item (\w+)\n\n(\w+)/mg;
-        my %expected = map { ($_->[2] => ucfirst $labels[ $_->[0] ]) } @declared;
+        my %expected = map { ($_->[2] => ucfirst $labels[$_->[0]]) } @declared;
         $label{$_} = 'Repeated' for grep { $label{$_} eq 'Map' } keys %label;
         is_deeply \%label, \%expected, "$class: its fields";
     }

@@ -19,10 +19,10 @@ has [qw(offers tasks operations messages)] => (is => 'ro', default => sub { [] }
 has framework_id => (is => 'rw');
 has failure => (is => 'rw');
 sub registered { $_[0]->framework_id($_[2]) }
-sub resourceOffers { push @{ $_[0]->offers }, @{ $_[2] } }
-sub statusUpdate { push @{ $_[0]->tasks }, $_[2] }
-sub operationStatusUpdate { push @{ $_[0]->operations }, $_[2] }
-sub frameworkMessage { push @{ $_[0]->messages }, $_[4] }
+sub resourceOffers { push @{$_[0]->offers}, @{$_[2]} }
+sub statusUpdate { push @{$_[0]->tasks}, $_[2] }
+sub operationStatusUpdate { push @{$_[0]->operations}, $_[2] }
+sub frameworkMessage { push @{$_[0]->messages}, $_[4] }
 sub error { $_[0]->failure($_[2]) }
 
 package main;
@@ -96,9 +96,9 @@ sub said_at_once {
     local $SIG{__WARN__} = sub { push @warnings, @_ };
     # Each call is a place of its own, where nothing was told yet.
     my $place = ++$calls;
-    return $@ unless eval qq{#line 1 "call $place"\n\$checker->\$method(\@args); 1}; ## no critic (ProhibitStringyEval): for its line
+    return $@ unless eval qq{#line 1 "call $place"\n\$checker->\$method(\@args); 1};    ## no critic (ProhibitStringyEval): for its line
     return join '', @warnings if @warnings;
-    return undef; ## no critic (ProhibitExplicitReturnUndef): one value
+    return undef;    ## no critic (ProhibitExplicitReturnUndef): one value
 }
 
 # --- tasks ---------------------------------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ sub scalar_of { my ($name, $value, %more) = @_; return {name => $name, type => 0
 sub task_of {
     my ($offer, %more) = @_;
     $number++;
-    return {name => 'missing', task_id => {value => "task-$number"}, slave_id => {%{ $offer->{slave_id} }}, resources => [scalar_of('cpus', 0.01)], %more};
+    return {name => 'missing', task_id => {value => "task-$number"}, slave_id => {%{$offer->{slave_id}}}, resources => [scalar_of('cpus', 0.01)], %more};
 }
 
 my %tasks = (
@@ -133,8 +133,8 @@ my %tasks = (
     },
     'an executor' => sub {
         my $task = task_of($_[0], data => 'x');
-        return {%$task, executor => {executor_id => {value => "e-$number"}, framework_id => {%{ $listener->framework_id }}, name => 'e', source => 's',
-            command => {value => 'exit 1'}, resources => [scalar_of('mem', 1)]}};
+        return {%$task, executor => {executor_id => {value => "e-$number"}, framework_id => {%{$listener->framework_id}}, name => 'e', source => 's',
+                command => {value => 'exit 1'}, resources => [scalar_of('mem', 1)]}};
     },
 );
 
@@ -148,19 +148,19 @@ for my $kind (sort keys %tasks) {
             my $offer = offer();
             my @operations;
             while (@left && @operations < 12) {
-                my ($what, $task) = @{ shift @left };
+                my ($what, $task) = @{shift @left};
                 my $id = $task->{task_id} && $task->{task_id}{value};
                 $task->{slave_id}{value} = $offer->{slave_id}{value} if $task->{slave_id} && $task->{slave_id}{value};
                 $task->{task_id}{value} = $id = "$id-" . ++$launched if $id;
                 $task->{executor}{executor_id}{value} .= "-$launched" if $task->{executor} && $task->{executor}{executor_id} && $task->{executor}{executor_id}{value};
                 my $said = said_at_once(launchTasks => [{value => 'o'}], [$task]);
                 if (defined $said) { like $said, qr/\AMesos::TaskInfo\S*: (?:required|expected)/, "$what dies"; next }
-                $of{ $id // '' }{$what} = 1;
+                $of{$id // ''}{$what} = 1;
                 push @operations, {type => Mesos::Offer::Operation::Type::LAUNCH(), launch => {task_infos => [$task]}};
             }
             $driver->acceptOffers([$offer->{id}], \@operations, {refuse_seconds => 0});
         }
-        my $answered = sub { my %told = map { ($_->{task_id}{value} => 1) } @{ $listener->tasks }; return !grep { !$told{$_} } keys %of };
+        my $answered = sub { my %told = map { ($_->{task_id}{value} => 1) } @{$listener->tasks}; return !grep { !$told{$_} } keys %of };
         until_true('each of the others has an update', $answered);
     };
 }
@@ -179,10 +179,10 @@ sub operation_of {
 }
 # What must come before it in the same call, and the operation.
 my %operations = (
-    RESERVE   => sub { ([], operation_of(RESERVE => (resources => [$cpus]))) },
+    RESERVE => sub { ([], operation_of(RESERVE => (resources => [$cpus]))) },
     UNRESERVE => sub { ([operation_of(RESERVE => (resources => [$cpus]))], operation_of(UNRESERVE => (resources => [$cpus]))) },
-    CREATE    => sub { ([operation_of(RESERVE => (resources => [$disk]))], operation_of(CREATE => (volumes => [volume_of($_[0])]))) },
-    DESTROY   => sub {
+    CREATE => sub { ([operation_of(RESERVE => (resources => [$disk]))], operation_of(CREATE => (volumes => [volume_of($_[0])]))) },
+    DESTROY => sub {
         ([operation_of(RESERVE => (resources => [$disk])), operation_of(CREATE => (volumes => [volume_of($_[0])]))],
             operation_of(DESTROY => (volumes => [volume_of($_[0])])));
     },
@@ -194,7 +194,7 @@ for my $kind (sort keys %operations) {
         my $count = variants(($operations{$kind}->(1))[1]);
         for my $index (0 .. $count - 1) {
             my ($before, $whole) = $operations{$kind}->(++$number);
-            my ($what, $operation) = @{ (variants($whole))[$index] };
+            my ($what, $operation) = @{(variants($whole))[$index]};
             if (defined(my $said = said_at_once(acceptOffers => [{value => 'o'}], [$operation]))) {
                 my $field = (split /[. ]/, $what)[-1];
                 like $said, qr/$field|resources is|volumes is|reservations is/, "$what: it says the field";
@@ -206,7 +206,7 @@ for my $kind (sort keys %operations) {
             my $offer = offer();
             $driver->acceptOffers([$offer->{id}], [@$before, {%$operation, id => {value => $id}}], {refuse_seconds => 0});
             my $status;
-            until_true("$what: an answer", sub { ($status) = grep { ($_->{operation_id}{value} // '') eq $id } @{ $listener->operations }; $status }) or next;
+            until_true("$what: an answer", sub { ($status) = grep { ($_->{operation_id}{value} // '') eq $id } @{$listener->operations}; $status }) or next;
             is $status->{state}, $finished, "$what: what dies not, the master does" or diag $status->{message};
         }
     };
@@ -229,11 +229,11 @@ subtest 'other calls' => sub {
             my $said = said_at_once($method => @$args);
             next if $what eq 'whole' ? is($said, undef, "$method, whole") : defined $said;
             # The first is not needed, the others ask for everything, and a master answers about any task and operation.
-            next if $what =~ /allocation_info/ || $method =~ /revive|suppress/ && !@{ $args->[0] // [] };
+            next if $what =~ /allocation_info/ || $method =~ /revive|suppress/ && !@{$args->[0] // []};
             next if $method eq 'sendFrameworkMessage' && $what eq 'empty 2' || $method eq 'acceptOffers' && $what eq 'without 1.0';
-            my $before = @{ $listener->tasks } + @{ $listener->operations };
+            my $before = @{$listener->tasks} + @{$listener->operations};
             $driver->$method(@$args);
-            until_true("$method, $what: an answer", sub { @{ $listener->tasks } + @{ $listener->operations } > $before });
+            until_true("$method, $what: an answer", sub { @{$listener->tasks} + @{$listener->operations} > $before });
         }
     }
 };
@@ -243,18 +243,18 @@ subtest 'other calls' => sub {
 subtest 'sendStatusUpdate' => sub {
     my $offer = offer();
     my $program = abs_path('t/executors/missing_fields.pl');
-    my $task = {%{ task_of($offer) }, executor => {executor_id => {value => 'missing'}, command => {value => "$^X $program"}}};
+    my $task = {%{task_of($offer)}, executor => {executor_id => {value => 'missing'}, command => {value => "$^X $program"}}};
     my $id = $task->{task_id}{value};
     $driver->launchTasks([$offer->{id}], [$task]);
-    my $all = sub { my ($last) = grep {/\Aall /} @{ $listener->messages }; return $last ? split /\n/, substr $last, 4 : () };
+    my $all = sub { my ($last) = grep {/\Aall /} @{$listener->messages}; return $last ? split /\n/, substr $last, 4 : () };
     until_true('the executor has tried all', sub { scalar(() = $all->()) });
     my %told;
     until_true('each update that was sent has arrived', sub {
-        %told = map { (($_->{message} // '') => 1) } grep { $_->{task_id}{value} eq $id } @{ $listener->tasks };
-        # What the agent refuses comes without what was wrong, and says why.
-        $told{$_} = 1 for map { ($_->{message} // '') =~ /agent refused .*'(command|type)'/ ? "without check_status.$1" : () } @{ $listener->tasks };
-        for (@{ $listener->messages }) { $told{$1} = 1 if /\Adies (.*?): / }
-        return !grep { !$told{$_} } $all->();
+            %told = map { (($_->{message} // '') => 1) } grep { $_->{task_id}{value} eq $id } @{$listener->tasks};
+            # What the agent refuses comes without what was wrong, and says why.
+            $told{$_} = 1 for map { ($_->{message} // '') =~ /agent refused .*'(command|type)'/ ? "without check_status.$1" : () } @{$listener->tasks};
+            for (@{$listener->messages}) { $told{$1} = 1 if /\Adies (.*?): / }
+            return !grep { !$told{$_} } $all->();
     }) or diag explain [grep { !$told{$_} } $all->()];
 };
 

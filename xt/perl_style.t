@@ -7,7 +7,7 @@ BEGIN {
     eval { require Perl::Critic; 1 } or plan skip_all => 'Perl::Critic is not installed';
 }
 
-my @files = grep {-f} qw(Build.PL), map { glob } map { my $folder = $_; map {"$folder/*.$_"} qw(pm pl t) } folders(qw(perl/lib perl/inc t xt examples benches));
+my @files = grep {-f} qw(Build.PL), map {glob} map { my $folder = $_; map {"$folder/*.$_"} qw(pm pl t) } folders(qw(perl/lib perl/inc t xt examples benches));
 cmp_ok scalar @files, '>', 80, 'found the files';
 
 sub folders {

@@ -12,10 +12,10 @@ use File::Path qw(mkpath);
 use Mesos::Messages;
 use Mesos::Test::Random;
 
-my $home   = ($ENV{CARGO_TARGET_DIR} || 'target') . '/python-protobuf';
+my $home = ($ENV{CARGO_TARGET_DIR} || 'target') . '/python-protobuf';
 my $python = "$home/bin/python";
-my $proto  = "$home/mesos.descriptors";
-my $each   = $ENV{MESOS_TEST_MESSAGES} || 20;
+my $proto = "$home/mesos.descriptors";
+my $each = $ENV{MESOS_TEST_MESSAGES} || 20;
 my $random = Mesos::Test::Random->new($ENV{MESOS_TEST_SEED} || 1);
 
 sub succeeds { return system(@_) == 0 }
@@ -38,21 +38,21 @@ sub proto_name {
     return join '.', split /::/, $class;
 }
 
-sub is_entry { return $_[0] =~ /Entry\z/ && join(' ', map { $_->[2] } @{ $_[0]->_pb_fields_list }) eq 'key value' }
+sub is_entry { return $_[0] =~ /Entry\z/ && join(' ', map { $_->[2] } @{$_[0]->_pb_fields_list}) eq 'key value' }
 
 # What Google's library would not give back as it is: strings that are not UTF-8, two members of a oneof.
 sub made_regular {
     my ($class, $message) = @_;
     if ($class->can('_pb_oneofs')) {
-        for my $members (values %{ $class->_pb_oneofs }) {
+        for my $members (values %{$class->_pb_oneofs}) {
             my (undef, @others) = grep { exists $message->{$_} } @$members;
             delete @$message{@others};
         }
     }
-    for my $field (@{ $class->_pb_fields_list }) {
+    for my $field (@{$class->_pb_fields_list}) {
         my (undef, $type, $name) = @$field;
         next unless exists $message->{$name};
-        for my $value (ref $message->{$name} eq 'ARRAY' ? @{ $message->{$name} } : $message->{$name}) {
+        for my $value (ref $message->{$name} eq 'ARRAY' ? @{$message->{$name}} : $message->{$name}) {
             if (ref $value) { made_regular($type, $value) }
             elsif ($type eq 9 && !utf8::is_utf8($value)) { my $copy = $value; utf8::upgrade($value) unless utf8::decode($copy) }
         }
@@ -63,10 +63,10 @@ sub made_regular {
 # The same text as xt/python_protobuf.py makes.
 sub text_of {
     my ($class, $message) = @_;
-    my %fields = map { ($_->[2] => $_) } @{ $class->_pb_fields_list };
+    my %fields = map { ($_->[2] => $_) } @{$class->_pb_fields_list};
     my @shown;
     for my $name (sort keys %$message) {
-        my ($label, $type) = @{ $fields{$name} };
+        my ($label, $type) = @{$fields{$name}};
         my $value = $message->{$name};
         if ($label != 3) { push @shown, "$name=" . value_text($type, $value); next }
         # An empty list is not on the wire. Of equal keys of a map, the last one counts.
@@ -92,10 +92,10 @@ sub value_text {
 # Entries of maps as their library has them: with key and value.
 sub completed {
     my ($class, $message) = @_;
-    for my $field (@{ $class->_pb_fields_list }) {
+    for my $field (@{$class->_pb_fields_list}) {
         my ($label, $type, $name) = @$field;
         next if $type =~ /^\d+$/ || $type->_pb_complex_type_kind == 3 || !exists $message->{$name};
-        for my $value ($label == 3 ? @{ $message->{$name} } : $message->{$name}) {
+        for my $value ($label == 3 ? @{$message->{$name}} : $message->{$name}) {
             if (is_entry($type)) {
                 $value->{key} = '' unless defined $value->{key};
                 my $of = $type->_pb_fields_by_name->{value}[1];
@@ -111,7 +111,7 @@ sub completed {
 my @classes = grep { !is_entry($_) } Mesos::Messages::classes();
 my @messages;
 for my $class (@classes) {
-    push @messages, map { [ $class, $class->encode(made_regular($class, $random->message($class, complete => 1))) ] } 1 .. $each;
+    push @messages, map { [$class, $class->encode(made_regular($class, $random->message($class, complete => 1)))] } 1 .. $each;
 }
 open my $in, '>', "$home/in" or die "$home/in: $!";
 print {$in} proto_name($_->[0]), ' ', unpack('H*', $_->[1]), "\n" for @messages;
@@ -124,9 +124,9 @@ is(scalar @answers, scalar @messages, 'an answer for each');
 
 my %wrong;
 for my $i (0 .. $#answers) {
-    my ($class, $bytes) = @{ $messages[$i] };
+    my ($class, $bytes) = @{$messages[$i]};
     my ($theirs, $text) = split / /, $answers[$i];
-    my $ours  = text_of($class, completed($class, $class->decode($bytes)));
+    my $ours = text_of($class, completed($class, $class->decode($bytes)));
     my $again = text_of($class, completed($class, $class->decode(pack 'H*', $theirs)));
     $wrong{$class} ||= "they read $text,\nwe read $ours" if $text ne $ours;
     $wrong{$class} ||= "they wrote $text,\nwe read $again" if $text ne $again;

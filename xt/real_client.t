@@ -21,10 +21,10 @@ sub resourceOffers {
     my ($self, $driver, $offers) = @_;
     for my $offer (@$offers) {
         my @tasks = $self->launched ? () : {
-            name      => 'from the client test',
-            task_id   => {value => 'client-test'},
-            slave_id  => $offer->{slave_id},
-            command   => {value => 'echo hello; echo oops >&2; sleep 1; printf "\000\377"; mkdir deep; echo x > deep/file; sleep 1000'},
+            name => 'from the client test',
+            task_id => {value => 'client-test'},
+            slave_id => $offer->{slave_id},
+            command => {value => 'echo hello; echo oops >&2; sleep 1; printf "\000\377"; mkdir deep; echo x > deep/file; sleep 1000'},
             resources => [{name => 'cpus', type => 0, scalar => {value => 0.1}}, {name => 'mem', type => 0, scalar => {value => 32}}],
         };
         $self->launched(1) if @tasks;
@@ -63,7 +63,7 @@ $client->set_logging_level(1, duration => 60);
 is $client->logging_level, 1, 'it is set';
 $client->set_logging_level(0, duration => 1);
 ok exists $client->state->{get_agents}, 'state';
-my ($entry) = @{ $client->agents };
+my ($entry) = @{$client->agents};
 ok $entry && $entry->{active}, 'agents';
 my $id = $entry->{agent_info}{id}{value};
 my $agent = $client->agent($id);
@@ -84,13 +84,13 @@ dies_like { $agent->read_log } qr/^READ_LOG: ClusterD has this call, but not the
 # --- settings ----------------------------------------------------------------------------------------------------------------------------
 
 $client->update_quota({role => 'client-test', limits => {cpus => 1, mem => 64}}, force => 1);
-my ($quota) = grep { $_->{role} eq 'client-test' } @{ $client->quota };
+my ($quota) = grep { $_->{role} eq 'client-test' } @{$client->quota};
 is_deeply $quota && $quota->{limits}, {cpus => {value => 1}, mem => {value => 64}}, 'quota';
 $client->update_quota({role => 'client-test'}, force => 1);
-ok !(grep { $_->{role} eq 'client-test' && %{ $_->{limits} || {} } } @{ $client->quota }), 'no quota any more';
+ok !(grep { $_->{role} eq 'client-test' && %{$_->{limits} || {}} } @{$client->quota}), 'no quota any more';
 $client->update_weights({'client-test' => 2.5});
 is $client->weights->{'client-test'}, 2.5, 'weights';
-ok !(grep { !defined $_->{name} } @{ $client->roles }), 'roles';
+ok !(grep { !defined $_->{name} } @{$client->roles}), 'roles';
 
 my %machine = (hostname => 'no-such-host', ip => '10.255.255.1');
 my $start = int(time) + 3600;
@@ -139,22 +139,22 @@ sub look_at_the_task {
     my $task = $client->task('client-test');
     is $task && $task->{name}, 'from the client test', 'task';
     $framework = $task->{framework_id}{value};
-    is scalar(@{ $client->tasks(framework => $framework, agent => $id) }), 1, 'tasks of a framework on an agent';
-    my ($entry) = grep { $_->{framework_info}{id}{value} eq $framework } @{ $client->frameworks };
+    is scalar(@{$client->tasks(framework => $framework, agent => $id)}), 1, 'tasks of a framework on an agent';
+    my ($entry) = grep { $_->{framework_info}{id}{value} eq $framework } @{$client->frameworks};
     is $entry && $entry->{framework_info}{name}, 'client test', 'frameworks';
     ok ref $client->executors, 'executors';
-    ok +(grep { $_->{executor_info}{framework_id}{value} eq $framework } @{ $agent->executors }), 'executors of the agent';
-    is scalar(grep { $_->{framework_id}{value} eq $framework } @{ $agent->containers }), 1, 'its containers';
-    is scalar(grep { $_->{task_id}{value} eq 'client-test' } @{ $agent->tasks }), 1, 'its tasks';
+    ok + (grep { $_->{executor_info}{framework_id}{value} eq $framework } @{$agent->executors}), 'executors of the agent';
+    is scalar(grep { $_->{framework_id}{value} eq $framework } @{$agent->containers}), 1, 'its containers';
+    is scalar(grep { $_->{task_id}{value} eq 'client-test' } @{$agent->tasks}), 1, 'its tasks';
 
     my $sandbox = $client->sandbox('client-test');
     my $out = '';
     $sandbox->follow_file('stdout', sub { $out .= $_[0] }, until => sub { $out =~ /\377/ }, interval => 0.1);
     like $out, qr/^hello\n.*\0\377/ms, 'follow_file of what the task writes';
     like $sandbox->read_file('stderr'), qr/^oops$/m, 'read_file';
-    wait_until(sub { grep { $_->{path} eq 'deep' } @{ $sandbox->list } }, 'list');
+    wait_until(sub { grep { $_->{path} eq 'deep' } @{$sandbox->list} }, 'list');
     wait_until(sub { my $x = eval { $sandbox->read_file('deep/file') }; defined $x && $x eq "x\n" }, 'a file in a folder');
-    is_deeply [map { $_->{path} } @{ $sandbox->list('deep') }], ['deep/file'], 'list of a folder';
+    is_deeply [map { $_->{path} } @{$sandbox->list('deep')}], ['deep/file'], 'list of a folder';
     dies_like { $sandbox->read_file('nothing') } qr/^READ_FILE: .* answered 404 /;
     $client->teardown($framework);
 }
@@ -162,8 +162,8 @@ sub look_at_the_task {
 $driver->run;
 ok $framework, 'the task ran';
 is $scheduler->failed, 'Framework has been removed', 'teardown: its driver hears of it';
-ok !(grep { $_->{framework_info}{id}{value} eq $framework } @{ $client->frameworks }), 'it is no framework any more';
-ok +(grep { $_->{framework_info}{id}{value} eq $framework } @{ $client->frameworks(all => 1) }), 'but one that was';
+ok !(grep { $_->{framework_info}{id}{value} eq $framework } @{$client->frameworks}), 'it is no framework any more';
+ok + (grep { $_->{framework_info}{id}{value} eq $framework } @{$client->frameworks(all => 1)}), 'but one that was';
 is $client->task('client-test', framework => $framework)->{state}, 'TASK_KILLED', 'so is its task';
 
 my $seen = '';

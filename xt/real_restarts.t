@@ -23,8 +23,8 @@ sub framework {
     my ($master, %info) = @_;
     my %told;
     my $framework = Test::Framework->new(stop_when_done => 0, tasks => [], on_message => sub {
-        my ($kind, @words) = split / /, $_[3];
-        $told{$kind} = \@words;
+            my ($kind, @words) = split / /, $_[3];
+            $told{$kind} = \@words;
     });
     my $driver = Test::Mesos::driver_for($master, $framework,
         framework => {user => '', name => 'restarts', failover_timeout => 60, %info}, reconcile_on_registration => 1);
@@ -39,7 +39,7 @@ sub until_ok {
     return ok $code->(), $name;
 }
 
-sub runs { my ($framework, $id) = @_; return grep { $_ == 1 } @{ $framework->states->{$id} || [] } }
+sub runs { my ($framework, $id) = @_; return grep { $_ == 1 } @{$framework->states->{$id} || []} }
 
 # Asks the executor, again and again: messages may be lost.
 sub asked {
@@ -47,10 +47,10 @@ sub asked {
     my $status = $framework->last_status->{t};
     delete $told->{$what};
     until_ok($driver, "the executor answers: $what", sub {
-        $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, $what) unless $told->{$what};
-        $told->{$what};
+            $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, $what) unless $told->{$what};
+            $told->{$what};
     });
-    return @{ $told->{$what} || [] };
+    return @{$told->{$what} || []};
 }
 
 subtest 'an agent that comes back finds its executor' => sub {
@@ -59,7 +59,7 @@ subtest 'an agent that comes back finds its executor' => sub {
     up('master', $master =~ /:(\d+)/, 'master');
     agent($master, $agent_port);
     my ($framework, $driver, $told) = framework($master, checkpoint => 1);
-    push @{ $framework->tasks }, Test::Mesos::_custom('t', 'x'), Test::Mesos::_custom('late', "when $scratch/go");
+    push @{$framework->tasks}, Test::Mesos::_custom('t', 'x'), Test::Mesos::_custom('late', "when $scratch/go");
     until_ok($driver, 'tasks run', sub { runs($framework, 't') && runs($framework, 'late') });
     my ($pid) = asked($framework, $driver, $told, 'pid');
     dies('agent');
@@ -71,11 +71,11 @@ subtest 'an agent that comes back finds its executor' => sub {
     until_ok($driver, 'the update of that time comes', sub { $framework->states->{late}[-1] == Mesos::TaskState::TASK_FINISHED() });
     is_deeply [asked($framework, $driver, $told, 'pid')], [$pid], 'the executor is the same';
     is_deeply [asked($framework, $driver, $told, 'heard')], [qw(registered disconnected reregistered)];
-    push @{ $framework->tasks }, Test::Mesos::_custom('new', 'x');
+    push @{$framework->tasks}, Test::Mesos::_custom('new', 'x');
     until_ok($driver, 'it takes tasks', sub { runs($framework, 'new') });
     $driver->killTask({value => 'new'});
     until_ok($driver, 'and kills them', sub { $framework->states->{new}[-1] == Mesos::TaskState::TASK_KILLED() });
-    is_deeply [grep { $_ > 4 } map { @$_ } values %{ $framework->states }], [], 'none was ever lost';
+    is_deeply [grep { $_ > 4 } map {@$_} values %{$framework->states}], [], 'none was ever lost';
     $driver->stop;
     ok gone($pid), 'the executor ends with its framework';
     ended($_) for qw(agent master);
@@ -93,7 +93,7 @@ subtest 'an agent that stays away' => sub {
         up('master', $master =~ /:(\d+)/, 'master', 'MESOS_AGENT_PING_TIMEOUT=1secs', 'MESOS_MAX_AGENT_PING_TIMEOUTS=2');
         agent($master, $agent_port, 'MESOS_RECOVERY_TIMEOUT=3secs', 'MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD=2secs');
         my ($framework, $driver, $told) = framework($master, checkpoint => $checkpoint);
-        push @{ $framework->tasks }, Test::Mesos::_custom('t', $data);
+        push @{$framework->tasks}, Test::Mesos::_custom('t', $data);
         until_ok($driver, 'a task runs', sub { runs($framework, 't') });
         my @pids = asked($framework, $driver, $told, 'pid');
         is scalar(@pids), $data eq 'stubborn' ? 2 : 1;
@@ -103,7 +103,7 @@ subtest 'an agent that stays away' => sub {
         cmp_ok time - $since, '>=', $seconds - 1, 'not before its time';
         my $agent_id = $framework->last_status->{t}{slave_id};
         until_ok($driver, 'the agent is lost', sub { $framework->count('slaveLost') });
-        is_deeply [grep { $_->[0] eq 'slaveLost' } @{ $framework->heard }], [['slaveLost', $agent_id]], 'once';
+        is_deeply [grep { $_->[0] eq 'slaveLost' } @{$framework->heard}], [['slaveLost', $agent_id]], 'once';
         until_ok($driver, 'and its task', sub { $framework->states->{t}[-1] == Mesos::TaskState::TASK_LOST() });
         $driver->stop;
         undef $driver;
@@ -118,7 +118,7 @@ subtest 'a master that restarts' => sub {
     up('master', $master =~ /:(\d+)/, 'master');
     agent($master, $agent_port);
     my ($framework, $driver, $told) = framework($master);
-    push @{ $framework->tasks }, Test::Mesos::_custom('t', 'x'), Test::Mesos::_custom('late', "when $scratch/go");
+    push @{$framework->tasks}, Test::Mesos::_custom('t', 'x'), Test::Mesos::_custom('late', "when $scratch/go");
     until_ok($driver, 'tasks run', sub { runs($framework, 't') && runs($framework, 'late') });
     my ($pid) = asked($framework, $driver, $told, 'pid');
     dies('master');
@@ -152,7 +152,7 @@ subtest 'a master that wants credentials' => sub {
             $credential ? (credential => $credential) : ());
         $driver->start;
         my $end = time + 60;
-        $driver->dispatcher->wait(0.2) until @{ $framework->heard } || time > $end;
+        $driver->dispatcher->wait(0.2) until @{$framework->heard} || time > $end;
         my $status = $driver->status;
         $driver->stop;
         return ($status, map { $_->[0] eq 'error' ? $_->[1] : $_->[0] } $framework->heard->[0] || ['nothing']);
@@ -178,7 +178,7 @@ subtest 'a master with rules' => sub {
         my ($info, $text) = @$case;
         my $framework = Test::Framework->new;
         is Test::Mesos::driver_for($master, $framework, framework => {name => 'rules', %$info})->run, Mesos::Status::DRIVER_ABORTED();
-        is_deeply [map { $_->[0] } @{ $framework->heard }], ['error'];
+        is_deeply [map { $_->[0] } @{$framework->heard}], ['error'];
         like $framework->heard->[0][1], $text;
     }
     ended('master');

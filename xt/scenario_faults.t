@@ -66,99 +66,99 @@ sub with_task {
 sub killed {
     my ($scenario, $framework) = @_;
     $scenario->until('the end of t', sub {
-        $framework->driver->killTask($framework->task_id('t'));
-        $scenario->for_a_while(0.3);
-        return $framework->last->{ $scenario->id('t') }{state} == Mesos::TaskState::TASK_KILLED();
+            $framework->driver->killTask($framework->task_id('t'));
+            $scenario->for_a_while(0.3);
+            return $framework->last->{$scenario->id('t')}{state} == Mesos::TaskState::TASK_KILLED();
     });
     return;
 }
 
 sub agent_id {
     my ($framework) = @_;
-    return {value => $framework->last->{ $framework->scenario->id('t') }{slave_id}{value}};
+    return {value => $framework->last->{$framework->scenario->id('t')}{slave_id}{value}};
 }
 
 my @cases = (
     ['an agent dies and is back, with checkpointing', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = with_task($scenario, checkpoint => 1);
-        $cluster->{$_}->() for qw(agent_dies agent_is_back);
-        killed($scenario, $framework);
+            my ($scenario, $cluster) = @_;
+            my $framework = with_task($scenario, checkpoint => 1);
+            $cluster->{$_}->() for qw(agent_dies agent_is_back);
+            killed($scenario, $framework);
     }],
     ['an agent dies and is back, without checkpointing', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = with_task($scenario);
-        $cluster->{agent_dies}->();
-        $framework->until_end('t');
-        @{ $framework->offers } = ();
-        $cluster->{agent_is_back}->();
-        $framework->show($framework->offer);
+            my ($scenario, $cluster) = @_;
+            my $framework = with_task($scenario);
+            $cluster->{agent_dies}->();
+            $framework->until_end('t');
+            @{$framework->offers} = ();
+            $cluster->{agent_is_back}->();
+            $framework->show($framework->offer);
     }],
     ['an agent stays away, without checkpointing', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = with_task($scenario, capabilities => $aware);
-        $cluster->{agent_dies}->();
-        $framework->until_heard('slaveLost');
+            my ($scenario, $cluster) = @_;
+            my $framework = with_task($scenario, capabilities => $aware);
+            $cluster->{agent_dies}->();
+            $framework->until_heard('slaveLost');
     }],
     ['an agent stays away, with checkpointing, and is back', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = with_task($scenario, checkpoint => 1, capabilities => $aware);
-        # So that the agent has heard that its update has arrived.
-        $scenario->for_a_while(0.5);
-        $cluster->{agent_dies}->();
-        $framework->until_state('t', 'TASK_UNREACHABLE');
-        $cluster->{agent_is_back}->();
-        $framework->until_running('t');
-        killed($scenario, $framework);
+            my ($scenario, $cluster) = @_;
+            my $framework = with_task($scenario, checkpoint => 1, capabilities => $aware);
+            # So that the agent has heard that its update has arrived.
+            $scenario->for_a_while(0.5);
+            $cluster->{agent_dies}->();
+            $framework->until_state('t', 'TASK_UNREACHABLE');
+            $cluster->{agent_is_back}->();
+            $framework->until_running('t');
+            killed($scenario, $framework);
     }],
     ['an agent is gone', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = with_task($scenario, capabilities => $aware);
-        my $agent = agent_id($framework);
-        my ($status, $text) = $scenario->operator('MARK_AGENT_GONE', {agent_id => $agent});
-        $scenario->say(operator => "$status $text");
-        $framework->until_heard('slaveLost');
-        $framework->until_end('t');
-        $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), slave_id => $agent, state => 0}]);
-        $scenario->for_a_while;
+            my ($scenario, $cluster) = @_;
+            my $framework = with_task($scenario, capabilities => $aware);
+            my $agent = agent_id($framework);
+            my ($status, $text) = $scenario->operator('MARK_AGENT_GONE', {agent_id => $agent});
+            $scenario->say(operator => "$status $text");
+            $framework->until_heard('slaveLost');
+            $framework->until_end('t');
+            $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), slave_id => $agent, state => 0}]);
+            $scenario->for_a_while;
     }],
     ['a drained agent is gone', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = with_task($scenario, capabilities => $aware);
-        my ($status, $text) = $scenario->operator('DRAIN_AGENT', {agent_id => agent_id($framework), mark_gone => JSON::PP::true()});
-        $scenario->say(operator => "$status $text");
-        $framework->until_end('t');
-        $framework->until_heard('slaveLost');
+            my ($scenario, $cluster) = @_;
+            my $framework = with_task($scenario, capabilities => $aware);
+            my ($status, $text) = $scenario->operator('DRAIN_AGENT', {agent_id => agent_id($framework), mark_gone => JSON::PP::true()});
+            $scenario->say(operator => "$status $text");
+            $framework->until_end('t');
+            $framework->until_heard('slaveLost');
     }],
     ['a master fails over, and the task runs on', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = with_task($scenario);
-        $cluster->{master_fails_over}->();
-        $framework->until_heard('reregistered');
-        killed($scenario, $framework);
-        @{ $framework->offers } = ();
+            my ($scenario, $cluster) = @_;
+            my $framework = with_task($scenario);
+            $cluster->{master_fails_over}->();
+            $framework->until_heard('reregistered');
+            killed($scenario, $framework);
+            @{$framework->offers} = ();
     }],
     ['a master fails over, and another driver takes the framework', sub {
-        my ($scenario, $cluster) = @_;
-        my $first = with_task($scenario);
-        my $second = $scenario->framework(failover_timeout => 60, id => $first->id);
-        $scenario->until('the end of the first', sub { $first->heard('error') });
-        $cluster->{master_fails_over}->();
-        $second->until_heard('reregistered');
-        killed($scenario, $second);
+            my ($scenario, $cluster) = @_;
+            my $first = with_task($scenario);
+            my $second = $scenario->framework(failover_timeout => 60, id => $first->id);
+            $scenario->until('the end of the first', sub { $first->heard('error') });
+            $cluster->{master_fails_over}->();
+            $second->until_heard('reregistered');
+            killed($scenario, $second);
     }],
     ['a deactivated agent that dies is still that when it is back', sub {
-        my ($scenario, $cluster) = @_;
-        my $framework = $scenario->framework(failover_timeout => 60);
-        my $agent = {value => $framework->offer->{slave_id}{value}};
-        $scenario->operator('DEACTIVATE_AGENT', {agent_id => $agent});
-        $framework->until_heard('offerRescinded');
-        $cluster->{agent_dies}->();
-        $cluster->{agent_is_back}->();
-        $scenario->for_a_while(1);
-        $framework->_says(scalar(@{ $framework->offers }) . ' offers');
-        $scenario->say(operator => join ' ', $scenario->operator('REACTIVATE_AGENT', {agent_id => $agent}));
-        $framework->show($framework->offer);
+            my ($scenario, $cluster) = @_;
+            my $framework = $scenario->framework(failover_timeout => 60);
+            my $agent = {value => $framework->offer->{slave_id}{value}};
+            $scenario->operator('DEACTIVATE_AGENT', {agent_id => $agent});
+            $framework->until_heard('offerRescinded');
+            $cluster->{agent_dies}->();
+            $cluster->{agent_is_back}->();
+            $scenario->for_a_while(1);
+            $framework->_says(scalar(@{$framework->offers}) . ' offers');
+            $scenario->say(operator => join ' ', $scenario->operator('REACTIVATE_AGENT', {agent_id => $agent}));
+            $framework->show($framework->offer);
     }],
 );
 
@@ -175,12 +175,12 @@ for my $case (@cases) {
         eval { $code->($scenario, $cluster); 1 } or $scenario->say('scenario', "died: $@");
         # An update is sent again if the agent dies before it hears that it has arrived.
         my $last = '';
-        $lines{$which} = [grep { my $new = $_ ne $last; $last = $_; $new } @{ $scenario->finish }];
-        diag "$name, $which:\n", map {"    $_\n"} @{ $lines{$which} } if defined $wanted;
+        $lines{$which} = [grep { my $new = $_ ne $last; $last = $_; $new } @{$scenario->finish}];
+        diag "$name, $which:\n", map {"    $_\n"} @{$lines{$which}} if defined $wanted;
         $cluster->{ends}->();
     }
     is_deeply [grep {/\Ascenario: /} map {@$_} values %lines], [], "$name: it ran to its end";
-    cmp_ok scalar(@{ $lines{real} }), '>', 0, "$name: it says something";
+    cmp_ok scalar(@{$lines{real}}), '>', 0, "$name: it says something";
     is_deeply $lines{local}, $lines{real}, $name;
 }
 

@@ -26,7 +26,7 @@ for my $file (sort glob 'xt/scenarios/*.pl') {
     push @scenarios, @$read;
 }
 my %names;
-$names{ $_->[0] }++ and die "two scenarios are called '$_->[0]'" for @scenarios;
+$names{$_->[0]}++ and die "two scenarios are called '$_->[0]'" for @scenarios;
 my $wanted = $ENV{SCENARIO};
 @scenarios = grep { index($_->[0], $wanted) >= 0 } @scenarios if defined $wanted;
 

@@ -22,8 +22,8 @@ sub written {
     return $text =~ /\A\d+(?: (?:<<|\*) \d+)*\z/ ? eval $text : undef;    ## no critic (StringyEval): only numbers
 }
 
-is promised($_->[0]), $_->[1], "$_->[0] is understood" for [ '64 KiB', 65_536 ], [ '4,096 bytes', 4096 ], [ '30 s', 30 ], [ '4 MiB, then', 4 << 20 ];
-is written($_->[0]),  $_->[1], "$_->[0] is understood" for [ '64 << 10', 65_536 ], [ '16 * 4096', 65_536 ], [ 'Duration::from_secs(30)', 30 ], [ '1_000', 1000 ];
+is promised($_->[0]), $_->[1], "$_->[0] is understood" for ['64 KiB', 65_536], ['4,096 bytes', 4096], ['30 s', 30], ['4 MiB, then', 4 << 20];
+is written($_->[0]), $_->[1], "$_->[0] is understood" for ['64 << 10', 65_536], ['16 * 4096', 65_536], ['Duration::from_secs(30)', 30], ['1_000', 1000];
 
 my ($limits) = slurp('docs/security.md') =~ /^## Limits$(.*?)^## /ms;
 my $count = 0;

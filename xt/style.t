@@ -10,8 +10,8 @@ use File::Find ();
 sub texts {
     my ($endings, @folders) = @_;
     my @paths;
-    File::Find::find({ no_chdir => 1, wanted => sub { push @paths, $_ if -f && /\.(?:$endings)$/ } }, grep {-e} @folders);
-    return map { [ $_, slurp($_) ] } sort @paths;
+    File::Find::find({no_chdir => 1, wanted => sub { push @paths, $_ if -f && /\.(?:$endings)$/ }}, grep {-e} @folders);
+    return map { [$_, slurp($_)] } sort @paths;
 }
 
 # The lines of a text that match, as "path:number: line".
@@ -29,13 +29,13 @@ sub matching {
 }
 
 my @perl = texts('pm|pl|t', qw(perl/lib perl/inc t xt examples benches));
-push @perl, [ 'Build.PL', slurp('Build.PL') ];
+push @perl, ['Build.PL', slurp('Build.PL')];
 my @c = grep { $_->[0] ne 'perl/Mesos.c' } texts('xs|c|h', 'perl');
 my @rust = texts('rs', qw(src tests benches build.rs));
 my @made_by_tools = grep { $_->[0] =~ m{^src/(?:proto/mesos|message/(?:schema_tables|class|field_number)\b|ffi/class\b)} } @rust;
 my %made = map { ($_->[0] => 1) } @made_by_tools;
-my @written = grep { !$made{ $_->[0] } } @perl, @c, @rust;
-my @shell = map { [ $_, slurp($_) ] } grep {-f} glob('script/*'), '.ci/run';
+my @written = grep { !$made{$_->[0]} } @perl, @c, @rust;
+my @shell = map { [$_, slurp($_)] } grep {-f} glob('script/*'), '.ci/run';
 my @documents = texts('md|toml|proto', qw(docs README.md Changes Cargo.toml cbindgen.toml proto));
 cmp_ok scalar @$_, '>', 0, 'found files' for \@perl, \@c, \@rust, \@shell;
 
@@ -54,7 +54,7 @@ for my $text (@written) {
 # A function's first line, and what stands before the brace that ends it. Tests may tell a long story.
 my %begins = (
     rs => qr/^(\s*)(?:pub(?:\(\w+\))? )?(?:const |async |unsafe |extern "C" )*fn (\w+)/,
-    c  => qr/^()(\w+)\(.*\)$/,
+    c => qr/^()(\w+)\(.*\)$/,
     pm => qr/^()sub (\w+)/,
 );
 my $functions = 0;
@@ -90,9 +90,9 @@ for my $script (@shell) {
     ok -x $path, "$path can be executed";
 }
 
-is_deeply [ grep { !m{^(?:t|xt)/[a-z0-9_]+\.t$} } glob('t/*.t xt/*.t') ], [], 'names of Perl tests: lower case and _';
+is_deeply [grep { !m{^(?:t|xt)/[a-z0-9_]+\.t$} } glob('t/*.t xt/*.t')], [], 'names of Perl tests: lower case and _';
 my @rust_tests = glob('tests/*.rs');
-is_deeply [ grep { !m{^tests/(?:(?:native|local|mesos_local|message)_[a-z0-9_]+|mesos_local|abi|floors|fuzz_corpus|generated|libmesos)\.rs$} } @rust_tests ], [],
+is_deeply [grep { !m{^tests/(?:(?:native|local|mesos_local|message)_[a-z0-9_]+|mesos_local|abi|floors|fuzz_corpus|generated|libmesos)\.rs$} } @rust_tests], [],
     'names of Rust tests: what they test first, see tests/support/README.md';
 
 my ($version) = slurp('perl/lib/Mesos.pm') =~ /\$VERSION\s*=\s*'([^']+)'/;

@@ -13,13 +13,13 @@ my %allowed = map { ($_ => 1) } qw(MIT Apache-2.0 ISC BSD-2-Clause BSD-3-Clause 
 
 # Several versions of one crate are built twice, and are mended twice. These are here because others ask for both.
 my %several = (
-    'getrandom'     => 'tempfile, a dependency of tests, has another one than ours',
-    'heck'          => 'cbindgen and prost-build, for tests only',
+    'getrandom' => 'tempfile, a dependency of tests, has another one than ours',
+    'heck' => 'cbindgen and prost-build, for tests only',
     'linux-raw-sys' => 'goes with rustix',
-    'rustix'        => 'tempfile, a dependency of tests, has another one than ours',
-    'syn'           => 'macros of serde and of others; nothing of it is in the library',
-    'windows-link'  => 'not for Linux',
-    'windows-sys'   => 'not for Linux',
+    'rustix' => 'tempfile, a dependency of tests, has another one than ours',
+    'syn' => 'macros of serde and of others; nothing of it is in the library',
+    'windows-link' => 'not for Linux',
+    'windows-sys' => 'not for Linux',
 );
 
 # The most lines with `unsafe` that each of our files may have. It may only shrink: who needs more says here why.
@@ -53,8 +53,8 @@ sub is_allowed {
     } split /\s+AND\s+/, $licence;
 }
 
-ok is_allowed($_),  "$_ is allowed"     for 'MIT', 'MIT/Apache-2.0', 'GPL-3.0 OR MIT', '(MIT OR GPL-3.0) AND ISC', 'Apache-2.0 WITH LLVM-exception';
-ok !is_allowed($_), "$_ is not allowed" for '',    'GPL-3.0',        'MIT AND GPL-3.0', '(GPL-2.0 OR GPL-3.0) AND MIT';
+ok is_allowed($_), "$_ is allowed" for 'MIT', 'MIT/Apache-2.0', 'GPL-3.0 OR MIT', '(MIT OR GPL-3.0) AND ISC', 'Apache-2.0 WITH LLVM-exception';
+ok !is_allowed($_), "$_ is not allowed" for '', 'GPL-3.0', 'MIT AND GPL-3.0', '(GPL-2.0 OR GPL-3.0) AND MIT';
 
 my $text = do {
     open my $out, '-|', qw(cargo metadata --format-version 1 --locked --offline) or die "cannot run cargo: $!";
@@ -66,19 +66,19 @@ my ($ours, @crates) = sort { defined $a->{source} <=> defined $b->{source} } @$a
 is $ours->{name}, 'mesos-perl', 'one package is ours';
 cmp_ok scalar @crates, '>', 100, 'and the others are listed';
 
-is_deeply [ map {"$_->{name} $_->{version}: $_->{source}"} grep { $_->{source} !~ m{\Aregistry\+https://github\.com/rust-lang/crates\.io-index\z} } @crates ],
+is_deeply [map {"$_->{name} $_->{version}: $_->{source}"} grep { $_->{source} !~ m{\Aregistry\+https://github\.com/rust-lang/crates\.io-index\z} } @crates],
     [], 'all of them come from crates.io';
-is_deeply [ map {"$_->{name} $_->{version}: " . ($_->{license} || 'none')} grep { !is_allowed($_->{license} || '') } @crates ], [], 'under licences that are allowed';
+is_deeply [map { "$_->{name} $_->{version}: " . ($_->{license} || 'none') } grep { !is_allowed($_->{license} || '') } @crates], [], 'under licences that are allowed';
 my %versions;
-$versions{ $_->{name} }++ for @crates;
-is_deeply [ grep { $versions{$_} > 1 } sort keys %versions ], [ sort keys %several ], 'in one version each, but for those that have a reason';
+$versions{$_->{name}}++ for @crates;
+is_deeply [grep { $versions{$_} > 1 } sort keys %versions], [sort keys %several], 'in one version each, but for those that have a reason';
 my @unlocked = grep { !/^checksum = "[0-9a-f]{64}"$/m && /^source = /m } split /^\[\[package\]\]$/m, slurp('Cargo.lock');
 is_deeply \@unlocked, [], 'each with the checksum of what was tried';
 
 my %found;
 File::Find::find({
         no_chdir => 1,
-        wanted   => sub {
+        wanted => sub {
             /\.rs\z/ or return;
             my $count = grep { !m{^\s*//} && /\bunsafe\b(?!-)/ && !/unsafe_/ } split /\n/, slurp($_);
             $found{$_} = $count if $count;
@@ -86,7 +86,7 @@ File::Find::find({
     },
     'src'
 );
-for my $file (sort keys %{ { %found, %unsafe } }) {
+for my $file (sort keys %{{%found, %unsafe}}) {
     cmp_ok $found{$file} || 0, '<=', $unsafe{$file} || 0, "$file has no more unsafe code than before";
 }
 

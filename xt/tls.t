@@ -74,7 +74,7 @@ is $seen, keys %chosen, 'all scenarios are there';
 subtest 'an executor that reaches its agent over TLS' => sub {
     require HTTP::Tiny;
     require JSON::PP;
-    my ($agent) = @{ JSON::PP::decode_json(HTTP::Tiny->new->get("http://$master/master/state")->{content})->{slaves} };
+    my ($agent) = @{JSON::PP::decode_json(HTTP::Tiny->new->get("http://$master/master/state")->{content})->{slaves}};
     my ($plain) = $agent->{pid} =~ /\@(.*)/;
     my $executor = Test::Mesos::custom_executor('tls');
     $executor->{command}{environment}{variables} = [

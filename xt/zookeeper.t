@@ -79,9 +79,9 @@ my $port = listener()->sockport;
     close $out or die $!;
 }
 push @children, child(sub {
-    open STDOUT, '>', "$folder/log" or die $!;
-    open STDERR, '>&', \*STDOUT or die $!;
-    exec @java, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', "$folder/zoo.cfg" or die "exec: $!";
+        open STDOUT, '>', "$folder/log" or die $!;
+        open STDERR, '>&', \*STDOUT or die $!;
+        exec @java, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', "$folder/zoo.cfg" or die "exec: $!";
 });
 
 sub mode {
@@ -135,20 +135,20 @@ ok $driver, 'registered with the master that ZooKeeper names';
 
 for my $round (1 .. 3) {
     my $pid = child(sub {
-        require POSIX;
-        alarm 60;
-        my $own = Test::Framework->new;
-        my $made = registers($own);
-        my $stopped = $made && $made->stop == Mesos::Status::DRIVER_STOPPED();
-        undef $made;
-        POSIX::_exit($stopped ? 0 : 1);
+            require POSIX;
+            alarm 60;
+            my $own = Test::Framework->new;
+            my $made = registers($own);
+            my $stopped = $made && $made->stop == Mesos::Status::DRIVER_STOPPED();
+            undef $made;
+            POSIX::_exit($stopped ? 0 : 1);
     });
     waitpid $pid, 0;
     is $?, 0, "child $round finds the master, too";
 }
 
 # The parent's driver has not noticed any of this, and still watches.
-is_deeply [grep { !/Offer/ } map { $_->[0] } @{ $framework->heard }], ['registered'];
+is_deeply [grep { !/Offer/ } map { $_->[0] } @{$framework->heard}], ['registered'];
 my $second = listener();
 push @children, child(sub { serve($second) });
 my $other = qq({"address":{"ip":"127.0.0.1","port":@{[$second->sockport]}},"port":@{[$second->sockport]}});

@@ -25,7 +25,7 @@ sub trace {
     }
     $ENV{MESOS_logging_level} = $level;
     if ($dir) {
-        $ENV{MESOS_quiet}   = 1;
+        $ENV{MESOS_quiet} = 1;
         $ENV{MESOS_log_dir} = $dir;
     }
     else {

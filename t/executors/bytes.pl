@@ -18,7 +18,7 @@ sub registered {
 sub launchTask {
     my ($self, $driver, $task) = @_;
     my %status = (task_id => $task->{task_id}, labels => $task->{labels});
-    my $seen = join '|', @{ $self->names }, $task->{name}, $task->{task_id}{value}, $ENV{LATIN}, @ARGV;
+    my $seen = join '|', @{$self->names}, $task->{name}, $task->{task_id}{value}, $ENV{LATIN}, @ARGV;
     $driver->sendStatusUpdate({%status, state => Mesos::TaskState::TASK_RUNNING, message => "l\xe4uft", data => $seen});
     $driver->sendStatusUpdate({%status, state => Mesos::TaskState::TASK_FINISHED, message => "B\xfccher"});
 }

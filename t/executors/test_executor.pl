@@ -17,16 +17,16 @@ has stubborn => (is => 'rw');
 
 for my $name (qw(registered reregistered disconnected)) {
     no strict 'refs';
-    *$name = sub { push @{ $_[0]->heard }, $name };
+    *$name = sub { push @{$_[0]->heard}, $name };
 }
 
 # Watches for the file, also while there is no agent.
 sub finish_when {
     my ($self, $driver, $task_id, $file) = @_;
-    $self->timers->{ $task_id->{value} } = AnyEvent->timer(after => 0.05, interval => 0.05, cb => sub {
-        return if !-e $file;
-        delete $self->timers->{ $task_id->{value} };
-        $driver->sendStatusUpdate({task_id => $task_id, state => Mesos::TaskState::TASK_FINISHED});
+    $self->timers->{$task_id->{value}} = AnyEvent->timer(after => 0.05, interval => 0.05, cb => sub {
+            return if !-e $file;
+            delete $self->timers->{$task_id->{value}};
+            $driver->sendStatusUpdate({task_id => $task_id, state => Mesos::TaskState::TASK_FINISHED});
     });
 }
 
@@ -34,7 +34,7 @@ sub launchTask {
     my ($self, $driver, $task) = @_;
     my $data = $task->{data};
     exit $1 if $data =~ /\Aexit (\d+)\z/;
-    $self->data->{ $task->{task_id}{value} } = $data;
+    $self->data->{$task->{task_id}{value}} = $data;
     $driver->sendStatusUpdate({task_id => $task->{task_id}, state => Mesos::TaskState::TASK_RUNNING});
     $self->finish_when($driver, $task->{task_id}, $1) if $data =~ /\Awhen (.+)\z/;
     # With a child of its own, in its process group.

@@ -44,7 +44,7 @@ sub start {
     my $port = $self->_until($START, 'chromium says its port', sub { (_content("$home/profile/DevToolsActivePort") =~ /\A(\d+)\n/)[0] });
     $self->{agent} = Mojo::UserAgent->new(connect_timeout => $ANSWER, request_timeout => $ANSWER, inactivity_timeout => 0);
     $self->{agent}->proxy->http(undef);
-    my ($page) = grep { $_->{type} eq 'page' } @{ $self->{agent}->get("http://127.0.0.1:$port/json/list")->result->json };
+    my ($page) = grep { $_->{type} eq 'page' } @{$self->{agent}->get("http://127.0.0.1:$port/json/list")->result->json};
     $self->{agent}->websocket($page->{webSocketDebuggerUrl} => sub { $self->_connected($_[1]) });
     $self->_until($ANSWER, 'chromium takes the connection', sub { $self->{socket} });
     $self->call("$_.enable") for qw(Page Runtime Log Accessibility);
@@ -57,9 +57,9 @@ sub _connected {
     # A picture is one message.
     $socket->max_websocket_size(1 << 26);
     $socket->on(message => sub {
-        my $message = Mojo::JSON::decode_json($_[1]);
-        if ($message->{id}) { $self->{answers}{ $message->{id} } = $message }
-        else                { push @{ $self->{events} }, $message }
+            my $message = Mojo::JSON::decode_json($_[1]);
+            if ($message->{id}) { $self->{answers}{$message->{id}} = $message }
+            else { push @{$self->{events}}, $message }
     });
     $self->{socket} = $socket;
     return;
@@ -140,9 +140,9 @@ sub picture {
 sub faults {
     my ($self) = @_;
     my @thrown = map { $_->{params}{exceptionDetails}{exception}{description} || $_->{params}{exceptionDetails}{text} }
-        grep { $_->{method} eq 'Runtime.exceptionThrown' } @{ $self->{events} };
+        grep { $_->{method} eq 'Runtime.exceptionThrown' } @{$self->{events}};
     my @refused = map { $_->{params}{entry}{text} }
-        grep { $_->{method} eq 'Log.entryAdded' && $_->{params}{entry}{source} =~ /\A(?:security|javascript|violation)\z/ } @{ $self->{events} };
+        grep { $_->{method} eq 'Log.entryAdded' && $_->{params}{entry}{source} =~ /\A(?:security|javascript|violation)\z/ } @{$self->{events}};
     return (@thrown, @refused);
 }
 

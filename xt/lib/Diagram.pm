@@ -15,10 +15,10 @@ sub parsed {
     my %diagram = (lanes => []);
     for my $line (grep { /\S/ && !/^#/ } split /\n/, $text) {
         my ($kind, $rest) = $line =~ /^(lane|box|arrow|back): (.+)$/ or die "cannot read: $line\n";
-        if    ($kind eq 'lane') { push @{ $diagram{lanes} }, {name => $rest, boxes => []} }
+        if ($kind eq 'lane') { push @{$diagram{lanes}}, {name => $rest, boxes => []} }
         elsif ($kind eq 'back') { $diagram{back} = $rest }
         elsif ($kind eq 'arrow') { $diagram{lanes}[-1]{arrow} = $rest }
-        else { push @{ $diagram{lanes}[-1]{boxes} }, [split / \| /, $rest, 2] }
+        else { push @{$diagram{lanes}[-1]{boxes}}, [split / \| /, $rest, 2] }
     }
     return \%diagram;
 }
@@ -32,13 +32,13 @@ sub svg {
     my ($diagram) = @_;
     my ($y, @parts, $first) = ($MARGIN);
     my $inner = $WIDTH - 2 * $MARGIN - 40;
-    for my $lane (@{ $diagram->{lanes} }) {
-        my $height = $HEAD + @{ $lane->{boxes} } * ($BOX + $GAP);
+    for my $lane (@{$diagram->{lanes}}) {
+        my $height = $HEAD + @{$lane->{boxes}} * ($BOX + $GAP);
         $first = $y + $height / 2 unless defined $first;
         push @parts, sprintf '<rect x="%d" y="%d" width="%d" height="%d" rx="6" fill="#eef2f7" stroke="#8194ab"/>', $MARGIN, $y, $inner, $height;
         push @parts, _text($MARGIN + 12, $y + 20, 14, $lane->{name}, 'font-weight="bold" fill="#22303f"');
         my $at = $y + $HEAD;
-        for my $box (@{ $lane->{boxes} }) {
+        for my $box (@{$lane->{boxes}}) {
             push @parts, sprintf '<rect x="%d" y="%d" width="%d" height="%d" rx="4" fill="#ffffff" stroke="#8194ab"/>', $MARGIN + 12, $at, $inner - 24, $BOX;
             push @parts, _text($MARGIN + 22, $at + 19, 12, $box->[0], 'fill="#1b4f8a"'), _text($MARGIN + 22, $at + 36, 12, $box->[1], 'fill="#22303f"');
             $at += $BOX + $GAP;

@@ -15,9 +15,9 @@ sub made_from {
     my @types = map { _types_of($_) } @protos;
     my %by_proto = map { ($_->{proto} => $_) } @types;
     for my $type (@types) {
-        for my $field (grep { $_->{of} } @{ $type->{members} }) {
-            my $of = $by_proto{ $field->{of} } or die "$type->{proto}.$field->{name}: no type $field->{of}\n";
-            $of->{used_by}{ $type->{class} } = 1 unless $of == $type;
+        for my $field (grep { $_->{of} } @{$type->{members}}) {
+            my $of = $by_proto{$field->{of}} or die "$type->{proto}.$field->{name}: no type $field->{of}\n";
+            $of->{used_by}{$type->{class}} = 1 unless $of == $type;
         }
     }
     my %pages;
@@ -37,11 +37,11 @@ sub _types_of {
     while (my $line = <$in>) {
         if ($line =~ m{^\s*// ?(.*)}) { push @comment, $1; next }
         my $comment = join ' ', splice @comment;
-        if ($line =~ /^\s*$|^(?:syntax|import) /) { next }
+        if ($line =~ /^\s*$|^(?:syntax|import) /) {next}
         if ($line =~ /^package ([\w.]+);/) { $package = $1; next }
         if ($line =~ /^\s*(message|enum|oneof) (\w+) \{(\})?$/) {
             my ($kind, $name, $closed) = ($1, $2, $3);
-            my $type = $kind eq 'oneof' ? { oneof => $name } : _type($kind, join('.', $package, _names(@open), $name), $comment);
+            my $type = $kind eq 'oneof' ? {oneof => $name} : _type($kind, join('.', $package, _names(@open), $name), $comment);
             push @types, $type unless $type->{oneof};
             push @open, $type unless $closed;
         }
@@ -52,7 +52,7 @@ sub _types_of {
             $member->{oneof} = $open[-1]{oneof};
             my ($in_type) = grep { $_->{members} } reverse @open;
             _qualify_map($in_type, $member, \@types) if $member->{map};
-            push @{ $in_type->{members} }, $member;
+            push @{$in_type->{members}}, $member;
         }
     }
     return @types;
@@ -65,7 +65,7 @@ sub _type {
     my ($name) = $proto =~ /(\w+)$/;
     my $class = $PERL{$proto};
     ($class = ucfirst $proto) =~ s{\.(\w)}{"::\U$1"}ge unless $class;
-    return { kind => $kind, name => $name, proto => $proto, class => $class, comment => $comment, members => [] };
+    return {kind => $kind, name => $name, proto => $proto, class => $class, comment => $comment, members => []};
 }
 
 sub _member {
@@ -74,12 +74,12 @@ sub _member {
     $options = '' unless defined $options;
     my %member = (number => $number, deprecated => scalar($options =~ /\bdeprecated = true/), notes($note));
     ($member{default}) = $options =~ /\bdefault = ("[^"]*"|[^,\s]+)/;
-    if ($said =~ /^\w+$/) { return { %member, name => $said } }
+    if ($said =~ /^\w+$/) { return {%member, name => $said} }
     if ($said =~ /^map<(\w+), ([\w.]+)> (\w+)$/) {
-        return { %member, map => [ $1, $2 ], name => $3, label => 'map' };
+        return {%member, map => [$1, $2], name => $3, label => 'map'};
     }
     my ($label, $type, $name) = $said =~ /^(?:(optional|required|repeated) )?([\w.]+) (\w+)$/ or return;
-    return { %member, label => $label || 'optional', type => $type, name => $name, $type =~ /\./ ? (of => $type) : () };
+    return {%member, label => $label || 'optional', type => $type, name => $name, $type =~ /\./ ? (of => $type) : ()};
 }
 
 # protoc makes a message of the entries of a map: the class that Perl has.
@@ -87,11 +87,11 @@ sub _qualify_map {
     my ($in_type, $member, $types) = @_;
     my $name = join '', map {ucfirst} split /_/, $member->{name};
     my $entry = _type('message', "$in_type->{proto}.${name}Entry", "An entry of the map `$member->{name}` of `$in_type->{class}`.");
-    my ($key, $value) = @{ $member->{map} };
+    my ($key, $value) = @{$member->{map}};
     my @both = (label => 'optional', since => $member->{since});
     $entry->{members} = [
-        { @both, name => 'key',   number => 1, type => $key,   comment => 'What the entry is found by.' },
-        { @both, name => 'value', number => 2, type => $value, comment => 'What it holds.', $value =~ /\./ ? (of => $value) : () },
+        {@both, name => 'key', number => 1, type => $key, comment => 'What the entry is found by.'},
+        {@both, name => 'value', number => 2, type => $value, comment => 'What it holds.', $value =~ /\./ ? (of => $value) : ()},
     ];
     $entry->{map_entry} = 1;
     push @$types, $entry;
@@ -125,7 +125,7 @@ sub _page {
         '=head1 SEE ALSO',
         _wrapped(join ', ', map {"L<$_>"} 'Mesos::Messages', $is_enum ? 'Mesos::Enum' : 'Mesos::Message'),
     );
-    my @used_by = sort keys %{ $type->{used_by} || {} };
+    my @used_by = sort keys %{$type->{used_by} || {}};
     push @blocks, _wrapped('It is used in ' . join(', ', map {"L<$_>"} @used_by) . '.') if @used_by;
     return join("\n\n", @blocks, '=cut') . "\n";
 }
@@ -148,16 +148,16 @@ sub _synopsis {
 # What must be set, and what is in it, of an entry of a map all; else the first field that needs no more than a value.
 sub _sample {
     my ($type, $by_proto, $depth) = @_;
-    my @fields = grep { $type->{map_entry} || $_->{label} eq 'required' } @{ $type->{members} };
+    my @fields = grep { $type->{map_entry} || $_->{label} eq 'required' } @{$type->{members}};
     my $indent = '    ' x ($depth + 1);
     if (!@fields && $depth == 1) {
-        @fields = grep { !$_->{until} && !$_->{map} && $_->{label} ne 'repeated' && (!$_->{of} || $by_proto->{ $_->{of} }{kind} eq 'enum') }
-            @{ $type->{members} };
+        @fields = grep { !$_->{until} && !$_->{map} && $_->{label} ne 'repeated' && (!$_->{of} || $by_proto->{$_->{of}}{kind} eq 'enum') }
+            @{$type->{members}};
         splice @fields, 1;
     }
     my @lines;
     for my $field (@fields) {
-        my $of = $field->{of} && $by_proto->{ $field->{of} };
+        my $of = $field->{of} && $by_proto->{$field->{of}};
         if ($of && $of->{kind} eq 'message') {
             my @inner = _sample($of, $by_proto, $depth + 1);
             push @lines, @inner ? ("$indent$field->{name} => {", @inner, "$indent},") : "$indent$field->{name} => {},";
@@ -170,7 +170,7 @@ sub _sample {
 sub _value {
     my ($field, $of) = @_;
     if ($of) {
-        my ($first) = grep { $_->{name} ne 'UNKNOWN' } @{ $of->{members} };
+        my ($first) = grep { $_->{name} ne 'UNKNOWN' } @{$of->{members}};
         return "$of->{class}::$first->{name}()";
     }
     return "'...'" if $field->{type} =~ /^(?:string|bytes)$/;
@@ -179,16 +179,16 @@ sub _value {
 
 sub _fields {
     my ($type, $by_proto) = @_;
-    return "=head1 FIELDS\n\nIt has none: that it is there says all." unless @{ $type->{members} };
-    return ('=head1 FIELDS', '=over 4', (map { _field($_, $by_proto) } @{ $type->{members} }), '=back');
+    return "=head1 FIELDS\n\nIt has none: that it is there says all." unless @{$type->{members}};
+    return ('=head1 FIELDS', '=over 4', (map { _field($_, $by_proto) } @{$type->{members}}), '=back');
 }
 
 sub _field {
     my ($field, $by_proto) = @_;
-    my $of = $field->{of} && $by_proto->{ $field->{of} };
+    my $of = $field->{of} && $by_proto->{$field->{of}};
     my $type = $of ? "L<$of->{class}>" : "C<$field->{type}>";
     if ($field->{map}) {
-        my $to = $by_proto->{ $field->{map}[1] };
+        my $to = $by_proto->{$field->{map}[1]};
         $type = "from C<$field->{map}[0]> to " . ($to ? "L<$to->{class}>" : "C<$field->{map}[1]>") . " (entries: $type)";
     }
     my $facts = "$field->{label} $type";
@@ -199,7 +199,7 @@ sub _field {
 
 sub _constants {
     my ($type) = @_;
-    my @items = map { ("=item $_->{name} = $_->{number}", _wrapped(_releases($_)), $_->{comment} ? _text($_->{comment}) : ()) } @{ $type->{members} };
+    my @items = map { ("=item $_->{name} = $_->{number}", _wrapped(_releases($_)), $_->{comment} ? _text($_->{comment}) : ()) } @{$type->{members}};
     return ('=head1 CONSTANTS', '=over 4', @items, '=back');
 }
 
@@ -215,7 +215,7 @@ sub _releases {
 sub _release_before {
     my ($release) = @_;
     my ($index) = grep { $RELEASES[$_] eq $release } 1 .. $#RELEASES or die "since $release: expected one of @RELEASES[1 .. $#RELEASES]\n";
-    return $RELEASES[ $index - 1 ];
+    return $RELEASES[$index - 1];
 }
 
 # A comment as POD: `code` is C<code>.
@@ -234,18 +234,18 @@ sub _links {
     my %names;
     for my $type (@types) {
         my $group = $type->{class} =~ /^Mesos::Scheduler::/ ? 'scheduler' : $type->{class} =~ /^Mesos::Executor::/ ? 'executor' : 'common';
-        push @{ $names{$group}{ $type->{kind} } }, $type->{class};
+        push @{$names{$group}{$type->{kind}}}, $type->{class};
     }
     my @said = (
-        [ common    => message => 'Messages of frameworks and agents' ],
-        [ common    => enum    => 'Enums of these' ],
-        [ scheduler => message => 'Messages of the scheduler API' ],
-        [ scheduler => enum    => 'Enums of the scheduler API' ],
-        [ executor  => message => 'Messages of the executor API' ],
-        [ executor  => enum    => 'Enums of the executor API' ],
+        [common => message => 'Messages of frameworks and agents'],
+        [common => enum => 'Enums of these'],
+        [scheduler => message => 'Messages of the scheduler API'],
+        [scheduler => enum => 'Enums of the scheduler API'],
+        [executor => message => 'Messages of the executor API'],
+        [executor => enum => 'Enums of the executor API'],
     );
     return join "\n\n", '=over 4',
-        (map { my ($group, $kind, $title) = @$_; ("=item $title", _wrapped(join ', ', map {"L<$_>"} sort @{ $names{$group}{$kind} })) } @said),
+        (map { my ($group, $kind, $title) = @$_; ("=item $title", _wrapped(join ', ', map {"L<$_>"} sort @{$names{$group}{$kind}})) } @said),
         '=back';
 }
 
@@ -253,9 +253,9 @@ sub _wrapped {
     my ($text) = @_;
     my @lines = ('');
     for my $word (split ' ', $text) {
-        if    (!length $lines[-1])                              { $lines[-1] = $word }
+        if (!length $lines[-1]) { $lines[-1] = $word }
         elsif (length($lines[-1]) + 1 + length($word) <= $WIDTH) { $lines[-1] .= " $word" }
-        else                                                    { push @lines, $word }
+        else { push @lines, $word }
     }
     return join "\n", @lines;
 }

@@ -66,7 +66,7 @@ sub running {
 
 # What executors get as their environment, to find this module: a JSON object.
 sub environment {
-    my $lib = join ':', map { abs_path($_) } grep { -d } @INC;
+    my $lib = join ':', map { abs_path($_) } grep {-d} @INC;
     return qq({"PATH":"/usr/local/bin:/usr/bin:/bin","HOME":"/","PERL5LIB":"$lib"});
 }
 

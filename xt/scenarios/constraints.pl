@@ -23,8 +23,8 @@ sub constraints { return constraints_of('a', @_) }
 sub each_of {
     my ($name, @all) = @_;
     return [$name, sub {
-        my ($scenario) = @_;
-        $scenario->subscribed_as($_->[0], {framework_info => \%info, offer_constraints => $_->[1]}) for @all;
+            my ($scenario) = @_;
+            $scenario->subscribed_as($_->[0], {framework_info => \%info, offer_constraints => $_->[1]}) for @all;
     }];
 }
 
@@ -53,13 +53,13 @@ sub regex { my ($regex) = @_; return one($regex, [attribute('rack', matches($reg
         map { regex($_) } '[', 'a[b', '(a', 'a)', '*', 'a|+', '{2}', 'a**', 'a{2}{3}', 'a\\', '\q', '(a)\1', '[z-a]', 'a{1001}', 'a{2,1}', '((a{100}){100}){100}', '(?=a)',
         '(?z)', '(?x)a', '(?P<n', '(?<n>a)', '\pL'),
     ['offer constraints can be updated', sub {
-        my ($scenario) = @_;
-        my %never = (framework_info => \%info, offer_constraints => constraints([attribute('no', 'exists')]));
-        my $update = sub { my ($title, %then) = @_; $scenario->subscribed_as($title, \%never, {framework_info => \%info, %then}) };
-        $update->('1 to none');
-        $update->('2 to others', offer_constraints => constraints([attribute('rack', 'exists')]));
-        $update->('3 to invalid ones', offer_constraints => constraints([attribute('rack', matches('['))]));
-        $update->('4 to no groups', offer_constraints => constraints());
-        $update->('5 with another fault', offer_constraints => constraints(), framework_info => {%info, user => 'nobody'});
+            my ($scenario) = @_;
+            my %never = (framework_info => \%info, offer_constraints => constraints([attribute('no', 'exists')]));
+            my $update = sub { my ($title, %then) = @_; $scenario->subscribed_as($title, \%never, {framework_info => \%info, %then}) };
+            $update->('1 to none');
+            $update->('2 to others', offer_constraints => constraints([attribute('rack', 'exists')]));
+            $update->('3 to invalid ones', offer_constraints => constraints([attribute('rack', matches('['))]));
+            $update->('4 to no groups', offer_constraints => constraints());
+            $update->('5 with another fault', offer_constraints => constraints(), framework_info => {%info, user => 'nobody'});
     }],
 ]

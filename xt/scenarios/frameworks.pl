@@ -15,9 +15,9 @@ sub refused {
 
 [
     ['a framework subscribes and gets an offer', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->show($framework->offer);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->show($framework->offer);
     }],
     refused('roles without MULTI_ROLE', roles => ['a']),
     refused('role with MULTI_ROLE', role => 'a', capabilities => $multi),
@@ -41,108 +41,108 @@ sub refused {
     refused('a failover_timeout beyond reason', failover_timeout => 1e300),
     refused('an empty name', name => ''),
     ['a role of a hierarchy gets what is reserved above', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework(roles => ['static/child'], capabilities => [@$multi, $capability{RESERVATION_REFINEMENT}]);
-        $framework->show($framework->offer);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework(roles => ['static/child'], capabilities => [@$multi, $capability{RESERVATION_REFINEMENT}]);
+            $framework->show($framework->offer);
     }],
     ['what is reserved for a role is not offered to others', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework(role => 'other');
-        $framework->show($framework->offer);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework(role => 'other');
+            $framework->show($framework->offer);
     }],
     ['offers of two roles', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework(roles => ['static', 'other'], capabilities => $multi);
-        my %seen;
-        $scenario->until('both roles', sub {
-            while (my $offer = shift @{ $framework->offers }) {
-                $seen{ $offer->{allocation_info}{role} } ||= 1;
-                $framework->decline($offer, 1);
-            }
-            return keys %seen == 2;
-        });
-        $framework->_says("role $_") for sort keys %seen;
+            my ($scenario) = @_;
+            my $framework = $scenario->framework(roles => ['static', 'other'], capabilities => $multi);
+            my %seen;
+            $scenario->until('both roles', sub {
+                    while (my $offer = shift @{$framework->offers}) {
+                        $seen{$offer->{allocation_info}{role}} ||= 1;
+                        $framework->decline($offer, 1);
+                    }
+                    return keys %seen == 2;
+            });
+            $framework->_says("role $_") for sort keys %seen;
     }],
     ['a suppressed role gets no offers, a revived one does', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->decline($framework->offer);
-        $framework->driver->suppressOffers;
-        $scenario->for_a_while(0.3);
-        while (my $offer = shift @{ $framework->offers }) { $framework->decline($offer) }
-        $scenario->for_a_while(0.5);
-        $framework->_says(scalar(@{ $framework->offers }) . ' offers while suppressed');
-        $framework->driver->reviveOffers;
-        $framework->show($framework->offer);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->decline($framework->offer);
+            $framework->driver->suppressOffers;
+            $scenario->for_a_while(0.3);
+            while (my $offer = shift @{$framework->offers}) { $framework->decline($offer) }
+            $scenario->for_a_while(0.5);
+            $framework->_says(scalar(@{$framework->offers}) . ' offers while suppressed');
+            $framework->driver->reviveOffers;
+            $framework->show($framework->offer);
     }],
     ['refused resources stay away for their time', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->decline($framework->offer, 3600);
-        $scenario->for_a_while(0.5);
-        $framework->_says(scalar(@{ $framework->offers }) . ' offers');
-        $framework->driver->reviveOffers;
-        $framework->show($framework->offer, 'after revive');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->decline($framework->offer, 3600);
+            $scenario->for_a_while(0.5);
+            $framework->_says(scalar(@{$framework->offers}) . ' offers');
+            $framework->driver->reviveOffers;
+            $framework->show($framework->offer, 'after revive');
     }],
     ['a framework that fails over', sub {
-        my ($scenario) = @_;
-        my $first = $scenario->framework(failover_timeout => 60);
-        my $second = $scenario->framework(failover_timeout => 60, id => $first->id);
-        $scenario->until('the end of the first', sub { $first->heard('error') });
-        $second->show($second->offer);
+            my ($scenario) = @_;
+            my $first = $scenario->framework(failover_timeout => 60);
+            my $second = $scenario->framework(failover_timeout => 60, id => $first->id);
+            $scenario->until('the end of the first', sub { $first->heard('error') });
+            $second->show($second->offer);
     }],
     ['tasks live on over a failover', sub {
-        my ($scenario) = @_;
-        my $first = $scenario->framework(failover_timeout => 60);
-        $first->launch($first->offer, $first->custom('t', 'x'));
-        $first->until_running('t');
-        $first->driver->stop(1);
-        $first->driver(undef);
-        my $second = $scenario->framework(failover_timeout => 60, id => $first->id);
-        $second->driver->reconcileTasks([]);
-        $second->until_running('t');
-        $second->driver->killTask($second->task_id('t'));
-        $second->until_end('t');
+            my ($scenario) = @_;
+            my $first = $scenario->framework(failover_timeout => 60);
+            $first->launch($first->offer, $first->custom('t', 'x'));
+            $first->until_running('t');
+            $first->driver->stop(1);
+            $first->driver(undef);
+            my $second = $scenario->framework(failover_timeout => 60, id => $first->id);
+            $second->driver->reconcileTasks([]);
+            $second->until_running('t');
+            $second->driver->killTask($second->task_id('t'));
+            $second->until_end('t');
     }],
     ['a framework that was torn down cannot come back', sub {
-        my ($scenario) = @_;
-        my $first = $scenario->framework(failover_timeout => 60);
-        $first->driver->stop;
-        $first->driver(undef);
-        $scenario->framework(failover_timeout => 60, id => $first->id);
+            my ($scenario) = @_;
+            my $first = $scenario->framework(failover_timeout => 60);
+            $first->driver->stop;
+            $first->driver(undef);
+            $scenario->framework(failover_timeout => 60, id => $first->id);
     }],
     ['updateFramework changes its roles', sub {
-        my ($scenario) = @_;
-        my %info = (user => 'root', name => 'changing', capabilities => $multi);
-        my $framework = $scenario->framework(%info, roles => ['first']);
-        $framework->decline($framework->offer);
-        $framework->driver->updateFramework({%info, id => $framework->id, roles => ['second']});
-        my $offer = $framework->offer(sub { $_[0]{allocation_info}{role} eq 'second' });
-        $framework->show($offer);
+            my ($scenario) = @_;
+            my %info = (user => 'root', name => 'changing', capabilities => $multi);
+            my $framework = $scenario->framework(%info, roles => ['first']);
+            $framework->decline($framework->offer);
+            $framework->driver->updateFramework({%info, id => $framework->id, roles => ['second']});
+            my $offer = $framework->offer(sub { $_[0]{allocation_info}{role} eq 'second' });
+            $framework->show($offer);
     }],
     ['two frameworks share an agent in turn', sub {
-        my ($scenario) = @_;
-        my @frameworks = map { $scenario->framework } 1, 2;
-        my %count;
-        $scenario->until('five offers for each', sub {
-            for my $framework (@frameworks) {
-                while (my $offer = shift @{ $framework->offers }) { $count{ $framework->title }++; $framework->decline($offer) }
-            }
-            return 2 == grep { $_ >= 5 } values %count;
-        });
-        my ($more, $less) = sort { $b <=> $a } values %count;
-        $scenario->say(cluster => $more <= 2 * $less + 1 ? 'both in turn' : 'one of them more often');
+            my ($scenario) = @_;
+            my @frameworks = map { $scenario->framework } 1, 2;
+            my %count;
+            $scenario->until('five offers for each', sub {
+                    for my $framework (@frameworks) {
+                        while (my $offer = shift @{$framework->offers}) { $count{$framework->title}++; $framework->decline($offer) }
+                    }
+                    return 2 == grep { $_ >= 5 } values %count;
+            });
+            my ($more, $less) = sort { $b <=> $a } values %count;
+            $scenario->say(cluster => $more <= 2 * $less + 1 ? 'both in turn' : 'one of them more often');
     }],
     ['resources in use are offered to nobody else', sub {
-        my ($scenario) = @_;
-        my ($first, $second) = map { $scenario->framework } 1, 2;
-        my $task = $first->custom('t', 'x');
-        $task->{resources} = [$first->can('cpus')->(1.5), $first->can('mem')->(100)];
-        $second->decline($_, 0) while $_ = shift @{ $second->offers };
-        $first->launch($first->offer(sub { 1 }), $task);
-        $first->until_running('t');
-        $_->driver->suppressOffers for $first;
-        my $rest = $second->offer(sub { grep { $_->{name} eq 'cpus' && $_->{scalar}{value} == 2.5 } @{ $_[0]{resources} } });
-        $second->show($rest);
+            my ($scenario) = @_;
+            my ($first, $second) = map { $scenario->framework } 1, 2;
+            my $task = $first->custom('t', 'x');
+            $task->{resources} = [$first->can('cpus')->(1.5), $first->can('mem')->(100)];
+            $second->decline($_, 0) while $_ = shift @{$second->offers};
+            $first->launch($first->offer(sub {1}), $task);
+            $first->until_running('t');
+            $_->driver->suppressOffers for $first;
+            my $rest = $second->offer(sub { grep { $_->{name} eq 'cpus' && $_->{scalar}{value} == 2.5 } @{$_[0]{resources}} });
+            $second->show($rest);
     }],
 ]

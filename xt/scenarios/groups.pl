@@ -15,13 +15,13 @@ sub executor {
 sub refused {
     my ($name, $executor, @tasks) = @_;
     return ["group: $name", sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        my @infos = map { my ($id, %more) = @$_; +{%{ $framework->command($id, 'true') }, slave_id => $offer->{slave_id}, resources => [$cpus->(0.1), $mem->(32)], %more} } @tasks;
-        $framework->accept($offer, {type => Mesos::Offer::Operation::Type::LAUNCH_GROUP(),
-            launch_group => {executor => executor($framework, %$executor), task_group => {tasks => \@infos}}});
-        $scenario->until('an end for each', sub { $framework->heard('statusUpdate') >= @infos });
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            my @infos = map { my ($id, %more) = @$_; +{%{$framework->command($id, 'true')}, slave_id => $offer->{slave_id}, resources => [$cpus->(0.1), $mem->(32)], %more} } @tasks;
+            $framework->accept($offer, {type => Mesos::Offer::Operation::Type::LAUNCH_GROUP(),
+                    launch_group => {executor => executor($framework, %$executor), task_group => {tasks => \@infos}}});
+            $scenario->until('an end for each', sub { $framework->heard('statusUpdate') >= @infos });
     }];
 }
 

@@ -58,153 +58,153 @@ sub volume {
 
 [
     ['calls on agents that are refused', sub {
-        my ($scenario) = @_;
-        my $agent = agent_id($scenario);
-        for my $type (qw(DRAIN_AGENT DEACTIVATE_AGENT REACTIVATE_AGENT)) {
-            order($scenario, "$type without member", $type);
-            order($scenario, "$type without agent", $type, other => 1);
-            order($scenario, "$type without value", $type, agent_id => {});
-            order($scenario, "$type of a text", $type, agent_id => 'x');
-            order($scenario, "$type of nobody", $type, agent_id => {value => 'nobody'});
-        }
-        order($scenario, 'REACTIVATE_AGENT of an active one', 'REACTIVATE_AGENT', agent_id => $agent);
-        order($scenario, 'DRAIN_AGENT with a text', 'DRAIN_AGENT', agent_id => $agent, max_grace_period => '3s');
-        order($scenario, 'DRAIN_AGENT with a list', 'DRAIN_AGENT', agent_id => $agent, max_grace_period => []);
-        order($scenario, 'DRAIN_AGENT gone by number', 'DRAIN_AGENT', agent_id => $agent, mark_gone => 1);
-        show_agent($scenario, 'afterwards');
+            my ($scenario) = @_;
+            my $agent = agent_id($scenario);
+            for my $type (qw(DRAIN_AGENT DEACTIVATE_AGENT REACTIVATE_AGENT)) {
+                order($scenario, "$type without member", $type);
+                order($scenario, "$type without agent", $type, other => 1);
+                order($scenario, "$type without value", $type, agent_id => {});
+                order($scenario, "$type of a text", $type, agent_id => 'x');
+                order($scenario, "$type of nobody", $type, agent_id => {value => 'nobody'});
+            }
+            order($scenario, 'REACTIVATE_AGENT of an active one', 'REACTIVATE_AGENT', agent_id => $agent);
+            order($scenario, 'DRAIN_AGENT with a text', 'DRAIN_AGENT', agent_id => $agent, max_grace_period => '3s');
+            order($scenario, 'DRAIN_AGENT with a list', 'DRAIN_AGENT', agent_id => $agent, max_grace_period => []);
+            order($scenario, 'DRAIN_AGENT gone by number', 'DRAIN_AGENT', agent_id => $agent, mark_gone => 1);
+            show_agent($scenario, 'afterwards');
     }],
     ['an agent that is deactivated', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $agent = {value => $framework->offer->{slave_id}{value}};
-        order($scenario, 'deactivate', 'DEACTIVATE_AGENT', agent_id => $agent);
-        $framework->until_heard('offerRescinded');
-        order($scenario, 'again', 'DEACTIVATE_AGENT', agent_id => $agent);
-        show_agent($scenario, 'deactivated');
-        $scenario->for_a_while(0.5);
-        $framework->_says(scalar(@{ $framework->offers }) . ' offers');
-        order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
-        show_agent($scenario, 'reactivated');
-        $framework->show($framework->offer);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $agent = {value => $framework->offer->{slave_id}{value}};
+            order($scenario, 'deactivate', 'DEACTIVATE_AGENT', agent_id => $agent);
+            $framework->until_heard('offerRescinded');
+            order($scenario, 'again', 'DEACTIVATE_AGENT', agent_id => $agent);
+            show_agent($scenario, 'deactivated');
+            $scenario->for_a_while(0.5);
+            $framework->_says(scalar(@{$framework->offers}) . ' offers');
+            order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
+            show_agent($scenario, 'reactivated');
+            $framework->show($framework->offer);
     }],
     ['a task on an agent that is deactivated lives on', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        my $agent = {value => $offer->{slave_id}{value}};
-        $framework->launch($offer, $framework->custom('t', 'x'));
-        $framework->until_running('t');
-        order($scenario, 'deactivate', 'DEACTIVATE_AGENT', agent_id => $agent);
-        $framework->driver->killTask($framework->task_id('t'));
-        $framework->until_end('t');
-        order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            my $agent = {value => $offer->{slave_id}{value}};
+            $framework->launch($offer, $framework->custom('t', 'x'));
+            $framework->until_running('t');
+            order($scenario, 'deactivate', 'DEACTIVATE_AGENT', agent_id => $agent);
+            $framework->driver->killTask($framework->task_id('t'));
+            $framework->until_end('t');
+            order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
     }],
     ['an agent that is drained', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        my $agent = {value => $offer->{slave_id}{value}};
-        $framework->launch($offer, $framework->custom('t', 'x'));
-        $framework->until_running('t');
-        order($scenario, 'drain', 'DRAIN_AGENT', agent_id => $agent, max_grace_period => {seconds => 3});
-        $framework->until_end('t');
-        drained($scenario);
-        executor_ends($framework, $agent);
-        show_agent($scenario, 'drained');
-        $scenario->for_a_while(0.3);
-        $framework->_says(scalar(@{ $framework->offers }) . ' offers');
-        order($scenario, 'drain again', 'DRAIN_AGENT', agent_id => $agent);
-        drained($scenario);
-        show_agent($scenario, 'drained again');
-        order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
-        show_agent($scenario, 'reactivated');
-        $framework->show($framework->offer);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            my $agent = {value => $offer->{slave_id}{value}};
+            $framework->launch($offer, $framework->custom('t', 'x'));
+            $framework->until_running('t');
+            order($scenario, 'drain', 'DRAIN_AGENT', agent_id => $agent, max_grace_period => {seconds => 3});
+            $framework->until_end('t');
+            drained($scenario);
+            executor_ends($framework, $agent);
+            show_agent($scenario, 'drained');
+            $scenario->for_a_while(0.3);
+            $framework->_says(scalar(@{$framework->offers}) . ' offers');
+            order($scenario, 'drain again', 'DRAIN_AGENT', agent_id => $agent);
+            drained($scenario);
+            show_agent($scenario, 'drained again');
+            order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
+            show_agent($scenario, 'reactivated');
+            $framework->show($framework->offer);
     }],
     ['an agent that is draining', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework(options => {implicit_acknowledgements => 0});
-        my $offer = $framework->offer;
-        my $agent = {value => $offer->{slave_id}{value}};
-        $framework->launch($offer, $framework->custom('t', 'x'));
-        my $acknowledged = sub {
-            my ($state) = @_;
-            $scenario->until($state, sub {
-                my ($status) = grep { $_->[0]{state} == Mesos::TaskState->can($state)->() } @{ $framework->events->{statusUpdate} || [] };
-                $framework->driver->acknowledgeStatusUpdate($status->[0]) if $status && $state ne 'TASK_KILLED';
-                return $status;
-            });
-        };
-        $acknowledged->('TASK_RUNNING');
-        order($scenario, 'drain', 'DRAIN_AGENT', agent_id => $agent);
-        $acknowledged->('TASK_KILLED');
-        $scenario->for_a_while(0.3);
-        show_agent($scenario, 'with an update that is not acknowledged');
-        order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
-        order($scenario, 'deactivate', 'DEACTIVATE_AGENT', agent_id => $agent);
-        $framework->driver->acknowledgeStatusUpdate($framework->last->{ $scenario->id('t') });
-        drained($scenario);
-        executor_ends($framework, $agent);
-        show_agent($scenario, 'acknowledged');
-        order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework(options => {implicit_acknowledgements => 0});
+            my $offer = $framework->offer;
+            my $agent = {value => $offer->{slave_id}{value}};
+            $framework->launch($offer, $framework->custom('t', 'x'));
+            my $acknowledged = sub {
+                my ($state) = @_;
+                $scenario->until($state, sub {
+                        my ($status) = grep { $_->[0]{state} == Mesos::TaskState->can($state)->() } @{$framework->events->{statusUpdate} || []};
+                        $framework->driver->acknowledgeStatusUpdate($status->[0]) if $status && $state ne 'TASK_KILLED';
+                        return $status;
+                });
+            };
+            $acknowledged->('TASK_RUNNING');
+            order($scenario, 'drain', 'DRAIN_AGENT', agent_id => $agent);
+            $acknowledged->('TASK_KILLED');
+            $scenario->for_a_while(0.3);
+            show_agent($scenario, 'with an update that is not acknowledged');
+            order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
+            order($scenario, 'deactivate', 'DEACTIVATE_AGENT', agent_id => $agent);
+            $framework->driver->acknowledgeStatusUpdate($framework->last->{$scenario->id('t')});
+            drained($scenario);
+            executor_ends($framework, $agent);
+            show_agent($scenario, 'acknowledged');
+            order($scenario, 'reactivate', 'REACTIVATE_AGENT', agent_id => $agent);
     }],
     ['operations of operators', sub {
-        my ($scenario) = @_;
-        my $agent = agent_id($scenario);
-        my $do = sub { my ($what, $type, %member) = @_; order($scenario, $what, $type, agent_id => $agent, %member); $scenario->for_a_while(0.2) };
-        $do->('reserve', 'RESERVE_RESOURCES', resources => [reserved('cpus', 1), reserved('disk', 100)]);
-        $do->('reserve too much', 'RESERVE_RESOURCES', resources => [reserved('cpus', 100)]);
-        $do->('create', 'CREATE_VOLUMES', volumes => [volume('operators', 10)]);
-        $do->('create again', 'CREATE_VOLUMES', volumes => [volume('operators', 10)]);
-        $do->('create too large', 'CREATE_VOLUMES', volumes => [volume('other', 1000)]);
-        $do->('grow', 'GROW_VOLUME', volume => volume('operators', 10), addition => reserved('disk', 5));
-        $do->('grow what was', 'GROW_VOLUME', volume => volume('operators', 10), addition => reserved('disk', 5));
-        $do->('grow by cpus', 'GROW_VOLUME', volume => volume('operators', 15), addition => reserved('cpus', 1));
-        $do->('shrink', 'SHRINK_VOLUME', volume => volume('operators', 15), subtract => {value => 5});
-        $do->('shrink wholly', 'SHRINK_VOLUME', volume => volume('operators', 10), subtract => {value => 10});
-        $do->('shrink by nothing', 'SHRINK_VOLUME', volume => volume('operators', 10), subtract => {value => 0});
-        my $framework = $scenario->framework(roles => ['ops'], capabilities => $multi);
-        $framework->show($framework->offer);
-        $framework->driver->stop;
-        $framework->driver(undef);
-        $do->('unreserve with a volume', 'UNRESERVE_RESOURCES', resources => [reserved('disk', 100)]);
-        $do->('destroy another', 'DESTROY_VOLUMES', volumes => [volume('other', 10)]);
-        $do->('destroy', 'DESTROY_VOLUMES', volumes => [volume('operators', 10)]);
-        $do->('unreserve', 'UNRESERVE_RESOURCES', resources => [reserved('cpus', 1), reserved('disk', 100)]);
-        $do->('unreserve again', 'UNRESERVE_RESOURCES', resources => [reserved('cpus', 1)]);
+            my ($scenario) = @_;
+            my $agent = agent_id($scenario);
+            my $do = sub { my ($what, $type, %member) = @_; order($scenario, $what, $type, agent_id => $agent, %member); $scenario->for_a_while(0.2) };
+            $do->('reserve', 'RESERVE_RESOURCES', resources => [reserved('cpus', 1), reserved('disk', 100)]);
+            $do->('reserve too much', 'RESERVE_RESOURCES', resources => [reserved('cpus', 100)]);
+            $do->('create', 'CREATE_VOLUMES', volumes => [volume('operators', 10)]);
+            $do->('create again', 'CREATE_VOLUMES', volumes => [volume('operators', 10)]);
+            $do->('create too large', 'CREATE_VOLUMES', volumes => [volume('other', 1000)]);
+            $do->('grow', 'GROW_VOLUME', volume => volume('operators', 10), addition => reserved('disk', 5));
+            $do->('grow what was', 'GROW_VOLUME', volume => volume('operators', 10), addition => reserved('disk', 5));
+            $do->('grow by cpus', 'GROW_VOLUME', volume => volume('operators', 15), addition => reserved('cpus', 1));
+            $do->('shrink', 'SHRINK_VOLUME', volume => volume('operators', 15), subtract => {value => 5});
+            $do->('shrink wholly', 'SHRINK_VOLUME', volume => volume('operators', 10), subtract => {value => 10});
+            $do->('shrink by nothing', 'SHRINK_VOLUME', volume => volume('operators', 10), subtract => {value => 0});
+            my $framework = $scenario->framework(roles => ['ops'], capabilities => $multi);
+            $framework->show($framework->offer);
+            $framework->driver->stop;
+            $framework->driver(undef);
+            $do->('unreserve with a volume', 'UNRESERVE_RESOURCES', resources => [reserved('disk', 100)]);
+            $do->('destroy another', 'DESTROY_VOLUMES', volumes => [volume('other', 10)]);
+            $do->('destroy', 'DESTROY_VOLUMES', volumes => [volume('operators', 10)]);
+            $do->('unreserve', 'UNRESERVE_RESOURCES', resources => [reserved('cpus', 1), reserved('disk', 100)]);
+            $do->('unreserve again', 'UNRESERVE_RESOURCES', resources => [reserved('cpus', 1)]);
     }],
     ['operations of operators that are refused', sub {
-        my ($scenario) = @_;
-        my ($agent, $nobody) = (agent_id($scenario), {value => 'nobody'});
-        my %member = (RESERVE_RESOURCES => 'resources', UNRESERVE_RESOURCES => 'resources', CREATE_VOLUMES => 'volumes', DESTROY_VOLUMES => 'volumes');
-        for my $type (sort keys %member) {
-            my $do = sub { my ($what, $agent, @items) = @_; order($scenario, "$type $what", $type, agent_id => $agent, $member{$type} => \@items) };
-            order($scenario, "$type without member", $type);
-            order($scenario, "$type without agent", $type, other => 1);
-            $do->('of nobody', $nobody, reserved('cpus', 1));
-            $do->('of nothing', $agent);
-            $do->('that is not reserved', $agent, {plain('cpus', 1)});
-            $do->('without type', $agent, {name => 'cpus'});
-            $do->('for a static role', $agent, {plain('cpus', 1), reservations => [{type => 'STATIC', role => 'ops'}]});
-            $do->('of less than nothing', $agent, reserved('cpus', -1)) if $type =~ /RESERVE/;
-            $do->('for a wrong role', $agent, {plain('cpus', 1), reservations => [{type => 'DYNAMIC', role => 'a//b'}]}) if $type =~ /RESERVE/;
-        }
-        order($scenario, 'reserve what is allocated', 'RESERVE_RESOURCES', agent_id => $agent, resources => [reserved('cpus', 1, allocation_info => {role => 'ops'})]);
-        order($scenario, 'create of the unreserved', 'CREATE_VOLUMES', agent_id => $agent, volumes => [{%{ volume('v', 1) }, reservations => []}]);
-        for my $type (qw(GROW_VOLUME SHRINK_VOLUME)) {
-            my %more = $type eq 'GROW_VOLUME' ? (addition => reserved('disk', 1)) : (subtract => {value => 1});
-            order($scenario, "$type without member", $type);
-            order($scenario, "$type of nothing", $type, other => 1);
-            order($scenario, "$type without agent", $type, volume => volume('v', 1), %more);
-            order($scenario, "$type of nobody", $type, agent_id => $nobody, volume => volume('v', 1), %more);
-        }
+            my ($scenario) = @_;
+            my ($agent, $nobody) = (agent_id($scenario), {value => 'nobody'});
+            my %member = (RESERVE_RESOURCES => 'resources', UNRESERVE_RESOURCES => 'resources', CREATE_VOLUMES => 'volumes', DESTROY_VOLUMES => 'volumes');
+            for my $type (sort keys %member) {
+                my $do = sub { my ($what, $agent, @items) = @_; order($scenario, "$type $what", $type, agent_id => $agent, $member{$type} => \@items) };
+                order($scenario, "$type without member", $type);
+                order($scenario, "$type without agent", $type, other => 1);
+                $do->('of nobody', $nobody, reserved('cpus', 1));
+                $do->('of nothing', $agent);
+                $do->('that is not reserved', $agent, {plain('cpus', 1)});
+                $do->('without type', $agent, {name => 'cpus'});
+                $do->('for a static role', $agent, {plain('cpus', 1), reservations => [{type => 'STATIC', role => 'ops'}]});
+                $do->('of less than nothing', $agent, reserved('cpus', -1)) if $type =~ /RESERVE/;
+                $do->('for a wrong role', $agent, {plain('cpus', 1), reservations => [{type => 'DYNAMIC', role => 'a//b'}]}) if $type =~ /RESERVE/;
+            }
+            order($scenario, 'reserve what is allocated', 'RESERVE_RESOURCES', agent_id => $agent, resources => [reserved('cpus', 1, allocation_info => {role => 'ops'})]);
+            order($scenario, 'create of the unreserved', 'CREATE_VOLUMES', agent_id => $agent, volumes => [{%{volume('v', 1)}, reservations => []}]);
+            for my $type (qw(GROW_VOLUME SHRINK_VOLUME)) {
+                my %more = $type eq 'GROW_VOLUME' ? (addition => reserved('disk', 1)) : (subtract => {value => 1});
+                order($scenario, "$type without member", $type);
+                order($scenario, "$type of nothing", $type, other => 1);
+                order($scenario, "$type without agent", $type, volume => volume('v', 1), %more);
+                order($scenario, "$type of nobody", $type, agent_id => $nobody, volume => volume('v', 1), %more);
+            }
     }],
     ['an operation of an operator takes offers back', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $agent = {value => $framework->offer->{slave_id}{value}};
-        order($scenario, 'reserve', 'RESERVE_RESOURCES', agent_id => $agent, resources => [reserved('cpus', 1)]);
-        $framework->until_heard('offerRescinded');
-        $framework->show($framework->offer);
-        order($scenario, 'unreserve', 'UNRESERVE_RESOURCES', agent_id => $agent, resources => [reserved('cpus', 1)]);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $agent = {value => $framework->offer->{slave_id}{value}};
+            order($scenario, 'reserve', 'RESERVE_RESOURCES', agent_id => $agent, resources => [reserved('cpus', 1)]);
+            $framework->until_heard('offerRescinded');
+            $framework->show($framework->offer);
+            order($scenario, 'unreserve', 'UNRESERVE_RESOURCES', agent_id => $agent, resources => [reserved('cpus', 1)]);
     }],
 ]

@@ -7,12 +7,12 @@ use warnings;
 sub task {
     my ($name, $make, @more) = @_;
     return ["task: $name", sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        my $task = $make->($framework, $offer);
-        $framework->launch($offer, $task);
-        $framework->until_end_of($task->{task_id}{value});
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            my $task = $make->($framework, $offer);
+            $framework->launch($offer, $task);
+            $framework->until_end_of($task->{task_id}{value});
     }, @more];
 }
 
@@ -62,197 +62,197 @@ my ($mem, $disk, $ports, $cpus) = map { Test::Scenario::Framework->can($_) } qw(
     with('a volume without a source', container => {type => 2, volumes => [{container_path => 'x', mode => 1}]}),
     with('fractional gpus', resources(0.1, {name => 'gpus', type => 0, scalar => {value => 0.5}})),
     ['task: the same id twice in one call', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        $framework->launch($offer, map { $framework->custom('t', 'x', name => $_) } 1, 2);
-        $scenario->until('two updates', sub { $framework->heard('statusUpdate') >= 2 });
-        $scenario->for_a_while(0.3);
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            $framework->launch($offer, map { $framework->custom('t', 'x', name => $_) } 1, 2);
+            $scenario->until('two updates', sub { $framework->heard('statusUpdate') >= 2 });
+            $scenario->for_a_while(0.3);
     }],
     ['task: an id that is in use', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x'));
-        $framework->until_running('t');
-        $framework->launch($framework->offer, $framework->custom('t', 'x'));
-        $scenario->until('two updates', sub { $framework->heard('statusUpdate') >= 2 });
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x'));
+            $framework->until_running('t');
+            $framework->launch($framework->offer, $framework->custom('t', 'x'));
+            $scenario->until('two updates', sub { $framework->heard('statusUpdate') >= 2 });
     }],
     ['task: an id that was in use', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        for my $round (1, 2) {
-            $framework->launch($framework->offer, $framework->custom('t', 'x', executor => $framework->executor("e$round")));
-            $scenario->until('running', sub { $framework->heard('statusUpdate') == 2 * $round - 1 });
-            $framework->ask('t');
-            $scenario->until('ended', sub { $framework->heard('statusUpdate') == 2 * $round });
-        }
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            for my $round (1, 2) {
+                $framework->launch($framework->offer, $framework->custom('t', 'x', executor => $framework->executor("e$round")));
+                $scenario->until('running', sub { $framework->heard('statusUpdate') == 2 * $round - 1 });
+                $framework->ask('t');
+                $scenario->until('ended', sub { $framework->heard('statusUpdate') == 2 * $round });
+            }
     }],
     ['task: two of which one is invalid', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('good', 'x'), $framework->command('bad', 'true', resources => []));
-        $framework->until_running('good');
-        $framework->until_end('bad');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('good', 'x'), $framework->command('bad', 'true', resources => []));
+            $framework->until_running('good');
+            $framework->until_end('bad');
     }],
     ['task: one invalid resource, and another task', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('good', 'x'), $framework->command('bad', 'true', resources(-1)));
-        $framework->until_end('bad', 'good');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('good', 'x'), $framework->command('bad', 'true', resources(-1)));
+            $framework->until_end('bad', 'good');
     }],
     ['task: two that fit only alone', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, map { $framework->custom($_, 'x', resources(2.5)) } qw(first second));
-        $framework->until_running('first');
-        $framework->until_end('second');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, map { $framework->custom($_, 'x', resources(2.5)) } qw(first second));
+            $framework->until_running('first');
+            $framework->until_end('second');
     }],
     ['task: on an unknown offer', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        $framework->accept({id => {value => 'unknown'}}, Test::Scenario::Framework::launch_of({%{ $framework->custom('t', 'x') }, slave_id => $offer->{slave_id}}));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            $framework->accept({id => {value => 'unknown'}}, Test::Scenario::Framework::launch_of({%{$framework->custom('t', 'x')}, slave_id => $offer->{slave_id}}));
+            $framework->until_end('t');
     }],
     ['task: on an offer that was declined', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        $framework->decline($offer, 60);
-        $framework->launch($offer, $framework->custom('t', 'x'));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            $framework->decline($offer, 60);
+            $framework->launch($offer, $framework->custom('t', 'x'));
+            $framework->until_end('t');
     }],
     ['task: on the same offer twice in a call', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        $framework->driver->launchTasks([$offer->{id}, $offer->{id}], [{%{ $framework->custom('t', 'x') }, slave_id => $offer->{slave_id}}], {refuse_seconds => 0});
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            $framework->driver->launchTasks([$offer->{id}, $offer->{id}], [{%{$framework->custom('t', 'x')}, slave_id => $offer->{slave_id}}], {refuse_seconds => 0});
+            $framework->until_end('t');
     }],
     ['task: runs, and finishes', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'bytes'));
-        $framework->until_running('t');
-        $framework->ask('t');
-        $framework->until_end('t');
-        $scenario->until('the message', sub { $framework->heard('frameworkMessage') });
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'bytes'));
+            $framework->until_running('t');
+            $framework->ask('t');
+            $framework->until_end('t');
+            $scenario->until('the message', sub { $framework->heard('frameworkMessage') });
     }],
     ['task: is killed', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x'));
-        $framework->until_running('t');
-        $framework->driver->killTask($framework->task_id('t'));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x'));
+            $framework->until_running('t');
+            $framework->driver->killTask($framework->task_id('t'));
+            $framework->until_end('t');
     }],
     ['task: is killed with a policy', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x'));
-        $framework->until_running('t');
-        $framework->driver->killTask($framework->task_id('t'), {grace_period => {nanoseconds => 5e9}});
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x'));
+            $framework->until_running('t');
+            $framework->driver->killTask($framework->task_id('t'), {grace_period => {nanoseconds => 5e9}});
+            $framework->until_end('t');
     }],
     ['task: is killed, but there is none', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->driver->killTask($framework->task_id('t'));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->driver->killTask($framework->task_id('t'));
+            $framework->until_end('t');
     }],
     ['reconciliation of a task that is not there', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1}]);
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1}]);
+            $framework->until_end('t');
     }],
     ['reconciliation of a task on an agent that is not there', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1, slave_id => {value => 'elsewhere'}}]);
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1, slave_id => {value => 'elsewhere'}}]);
+            $framework->until_end('t');
     }],
     ['reconciliation for PARTITION_AWARE', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework(capabilities => [{type => Mesos::FrameworkInfo::Capability::Type::PARTITION_AWARE()}]);
-        $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1},
-            {task_id => $framework->task_id('u'), state => 1, slave_id => {value => 'elsewhere'}}]);
-        $scenario->until('both', sub { $framework->heard('statusUpdate') == 2 });
+            my ($scenario) = @_;
+            my $framework = $scenario->framework(capabilities => [{type => Mesos::FrameworkInfo::Capability::Type::PARTITION_AWARE()}]);
+            $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1},
+                    {task_id => $framework->task_id('u'), state => 1, slave_id => {value => 'elsewhere'}}]);
+            $scenario->until('both', sub { $framework->heard('statusUpdate') == 2 });
     }],
     ['reconciliation of one that runs', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x'));
-        $framework->until_running('t');
-        $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1}]);
-        $scenario->until('an answer', sub { $framework->heard('statusUpdate') == 2 });
-        $framework->driver->reconcileTasks([]);
-        $scenario->until('another', sub { $framework->heard('statusUpdate') == 3 });
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x'));
+            $framework->until_running('t');
+            $framework->driver->reconcileTasks([{task_id => $framework->task_id('t'), state => 1}]);
+            $scenario->until('an answer', sub { $framework->heard('statusUpdate') == 2 });
+            $framework->driver->reconcileTasks([]);
+            $scenario->until('another', sub { $framework->heard('statusUpdate') == 3 });
     }],
     ['an executor that exits with its task', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'exit 3'));
-        $framework->until_end('t');
-        $framework->until_heard('executorLost');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'exit 3'));
+            $framework->until_end('t');
+            $framework->until_heard('executorLost');
     }],
     ['an executor that cannot start', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{ $framework->executor('e') }, command => {value => 'exit 4'}}));
-        $framework->until_end('t');
-        $framework->until_heard('executorLost');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{$framework->executor('e')}, command => {value => 'exit 4'}}));
+            $framework->until_end('t');
+            $framework->until_heard('executorLost');
     }],
     ['two tasks of one executor, which exits', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $executor = $framework->executor('e');
-        $framework->launch($framework->offer, $framework->custom('first', 'x', executor => $executor));
-        $framework->until_running('first');
-        $framework->launch($framework->offer, $framework->custom('second', 'exit 5', executor => $executor));
-        $framework->until_end('first', 'second');
-        $framework->until_heard('executorLost');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $executor = $framework->executor('e');
+            $framework->launch($framework->offer, $framework->custom('first', 'x', executor => $executor));
+            $framework->until_running('first');
+            $framework->launch($framework->offer, $framework->custom('second', 'exit 5', executor => $executor));
+            $framework->until_end('first', 'second');
+            $framework->until_heard('executorLost');
     }],
     ['an executor id that is used with another ExecutorInfo', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('first', 'x', executor => $framework->executor('e')));
-        $framework->until_running('first');
-        $framework->launch($framework->offer, $framework->custom('second', 'x', executor => {%{ $framework->executor('e') }, name => 'other'}));
-        $framework->until_end('second');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('first', 'x', executor => $framework->executor('e')));
+            $framework->until_running('first');
+            $framework->launch($framework->offer, $framework->custom('second', 'x', executor => {%{$framework->executor('e')}, name => 'other'}));
+            $framework->until_end('second');
     }, 'writes the two ExecutorInfos of an incompatible executor in another notation', qr/(?<=Existing ExecutorInfo:\n).*/s],
     ['an executor with an invalid id', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{ $framework->executor('e') }, executor_id => {value => 'a/b'}}));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{$framework->executor('e')}, executor_id => {value => 'a/b'}}));
+            $framework->until_end('t');
     }],
     ['an executor of another framework', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{ $framework->executor('e') }, framework_id => {value => 'other'}}));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{$framework->executor('e')}, framework_id => {value => 'other'}}));
+            $framework->until_end('t');
     }],
     ['an executor with a negative grace period', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{ $framework->executor('e') }, shutdown_grace_period => {nanoseconds => -1}}));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{$framework->executor('e')}, shutdown_grace_period => {nanoseconds => -1}}));
+            $framework->until_end('t');
     }],
     ['an executor that is DEFAULT and has a command', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{ $framework->executor('e') }, type => 1}));
-        $framework->until_end('t');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            $framework->launch($framework->offer, $framework->custom('t', 'x', executor => {%{$framework->executor('e')}, type => 1}));
+            $framework->until_end('t');
     }],
     ['an executor that is shut down', sub {
-        my ($scenario) = @_;
-        my $framework = $scenario->framework;
-        my $offer = $framework->offer;
-        $framework->launch($offer, $framework->custom('t', 'x'));
-        $framework->until_running('t');
-        $framework->driver->shutdownExecutor({value => $scenario->id('executor-t')}, $offer->{slave_id});
-        $framework->until_end('t');
-        $framework->until_heard('executorLost');
+            my ($scenario) = @_;
+            my $framework = $scenario->framework;
+            my $offer = $framework->offer;
+            $framework->launch($offer, $framework->custom('t', 'x'));
+            $framework->until_running('t');
+            $framework->driver->shutdownExecutor({value => $scenario->id('executor-t')}, $offer->{slave_id});
+            $framework->until_end('t');
+            $framework->until_heard('executorLost');
     }],
 ]

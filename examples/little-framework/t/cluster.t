@@ -9,7 +9,7 @@ $cluster->wait_for_agents(3);
 
 my $keeper = Little::Keeper->new(command => 'echo started; sleep 1000', copies => 6);
 my $driver = $cluster->driver(scheduler => $keeper, framework => {
-    user => '', name => 'keeper', failover_timeout => 7 * 24 * 3600, checkpoint => 1,
+        user => '', name => 'keeper', failover_timeout => 7 * 24 * 3600, checkpoint => 1,
 });
 $cluster->wait_for_tasks(6, 'TASK_RUNNING');
 my ($some) = $cluster->tasks;

@@ -38,7 +38,7 @@ sub dist_version {
 sub _below_perl_lib {
     my ($self, $extension) = @_;
     my %files;
-    for my $file (@{ $self->rscan_dir('perl/lib', qr/(?<!\.)\.$extension$/) }) {
+    for my $file (@{$self->rscan_dir('perl/lib', qr/(?<!\.)\.$extension$/)}) {
         ($files{$file} = $file) =~ s{^perl/}{};
     }
     return \%files;
@@ -65,12 +65,12 @@ sub process_xs_files {
     my $shared = File::Spec->catfile($arch, 'Mesos.' . $self->config('dlext'));
     my $library = File::Spec->catfile($arch, 'libmesos_perl.so');
     $self->add_to_cleanup($shared);
-    return if $self->up_to_date([ @objects, $library ], $shared) && !$self->_debug_changed($shared);
+    return if $self->up_to_date([@objects, $library], $shared) && !$self->_debug_changed($shared);
     $self->cbuilder->link(
-        module_name        => 'Mesos',
-        objects            => \@objects,
-        lib_file           => $shared,
-        extra_linker_flags => [ @{ $self->extra_linker_flags }, "-L$arch", '-lmesos_perl', '-Wl,-rpath,$ORIGIN' ],
+        module_name => 'Mesos',
+        objects => \@objects,
+        lib_file => $shared,
+        extra_linker_flags => [@{$self->extra_linker_flags}, "-L$arch", '-lmesos_perl', '-Wl,-rpath,$ORIGIN'],
     );
     $self->_strip($shared) unless $self->notes('debug');
     $self->notes("debug of $shared" => $self->notes('debug'));
@@ -95,14 +95,14 @@ sub _strip {
 sub _build_crate {
     my ($self, $arch) = @_;
     my %to = map { ($_->[0] => File::Spec->catfile($arch, $_->[1])) }
-        [ library => 'libmesos_perl.so' ], [ helper => 'mesos-perl-helper' ], [ program => 'mesos-local' ];
+        [library => 'libmesos_perl.so'], [helper => 'mesos-perl-helper'], [program => 'mesos-local'];
     my $bin = File::Spec->catdir($self->blib, 'bin');
     File::Path::mkpath($bin);
     my $for_users = File::Spec->catfile($bin, 'mesos-local');
     my $libmesos = $self->notes('libmesos') || {};
     my %proxies = map { ($_ => File::Spec->catfile($arch, $_)) } Mesos::Build::Libmesos::objects($libmesos);
-    my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{ $self->rscan_dir($_, sub {-f}) } } grep {-d} 'src');
-    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [ values %to, $for_users, values %proxies ]);
+    my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{$self->rscan_dir($_, sub {-f})} } grep {-d} 'src');
+    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [values %to, $for_users, values %proxies]);
     my $had_target = -e 'target';
     local %ENV = (%ENV, %proxies ? Mesos::Build::Libmesos::environment($libmesos) : ());
     my $made = Mesos::Build::Cargo::build($self->notes('cargo'), %proxies ? 'libmesos' : ());
@@ -136,9 +136,9 @@ sub _copy_exactly {
 sub _compile_c {
     my ($self) = @_;
     (my $generated = $XS) =~ s/\.xs$/.c/;
-    my @headers = map { glob } qw(perl/*.h include/*.h);
+    my @headers = map {glob} qw(perl/*.h include/*.h);
     $self->add_to_cleanup($generated);
-    unless ($self->up_to_date([ grep {-e} glob('perl/*.xs perl/*.xsi perl/typemap') ], $generated)) {
+    unless ($self->up_to_date([grep {-e} glob('perl/*.xs perl/*.xsi perl/typemap')], $generated)) {
         $self->log_info("$XS -> $generated\n");
         my $parser = ExtUtils::ParseXS->new;
         $parser->process_file(filename => $XS, output => $generated, prototypes => 0);
@@ -150,13 +150,13 @@ sub _compile_c {
         my $object = $self->cbuilder->object_file($source);
         $self->add_to_cleanup($object);
         push @objects, $object;
-        next if $self->up_to_date([ $source, @headers ], $object);
+        next if $self->up_to_date([$source, @headers], $object);
         $self->cbuilder->compile(
-            source               => $source,
-            object_file          => $object,
-            include_dirs         => [ 'perl', 'include' ],
-            defines              => { VERSION => qq{"$version"}, XS_VERSION => qq{"$version"} },
-            extra_compiler_flags => [ @{ $self->extra_compiler_flags }, '-Wall' ],
+            source => $source,
+            object_file => $object,
+            include_dirs => ['perl', 'include'],
+            defines => {VERSION => qq{"$version"}, XS_VERSION => qq{"$version"}},
+            extra_compiler_flags => [@{$self->extra_compiler_flags}, '-Wall'],
         );
     }
     return @objects;
@@ -173,9 +173,9 @@ sub _files {
         (my $name = $File::Find::name) =~ s{^\./}{};
         return if $name eq '.';
         if (-d $name) { $File::Find::prune = 1 if $skips->("$name/") }
-        else          { $found{$name} = '' }
+        else { $found{$name} = '' }
     };
-    File::Find::find({ no_chdir => 1, wanted => $look }, '.');
+    File::Find::find({no_chdir => 1, wanted => $look}, '.');
     return \%found;
 }
 

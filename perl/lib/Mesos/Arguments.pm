@@ -21,7 +21,7 @@ sub check_arguments {
             $required == @signature ? $required : "$required to " . @signature);
     }
     for my $i (0 .. $#signature) {
-        my ($name, $type, $optional) = @{ $signature[$i] };
+        my ($name, $type, $optional) = @{$signature[$i]};
         next if $optional && !defined $args->[$i];
         if (ref $type ne 'ARRAY') {
             _check("$method: $name", $type, $args->[$i]);
@@ -29,7 +29,7 @@ sub check_arguments {
         }
         _throw("$method: $name: expected an array reference of $type->[0], got " . _describe($args->[$i]))
             if ref $args->[$i] ne 'ARRAY';
-        _check("$method: $name\->[$_]", $type->[0], $args->[$i][$_]) for 0 .. $#{ $args->[$i] };
+        _check("$method: $name\->[$_]", $type->[0], $args->[$i][$_]) for 0 .. $#{$args->[$i]};
     }
     return @$args[0 .. $#signature];
 }

@@ -40,11 +40,11 @@ sub _reject {
 
 sub _wait_for {
     my ($self, $what, $promise) = @_;
-    push @{ $self->_waiting->{$what} }, $promise;
+    push @{$self->_waiting->{$what}}, $promise;
     return $promise;
 }
 
-sub _taken { my ($self, $what) = @_; return @{ delete $self->_waiting->{$what} || [] } }
+sub _taken { my ($self, $what) = @_; return @{delete $self->_waiting->{$what} || []} }
 
 # The named arguments of a method. What is misspelt is told: a promise that is not looked at would tell nobody.
 sub _options {
@@ -109,7 +109,7 @@ sub launch_p {
     my %info = (name => $id, $of ? (slave_id => $of->{slave_id}) : (), %$task, task_id => {value => $id});
     $self->_launches->{$id} = {promise => $promise, on_state => $options{on_state}};
     my $ok = $self->_tried($promise, sub {
-        $self->launchTasks([map { ref && $_->{id} ? $_->{id} : $_ } @offers], [\%info], $options{filters});
+            $self->launchTasks([map { ref && $_->{id} ? $_->{id} : $_ } @offers], [\%info], $options{filters});
     });
     delete $self->_launches->{$id} unless $ok;
     $self->_all_over('the driver does not run') if $ok && !$self->running;
@@ -130,7 +130,7 @@ sub _kill_launch {
 
 sub cancel {
     my ($self, $promise, $kill_policy) = @_;
-    my ($id) = grep { refaddr($self->_launches->{$_}{promise}) == refaddr $promise } keys %{ $self->_launches };
+    my ($id) = grep { refaddr($self->_launches->{$_}{promise}) == refaddr $promise } keys %{$self->_launches};
     $self->_launches->{$id}{kill_policy} = $kill_policy if defined $id && defined $kill_policy;
     return $promise->cancel if $promise->can('on_cancel');
     Carp::croak('cancel: expected a promise of launch_p whose task has not ended') unless defined $id;
@@ -144,12 +144,12 @@ sub reconcile_p {
     my @asked = map { ref $_ ? $_ : {task_id => {value => $_}, state => Mesos::TaskState::TASK_STAGING()} } @$tasks;
     my $wanted = {promise => $promise, answers => {}, all => !@asked, open => {map { ($_->{task_id}{value} => 1) } @asked}};
     # Before the call: with the dispatcher Interrupt, its answer may come before it returns.
-    push @{ $self->_reconciliations }, $wanted;
+    push @{$self->_reconciliations}, $wanted;
     if (!$self->_tried($promise, sub { $self->reconcileTasks(\@asked) })) {
-        @{ $self->_reconciliations } = grep { $_ != $wanted } @{ $self->_reconciliations };
+        @{$self->_reconciliations} = grep { $_ != $wanted } @{$self->_reconciliations};
         return $promise;
     }
-    return $promise unless grep { $_ == $wanted } @{ $self->_reconciliations };
+    return $promise unless grep { $_ == $wanted } @{$self->_reconciliations};
     weaken(my $driver = $self);
     $self->_timer("reconcile " . refaddr $wanted, defined $options{timeout} ? $options{timeout} : 10, sub { $driver->_reconciled($wanted) if $driver });
     return $promise;
@@ -157,8 +157,8 @@ sub reconcile_p {
 
 sub _reconciled {
     my ($self, $wanted) = @_;
-    delete $self->_timers->{ 'reconcile ' . refaddr $wanted };
-    @{ $self->_reconciliations } = grep { $_ != $wanted } @{ $self->_reconciliations };
+    delete $self->_timers->{'reconcile ' . refaddr $wanted };
+    @{$self->_reconciliations} = grep { $_ != $wanted } @{$self->_reconciliations};
     return $self->_resolve($wanted->{promise}, $wanted->{answers});
 }
 
@@ -171,7 +171,7 @@ sub operation_p {
     my @offers = ref $offers eq 'ARRAY' ? @$offers : $offers;
     $self->_operations->{$id} = $promise;
     my $ok = $self->_tried($promise, sub {
-        $self->acceptOffers([map { ref && $_->{id} ? $_->{id} : $_ } @offers], [{%$operation, id => {value => $id}}], $options{filters});
+            $self->acceptOffers([map { ref && $_->{id} ? $_->{id} : $_ } @offers], [{%$operation, id => {value => $id}}], $options{filters});
     });
     delete $self->_operations->{$id} unless $ok;
     return $promise;
@@ -184,18 +184,18 @@ sub message_p {
     my $what = join ' ', 'message', map { ref ? $_->{value} // '' : '' } $executor_id, $slave_id;
     $self->_wait_for($what => $promise);
     if (!$self->_tried($promise, sub { $self->sendFrameworkMessage($executor_id, $slave_id, $data) })) {
-        @{ $self->_waiting->{$what} } = grep { $_ != $promise } @{ $self->_waiting->{$what} };
+        @{$self->_waiting->{$what}} = grep { $_ != $promise } @{$self->_waiting->{$what}};
         return $promise;
     }
-    return $promise unless grep { $_ == $promise } @{ $self->_waiting->{$what} || [] };
+    return $promise unless grep { $_ == $promise } @{$self->_waiting->{$what} || []};
     my $key = "$what " . refaddr $promise;
     weaken(my $driver = $self);
     $self->_timer($key, defined $options{timeout} ? $options{timeout} : 30, sub {
-        my $waiting = $driver && $driver->_waiting->{$what} or return;
-        my @others = grep { $_ != $promise } @$waiting;
-        return if @others == @$waiting;
-        @$waiting = @others;
-        $driver->_reject($promise, timeout => "message_p: no answer of the executor '$executor_id->{value}'");
+            my $waiting = $driver && $driver->_waiting->{$what} or return;
+            my @others = grep { $_ != $promise } @$waiting;
+            return if @others == @$waiting;
+            @$waiting = @others;
+            $driver->_reject($promise, timeout => "message_p: no answer of the executor '$executor_id->{value}'");
     });
     return $promise;
 }
@@ -205,7 +205,7 @@ sub decline_p {
     my $promise = $self->_new_promise;
     my $status = $self->status;
     my $ok = $self->_tried($promise, sub {
-        $status = $self->declineOffer(ref && $_->{id} ? $_->{id} : $_, @filters) for ref $offers eq 'ARRAY' ? @$offers : $offers;
+            $status = $self->declineOffer(ref && $_->{id} ? $_->{id} : $_, @filters) for ref $offers eq 'ARRAY' ? @$offers : $offers;
     });
     $self->_resolve($promise, $status) if $ok;
     return $promise;
@@ -218,9 +218,9 @@ sub next_event {
     my $promise = $self->_new_promise;
     my $events = $self->{_events} ||= [];
     $self->{_pulled} = 1;
-    if    (@$events)        { $self->_resolve($promise, @{ shift @$events }) }
+    if (@$events) { $self->_resolve($promise, @{shift @$events}) }
     elsif ($self->_is_over) { $self->_resolve($promise) }
-    else                    { $self->_wait_for(event => $promise) }
+    else { $self->_wait_for(event => $promise) }
     return $promise;
 }
 
@@ -273,10 +273,10 @@ sub _on_statusUpdate {
             $self->_reject($launch->{promise}, $launch->{cancelled} ? 'cancelled' : 'task', "$id: $state$message", status => $status, task_id => $id);
         }
     }
-    for my $wanted (grep { $_->{all} || $_->{open}{$id} } @{ $self->_reconciliations }) {
+    for my $wanted (grep { $_->{all} || $_->{open}{$id} } @{$self->_reconciliations}) {
         $wanted->{answers}{$id} = $status;
         delete $wanted->{open}{$id};
-        $self->_reconciled($wanted) unless $wanted->{all} || %{ $wanted->{open} };
+        $self->_reconciled($wanted) unless $wanted->{all} || %{$wanted->{open}};
     }
     return;
 }
@@ -295,8 +295,8 @@ sub _on_operationStatusUpdate {
 sub _on_frameworkMessage {
     my ($self, $executor_id, $slave_id, $data) = @_;
     my $what = "message $executor_id->{value} $slave_id->{value}";
-    my $promise = shift @{ $self->_waiting->{$what} || [] } or return;
-    delete $self->_timers->{ "$what " . refaddr $promise };
+    my $promise = shift @{$self->_waiting->{$what} || []} or return;
+    delete $self->_timers->{"$what " . refaddr $promise };
     return $self->_resolve($promise, $data);
 }
 
@@ -312,12 +312,12 @@ sub _on_error {
 # Whatever waits will never hear of Mesos again. How many promises were rejected.
 sub _all_over {
     my ($self, $message) = @_;
-    my @rejected = ($self->_taken('start'), map({ $self->_taken($_) } grep {/^message/} sort keys %{ $self->_waiting }));
-    push @rejected, map { (delete $self->_launches->{$_})->{promise} } sort keys %{ $self->_launches };
-    push @rejected, map { delete $self->_operations->{$_} } sort keys %{ $self->_operations };
-    push @rejected, map { $_->{promise} } splice @{ $self->_reconciliations };
+    my @rejected = ($self->_taken('start'), map({ $self->_taken($_) } grep {/^message/} sort keys %{$self->_waiting}));
+    push @rejected, map { (delete $self->_launches->{$_})->{promise} } sort keys %{$self->_launches};
+    push @rejected, map { delete $self->_operations->{$_} } sort keys %{$self->_operations};
+    push @rejected, map { $_->{promise} } splice @{$self->_reconciliations};
     my @stopped = $self->_taken('stopped');
-    %{ $self->_timers } = ();
+    %{$self->_timers} = ();
     if (defined $self->{_failed_with}) { push @rejected, @stopped }
     else { $self->_resolve($_, $self->status) for @stopped }
     $self->_reject($_, driver => $message) for @rejected;
@@ -332,7 +332,7 @@ after [qw(stop abort)] => sub {
 
 # Who has no scheduler hears of errors by promises, or from the driver.
 package Mesos::Async::Quiet;
-our @ISA = ('Mesos::Scheduler'); ## no critic (ProhibitExplicitISA): a base class of Moo without attributes of its own
+our @ISA = ('Mesos::Scheduler');    ## no critic (ProhibitExplicitISA): a base class of Moo without attributes of its own
 sub error { }
 
 # What the driver calls for each event: it knows all of them, the optional ones too.
@@ -348,7 +348,7 @@ sub new {
 for my $event (qw(
     registered reregistered disconnected resourceOffers offerRescinded statusUpdate frameworkMessage slaveLost executorLost error
     inverseOffers inverseOfferRescinded operationStatusUpdate
-)) {
+    )) {
     no strict 'refs';
     *$event = sub { my ($self, $driver, @args) = @_; $driver->_async_event($event, @args) };
 }

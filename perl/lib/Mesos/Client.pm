@@ -16,7 +16,7 @@ use Moo;
 use namespace::autoclean;
 
 extends 'Mesos::Client::Leader';
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 has timeout => (is => 'ro', default => 10);
 has retry_for => (is => 'ro', default => 0);
@@ -53,7 +53,7 @@ sub _http {
 sub _may_send_plainly {
     my ($self) = @_;
     my $master = $self->{master}->();
-    my @schemes = map { $self->_scheme($_->{scheme}) } $master->{addresses} ? @{ $master->{addresses} } : {};
+    my @schemes = map { $self->_scheme($_->{scheme}) } $master->{addresses} ? @{$master->{addresses}} : {};
     return scalar grep { $_ eq 'http' } @schemes;
 }
 
@@ -69,15 +69,15 @@ sub agents {
     my ($self, @options) = @_;
     my $option = check_options('agents', \@options, 'all');
     my $answer = $self->call('GET_AGENTS');
-    my @recovered = map { +{agent_info => $_, active => 0, recovered => 1} } @{ $answer->{recovered_agents} || [] };
-    return [@{ $answer->{agents} || [] }, $option->{all} ? @recovered : ()];
+    my @recovered = map { +{agent_info => $_, active => 0, recovered => 1} } @{$answer->{recovered_agents} || []};
+    return [@{$answer->{agents} || []}, $option->{all} ? @recovered : ()];
 }
 
 sub frameworks {
     my ($self, @options) = @_;
     my $option = check_options('frameworks', \@options, 'all');
     my $answer = $self->call('GET_FRAMEWORKS');
-    return [@{ $answer->{frameworks} || [] }, $option->{all} ? @{ $answer->{completed_frameworks} || [] } : ()];
+    return [@{$answer->{frameworks} || []}, $option->{all} ? @{$answer->{completed_frameworks} || []} : ()];
 }
 
 sub executors { return $_[0]->call('GET_EXECUTORS')->{executors} || [] }
@@ -89,7 +89,7 @@ sub tasks {
     my $option = check_options('tasks', \@options, qw(agent all framework));
     my $answer = $self->call('GET_TASKS');
     my @lists = (qw(pending_tasks tasks unreachable_tasks orphan_tasks), $option->{all} ? 'completed_tasks' : ());
-    my @tasks = map { @{ $answer->{$_} || [] } } @lists;
+    my @tasks = map { @{$answer->{$_} || []} } @lists;
     for my $name (grep { defined $option->{$_} } qw(agent framework)) {
         my $id = id_of('tasks', $name, $option->{$name})->{value};
         @tasks = grep { ($_->{"${name}_id"} || {})->{value} eq $id } @tasks;
@@ -102,7 +102,7 @@ sub task {
     my ($self, $id, @options) = @_;
     my $wanted = id_of('task', 'id', $id)->{value};
     my $option = check_options('task', \@options, 'framework');
-    my @named = grep { $_->{task_id}{value} eq $wanted } @{ $self->tasks(all => 1, %$option) };
+    my @named = grep { $_->{task_id}{value} eq $wanted } @{$self->tasks(all => 1, %$option)};
     return _current(@named);
 }
 
@@ -114,13 +114,13 @@ sub _current {
 
 sub _last_time {
     my ($task) = @_;
-    my @statuses = @{ $task->{statuses} || [] };
+    my @statuses = @{$task->{statuses} || []};
     return @statuses && $statuses[-1]{timestamp} || 0;
 }
 
 sub roles { return $_[0]->call('GET_ROLES')->{roles} || [] }
 
-sub weights { return {map { ($_->{role} => $_->{weight}) } @{ $_[0]->call('GET_WEIGHTS')->{weight_infos} || [] }} }
+sub weights { return {map { ($_->{role} => $_->{weight}) } @{$_[0]->call('GET_WEIGHTS')->{weight_infos} || []}} }
 
 sub update_weights {
     my ($self, $weights, @rest) = @_;
@@ -208,7 +208,7 @@ sub update_maintenance_schedule {
 sub maintenance_status {
     my ($self) = @_;
     my $status = $self->call('GET_MAINTENANCE_STATUS')->{status} || {};
-    return {draining => [map { $_->{id} } @{ $status->{draining_machines} || [] }], down => $status->{down_machines} || []};
+    return {draining => [map { $_->{id} } @{$status->{draining_machines} || []}], down => $status->{down_machines} || []};
 }
 
 sub start_maintenance {
@@ -269,7 +269,7 @@ sub agent {
     my ($self, $which, @rest) = @_;
     croak 'agent: expected the id or the host name of an agent, got ' . described($which) if @rest || !defined $which;
     my $name = id_of('agent', 'agent', $which)->{value};
-    my @agents = @{ $self->agents(all => 1) };
+    my @agents = @{$self->agents(all => 1)};
     my @found = grep { $_->{agent_info}{id}{value} eq $name } @agents;
     @found = grep { $_->{agent_info}{hostname} eq $name || $name eq "$_->{agent_info}{hostname}:" . ($_->{agent_info}{port} || 5051) } @agents
         unless @found;
@@ -277,7 +277,7 @@ sub agent {
     Mesos::Client::Error->throw(code => 'unknown', message => "no agent '$name' is known (known are: $known)") unless @found;
     Mesos::Client::Error->throw(code => 'unknown', message => scalar(@found) . " agents are on the host '$name': " . join ', ', map { $_->{agent_info}{id}{value} } @found)
         if @found > 1;
-    my $agent = Mesos::Client::Agent->_of($found[0], $self->agent_scheme, $self->{agents_http}{ $self->agent_scheme });
+    my $agent = Mesos::Client::Agent->_of($found[0], $self->agent_scheme, $self->{agents_http}{$self->agent_scheme});
     $agent->{async} = $self->{async};
     return $agent;
 }

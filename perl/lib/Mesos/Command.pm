@@ -13,22 +13,22 @@ use constant {OK => 0, FAILED => 1, USAGE => 2, NO_MASTER => 3, NOT_FOUND => 4};
 
 # Name => [module, what follows it, what it does, its options].
 my %COMMANDS = (
-    agents     => ['Cluster', '', 'the agents and what they have', ['all']],
+    agents => ['Cluster', '', 'the agents and what they have', ['all']],
     completion => ['Completion', 'bash|zsh', 'completion for a shell', []],
-    events     => ['Cluster', '', 'what happens, as it happens', ['heartbeats']],
-    exec       => ['Tasks', 'TASK -- COMMAND...', 'run a command in the container of a task', ['framework=s']],
+    events => ['Cluster', '', 'what happens, as it happens', ['heartbeats']],
+    exec => ['Tasks', 'TASK -- COMMAND...', 'run a command in the container of a task', ['framework=s']],
     frameworks => ['Cluster', '', 'the frameworks', ['all']],
-    help       => ['Help', '[COMMAND]', 'this text', []],
-    kill       => ['Tasks', 'TASK', 'kill the container of a task', ['framework=s', 'signal=s']],
-    logs       => ['Tasks', 'TASK', 'what a task has written', ['follow|f', 'framework=s', 'stderr', 'file=s', 'tail=i']],
-    ps         => ['Cluster', '', 'the tasks', ['all', 'framework=s', 'agent=s']],
-    run        => ['Run', '-- COMMAND', 'run a command as a task', [
-        'number|n=i', 'parallel|p=i', 'cpus=f', 'mem=f', 'disk=f', 'gpus=f', 'docker=s', 'env|e=s@', 'user=s', 'role=s', 'name=s', 'timeout=f',
-        'retry=i', 'host=s', 'quiet|q', 'wait=f']],
-    state    => ['Cluster', '', 'all that the master knows, as JSON', []],
+    help => ['Help', '[COMMAND]', 'this text', []],
+    kill => ['Tasks', 'TASK', 'kill the container of a task', ['framework=s', 'signal=s']],
+    logs => ['Tasks', 'TASK', 'what a task has written', ['follow|f', 'framework=s', 'stderr', 'file=s', 'tail=i']],
+    ps => ['Cluster', '', 'the tasks', ['all', 'framework=s', 'agent=s']],
+    run => ['Run', '-- COMMAND', 'run a command as a task', [
+            'number|n=i', 'parallel|p=i', 'cpus=f', 'mem=f', 'disk=f', 'gpus=f', 'docker=s', 'env|e=s@', 'user=s', 'role=s', 'name=s', 'timeout=f',
+            'retry=i', 'host=s', 'quiet|q', 'wait=f']],
+    state => ['Cluster', '', 'all that the master knows, as JSON', []],
     teardown => ['Cluster', 'FRAMEWORK', 'end a framework and kill its tasks', []],
-    top      => ['Top', '', 'the cluster, live', ['delay|d=f', 'iterations|n=i']],
-    version  => ['Cluster', '', 'the versions of this command, the master and the agents', ['client']],
+    top => ['Top', '', 'the cluster, live', ['delay|d=f', 'iterations|n=i']],
+    version => ['Cluster', '', 'the versions of this command, the master and the agents', ['client']],
 );
 my @GLOBAL = qw(master|m=s format=s color! header! config=s timeout=f principal=s secret-file=s help|h);
 
@@ -70,7 +70,7 @@ sub complain {
 # Ends the command with a status and a text.
 sub fail {
     my ($class, $status, $text) = @_;
-    die [$status, $text]; ## no critic (RequireCarping): caught by run
+    die [$status, $text];    ## no critic (RequireCarping): caught by run
 }
 
 sub _run {
@@ -85,7 +85,7 @@ sub _run {
         my $meant = meant($name, sort keys %COMMANDS);
         $class->fail(USAGE, "there is no command '$name'" . (length $meant ? $meant : ' (there are: ' . join(', ', sort keys %COMMANDS) . ')'));
     }
-    my ($option, @left) = $class->_parse($name, \@rest, @GLOBAL, @{ $command->[3] });
+    my ($option, @left) = $class->_parse($name, \@rest, @GLOBAL, @{$command->[3]});
     $option = {%$before, %$option};
     return $class->_load('Help')->main({}, [$name]) if $option->{help};
     $class->fail(USAGE, "--format: expected table, tsv or json, got '$option->{format}'")
@@ -142,7 +142,7 @@ sub settings {
     if (!$config) { chomp(my $why = $@); $class->fail(USAGE, $why) }
     my ($master) = grep { defined && length } $option->{master}, $ENV{MESOS_MASTER}, $config->{master};
     $class->fail(USAGE, 'which master? Say --master HOST:PORT, or set MESOS_MASTER, or write it into ~/.mesos/config.toml. '
-        . "'mesos-perl run --master local -- COMMAND' needs none") unless defined $master;
+            . "'mesos-perl run --master local -- COMMAND' needs none") unless defined $master;
     my %settings = (%$config, master => $master);
     $settings{timeout} = $option->{timeout} if defined $option->{timeout};
     if (defined $option->{principal}) {

@@ -11,11 +11,11 @@ use overload '""' => sub { $_[0]{name} }, 'bool' => sub {1}, fallback => 1;
 # A constraint accepts by itself what is right beyond doubt. Anything else it leaves to the type, which may accept it too, or says what is
 # wrong.
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # Of the types whose name is not their class's, without Mesos:: before it.
 our %CLASS = (
-    OfferOperation     => 'Mesos::Offer::Operation',
+    OfferOperation => 'Mesos::Offer::Operation',
     ReconcileOperation => 'Mesos::Scheduler::Call::ReconcileOperations::Operation',
 );
 
@@ -41,9 +41,9 @@ sub standard {
 sub instance_of {
     my ($class, $of) = @_;
     return bless {
-        name    => qq(InstanceOf["$of"]),
+        name => qq(InstanceOf["$of"]),
         accepts => sub { blessed $_[0] && $_[0]->isa($of) },
-        load    => sub { require Types::Standard; Types::Standard::InstanceOf([$of]) },
+        load => sub { require Types::Standard; Types::Standard::InstanceOf([$of]) },
     }, $class;
 }
 
@@ -59,11 +59,11 @@ sub named {
     my ($class, $name) = @_;
     my $of = $CLASS{$name} || "Mesos::$name";
     return bless {
-        name    => $name,
-        class   => $of,
+        name => $name,
+        class => $of,
         accepts => sub { blessed $_[0] && $_[0]->isa($of) },
         coerces => $is_message{$name} || $name eq 'Dispatcher',
-        load    => sub { require Mesos::Types; Mesos::Types->get_type($name) },
+        load => sub { require Mesos::Types; Mesos::Types->get_type($name) },
     }, $class;
 }
 
@@ -86,8 +86,8 @@ sub checker {
         @context{qw(package file line)} = caller _user_level(1);
         Error::TypeTiny::Assertion->throw(
             message => $self->type->get_message($value),
-            type    => $self->type,
-            value   => $value,
+            type => $self->type,
+            value => $value,
             context => \%context,
         );
     };
@@ -97,8 +97,8 @@ sub checker {
 sub coercer {
     my ($self) = @_;
     my ($accepts, $class) = @{$self}{qw(accepts class)};
-    my $from = $is_message{ $self->{name} } ? sub { ref $_[0] eq 'HASH' } : sub { defined $_[0] && ref \$_[0] eq 'SCALAR' };
-    my $make = $is_message{ $self->{name} } ? sub { $class->new($_[0]) } : \&_dispatcher;
+    my $from = $is_message{$self->{name}} ? sub { ref $_[0] eq 'HASH' } : sub { defined $_[0] && ref \$_[0] eq 'SCALAR' };
+    my $make = $is_message{$self->{name}} ? sub { $class->new($_[0]) } : \&_dispatcher;
     return sub {
         return $_[0] if $accepts->($_[0]);
         return $make->($_[0]) if $from->($_[0]);
@@ -118,8 +118,8 @@ sub _dispatcher {
         $module =~ s{/}{::}g;
         $problem
             = $module ne $class ? "$class needs the module $module, which is not installed"
-            : $class eq $name   ? $problem
-            :   qq{$why (expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt" or "+" and the name of a class, got "$name")};
+            : $class eq $name ? $problem
+            : qq{$why (expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt" or "+" and the name of a class, got "$name")};
     }
     _die($problem);
 }

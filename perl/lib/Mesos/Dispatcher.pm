@@ -13,9 +13,9 @@ use constant BATCH => 64;
 
 has channel => (is => 'ro', isa => Mesos::Constraint->instance_of('Mesos::Channel')->checker, default => sub { Mesos::Channel->new });
 has cb => (
-    is      => 'ro',
-    isa     => Mesos::Constraint->code->checker,
-    writer  => 'set_cb',
+    is => 'ro',
+    isa => Mesos::Constraint->code->checker,
+    writer => 'set_cb',
     default => sub { sub { } },
     trigger => sub { delete $_[0]{_consumer} },
 );
@@ -69,7 +69,7 @@ sub call {
 }
 
 # Whatever a callback was doing when it forked: in the child its loop must not go on, also where the loop catches what it died of.
-sub Mesos::Dispatcher::_Turn::DESTROY { local ($@, $!, $?); ${ $_[0] }->_is_in_child }
+sub Mesos::Dispatcher::_Turn::DESTROY { local ($@, $!, $?); ${$_[0]}->_is_in_child }
 
 # Nothing comes to a child of the process that made this: whatever waits here ends, with an error.
 sub _is_in_child {
@@ -132,7 +132,7 @@ sub wait {
     }
     $self->_rethrow_from($wait);
     $self->_not_in_child;
-    return @{ $wait->{result} || [] };
+    return @{$wait->{result} || []};
 }
 
 # While the code returns true: asked again here, since a signal handler may stop the driver before there is a wait to be ended.
@@ -149,7 +149,7 @@ sub serve {
 }
 
 # While somebody holds what this returns, callbacks come in waits only: an exception of one that came before the wait would not end it.
-sub _hold { return }
+sub _hold {return}
 
 # Ends the running wait or serve, which throws the exception when the loop has returned; loops that catch exceptions never see it. The
 # waits around it go on: whoever began this one may catch the exception. False if nothing of ours waits.
@@ -225,8 +225,8 @@ sub _advise {
     my ($mine) = grep { $_->[2] eq $own } @loops;
     my @others = grep { $_->[2] ne $own && _is_loaded($_->[0]) } @loops or return;
     $self->channel->_xs_advise("events have come for the driver, and the program waits in an event loop that is not the dispatcher's: its dispatcher "
-        . "is $own. Call run of the driver, or $mine->[1], or make the driver with the dispatcher of the loop that you run ("
-        . join(', ', map {"'$_->[2]' for $_->[0]"} @others) . ')');
+            . "is $own. Call run of the driver, or $mine->[1], or make the driver with the dispatcher of the loop that you run ("
+            . join(', ', map {"'$_->[2]' for $_->[0]"} @others) . ')');
     return;
 }
 

@@ -19,14 +19,14 @@ sub name_of {
     my ($self, $number) = @_;
     my $class = ref $self || $self;
     # The first of several names, as everywhere.
-    my $names = $NAMES{$class} ||= { map { ($_->[1] => $_->[0]) } reverse @{ $class->_pb_fields_list } };
+    my $names = $NAMES{$class} ||= {map { ($_->[1] => $_->[0]) } reverse @{$class->_pb_fields_list}};
     return defined $number ? $names->{$number} : undef;
 }
 
 sub getPerlCode {
     my ($self) = @_;
     my $class = ref $self || $self;
-    my $values = join '', map {"            ['$_->[0]', $_->[1]],\n"} @{ $self->_pb_fields_list };
+    my $values = join '', map {"            ['$_->[0]', $_->[1]],\n"} @{$self->_pb_fields_list};
     return <<"END";
     unless ($class->can('_pb_fields_list')) {
         Google::ProtocolBuffers->create_enum('$class', [

@@ -6,12 +6,12 @@ use Scalar::Util ();
 use Moo;
 use namespace::autoclean;
 
-sub registered       { }
-sub reregistered     { }
-sub disconnected     { }
-sub killTask         { }
+sub registered { }
+sub reregistered { }
+sub disconnected { }
+sub killTask { }
 sub frameworkMessage { }
-sub shutdown         { }
+sub shutdown { }
 
 # Or the scheduler would wait for ever for news of the task.
 sub launchTask {

@@ -62,7 +62,7 @@ sub abort { $_[0]->_restore_autoflush; $_[0]->_xs_abort }
 
 sub _restore_autoflush {
     my ($self) = @_;
-    my ($handle, $before) = @{ delete $self->{_flushed} || return };
+    my ($handle, $before) = @{delete $self->{_flushed} || return};
     $handle->autoflush($before);
 }
 
@@ -75,7 +75,7 @@ sub sendStatusUpdate {
     my $self = shift;
     my ($update) = check_arguments('sendStatusUpdate', \@_, [status => $type{TaskStatus}]);
     my $status = $self->_xs_send_status_update($update);
-    $self->{_handled}{ $update->{task_id}{value} } = 1 if $self->{_handled};
+    $self->{_handled}{$update->{task_id}{value}} = 1 if $self->{_handled};
     return $status;
 }
 
@@ -83,12 +83,12 @@ sub sendStatusUpdate {
 sub _make_up_for {
     my ($self, $event, $error, $task) = @_;
     return '' unless $event eq 'launchTask';
-    return 'The executor had sent an update of the task, so the driver sends none.' if $self->{_handled}{ $task->{task_id}{value} };
+    return 'The executor had sent an update of the task, so the driver sends none.' if $self->{_handled}{$task->{task_id}{value}};
     my $send = sub {
         my ($message) = "$error" =~ /\A\s*(.*)/;
         my $status = eval {
             $self->_xs_send_status_update({
-                task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message,
+                    task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message,
             });
         };
         $self->_tell("  The driver could not send TASK_FAILED.\n") if !defined $status || $status != Mesos::Status::DRIVER_RUNNING();

@@ -18,7 +18,7 @@ use Scalar::Util ();
 # Errors are reported where our caller's code is.
 $Carp::Internal{$_} = 1 for qw(Mesos::Message Mesos::Messages Mesos::Enum);
 
-use constant { LABEL => 0, TYPE => 1, NAME => 2, NUMBER => 3, DEFAULT => 4 };
+use constant {LABEL => 0, TYPE => 1, NAME => 2, NUMBER => 3, DEFAULT => 4};
 
 # --- objects -----------------------------------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ sub new {
     return bless {}, $class unless defined $fields;
     _croak("$class->new: expected a reference to a hash, got " . (ref $fields ? "a reference to $fields" : qq{"$fields"}))
         unless ref $fields eq 'HASH' || _is_hash($fields);
-    return bless { %$fields }, $class unless $class->can('_pb_oneofs');
+    return bless {%$fields}, $class unless $class->can('_pb_oneofs');
 
     my $self = bless {}, $class;
     for my $name (keys %$fields) {
@@ -73,7 +73,7 @@ sub set {
     }
     my $oneof = $self->can('_pb_oneofs_rev') ? $self->_pb_oneofs_rev->{$name} : undef;
     if (defined $oneof) {
-        delete @$self{ grep { $_ ne $name } @{ $self->_pb_oneofs->{$oneof} } };
+        delete @$self{grep { $_ ne $name } @{$self->_pb_oneofs->{$oneof}}};
     }
     return $value;
 }
@@ -81,7 +81,7 @@ sub set {
 sub which_oneof {
     my ($self, $oneof) = @_;
     my $members = $self->can('_pb_oneofs') ? $self->_pb_oneofs->{$oneof} : undef;
-    my ($set) = grep { defined $self->{$_} } @{ $members || [] };
+    my ($set) = grep { defined $self->{$_} } @{$members || []};
     return $set;
 }
 
@@ -94,8 +94,8 @@ sub TO_JSON {
 }
 
 sub encode_json {
-    my $self    = shift;
-    my $class   = ref $self || $self;
+    my $self = shift;
+    my $class = ref $self || $self;
     my $message = ref $self ? $self : shift;
     require Mesos::Message::JSON;
     _croak("$class->encode_json: expected a hash") unless defined $message && _is_hash($message);
@@ -143,11 +143,11 @@ sub _copy {
     Mesos::Message::Walk::count($path, $type eq 'HASH' ? scalar @keys : scalar @$value);
     my $copy
         = $type eq 'HASH'
-        ? { map { $_ => _copy($value->{$_}, "$path.$_", $depth + 1, $seen) } @keys }
-        : [ map { _copy($value->[$_], "$path\[$_]", $depth + 1, $seen) } 0 .. $#$value ];
+        ? {map { $_ => _copy($value->{$_}, "$path.$_", $depth + 1, $seen) } @keys}
+        : [map { _copy($value->[$_], "$path\[$_]", $depth + 1, $seen) } 0 .. $#$value];
     my $class = Scalar::Util::blessed($value);
     bless $copy, $class if defined $class;
-    $seen->{$address} = [ $value, $copy ];
+    $seen->{$address} = [$value, $copy];
     return $copy;
 }
 
@@ -197,11 +197,11 @@ sub getPerlCode {
         my $type = $_->[TYPE] =~ /\A\d+\z/ ? "$constants\::" . Mesos::Message::Constants::name_of('TYPE', $_->[TYPE]) . '()' : "'$_->[TYPE]'";
         my $label = Mesos::Message::Constants::name_of('LABEL', $_->[LABEL]);
         "            [$constants\::$label(), $type, '$_->[NAME]', $_->[NUMBER], " . _literal($_->[DEFAULT]) . "],\n";
-    } @{ $self->_pb_fields_list };
+    } @{$self->_pb_fields_list};
     my $oneofs = 'undef';
     if ($self->can('_pb_oneofs')) {
         my $of = $self->_pb_oneofs;
-        $oneofs = '{ ' . join(', ', map { "'$_' => [" . join(', ', map {"'$_'"} @{ $of->{$_} }) . ']' } sort keys %$of) . ' }';
+        $oneofs = '{ ' . join(', ', map { "'$_' => [" . join(', ', map {"'$_'"} @{$of->{$_}}) . ']' } sort keys %$of) . ' }';
     }
     my $wanted = join ', ', map {"'$_' => 1"} grep { $options->{$_} } qw(create_accessors follow_best_practice);
     return <<"END";
@@ -224,7 +224,7 @@ sub _literal {
 # --- what C calls --------------------------------------------------------------------------------------------------------------
 
 sub _croak { Carp::croak(@_) }
-sub _carp  { Carp::carp(@_) }
+sub _carp { Carp::carp(@_) }
 
 1;
 __END__

@@ -8,8 +8,8 @@ use Mesos::Enum;
 
 Mesos::Message::_define_classes();
 
-sub classes { return @{ (Mesos::Message::_names())[0] } }
-sub enums   { return @{ (Mesos::Message::_names())[1] } }
+sub classes { return @{(Mesos::Message::_names())[0]} }
+sub enums { return @{(Mesos::Message::_names())[1]} }
 
 1;
 __END__

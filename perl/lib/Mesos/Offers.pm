@@ -9,7 +9,7 @@ use Mesos::Resources ();
 use Mesos::Warnings ();
 use Scalar::Util qw(looks_like_number reftype);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 sub new {
     my ($class, $offers) = @_;
@@ -23,13 +23,13 @@ sub new {
     return bless {list => [@$offers]}, ref $class || $class;
 }
 
-sub list { my ($self) = @_; return [@{ $self->{list} }] }
+sub list { my ($self) = @_; return [@{$self->{list}}] }
 
-sub count { my ($self) = @_; return scalar @{ $self->{list} } }
+sub count { my ($self) = @_; return scalar @{$self->{list}} }
 
-sub ids { my ($self) = @_; return map { $_->{id} } @{ $self->{list} } }
+sub ids { my ($self) = @_; return map { $_->{id} } @{$self->{list}} }
 
-sub resources { my ($self) = @_; return Mesos::Resources->sum(@{ $self->{list} }) }
+sub resources { my ($self) = @_; return Mesos::Resources->sum(@{$self->{list}}) }
 
 # --- what is in an offer -----------------------------------------------------------------------------------------------------------
 
@@ -42,15 +42,15 @@ sub role_of {
 # The values of an attribute: what may be asked for of it.
 sub _attributes {
     my ($offer, $name) = @_;
-    return grep { $_->{name} eq $name } @{ $offer->{attributes} || [] };
+    return grep { $_->{name} eq $name } @{$offer->{attributes} || []};
 }
 
 sub _attribute_text {
     my ($attribute) = @_;
     return $attribute->{text}{value} if $attribute->{text};
     return 0 + $attribute->{scalar}{value} if $attribute->{scalar};
-    return '[' . join(', ', map {"$_->{begin}-$_->{end}"} @{ $attribute->{ranges}{range} || [] }) . ']' if $attribute->{ranges};
-    return '{' . join(', ', @{ $attribute->{set}{item} || [] }) . '}';
+    return '[' . join(', ', map {"$_->{begin}-$_->{end}"} @{$attribute->{ranges}{range} || []}) . ']' if $attribute->{ranges};
+    return '{' . join(', ', @{$attribute->{set}{item} || []}) . '}';
 }
 
 # Whether a value is as wanted: a string, a number, a regular expression, a function, or one of several.
@@ -65,9 +65,9 @@ sub _is_wanted {
 sub _attribute_is_wanted {
     my ($want, $attribute) = @_;
     if ($attribute->{ranges} && looks_like_number($want)) {
-        return !!grep { $want >= $_->{begin} && $want <= $_->{end} } @{ $attribute->{ranges}{range} || [] };
+        return !!grep { $want >= $_->{begin} && $want <= $_->{end} } @{$attribute->{ranges}{range} || []};
     }
-    return !!grep { _is_wanted($want, $_) } @{ $attribute->{set}{item} || [] } if $attribute->{set};
+    return !!grep { _is_wanted($want, $_) } @{$attribute->{set}{item} || []} if $attribute->{set};
     return _is_wanted($want, _attribute_text($attribute));
 }
 
@@ -88,7 +88,7 @@ sub _check {
         croak "$method: unknown constraint '$name'" . Mesos::Warnings::suggestion($name, 'known are', @constraints);
     }
     croak "$method: attributes: expected a hash reference" if defined $want->{attributes} && ref $want->{attributes} ne 'HASH';
-    croak "$method: where: expected a code reference"      if defined $want->{where} && ref $want->{where} ne 'CODE';
+    croak "$method: where: expected a code reference" if defined $want->{where} && ref $want->{where} ne 'CODE';
     croak qq($method: ports: expected a number, got "$want->{ports}") if defined $want->{ports} && $want->{ports} !~ /\A\d+\z/;
     return;
 }
@@ -137,7 +137,7 @@ sub filter {
     my %want = @arguments == 1 && ref $arguments[0] eq 'CODE' ? (where => $arguments[0]) : @arguments % 2 ? croak('filter: expected pairs of a name and a value') : @arguments;
     _check('filter', \%want);
     my $needed = defined $want{resources} ? Mesos::Resources->new($want{resources}) : Mesos::Resources->new;
-    my @fit = grep { !defined _objection($_, %want) && !defined _lack(Mesos::Resources->new($_), $needed, $want{ports}) } @{ $self->{list} };
+    my @fit = grep { !defined _objection($_, %want) && !defined _lack(Mesos::Resources->new($_), $needed, $want{ports}) } @{$self->{list}};
     return (ref $self)->new(\@fit);
 }
 
@@ -146,18 +146,18 @@ sub filter {
 sub _index {
     my ($self, $key) = @_;
     my %index;
-    for my $offer (@{ $self->{list} }) { push @{ $index{$_} }, $offer for $key->($offer) }
+    for my $offer (@{$self->{list}}) { push @{$index{$_}}, $offer for $key->($offer) }
     return {map { ($_ => (ref $self)->new($index{$_})) } keys %index};
 }
 
-sub by_agent    { my ($self) = @_; return $self->_index(sub { $_[0]{slave_id}{value} }) }
+sub by_agent { my ($self) = @_; return $self->_index(sub { $_[0]{slave_id}{value} }) }
 sub by_hostname { my ($self) = @_; return $self->_index(sub { $_[0]{hostname} }) }
-sub by_role     { my ($self) = @_; return $self->_index(sub { role_of($_[0]) }) }
+sub by_role { my ($self) = @_; return $self->_index(sub { role_of($_[0]) }) }
 
 sub by_attribute {
     my ($self, $name) = @_;
     croak 'by_attribute: expected the name of an attribute' if !defined $name || ref $name;
-    return $self->_index(sub { map { $_->{set} ? @{ $_->{set}{item} || [] } : _attribute_text($_) } _attributes($_[0], $name) });
+    return $self->_index(sub { map { $_->{set} ? @{$_->{set}{item} || []} : _attribute_text($_) } _attributes($_[0], $name) });
 }
 
 # --- tasks -------------------------------------------------------------------------------------------------------------------------

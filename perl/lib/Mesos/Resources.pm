@@ -8,18 +8,18 @@ use Mesos::Warnings ();
 use Mesos::XS;
 use Scalar::Util qw(blessed reftype);
 use overload
-    '+'      => sub { $_[0]->add($_[1]) },
-    '-'      => sub { $_[2] ? (ref $_[0])->new($_[1])->subtract($_[0]) : $_[0]->subtract($_[1]) },
-    '=='     => sub { $_[0]->equals($_[1]) },
-    '!='     => sub { !$_[0]->equals($_[1]) },
-    '""'     => sub { $_[0]->text },
-    'bool'   => sub { !$_[0]->is_empty },
-    'eq'     => sub { $_[2] ? "$_[1]" eq $_[0]->text : $_[0]->text eq "$_[1]" },
-    'ne'     => sub { $_[0]->text ne "$_[1]" },
-    '<=>'    => sub { croak 'Mesos::Resources: resources have no order: use contains' },
+    '+' => sub { $_[0]->add($_[1]) },
+    '-' => sub { $_[2] ? (ref $_[0])->new($_[1])->subtract($_[0]) : $_[0]->subtract($_[1]) },
+    '==' => sub { $_[0]->equals($_[1]) },
+    '!=' => sub { !$_[0]->equals($_[1]) },
+    '""' => sub { $_[0]->text },
+    'bool' => sub { !$_[0]->is_empty },
+    'eq' => sub { $_[2] ? "$_[1]" eq $_[0]->text : $_[0]->text eq "$_[1]" },
+    'ne' => sub { $_[0]->text ne "$_[1]" },
+    '<=>' => sub { croak 'Mesos::Resources: resources have no order: use contains' },
     fallback => undef;
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # An object has the bytes of a Mesos::Request with the resources, which is what the core reckons with (src/resources/reckon.rs).
 
@@ -111,18 +111,18 @@ sub list { my ($self) = @_; return Mesos::Request->decode($self->{bytes})->{reso
 
 sub text { my ($self) = @_; return _reckon('text', $self->{bytes}, '') }
 
-sub json { my ($self) = @_; return '[' . join(',', map { $_->encode_json } @{ $self->list }) . ']' }
+sub json { my ($self) = @_; return '[' . join(',', map { $_->encode_json } @{$self->list}) . ']' }
 
 sub is_empty { my ($self) = @_; return !length $self->{bytes} }
 
-sub names { my ($self) = @_; my %seen; return grep { !$seen{$_}++ } map { $_->{name} } @{ $self->list } }
+sub names { my ($self) = @_; my %seen; return grep { !$seen{$_}++ } map { $_->{name} } @{$self->list} }
 
 # In thousandths, as the core counts them: a sum of doubles would not be exact.
-sub scalar { ## no critic (ProhibitBuiltinHomonyms): Mesos' word for it
+sub scalar {    ## no critic (ProhibitBuiltinHomonyms): Mesos' word for it
     my ($self, $name) = @_;
     croak 'scalar: expected the name of a resource' if !defined $name || ref $name;
     my $thousandths = 0;
-    $thousandths += sprintf '%.0f', 1000 * $_->{scalar}{value} for grep { $_->{name} eq $name && $_->{scalar} } @{ $self->list };
+    $thousandths += sprintf '%.0f', 1000 * $_->{scalar}{value} for grep { $_->{name} eq $name && $_->{scalar} } @{$self->list};
     return $thousandths / 1000;
 }
 
@@ -133,7 +133,7 @@ for my $name (qw(cpus mem disk gpus)) {
 
 sub ports {
     my ($self) = @_;
-    my @ranges = map { [$_->{begin}, $_->{end}] } map { @{ $_->{ranges}{range} || [] } } @{ $self->named('ports')->list };
+    my @ranges = map { [$_->{begin}, $_->{end}] } map { @{$_->{ranges}{range} || []} } @{$self->named('ports')->list};
     @ranges = sort { $a->[0] <=> $b->[0] } @ranges;
     return @ranges;
 }
@@ -191,21 +191,21 @@ sub flatten { my ($self, $role) = @_; return $self->_with(_reckon('flatten', $se
 sub filter {
     my ($self, $code) = @_;
     croak 'filter: expected a code reference' if ref $code ne 'CODE';
-    return $self->_with(_canonical([grep { $code->($_) } @{ $self->list }], 0));
+    return $self->_with(_canonical([grep { $code->($_) } @{$self->list}], 0));
 }
 
 sub by_role {
     my ($self) = @_;
     my %roles;
-    for my $resource (@{ $self->list }) {
+    for my $resource (@{$self->list}) {
         my $last = ($resource->{reservations} || [])->[-1];
         my $role = $last ? $last->{role} : $resource->{role};
-        push @{ $roles{ defined $role ? $role : '*' } }, $resource;
+        push @{$roles{defined $role ? $role : '*'}}, $resource;
     }
     return {map { ($_ => $self->_with(_canonical($roles{$_}, 0))) } keys %roles};
 }
 
-sub TO_JSON { my ($self) = @_; return [map { $_->TO_JSON } @{ $self->list }] }
+sub TO_JSON { my ($self) = @_; return [map { $_->TO_JSON } @{$self->list}] }
 
 1;
 __END__

@@ -45,8 +45,8 @@ has [qw(credential agent_credential)] => (is => 'bare');
 has collect_output => (is => 'ro', default => 1);
 has state_file => (is => 'ro');
 has placement => (is => 'ro', default => 'spread', isa => sub {
-    return if defined $_[0] && $_[0] =~ /\A(?:spread|pack)\z/;
-    Mesos::Constraint::_die("placement: expected 'spread' or 'pack', got " . Mesos::Arguments::_describe($_[0]));
+        return if defined $_[0] && $_[0] =~ /\A(?:spread|pack)\z/;
+        Mesos::Constraint::_die("placement: expected 'spread' or 'pack', got " . Mesos::Arguments::_describe($_[0]));
 });
 
 has driver => (is => 'lazy', init_arg => undef);
@@ -88,15 +88,15 @@ sub _build_driver {
     my $credential = $self->{_credential}->();
     return Mesos::SchedulerDriver->new(
         on_exception => 'die',
-        %{ $self->driver_options },
-        master         => $self->master,
+        %{$self->driver_options},
+        master => $self->master,
         master_timeout => $self->master_timeout,
-        framework      => {
+        framework => {
             user => '', name => File::Basename::basename($0),
             defined $state_file ? (failover_timeout => 7 * 24 * 3600) : (),
-            %{ $self->framework },
+            %{$self->framework},
         },
-        scheduler  => $self->_scheduler,
+        scheduler => $self->_scheduler,
         dispatcher => $self->dispatcher,
         defined $state_file ? (framework_id_file => "$state_file.framework") : (),
         $credential ? (credential => $credential) : (),
@@ -121,7 +121,7 @@ sub add {
             if $known && $known->name ne $task->name;
     }
     for my $task (@tasks) {
-        my $known = $self->{_by_id}{ $task->id };
+        my $known = $self->{_by_id}{$task->id};
         if (!$known) {
             push @new, $task;
             $self->_take($task);
@@ -133,43 +133,43 @@ sub add {
         $task = $known;
     }
     $self->_record(0, map { $self->_spec_of($_) } @new);
-    push @{ $self->_scheduler->queue }, @new;
+    push @{$self->_scheduler->queue}, @new;
     $self->_scheduler->set_timer('add', 0, sub { $self->_scheduler->balance($self->driver, 1) }) if @new && $self->driver->running;
     return wantarray ? @tasks : $tasks[0];
 }
 
 sub _take {
     my ($self, $task) = @_;
-    push @{ $self->{_tasks} }, $task;
-    $self->{_by_id}{ $task->id } = $task;
+    push @{$self->{_tasks}}, $task;
+    $self->{_by_id}{$task->id} = $task;
     $self->{_open}++;
     return;
 }
 
-sub tasks { return @{ $_[0]{_tasks} } }
+sub tasks { return @{$_[0]{_tasks}} }
 
-sub task { return $_[0]{_by_id}{ $_[1] } }
+sub task { return $_[0]{_by_id}{$_[1]} }
 
 sub counts {
     my ($self) = @_;
     my $scheduler = $self->_scheduler;
-    my $running = keys %{ $scheduler->active };
-    return {queued => $self->{_open} - $running, running => $running, ended => @{ $self->{_tasks} } - $self->{_open}};
+    my $running = keys %{$scheduler->active};
+    return {queued => $self->{_open} - $running, running => $running, ended => @{$self->{_tasks}} - $self->{_open}};
 }
 
 sub forget {
     my ($self, $task) = @_;
-    croak 'forget: expected a task of this runner' unless blessed $task && ($self->{_by_id}{ $task->id } || 0) == $task;
+    croak 'forget: expected a task of this runner' unless blessed $task && ($self->{_by_id}{$task->id} || 0) == $task;
     croak "forget: the task '" . $task->id . "' has not ended" unless $task->phase eq 'ended';
-    delete $self->{_by_id}{ $task->id };
-    @{ $self->{_tasks} } = grep { $_ != $task } @{ $self->{_tasks} };
+    delete $self->{_by_id}{$task->id};
+    @{$self->{_tasks}} = grep { $_ != $task } @{$self->{_tasks}};
     $self->_record(0, {id => $task->id, forget => 1});
     return;
 }
 
 sub kill {
     my ($self, $task) = @_;
-    croak 'kill: expected a task of this runner' unless blessed $task && ($self->{_by_id}{ $task->id } || 0) == $task;
+    croak 'kill: expected a task of this runner' unless blessed $task && ($self->{_by_id}{$task->id} || 0) == $task;
     return if $task->phase eq 'ended';
     $task->{_killed} = 1;
     if ($self->_scheduler->withdraw($task)) {
@@ -233,7 +233,7 @@ sub interrupt {
         $task->_set_message('Interrupted before it was launched') unless defined $task->message;
         $self->_finish($task);
     }
-    $scheduler->kill_task($self->driver, $_) for sort keys %{ $scheduler->active };
+    $scheduler->kill_task($self->driver, $_) for sort keys %{$scheduler->active};
     return $self->_end_if_done;
 }
 
@@ -256,7 +256,7 @@ sub _end {
 sub _over {
     my ($self) = @_;
     $self->{_over} = 1;
-    %{ $self->_scheduler->timers } = ();
+    %{$self->_scheduler->timers} = ();
     return;
 }
 
@@ -266,7 +266,7 @@ with 'Mesos::Runner::Results';
 sub DEMOLISH {
     my ($self, $in_global_destruction) = @_;
     return if $in_global_destruction;
-    %{ $self->_scheduler->timers } = () if $self->{_scheduler};
+    %{$self->_scheduler->timers} = () if $self->{_scheduler};
     delete $self->{driver};
     delete $self->{_temporary};
 }

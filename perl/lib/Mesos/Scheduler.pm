@@ -6,15 +6,15 @@ use Scalar::Util ();
 use Moo;
 use namespace::autoclean;
 
-sub registered       { }
-sub reregistered     { }
-sub disconnected     { }
-sub resourceOffers   { }
-sub offerRescinded   { }
-sub statusUpdate     { }
+sub registered { }
+sub reregistered { }
+sub disconnected { }
+sub resourceOffers { }
+sub offerRescinded { }
+sub statusUpdate { }
 sub frameworkMessage { }
-sub slaveLost        { }
-sub executorLost     { }
+sub slaveLost { }
+sub executorLost { }
 
 # A driver that ends must not end without a word: it says so itself unless this method has.
 sub error {

@@ -43,12 +43,12 @@ sub BUILD {
     $credential{$self} = delete $self->{credential};
     Mesos::_log_init($self->framework->{name});
     $self->_xs_init($self->dispatcher->channel, {
-        (map { ($_ => $self->$_) } qw(
-            driver master framework credential implicit_acknowledgements master_timeout framework_id_file reconcile_on_registration
-            max_unanswered_calls max_queued_calls
-        )),
-        helper               => Mesos::XS::helper_path(),
-        executor_environment => ['PERL5LIB=' . Mesos::XS::include_path()],
+            (map { ($_ => $self->$_) } qw(
+                    driver master framework credential implicit_acknowledgements master_timeout framework_id_file reconcile_on_registration
+                    max_unanswered_calls max_queued_calls
+            )),
+            helper => Mesos::XS::helper_path(),
+            executor_environment => ['PERL5LIB=' . Mesos::XS::include_path()],
     });
     my $master = $self->{master};
     $master{$self} = $master if $self->{master} =~ s{^(\w+://)?.*@}{($1 || '') . '***@'}se;
@@ -72,18 +72,18 @@ sub _check_credential {
 
 sub master {
     croak 'Usage: Mesos::SchedulerDriver::master(self)' if @_ != 1;
-    return exists $master{ $_[0] } ? $master{ $_[0] } : $_[0]{master};
+    return exists $master{$_[0]} ? $master{$_[0]} : $_[0]{master};
 }
 
 sub credential {
     croak 'Usage: Mesos::SchedulerDriver::credential(self)' if @_ != 1;
-    return $credential{ $_[0] };
+    return $credential{$_[0]};
 }
 
 # What stands before the scheduler, if the driver declines and suppresses offers: Mesos::Role::GoodCitizen.
 sub event_handler { $_[0]{_citizen} || $_[0]->scheduler }
 
-sub _is_optional { $is_optional{ $_[1] } }
+sub _is_optional { $is_optional{$_[1]} }
 
 sub start { $_[0]->_xs_start }
 
@@ -99,8 +99,8 @@ sub _is_alive { $_[0]->_xs_is_running }
 # Offers that a call has used are not declined if the callback dies later, nor when their time is over.
 sub _used {
     my ($self, $status, @offer_ids) = @_;
-    if (my $open = $self->{_open_offers}) { delete $open->{ $_->{value} } for @offer_ids }
-    if (my $handled = $self->{_handled}) { $handled->{ $_->{value} } = 1 for @offer_ids }
+    if (my $open = $self->{_open_offers}) { delete $open->{$_->{value}} for @offer_ids }
+    if (my $handled = $self->{_handled}) { $handled->{$_->{value}} = 1 for @offer_ids }
     return $status;
 }
 
@@ -127,7 +127,7 @@ sub launchTasks {
     my $self = shift;
     my @args = check_arguments('launchTasks', \@_,
         [offerIds => [$type{OfferID}]], [tasks => [$type{TaskInfo}]], [filters => $type{Filters}, 1]);
-    return $self->_used($self->_xs_launch_tasks(@args), @{ $args[0] });
+    return $self->_used($self->_xs_launch_tasks(@args), @{$args[0]});
 }
 
 sub launchTask {
@@ -141,7 +141,7 @@ sub acceptOffers {
     my $self = shift;
     my @args = check_arguments('acceptOffers', \@_,
         [offerIds => [$type{OfferID}]], [operations => [$type{OfferOperation}]], [filters => $type{Filters}, 1]);
-    return $self->_used($self->_xs_accept_offers(@args), @{ $args[0] });
+    return $self->_used($self->_xs_accept_offers(@args), @{$args[0]});
 }
 
 sub declineOffer {
@@ -163,7 +163,7 @@ sub suppressOffers {
 sub updateFramework {
     my $self = shift;
     return $self->_xs_update_framework(check_arguments('updateFramework', \@_,
-        [frameworkInfo => $type{FrameworkInfo}], [suppressedRoles => [$str], 1]));
+            [frameworkInfo => $type{FrameworkInfo}], [suppressedRoles => [$str], 1]));
 }
 
 sub killTask {
@@ -192,7 +192,7 @@ sub _explicit {
 sub sendFrameworkMessage {
     my $self = shift;
     return $self->_xs_send_framework_message(check_arguments('sendFrameworkMessage', \@_,
-        [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}], [data => $str]));
+            [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}], [data => $str]));
 }
 
 sub reconcileTasks {
@@ -208,19 +208,19 @@ sub reconcileOperations {
 sub acceptInverseOffers {
     my $self = shift;
     return $self->_xs_accept_inverse_offers(check_arguments('acceptInverseOffers', \@_,
-        [inverseOfferIds => [$type{OfferID}]], [filters => $type{Filters}, 1]));
+            [inverseOfferIds => [$type{OfferID}]], [filters => $type{Filters}, 1]));
 }
 
 sub declineInverseOffers {
     my $self = shift;
     return $self->_xs_decline_inverse_offers(check_arguments('declineInverseOffers', \@_,
-        [inverseOfferIds => [$type{OfferID}]], [filters => $type{Filters}, 1]));
+            [inverseOfferIds => [$type{OfferID}]], [filters => $type{Filters}, 1]));
 }
 
 sub shutdownExecutor {
     my $self = shift;
     return $self->_xs_shutdown_executor(check_arguments('shutdownExecutor', \@_,
-        [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}]));
+            [executorId => $type{ExecutorID}], [slaveId => $type{SlaveID}]));
 }
 
 sub DEMOLISH { $_[0]->_warn_if_running($_[1]); $_[0]->_xs_free }

@@ -10,24 +10,24 @@ our @EXPORT_OK = qw(prometheus);
 
 # What stats calls it: the metric's name, its type, what it is. Of those that count by something, what that is.
 my @metrics = (
-    [events               => 'events_total', counter => 'Events from the master or the agent', 'type'],
-    [calls                => 'calls_total', counter => 'Calls that were made', 'type'],
-    [answers              => 'answers_total', counter => 'Answers to calls', 'status'],
-    [queue_length         => 'queue_length', gauge => 'Events that wait for their callbacks'],
-    [queue_high_water     => 'queue_high_water', gauge => 'Most events that ever waited'],
-    [calls_waiting        => 'calls_waiting', gauge => 'Calls that wait in the driver'],
-    [calls_unanswered     => 'calls_unanswered', gauge => 'Calls that were sent and not answered'],
-    [calls_dropped        => 'calls_dropped_total', counter => 'Calls that were never sent because there was no master'],
-    [calls_refused        => 'calls_refused_total', counter => 'Calls that were answered with an error'],
-    [updates_received     => 'updates_received_total', counter => 'Status updates that came'],
+    [events => 'events_total', counter => 'Events from the master or the agent', 'type'],
+    [calls => 'calls_total', counter => 'Calls that were made', 'type'],
+    [answers => 'answers_total', counter => 'Answers to calls', 'status'],
+    [queue_length => 'queue_length', gauge => 'Events that wait for their callbacks'],
+    [queue_high_water => 'queue_high_water', gauge => 'Most events that ever waited'],
+    [calls_waiting => 'calls_waiting', gauge => 'Calls that wait in the driver'],
+    [calls_unanswered => 'calls_unanswered', gauge => 'Calls that were sent and not answered'],
+    [calls_dropped => 'calls_dropped_total', counter => 'Calls that were never sent because there was no master'],
+    [calls_refused => 'calls_refused_total', counter => 'Calls that were answered with an error'],
+    [updates_received => 'updates_received_total', counter => 'Status updates that came'],
     [updates_acknowledged => 'updates_acknowledged_total', counter => 'Acknowledgements that were taken'],
-    [updates_made         => 'updates_made_total', counter => 'Status updates that the driver made itself'],
-    [subscriptions        => 'subscriptions_total', counter => 'Confirmed subscriptions'],
-    [reconnects           => 'reconnects_total', counter => 'Confirmed subscriptions after the first'],
-    [disconnects          => 'disconnects_total', counter => 'Subscriptions that were lost'],
-    [bytes_in             => 'received_bytes_total', counter => 'Bytes that the driver has read'],
-    [bytes_out            => 'sent_bytes_total', counter => 'Bytes that the driver has written'],
-    [last_heartbeat_age   => 'last_heartbeat_age_seconds', gauge => 'Seconds since the last heartbeat'],
+    [updates_made => 'updates_made_total', counter => 'Status updates that the driver made itself'],
+    [subscriptions => 'subscriptions_total', counter => 'Confirmed subscriptions'],
+    [reconnects => 'reconnects_total', counter => 'Confirmed subscriptions after the first'],
+    [disconnects => 'disconnects_total', counter => 'Subscriptions that were lost'],
+    [bytes_in => 'received_bytes_total', counter => 'Bytes that the driver has read'],
+    [bytes_out => 'sent_bytes_total', counter => 'Bytes that the driver has written'],
+    [last_heartbeat_age => 'last_heartbeat_age_seconds', gauge => 'Seconds since the last heartbeat'],
 );
 
 sub _quoted {
@@ -58,7 +58,7 @@ sub prometheus {
         my $name = "mesos_driver_$suffix";
         $text .= "# HELP $name $help\n# TYPE $name $type\n";
         if ($by) { $text .= _line($name, {%labels, $by => $_}, $value->{$_}) for sort keys %$value }
-        else     { $text .= _line($name, \%labels, $value) }
+        else { $text .= _line($name, \%labels, $value) }
     }
     return $text;
 }

@@ -128,7 +128,7 @@ sub die_user {
 sub _distance {
     my ($from, $to) = @_;
     my @from = split //, $from;
-    my @to   = split //, $to;
+    my @to = split //, $to;
     my @rows = ([0 .. @to]);
     for my $i (1 .. @from) {
         my @row = ($i);
@@ -156,7 +156,7 @@ sub _plain {
 sub _abbreviates {
     my ($short, $long) = @_;
     return 0 if length $short < 2 || length $short > length $long;
-    my $pattern = join '.*', map { quotemeta } split //, $short;
+    my $pattern = join '.*', map {quotemeta} split //, $short;
     return $long =~ /\A$pattern/s;
 }
 
@@ -170,7 +170,7 @@ sub nearest {
         my $distance
             = $plain eq $right ? 0
             : abs(length($plain) - length $right) <= 2 ? _distance($plain, $right)
-            :                                            99;
+            : 99;
         my $most = length $plain >= 7 ? 2 : length $plain >= 3 ? 1 : 0;
         # Less near than a slip of the pen.
         $distance = $distance <= $most ? $distance : _abbreviates($plain, $right) ? 10 : $known =~ /_\Q$name\E\z/ ? 11 : next;
@@ -213,7 +213,7 @@ sub warn_unknown {
 sub _constructor {
     my ($class) = @_;
     my (%known, $open);
-    for my $of (@{ mro::get_linear_isa($class) }) {
+    for my $of (@{mro::get_linear_isa($class)}) {
         no strict 'refs';
         my $is_moo = $Moo::MAKERS{$of} && $Moo::MAKERS{$of}{is_class};
         if ($is_moo) {
@@ -224,7 +224,7 @@ sub _constructor {
             }
         }
         elsif ($INC{'Class/MOP.pm'} and my $meta = Class::MOP::class_of($of)) {
-            defined $_->init_arg and $known{ $_->init_arg } = 1 for $meta->can('get_all_attributes') ? $meta->get_all_attributes : ();
+            defined $_->init_arg and $known{$_->init_arg} = 1 for $meta->can('get_all_attributes') ? $meta->get_all_attributes : ();
         }
         next if $of =~ /\A(?:Moo|Moose|Mouse|UNIVERSAL)(?:::|\z)/ || $Carp::Internal{$of} || $of eq 'Mesos::Scheduler' || $of eq 'Mesos::Executor';
         $open ||= grep { defined &{"${of}::$_"} } qw(BUILD BUILDARGS), $is_moo ? () : 'new';
@@ -274,7 +274,7 @@ sub check_callbacks {
     no strict 'refs';
     my %callback = map { ($_ => 1) } @more, grep { !/\A(?:BUILD|new|meta|does|DOES|import)\z/ && /\A[a-z]/ && defined &{"${base}::$_"} } keys %{"${base}::"};
     my @open = grep { my $own = $class->can($_); !$own || $base->can($_) && $own == $base->can($_) } sort keys %callback;
-    for my $of (grep { $_ ne $base && $class->isa($base) && !$base->isa($_) } @{ mro::get_linear_isa($class) }) {
+    for my $of (grep { $_ ne $base && $class->isa($base) && !$base->isa($_) } @{mro::get_linear_isa($class)}) {
         for my $name (sort grep { /\A[A-Za-z]\w+\z/ && !$callback{$_} && !$attributes->{$_} && defined &{"${of}::$_"} } keys %{"${of}::"}) {
             my ($meant) = grep { _is_near_callback($name, $_) } @open;
             warn_user("$of has a method '$name', which is never called: did you mean the callback '$meant'?", "$of.$name")

@@ -16,10 +16,10 @@ sub each_dispatcher {
     my ($code, @names) = @_;
     for my $name (@names ? @names : sort keys %loop) {
         Test::More::subtest($name => sub {
-            eval { require_module($loop{$name}); 1 }
-                or return Test::More::plan(skip_all => "$loop{$name} is not installed");
-            require_module("Mesos::Dispatcher::$name");
-            $code->($name);
+                eval { require_module($loop{$name}); 1 }
+                    or return Test::More::plan(skip_all => "$loop{$name} is not installed");
+                require_module("Mesos::Dispatcher::$name");
+                $code->($name);
         });
     }
 }

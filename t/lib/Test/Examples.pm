@@ -25,7 +25,7 @@ sub start {
     # A shell has background jobs ignore it, and the tests may be one.
     local $SIG{INT} = 'DEFAULT';
     local $ENV{PERL5LIB} = $include;
-    open STDIN,  '<', File::Spec->devnull or POSIX::_exit(99);
+    open STDIN, '<', File::Spec->devnull or POSIX::_exit(99);
     open STDOUT, '>', $process{out}->filename or POSIX::_exit(99);
     open STDERR, '>', $process{err}->filename or POSIX::_exit(99);
     no warnings 'exec';

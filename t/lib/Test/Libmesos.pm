@@ -27,7 +27,7 @@ sub libmesos {
 # (driver, scheduler) of a framework that has been registered. Dies after a minute.
 sub registered {
     my ($master, %more) = @_;
-    my $scheduler = Test::Framework->new(stop_when_done => 0, %{ delete $more{scheduler} || {} });
+    my $scheduler = Test::Framework->new(stop_when_done => 0, %{delete $more{scheduler} || {}});
     my $driver = driver_for($master, $scheduler, driver => 'libmesos', %more);
     $driver->start;
     local $SIG{ALRM} = sub { die 'not registered' };
@@ -141,7 +141,7 @@ sub lifecycle {
 
     subtest 'a callback that dies' => sub {
         my ($driver, $scheduler) = registered($master, dispatcher => 'IOAsync', scheduler => {
-            tasks => [command('t', 'true')], on_update => sub { die "no\n" }});
+                tasks => [command('t', 'true')], on_update => sub { die "no\n" }});
         my $end = time + 60;
         my $died;
         until ($died || time > $end) { $died = 1 if !eval { $driver->run_once; 1 } }
@@ -161,7 +161,7 @@ sub lifecycle {
             acknowledgeOperationStatus => [{state => 1, operation_id => $id, uuid => {value => 'u' x 16}}],
         );
         for my $method (sort keys %lacks) {
-            ok !eval { $driver->$method(@{ $lacks{$method} }); 1 }, $method;
+            ok !eval { $driver->$method(@{$lacks{$method}}); 1 }, $method;
             like $@, qr/^$method: not possible on libmesos' driver: use driver => 'native' at \Q${\__FILE__}\E/;
         }
         my $operation = {type => Mesos::Offer::Operation::Type::LAUNCH(), id => $id, launch => {task_infos => []}};
@@ -196,7 +196,7 @@ sub lifecycle {
         my %log = (standin => [qr/^standin: logs INFO of/m, qr/^standin: logs WARNING of/m, qr/^standin: logs/m],
             # A warning about the loopback address comes before libmesos' logging is set up, whatever is chosen.
             real => [qr/^I\d{4} .* sched\.cpp:\d+\]/m, qr/\A/, qr/^I\d{4} .* sched\.cpp:\d+\]/m]);
-        my ($info, $warning, $any) = @{ $log{ libmesos()->{version} =~ /-standin\z/ ? 'standin' : 'real' } };
+        my ($info, $warning, $any) = @{$log{libmesos()->{version} =~ /-standin\z/ ? 'standin' : 'real'}};
         my $said = sub {
             local $ENV{PERL_MESOS_TRACE} = $_[0];
             delete local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)};

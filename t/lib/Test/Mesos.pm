@@ -25,7 +25,7 @@ sub driver_for {
 # Runs tasks to their ends; the scheduler, and what run returned.
 sub run_tasks {
     my ($master, $tasks, %more) = @_;
-    my $scheduler = Test::Framework->new(tasks => [@$tasks], %{ delete $more{scheduler} || {} });
+    my $scheduler = Test::Framework->new(tasks => [@$tasks], %{delete $more{scheduler} || {}});
     my $driver = driver_for($master, $scheduler, %more);
     local $SIG{ALRM} = sub { die "no end after 120 s; states: " . explain($scheduler->states) };
     alarm 120;
@@ -71,9 +71,9 @@ sub scenarios {
         'states and messages of command tasks' => sub {
             my ($master) = @_;
             my ($scheduler, $status) = run_tasks($master, [
-                command('good', 'exit 0'), command('bad', 'exit 3'), command('variable', 'test "$GREETING" = hello',
-                    environment => {variables => [{name => 'GREETING', value => 'hello'}]}),
-                command('program', '/bin/sh', shell => 0, arguments => ['sh', '-c', 'exit 0']),
+                    command('good', 'exit 0'), command('bad', 'exit 3'), command('variable', 'test "$GREETING" = hello',
+                        environment => {variables => [{name => 'GREETING', value => 'hello'}]}),
+                    command('program', '/bin/sh', shell => 0, arguments => ['sh', '-c', 'exit 0']),
             ]);
             is $status, Mesos::Status::DRIVER_STOPPED(), 'run returns DRIVER_STOPPED';
             is_deeply $scheduler->states, {
@@ -81,8 +81,8 @@ sub scenarios {
             }, 'STARTING, RUNNING, FINISHED or FAILED';
             is $scheduler->last_status->{bad}{message}, 'Command exited with status 3';
             is $scheduler->count('registered'), 1;
-            is_deeply [map { ref } @{ $scheduler->heard->[0] }[1, 2]], ['Mesos::FrameworkID', 'Mesos::MasterInfo'];
-            my ($offers) = map { $_->[1] } grep { $_->[0] eq 'resourceOffers' } @{ $scheduler->heard };
+            is_deeply [map {ref} @{$scheduler->heard->[0]}[1, 2]], ['Mesos::FrameworkID', 'Mesos::MasterInfo'];
+            my ($offers) = map { $_->[1] } grep { $_->[0] eq 'resourceOffers' } @{$scheduler->heard};
             is ref $offers->[0], 'Mesos::Offer';
             is ref $offers->[0]{resources}[0]{scalar} || 'Mesos::Value::Scalar', 'Mesos::Value::Scalar';
             is ref $scheduler->last_status->{good}, 'Mesos::TaskStatus';
@@ -90,31 +90,31 @@ sub scenarios {
         'kill' => sub {
             my ($master) = @_;
             my ($scheduler) = run_tasks($master, [command('long', 'sleep 1000')], scheduler => {
-                on_update => sub { my ($driver, $status) = @_; $driver->killTask($status->{task_id}) if $status->{state} == 1 },
+                    on_update => sub { my ($driver, $status) = @_; $driver->killTask($status->{task_id}) if $status->{state} == 1 },
             });
             is $scheduler->states->{long}[-1], Mesos::TaskState::TASK_KILLED();
         },
         'a custom executor in Perl, and framework messages with any bytes' => sub {
             my ($master) = @_;
-            my $bytes = join '', map { chr } 0 .. 255;
+            my $bytes = join '', map {chr} 0 .. 255;
             my @echo;
             # Messages and updates take different ways to a driver of libmesos: either may be the last.
             my $finished = 0;
             my $stop_after_all = sub { my ($driver) = @_; $driver->stop if $finished == 3 && @echo == 3 };
             my ($scheduler, $status) = run_tasks($master, [map { _custom("t$_", "data $_ \0 \xff") } 1 .. 3], scheduler => {
-                stop_when_done => 0,
-                on_update => sub {
-                    my ($driver, $update) = @_;
-                    $driver->sendFrameworkMessage($update->{executor_id}, $update->{slave_id}, "$update->{task_id}{value}:$bytes")
-                        if $update->{state} == 1;
-                    $finished++ if $update->{state} == 2;
-                    $stop_after_all->($driver);
-                },
-                on_message => sub {
-                    my ($driver, $executor_id, $slave_id, $data) = @_;
-                    push @echo, [ref $executor_id, ref $slave_id, $data];
-                    $stop_after_all->($driver);
-                },
+                    stop_when_done => 0,
+                    on_update => sub {
+                        my ($driver, $update) = @_;
+                        $driver->sendFrameworkMessage($update->{executor_id}, $update->{slave_id}, "$update->{task_id}{value}:$bytes")
+                            if $update->{state} == 1;
+                        $finished++ if $update->{state} == 2;
+                        $stop_after_all->($driver);
+                    },
+                    on_message => sub {
+                        my ($driver, $executor_id, $slave_id, $data) = @_;
+                        push @echo, [ref $executor_id, ref $slave_id, $data];
+                        $stop_after_all->($driver);
+                    },
             });
             is $status, Mesos::Status::DRIVER_STOPPED();
             is_deeply $scheduler->states, {map { ("t$_" => [1, 2]) } 1 .. 3};
@@ -129,16 +129,16 @@ sub scenarios {
             $driver->run_once until $framework->count('executorLost') && $framework->done || $framework->count('error');
             is $framework->last_status->{t}{state}, Mesos::TaskState::TASK_FAILED();
             is $framework->last_status->{t}{message}, 'Executor terminated';
-            my ($lost) = grep { $_->[0] eq 'executorLost' } @{ $framework->heard };
+            my ($lost) = grep { $_->[0] eq 'executorLost' } @{$framework->heard};
             is_deeply [map { ref || $_ } @$lost], ['executorLost', 'Mesos::ExecutorID', 'Mesos::SlaveID', 7 << 8];
             is $driver->stop, Mesos::Status::DRIVER_STOPPED();
         },
         'tasks that cannot be' => sub {
             my ($master) = @_;
             my ($scheduler) = run_tasks($master, [
-                {task_id => {value => 'neither'}, name => 'n'},
-                {%{ command('much', 'true') }, resources => [{name => 'cpus', type => 0, scalar => {value => 100_000}}]},
-                {%{ command('nothing', 'true') }, resources => []},
+                    {task_id => {value => 'neither'}, name => 'n'},
+                    {%{command('much', 'true')}, resources => [{name => 'cpus', type => 0, scalar => {value => 100_000}}]},
+                    {%{command('nothing', 'true')}, resources => []},
             ]);
             is_deeply $scheduler->states, {map { ($_ => [Mesos::TaskState::TASK_ERROR()]) } qw(neither much nothing)};
             like $scheduler->last_status->{neither}{message}, qr/at least one \(but not both\) of CommandInfo or ExecutorInfo/;
@@ -149,14 +149,14 @@ sub scenarios {
             my ($master) = @_;
             my $asked;
             my ($scheduler) = run_tasks($master, [command('running', 'sleep 1000')], scheduler => {
-                expected => 2,
-                on_update => sub {
-                    my ($driver, $status) = @_;
-                    my $id = $status->{task_id}{value};
-                    $driver->reconcileTasks([map { {task_id => {value => $_}, state => 1} } qw(running unknown)])
-                        if $id eq 'running' && $status->{state} == 1 && !$asked++;
-                    $driver->killTask({value => 'running'}) if $id eq 'unknown';
-                },
+                    expected => 2,
+                    on_update => sub {
+                        my ($driver, $status) = @_;
+                        my $id = $status->{task_id}{value};
+                        $driver->reconcileTasks([map { {task_id => {value => $_}, state => 1} } qw(running unknown)])
+                            if $id eq 'running' && $status->{state} == 1 && !$asked++;
+                        $driver->killTask({value => 'running'}) if $id eq 'unknown';
+                    },
             });
             is $scheduler->states->{unknown}[0], Mesos::TaskState::TASK_LOST();
             is $scheduler->last_status->{unknown}{reason}, Mesos::TaskStatus::Reason::REASON_RECONCILIATION();
@@ -170,7 +170,7 @@ sub scenarios {
             # A dispatcher whose exceptions come out of run_once whatever loop there is.
             my $driver = driver_for($master, $framework, dispatcher => 'IOAsync');
             my $end = time + 100;
-            until ($died && $framework->{states}{t} && @{ $framework->states->{t} } >= 4 || time > $end) {
+            until ($died && $framework->{states}{t} && @{$framework->states->{t}} >= 4 || time > $end) {
                 eval { $driver->run_once; 1 } or is $@, "not now\n";
             }
             is_deeply $framework->states->{t}, [0, 1, 2, 2], 'TASK_FINISHED came twice';
@@ -179,7 +179,7 @@ sub scenarios {
         'explicit acknowledgements' => sub {
             my ($master) = @_;
             my ($scheduler) = run_tasks($master, [command('t', 'true')], implicit_acknowledgements => 0, scheduler => {
-                on_update => sub { my ($driver, $status) = @_; $driver->acknowledgeStatusUpdate($status) },
+                    on_update => sub { my ($driver, $status) = @_; $driver->acknowledgeStatusUpdate($status) },
             });
             is_deeply $scheduler->states->{t}, [0, 1, 2];
         },
@@ -188,7 +188,7 @@ sub scenarios {
             my %framework = (user => '', name => 'failover', failover_timeout => 60);
             my $first = Test::Framework->new(tasks => [command('t', 'sleep 1000')], stop_when_done => 0);
             my $driver = driver_for($master, $first, framework => \%framework);
-            $driver->run_once until @{ $first->states->{t} || [] } >= 2;
+            $driver->run_once until @{$first->states->{t} || []} >= 2;
             my $id = $first->heard->[0][1];
             is $driver->stop(1), Mesos::Status::DRIVER_STOPPED();
             if ($master eq 'local') {
@@ -197,8 +197,8 @@ sub scenarios {
             }
             undef $driver;
             my $second = Test::Framework->new(expected => 1, on_update => sub {
-                my ($driver, $status) = @_;
-                $driver->killTask($status->{task_id}) if $status->{state} == 1;
+                    my ($driver, $status) = @_;
+                    $driver->killTask($status->{task_id}) if $status->{state} == 1;
             });
             my $next = driver_for($master, $second, framework => {%framework, id => $id});
             $next->start;

@@ -50,9 +50,9 @@ sub serve {
     push @children, $pid;
     my $port = $listener->sockport;
     return {
-        port     => $port,
-        address  => "127.0.0.1:$port",
-        pid      => $pid,
+        port => $port,
+        address => "127.0.0.1:$port",
+        pid => $pid,
         requests => sub {
             open my $in, '<', $log->filename or die "cannot read the log: $!";
             return map { JSON::PP::decode_json($_) } <$in>;

@@ -33,12 +33,12 @@ sub framework {
 sub _made {
     my ($self, %info) = @_;
     my $options = delete $info{options} || {};
-    my $name = 'framework ' . (@{ $self->{frameworks} } + 1);
+    my $name = 'framework ' . (@{$self->{frameworks}} + 1);
     my $framework = Test::Scenario::Framework->new(scenario => $self, title => $name);
-    push @{ $self->{frameworks} }, $framework;
+    push @{$self->{frameworks}}, $framework;
     $framework->driver(Mesos::SchedulerDriver->new(
-        master => $self->{master}, scheduler => $framework, master_timeout => 30, driver => 'native', dispatcher => 'AnyEvent',
-        framework => {user => 'root', name => $name, %info}, %$options,
+            master => $self->{master}, scheduler => $framework, master_timeout => 30, driver => 'native', dispatcher => 'AnyEvent',
+            framework => {user => 'root', name => $name, %info}, %$options,
     ));
     $framework->driver->start;
     return $framework;
@@ -53,7 +53,7 @@ sub until {
             $self->say(cluster => "not within $patience s: $what");
             return 0;
         }
-        $_->driver->dispatcher->wait(0.01) for grep { $_->driver } @{ $self->{frameworks} };
+        $_->driver->dispatcher->wait(0.01) for grep { $_->driver } @{$self->{frameworks}};
     }
     return 1;
 }
@@ -62,7 +62,7 @@ sub until {
 sub for_a_while {
     my ($self, $seconds) = @_;
     my $end = time + ($seconds || 0.6);
-    while (time < $end) { $_->driver->dispatcher->wait(0.02) for grep { $_->driver } @{ $self->{frameworks} } }
+    while (time < $end) { $_->driver->dispatcher->wait(0.02) for grep { $_->driver } @{$self->{frameworks}} }
     return;
 }
 
@@ -71,7 +71,7 @@ sub for_a_while {
 sub _call {
     my ($self, $path, $call, $headers, %more) = @_;
     my $master = $self->{master};
-    my %headers = ('Content-Type' => 'application/json', Accept => 'application/json', %{ $headers || {} });
+    my %headers = ('Content-Type' => 'application/json', Accept => 'application/json', %{$headers || {}});
     return HTTP::Tiny->new(timeout => 0.7)->post("http://$master$path", {content => JSON::PP::encode_json($call), headers => \%headers, %more});
 }
 
@@ -91,23 +91,23 @@ sub subscribed_as {
         my ($event, $stream) = @_;
         my $type = $event->{type};
         push @said, "error: $event->{error}{message}" if $type eq 'ERROR';
-        push @said, 'offer in ' . join ' ', sort map { $_->{allocation_info}{role} // '-' } @{ $event->{offers}{offers} } if $type eq 'OFFERS';
+        push @said, 'offer in ' . join ' ', sort map { $_->{allocation_info}{role} // '-' } @{$event->{offers}{offers}} if $type eq 'OFFERS';
         die "enough\n" if $type eq 'ERROR' || $type eq 'OFFERS';
         return if $type ne 'SUBSCRIBED' || !$then;
         my $id = $event->{subscribed}{framework_id};
-        my $call = {type => 'UPDATE_FRAMEWORK', framework_id => $id, update_framework => {%$then, framework_info => {%{ $then->{framework_info} }, id => $id}}};
+        my $call = {type => 'UPDATE_FRAMEWORK', framework_id => $id, update_framework => {%$then, framework_info => {%{$then->{framework_info}}, id => $id}}};
         my $answer = $self->_call('/master/api/v1/scheduler', $call, {'Mesos-Stream-Id' => $stream});
         push @said, "update: $answer->{status} $answer->{content}";
     };
     my $answer = $self->_call('/master/api/v1/scheduler', {type => 'SUBSCRIBE', subscribe => $subscribe}, {}, data_callback => sub {
-        my ($data, $answer) = @_;
-        $buffer .= $data;
-        return if $answer->{status} != 200;
-        while ($buffer =~ /\A(\d+)\n/ && length($buffer) >= length($1) + 1 + $1) {
-            my $record = substr $buffer, length($1) + 1, $1;
-            substr $buffer, 0, length($1) + 1 + $1, '';
-            $event->(JSON::PP::decode_json($record), $answer->{headers}{'mesos-stream-id'});
-        }
+            my ($data, $answer) = @_;
+            $buffer .= $data;
+            return if $answer->{status} != 200;
+            while ($buffer =~ /\A(\d+)\n/ && length($buffer) >= length($1) + 1 + $1) {
+                my $record = substr $buffer, length($1) + 1, $1;
+                substr $buffer, 0, length($1) + 1 + $1, '';
+                $event->(JSON::PP::decode_json($record), $answer->{headers}{'mesos-stream-id'});
+            }
     });
     push @said, "$answer->{status}: $answer->{content}" if $answer->{status} != 599;
     $self->say($title, join ', ', @said ? @said : 'no offer');
@@ -120,7 +120,7 @@ sub id { my ($self, $name) = @_; return "$self->{id}-$name" }
 # Adds a line about a subject to the transcript.
 sub say {
     my ($self, $subject, $text) = @_;
-    push @{ $self->{transcript} }, [map { $self->plain($_) } $subject, $text];
+    push @{$self->{transcript}}, [map { $self->plain($_) } $subject, $text];
     return;
 }
 
@@ -146,18 +146,18 @@ sub plain {
 # Ends all frameworks, and gives the lines: those of each subject in their order, for between subjects Mesos promises none.
 sub finish {
     my ($self) = @_;
-    for my $framework (reverse @{ $self->{frameworks} }) {
+    for my $framework (reverse @{$self->{frameworks}}) {
         next if !$framework->driver;
         $framework->driver->stop;
         $framework->driver(undef);
     }
     my (%lines, @subjects);
-    for my $entry (@{ $self->{transcript} }) {
+    for my $entry (@{$self->{transcript}}) {
         my ($subject, $text) = @$entry;
         push @subjects, $subject if !$lines{$subject};
-        push @{ $lines{$subject} }, "$subject: $text";
+        push @{$lines{$subject}}, "$subject: $text";
     }
-    return [map { @{ $lines{$_} } } sort @subjects];
+    return [map { @{$lines{$_}} } sort @subjects];
 }
 
 1;

@@ -26,7 +26,7 @@ sub dies_like(&$;$) {
 
 {
     package Hashlike;
-    use overload '%{}' => sub { ${ $_[0] } }, fallback => 1;
+    use overload '%{}' => sub { ${$_[0]} }, fallback => 1;
     sub new { my ($class, %of) = @_; my $of = \%of; return bless \$of, $class }
 }
 

@@ -7,18 +7,18 @@ use Mesos::Offers;
 use Moo;
 extends 'Mesos::Scheduler';
 
-has command  => (is => 'ro', required => 1);
-has copies   => (is => 'ro', default => 1);
-has cpus     => (is => 'ro', default => 0.1);
-has mem      => (is => 'ro', default => 32);
-has tasks    => (is => 'ro', init_arg => undef, default => sub { {} });    # id => the last known state, or 'launched'
-has number   => (is => 'rw', init_arg => undef, default => 0);
+has command => (is => 'ro', required => 1);
+has copies => (is => 'ro', default => 1);
+has cpus => (is => 'ro', default => 0.1);
+has mem => (is => 'ro', default => 32);
+has tasks => (is => 'ro', init_arg => undef, default => sub { {} });    # id => the last known state, or 'launched'
+has number => (is => 'rw', init_arg => undef, default => 0);
 has is_suppressed => (is => 'rw', init_arg => undef, default => 0);
 
 my %is_terminal = map { (Mesos::TaskState->can($_)->() => 1) }
     qw(TASK_FINISHED TASK_FAILED TASK_KILLED TASK_ERROR TASK_LOST TASK_DROPPED TASK_GONE TASK_GONE_BY_OPERATOR);
 
-sub missing { my ($self) = @_; return $self->copies - keys %{ $self->tasks } }
+sub missing { my ($self) = @_; return $self->copies - keys %{$self->tasks} }
 
 # After a new master, nobody knows what was missed: ask about all tasks.
 sub reregistered { my ($self, $driver) = @_; $driver->reconcileTasks([]) }
@@ -27,7 +27,7 @@ sub resourceOffers {
     my ($self, $driver, $offers) = @_;
     my @wanted = map { $self->_task } 1 .. $self->missing;
     my $plan = Mesos::Offers->new($offers)->place(\@wanted, strategy => 'spread');
-    $self->tasks->{ $_->{task}{task_id}{value} } = 'launched' for $plan->placed;
+    $self->tasks->{$_->{task}{task_id}{value}} = 'launched' for $plan->placed;
     $plan->launch($driver, {refuse_seconds => 1});
     return if $self->missing;
     # Others may have the offers while nothing is missing.

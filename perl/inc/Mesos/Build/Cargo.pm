@@ -27,10 +27,10 @@ sub find {
         local $ENV{PATH} = path_with($cargo);
         my $rustc = $ENV{RUSTC} || 'rustc';
         my $version = _version($rustc);
-        if    (!defined _version($cargo)) { $why = "$cargo does not work" }
-        elsif (!defined $version)         { $why = "$rustc was not found or does not work" }
+        if (!defined _version($cargo)) { $why = "$cargo does not work" }
+        elsif (!defined $version) { $why = "$rustc was not found or does not work" }
         elsif (_number($version) < _number($wanted)) { $why = "$rustc for $cargo is version $version" }
-        else                              { return ($cargo, undef) }
+        else { return ($cargo, undef) }
     }
     return (undef, $why);
 }
@@ -64,9 +64,9 @@ sub build {
         my $answer = JSON::PP::decode_json($line);
         $made{out} = $answer->{out_dir} if ($answer->{reason} || '') eq 'build-script-executed' && $answer->{package_id} =~ /\bmesos-perl\b/;
         next unless ($answer->{reason} || '') eq 'compiler-artifact';
-        my $kinds = join ' ', @{ $answer->{target}{kind} };
+        my $kinds = join ' ', @{$answer->{target}{kind}};
         if ($answer->{target}{name} eq 'mesos_perl' && $kinds =~ /\bcdylib\b/) {
-            ($made{library}) = grep {/\.(?:so|dylib|dll)$/} @{ $answer->{filenames} };
+            ($made{library}) = grep {/\.(?:so|dylib|dll)$/} @{$answer->{filenames}};
         }
         elsif ($answer->{target}{name} eq 'mesos-perl-helper' && $answer->{executable}) {
             $made{helper} = $answer->{executable};

@@ -51,13 +51,13 @@ sub wanted {
 # else { said }, and dies with the compiler's words where it must be.
 sub find {
     my ($wanted) = @_;
-    return { said => 'libmesos: not looked for (--no-libmesos)' } if $wanted eq 'never';
+    return {said => 'libmesos: not looked for (--no-libmesos)'} if $wanted eq 'never';
     my @why;
     for my $place (places()) {
         my $found = _try($place, \@why) or next;
         my $asked = $wanted eq 'insist' || grep { defined && length } @ENV{qw(PERL_MESOS_INCLUDE PERL_MESOS_LIB)};
         $found->{default} = $asked ? 'libmesos' : 'native';
-        my @lacking = grep { my $half = $_; !grep { $_ eq $half } @{ $found->{halves} } } qw(scheduler executor);
+        my @lacking = grep { my $half = $_; !grep { $_ eq $half } @{$found->{halves}} } qw(scheduler executor);
         $found->{said} = "libmesos $found->{version} ($place->{name}): built in beside the native drivers; default: $found->{default}"
             . join '', map {"\n  its library has no $_ driver, only the native one is there"} @lacking;
         return $found;
@@ -65,8 +65,8 @@ sub find {
     push @why, 'no headers: mesos/mesos.hpp is in none of ' . join(', ', @SYSTEM) . ', pkg-config knows no package "mesos", and '
         . 'neither PERL_MESOS_INCLUDE nor PERL_MESOS_LIB is set' unless @why;
     die join "\n", 'you asked for libmesos (--libmesos), but it cannot be used:', @why, '' if $wanted eq 'insist';
-    return { said => 'libmesos: not found, the native drivers only'
-            . (_given() ? " (PERL_MESOS_INCLUDE or PERL_MESOS_LIB are set; perl Build.PL --libmesos says why)" : '') };
+    return {said => 'libmesos: not found, the native drivers only'
+            . (_given() ? " (PERL_MESOS_INCLUDE or PERL_MESOS_LIB are set; perl Build.PL --libmesos says why)" : '')};
 }
 
 # Where to look, as [name, flags of the compiler, flags of the linker]. With the variables of the original set, there only.
@@ -91,7 +91,7 @@ sub _system_place {
     return _place($include, "-isystem $include", "-L$lib -Wl,-rpath,$lib -lmesos");
 }
 
-sub _place { return { name => $_[0], cxxflags => $_[1], ldflags => $_[2] } }
+sub _place { return {name => $_[0], cxxflags => $_[1], ldflags => $_[2]} }
 
 sub _given { return scalar grep { defined && length } @ENV{qw(PERL_MESOS_INCLUDE PERL_MESOS_LIB)} }
 
@@ -101,8 +101,8 @@ sub _with_headers { return grep { -e "$_/mesos/mesos.hpp" } @SYSTEM }
 sub environment {
     my ($found) = @_;
     return (
-        PERL_MESOS_CXXFLAGS       => $found->{cxxflags} || ' ',
-        PERL_MESOS_LDFLAGS        => $found->{ldflags},
+        PERL_MESOS_CXXFLAGS => $found->{cxxflags} || ' ',
+        PERL_MESOS_LDFLAGS => $found->{ldflags},
         PERL_MESOS_DEFAULT_DRIVER => $found->{default},
     );
 }
@@ -110,7 +110,7 @@ sub environment {
 # The shared objects that the build then makes beside libmesos_perl.so.
 sub objects {
     my ($found) = @_;
-    return map {"libmesos_perl_$_.so"} @{ $found->{halves} || [] };
+    return map {"libmesos_perl_$_.so"} @{$found->{halves} || []};
 }
 
 # A place's description if its headers compile and at least one driver links, else nothing, and why in @$why.
@@ -130,7 +130,7 @@ sub _try {
     for my $link ($place->{ldflags}, "$place->{ldflags} -lprotobuf") {
         my %said = map { ($_ => $problems{$_} || _links($_, $objects{$_}, split ' ', $link)) } keys %objects;
         my @halves = grep { !$said{$_} } qw(scheduler executor);
-        return { %$place, ldflags => $link, version => $version, halves => \@halves } if @halves;
+        return {%$place, ldflags => $link, version => $version, halves => \@halves} if @halves;
         push @$why, map {"$place->{name}: $said{$_}"} sort keys %said if $link eq $place->{ldflags};
     }
     return;
@@ -177,7 +177,7 @@ sub _run {
     if (!$pid) {
         open STDERR, '>&', \*STDOUT;
         no warnings 'exec';
-        exec { $command[0] } @command or do { print "$command[0]: $!\n"; require POSIX; POSIX::_exit(127) };
+        exec {$command[0]} @command or do { print "$command[0]: $!\n"; require POSIX; POSIX::_exit(127) };
     }
     my $said = do { local $/; <$out> };
     close $out;

@@ -10,20 +10,20 @@ use File::Spec;
 
 # Debian's package of each Perl module that is not in Debian's `perl` itself.
 my %DEBIAN = (
-    'AnyEvent'             => 'libanyevent-perl',
-    'Async::Interrupt'     => 'libasync-interrupt-perl',
-    'EV'                   => 'libev-perl',
-    'IO::Async'            => 'libio-async-perl',
-    'IO::Socket::SSL'      => 'libio-socket-ssl-perl',
-    'Module::Build'        => 'libmodule-build-perl',
-    'Module::Runtime'      => 'libmodule-runtime-perl',
-    'Mojolicious'          => 'libmojolicious-perl',
-    'Moo'                  => 'libmoo-perl',
-    'POE'                  => 'libpoe-perl',
-    'Test::LeakTrace'      => 'libtest-leaktrace-perl',
-    'Test::Pod'            => 'libtest-pod-perl',
-    'Test::Pod::Coverage'  => 'libtest-pod-coverage-perl',
-    'Type::Tiny'           => 'libtype-tiny-perl',
+    'AnyEvent' => 'libanyevent-perl',
+    'Async::Interrupt' => 'libasync-interrupt-perl',
+    'EV' => 'libev-perl',
+    'IO::Async' => 'libio-async-perl',
+    'IO::Socket::SSL' => 'libio-socket-ssl-perl',
+    'Module::Build' => 'libmodule-build-perl',
+    'Module::Runtime' => 'libmodule-runtime-perl',
+    'Mojolicious' => 'libmojolicious-perl',
+    'Moo' => 'libmoo-perl',
+    'POE' => 'libpoe-perl',
+    'Test::LeakTrace' => 'libtest-leaktrace-perl',
+    'Test::Pod' => 'libtest-pod-perl',
+    'Test::Pod::Coverage' => 'libtest-pod-coverage-perl',
+    'Type::Tiny' => 'libtype-tiny-perl',
     'namespace::autoclean' => 'libnamespace-autoclean-perl',
 );
 
@@ -36,7 +36,7 @@ sub cpanfile {
     local $into = $found{phases}{runtime} = {};
     my $add = sub { my ($kind, $module, $version) = @_; $into->{$kind}{$module} = $version || 0 };
     no warnings 'once';
-    local *Mesos::Build::Cpanfile::requires   = sub { $add->('requires',   @_) };
+    local *Mesos::Build::Cpanfile::requires = sub { $add->('requires', @_) };
     local *Mesos::Build::Cpanfile::recommends = sub { $add->('recommends', @_) };
     local *Mesos::Build::Cpanfile::on = sub {
         my ($phase, $body) = @_;
@@ -45,7 +45,7 @@ sub cpanfile {
     };
     local *Mesos::Build::Cpanfile::feature = sub {
         my ($name, $description, $body) = @_;
-        local $into = $found{features}{$name} = { description => $description };
+        local $into = $found{features}{$name} = {description => $description};
         $body->();
     };
     open my $in, '<', $file or die "Cannot read $file: $!\n";
@@ -58,10 +58,10 @@ sub cpanfile {
 sub optional_features {
     my ($cpanfile) = @_;
     my %features;
-    while (my ($name, $feature) = each %{ $cpanfile->{features} }) {
+    while (my ($name, $feature) = each %{$cpanfile->{features}}) {
         $features{$name} = {
             description => $feature->{description},
-            prereqs     => { runtime => { requires => $feature->{requires} } },
+            prereqs => {runtime => {requires => $feature->{requires}}},
         };
     }
     return \%features;

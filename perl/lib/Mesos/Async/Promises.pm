@@ -21,9 +21,9 @@ sub _mojo {
     my ($dispatcher) = @_;
     use_module('Mojo::Promise');
     return {
-        make    => sub { my $promise = Mojo::Promise->new; $promise->ioloop($dispatcher->loop); return $promise },
+        make => sub { my $promise = Mojo::Promise->new; $promise->ioloop($dispatcher->loop); return $promise },
         resolve => sub { my $promise = shift; $promise->resolve(@_) },
-        reject  => sub { $_[0]->reject($_[1]) },
+        reject => sub { $_[0]->reject($_[1]) },
     };
 }
 
@@ -31,17 +31,17 @@ sub _mojo {
 sub _future {
     my ($make) = @_;
     return {
-        make    => sub { my ($cancelled) = @_; my $future = $make->(); $future->on_cancel($cancelled) if $cancelled; return $future },
+        make => sub { my ($cancelled) = @_; my $future = $make->(); $future->on_cancel($cancelled) if $cancelled; return $future },
         resolve => sub { my $future = shift; $future->done(@_) unless $future->is_ready },
-        reject  => sub { my ($future, $error) = @_; $future->fail($error) unless $future->is_ready },
+        reject => sub { my ($future, $error) = @_; $future->fail($error) unless $future->is_ready },
     };
 }
 
 sub _condvar {
     return {
-        make    => sub { AnyEvent->condvar },
+        make => sub { AnyEvent->condvar },
         resolve => sub { my $condvar = shift; $condvar->send(@_) },
-        reject  => sub { $_[0]->croak($_[1]) },
+        reject => sub { $_[0]->croak($_[1]) },
     };
 }
 

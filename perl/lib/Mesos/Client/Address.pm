@@ -6,7 +6,7 @@ use Carp qw(croak);
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(parse_master authority);
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 my $EXPECTED = '"host" or "host:port", "http://host:port", "https://host:port", a comma-separated list of those addresses, '
     . '"zk://[user:password@]host:port,.../path" or "file:///path"';
@@ -71,7 +71,7 @@ sub _host_and_port {
     my ($text, $default) = @_;
     my $port = $default;
     if ($text =~ s/\A(\[[^\]]*\])(?::(.*))?\z/$1/s) { $port = $2 if defined $2 }
-    elsif ($text =~ s/:([^:]*)\z//)                { $port = $1 }
+    elsif ($text =~ s/:([^:]*)\z//) { $port = $1 }
     return (undef, undef, 'bad port') unless $port =~ /\A\d{1,5}\z/ && $port >= 1 && $port <= 65_535;
     my $valid = $text =~ /\A(?:\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[A-Za-z0-9._-]{1,255})\z/;
     return (undef, undef, 'bad host') unless $valid;

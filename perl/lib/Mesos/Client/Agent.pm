@@ -11,7 +11,7 @@ use Moo;
 use namespace::autoclean;
 
 extends 'Mesos::Client::Base';
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 has [qw(id hostname url)] => (is => 'ro');
 has dispatcher => (is => 'bare');
@@ -74,7 +74,7 @@ sub tasks {
 sub _lists {
     my ($self, $type, $active, $ended, $option) = @_;
     my $answer = $self->call($type);
-    return [map { @{ $answer->{$_} || [] } } @$active, $option->{all} ? @$ended : ()];
+    return [map { @{$answer->{$_} || []} } @$active, $option->{all} ? @$ended : ()];
 }
 
 sub operations { return $_[0]->call('GET_OPERATIONS')->{operations} || [] }
@@ -142,10 +142,10 @@ sub run_in_container {
     my %container = (parent => _container('run_in_container', $parent), value => 'session-' . join '', map { sprintf '%04x', rand 65_536 } 1 .. 8);
     my %command = ref $command ? (value => $command->[0], arguments => $command, shell => \0) : (value => $command);
     my $read = Mesos::Client::HTTP->record_reader(sub {
-        my $io = $self->{http}->decode($_[0]);
-        my $data = $io->{data} || return;
-        my $receiver = $option->{ lc($data->{type} || '') } || return;
-        $receiver->(decode_base64($data->{data})) if defined $data->{data};
+            my $io = $self->{http}->decode($_[0]);
+            my $data = $io->{data} || return;
+            my $receiver = $option->{lc($data->{type} || '')} || return;
+            $receiver->(decode_base64($data->{data})) if defined $data->{data};
     });
     my %call = (
         type => 'LAUNCH_NESTED_CONTAINER_SESSION',
@@ -158,8 +158,8 @@ sub run_in_container {
 }
 
 Mesos::Client::Promises->install(__PACKAGE__, qw(
-    call containers executors flags follow_file frameworks health info kill_container list_files logging_level metrics operations read_file read_log
-    resource_providers run_in_container set_logging_level state tasks update_container_memory_limit version wait_container
+        call containers executors flags follow_file frameworks health info kill_container list_files logging_level metrics operations read_file read_log
+        resource_providers run_in_container set_logging_level state tasks update_container_memory_limit version wait_container
 ));
 
 1;

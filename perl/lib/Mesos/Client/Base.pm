@@ -12,7 +12,7 @@ use Scalar::Util qw(blessed looks_like_number reftype);
 use Time::HiRes ();
 
 our @EXPORT_OK = qw(id_of duration instant check_keys check_options credential_of described seconds_of);
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 # --- arguments -----------------------------------------------------------------------------------------------------------------------
 
@@ -92,13 +92,13 @@ sub call {
         if defined $arguments && (!ref $arguments || reftype($arguments) ne 'HASH');
     croak 'call: expected a type and its arguments, got ' . (2 + @rest) . ' arguments' if @rest;
     my %call = (type => $type);
-    $call{ lc $type } = $arguments if $arguments;
+    $call{lc $type} = $arguments if $arguments;
     my $answer = $self->_send(\%call);
     return {} unless length $answer->{content};
     my $decoded = eval { $self->{http}->decode($answer->{content}) };
     Mesos::Client::Error->throw(code => 'protocol', call => $type, url => $answer->{url}, message => "$answer->{url} answered with what is no JSON object")
         unless ref $decoded eq 'HASH';
-    return $decoded->{ lc $type } || {};
+    return $decoded->{lc $type} || {};
 }
 
 sub health { return $_[0]->call('GET_HEALTH')->{healthy} ? 1 : 0 }
@@ -107,14 +107,14 @@ sub version { return $_[0]->call('GET_VERSION')->{version_info} || {} }
 
 sub flags {
     my ($self) = @_;
-    return {map { ($_->{name} => $_->{value}) } @{ $self->call('GET_FLAGS')->{flags} || [] }};
+    return {map { ($_->{name} => $_->{value}) } @{$self->call('GET_FLAGS')->{flags} || []}};
 }
 
 sub metrics {
     my ($self, @options) = @_;
     my $option = check_options('metrics', \@options, 'timeout');
     my $arguments = defined $option->{timeout} ? {timeout => duration('metrics: timeout', $option->{timeout})} : {};
-    return {map { ($_->{name} => $_->{value}) } @{ $self->call('GET_METRICS', $arguments)->{metrics} || [] }};
+    return {map { ($_->{name} => $_->{value}) } @{$self->call('GET_METRICS', $arguments)->{metrics} || []}};
 }
 
 sub logging_level { return $_[0]->call('GET_LOGGING_LEVEL')->{level} || 0 }
@@ -231,7 +231,7 @@ sub _read_if_there {
     return $bytes if defined $bytes;
     my $error = $@;
     return '' if blessed $error && $error->isa('Mesos::Client::Error') && ($error->status || 0) == 404;
-    die $error; ## no critic (RequireCarping): it has its place
+    die $error;    ## no critic (RequireCarping): it has its place
 }
 
 # What every answer but a success means.

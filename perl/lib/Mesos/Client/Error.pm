@@ -6,7 +6,7 @@ use Carp ();
 use Mesos::Error ();
 use parent -norequire, 'Mesos::Error';
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 sub throw {
     my ($class, %fields) = @_;

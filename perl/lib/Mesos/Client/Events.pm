@@ -9,7 +9,7 @@ use Mesos::Client::HTTP ();
 use Scalar::Util qw(blessed refaddr);
 use Time::HiRes ();
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 # The master sends a heartbeat every 15 seconds. As the drivers: five that are missing are too many.
 my $SILENCE = 75;
@@ -29,7 +29,7 @@ sub _run {
         my $why = $self->_subscribe;
         last if $self->{stopped};
         # Before the first event: what is wrong now is wrong later, too.
-        die $why if ref $why && !$self->{seen}; ## no critic (RequireCarping): it has its place
+        die $why if ref $why && !$self->{seen};    ## no critic (RequireCarping): it has its place
         Mesos::Client::Error->throw(call => 'SUBSCRIBE', message => "the stream of events has ended: $why") unless $reconnect;
         $on_disconnect->("$why") if $on_disconnect;
         $self->_pause;
@@ -55,7 +55,7 @@ sub _subscribe {
     return if ref $error && refaddr($error) == refaddr($STOP);
     return $error if blessed $error && $error->isa('Mesos::Client::Error');
     return 'the stream is not RecordIO' if $error eq "the stream is not RecordIO\n";
-    die $error; ## no critic (RequireCarping): the user's own
+    die $error;    ## no critic (RequireCarping): the user's own
 }
 
 sub _receive {
@@ -65,7 +65,7 @@ sub _receive {
     my $type = $event->{type} || '';
     return if $type eq 'HEARTBEAT' && !$self->{heartbeats};
     $self->{receiver}->($event, $self);
-    die $STOP if $self->{stopped}; ## no critic (RequireCarping): caught by _subscribe
+    die $STOP if $self->{stopped};    ## no critic (RequireCarping): caught by _subscribe
     return;
 }
 

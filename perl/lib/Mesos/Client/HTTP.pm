@@ -7,7 +7,7 @@ use HTTP::Tiny ();
 use MIME::Base64 qw(encode_base64);
 use Mesos::Client::TLS qw(socket_options tls_settings);
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 # JSON::PP comes with Perl; the states of large clusters are megabytes, for which it needs many seconds.
 my $json = eval { require JSON::XS; JSON::XS->new->utf8->canonical } || do { require JSON::PP; JSON::PP->new->utf8->canonical };
@@ -45,7 +45,7 @@ sub _agent {
 sub post {
     my ($self, $url, $call, %option) = @_;
     my ($scheme) = $url =~ /\A(\w+):/;
-    my %headers = ('Content-Type' => 'application/json', Accept => 'application/json', %{ $option{headers} || {} });
+    my %headers = ('Content-Type' => 'application/json', Accept => 'application/json', %{$option{headers} || {}});
     my $authorization = $self->{authorization}->();
     $headers{Authorization} = $authorization if defined $authorization;
     my $died;
@@ -62,7 +62,7 @@ sub post {
     # HTTP::Tiny turns every exception into an answer, those of signal handlers, too: alarm and Ctrl-C would be lost.
     local @SIG{@INTERRUPTING} = map { _remembering($SIG{$_}, \$died) } @INTERRUPTING;
     my $answer = $agent->request(POST => $url, \%request);
-    die $died->{error} if $died; ## no critic (RequireCarping): it is the user's own
+    die $died->{error} if $died;    ## no critic (RequireCarping): it is the user's own
     $answer->{content} = '' unless defined $answer->{content};
     if ($answer->{status} == 599) {
         (my $why = $answer->{content}) =~ s/ at \S+ line \d+\.?\n?\z//;

@@ -9,7 +9,7 @@ use Mesos::Client::ZooKeeper ();
 use Time::HiRes ();
 use parent 'Mesos::Client::Base';
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 sub _scheme { my ($self, $scheme) = @_; return $scheme || (tls_enabled() ? 'https' : 'http') }
 
@@ -18,7 +18,7 @@ sub _candidates {
     my ($self, $why) = @_;
     my $master = $self->{master}->();
     if ($master->{addresses}) {
-        return map { $self->_scheme($_->{scheme}) . '://' . authority(@$_{qw(host port)}) . '/master' } @{ $master->{addresses} };
+        return map { $self->_scheme($_->{scheme}) . '://' . authority(@$_{qw(host port)}) . '/master' } @{$master->{addresses}};
     }
     my $scheme = $self->_scheme;
     my ($leader, $reason) = Mesos::Client::ZooKeeper->leader($master, $self->timeout);

@@ -12,7 +12,7 @@ use Scalar::Util qw(blessed);
 use Storable ();
 use Time::HiRes ();
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 # In a child: where what it tells goes.
 my $out;
@@ -65,7 +65,7 @@ sub _error { my ($message) = @_; eval { Mesos::Client::Error->throw(code => 'unr
 # Perl's part of the program, and nothing else: its connections must not stay open because a child has them, too.
 sub _child {
     my ($write, $work, $checks) = @_;
-    $SIG{$_} = 'DEFAULT' for grep { defined $SIG{$_} } keys %SIG; ## no critic (RequireLocalizedPunctuationVars): of this process
+    $SIG{$_} = 'DEFAULT' for grep { defined $SIG{$_} } keys %SIG;    ## no critic (RequireLocalizedPunctuationVars): of this process
     my $mine = fileno $write;
     # Not closed: a number that is used again would be closed by whoever had it before.
     my $null = POSIX::open('/dev/null', POSIX::O_RDWR());
@@ -75,7 +75,7 @@ sub _child {
     $out = $write;
     binmode $out;
     if ($checks) {
-        $SIG{ALRM} = \&_end_unheard; ## no critic (RequireLocalizedPunctuationVars): of this process
+        $SIG{ALRM} = \&_end_unheard;    ## no critic (RequireLocalizedPunctuationVars): of this process
         Time::HiRes::setitimer(Time::HiRes::ITIMER_REAL(), $checks, $checks);
     }
     my $ok = eval { $work->(); 1 };
@@ -103,8 +103,8 @@ sub tell {
     $bytes = pack('N', length $bytes) . $bytes;
     while (length $bytes) {
         my $sent = syswrite $out, $bytes;
-        if   (defined $sent) { substr $bytes, 0, $sent, '' }
-        else                 { POSIX::_exit(1) unless $!{EINTR} }
+        if (defined $sent) { substr $bytes, 0, $sent, '' }
+        else { POSIX::_exit(1) unless $!{EINTR} }
     }
     return;
 }

@@ -9,7 +9,7 @@ use Mesos::Error ();
 use Mesos::Client::Process ();
 use Scalar::Util qw(blessed weaken);
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 our @OF_CLIENT = qw(
     agent agents call deactivate_agent drain_agent executors flags follow_file frameworks health leader list_files logging_level maintenance_schedule
@@ -63,11 +63,11 @@ sub _promise {
     my @there = map { my $it = $_; ref $it ne 'CODE' ? $it : do { push @receivers, $it; my $index = $#receivers; sub { Mesos::Client::Process->tell(piece => $index, @_) } } } @arguments;
     $process = Mesos::Client::Process->new(
         dispatcher => $shared->{dispatcher},
-        work       => sub { my $result = $object->$method(@there); Mesos::Client::Process->tell(result => $object->{leader}, _packed($result)) },
-        told       => sub {
+        work => sub { my $result = $object->$method(@there); Mesos::Client::Process->tell(result => $object->{leader}, _packed($result)) },
+        told => sub {
             my ($kind, @what) = @_;
             if ($kind eq 'piece') {
-                my $receiver = $receivers[ shift @what ];
+                my $receiver = $receivers[shift @what];
                 return if eval { $receiver->(@what); 1 };
                 $shared->{promises}{reject}->($promise, Mesos::Error->of($@));
                 return $process->stop;
@@ -78,11 +78,11 @@ sub _promise {
             return;
         },
         failed => sub { $shared->{promises}{reject}->($promise, $_[0]) },
-        ended  => sub { undef $process; return if $LASTS{$method}; $shared->{running}--; _start_next($shared) },
+        ended => sub { undef $process; return if $LASTS{$method}; $shared->{running}--; _start_next($shared) },
         checks => $LASTS{$method} && LOOKS_AFTER,
     );
     if ($LASTS{$method}) { $process->start; return $promise }
-    push @{ $shared->{waiting} }, $process;
+    push @{$shared->{waiting}}, $process;
     _start_next($shared);
     return $promise;
 }
@@ -92,7 +92,7 @@ sub _start_next {
     # One that has been cancelled ends as it starts: not each within the one before.
     return if $shared->{starts};
     local $shared->{starts} = 1;
-    while ($shared->{running} < AT_ONCE and my $next = shift @{ $shared->{waiting} }) {
+    while ($shared->{running} < AT_ONCE and my $next = shift @{$shared->{waiting}}) {
         $shared->{running}++;
         $next->start;
     }
@@ -133,7 +133,7 @@ sub event_stream {
     weaken(my $weak = $stream);
     $stream->{process} = Mesos::Client::Process->new(
         dispatcher => $shared->{dispatcher},
-        work       => sub {
+        work => sub {
             my %option = @options;
             my $on_disconnect = delete $option{on_disconnect};
             $client->events(
@@ -150,7 +150,7 @@ sub event_stream {
             return $weak->_came($what);
         },
         failed => sub { $weak->_over($_[0]) if $weak },
-        ended  => sub { $weak->_over if $weak },
+        ended => sub { $weak->_over if $weak },
     );
     $stream->{process}->start;
     return $stream;
@@ -168,11 +168,11 @@ sub next_event {
     my ($self) = @_;
     my $promises = $self->{shared}{promises};
     my $promise = $promises->{make}->();
-    if    (@{ $self->{events} })    { $promises->{resolve}->($promise, shift @{ $self->{events} }) }
+    if (@{$self->{events}}) { $promises->{resolve}->($promise, shift @{$self->{events}}) }
     elsif (defined $self->{failed}) { $promises->{reject}->($promise, delete $self->{failed}) }
-    elsif ($self->{over})           { $promises->{resolve}->($promise) }
-    else                            { push @{ $self->{waiting} }, $promise }
-    $self->{process}->pause(0) if @{ $self->{events} } < $KEPT && !$self->{over};
+    elsif ($self->{over}) { $promises->{resolve}->($promise) }
+    else { push @{$self->{waiting}}, $promise }
+    $self->{process}->pause(0) if @{$self->{events}} < $KEPT && !$self->{over};
     return $promise;
 }
 
@@ -182,24 +182,24 @@ sub _came {
     # A future that was cancelled wants nothing any more.
     shift @$waiting while @$waiting && $waiting->[0]->can('is_cancelled') && $waiting->[0]->is_cancelled;
     if (my $promise = shift @$waiting) { return $self->{shared}{promises}{resolve}->($promise, $event) }
-    push @{ $self->{events} }, $event;
-    $self->{process}->pause(1) if @{ $self->{events} } >= $KEPT;
+    push @{$self->{events}}, $event;
+    $self->{process}->pause(1) if @{$self->{events}} >= $KEPT;
     return;
 }
 
 sub _over {
     my ($self, $error) = @_;
     return if $self->{over}++;
-    my ($first, @others) = splice @{ $self->{waiting} };
+    my ($first, @others) = splice @{$self->{waiting}};
     my $promises = $self->{shared}{promises};
-    if    (!$first)         { $self->{failed} = $error }
+    if (!$first) { $self->{failed} = $error }
     elsif (!defined $error) { $promises->{resolve}->($first) }
-    else                    { $promises->{reject}->($first, $error) }
+    else { $promises->{reject}->($first, $error) }
     $promises->{resolve}->($_) for @others;
     return;
 }
 
-sub stop { my ($self) = @_; $self->{process}->stop; @{ $self->{events} } = (); $self->_over; return }
+sub stop { my ($self) = @_; $self->{process}->stop; @{$self->{events}} = (); $self->_over; return }
 
 sub DESTROY { my ($self) = @_; local ($@, $!, $?); $self->{process}->stop if $self->{process} && (${^GLOBAL_PHASE} || '') ne 'DESTRUCT'; return }
 

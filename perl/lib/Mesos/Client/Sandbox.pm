@@ -6,7 +6,7 @@ use Carp qw(croak);
 use Mesos::Client::Base qw(described);
 use Mesos::Client::Promises ();
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 sub _of {
     my ($class, $client, $task) = @_;
@@ -18,15 +18,15 @@ sub _of {
     # Tasks of a group have sandboxes of their own in that of Mesos' default executor.
     if (!$is_own) {
         my ($info) = grep { $_->{executor_id}{value} eq $executor && ($_->{framework_id} || {})->{value} eq $task->{framework_id}{value} }
-            map { $_->{executor_info} } @{ $agent->executors(all => 1) };
+            map { $_->{executor_info} } @{$agent->executors(all => 1)};
         $path .= "/tasks/$id" if $info && ($info->{type} || '') eq 'DEFAULT';
     }
     return bless {agent => $agent, path => $path, task => $task, async => $client->{async}}, $class;
 }
 
 sub agent { return $_[0]{agent} }
-sub path  { return $_[0]{path} }
-sub task  { return $_[0]{task} }
+sub path { return $_[0]{path} }
+sub task { return $_[0]{task} }
 
 sub _below {
     my ($self, $method, $name) = @_;

@@ -6,7 +6,7 @@ use Carp qw(croak);
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(tls_enabled tls_settings socket_options);
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 # The value of a variable, under its name or the older one, and the name.
 sub _variable {
@@ -32,7 +32,7 @@ sub tls_settings {
     my $verify = _flag('VERIFY_SERVER_CERT');
     $verify = _flag('VERIFY_CERT') unless defined $verify;
     my %settings = (verify => defined $verify ? $verify : 1);
-    ($settings{ lc $_ }) = _variable($_) for qw(CA_FILE CA_DIR);
+    ($settings{lc $_}) = _variable($_) for qw(CA_FILE CA_DIR);
     my ($certificate, $certificate_name) = _variable('CERT_FILE');
     my ($key, $key_name) = _variable('KEY_FILE');
     # To OpenSSL SSL_CERT_FILE is a file of authorities. It is libprocess' variable only together with SSL_KEY_FILE.
@@ -55,7 +55,7 @@ sub socket_options {
         my $path = $settings->{$name};
         next unless defined $path;
         croak "environment: LIBPROCESS_SSL_\U$name\E names $path, which cannot be read: $!" unless -r $path;
-        $options{ $names{$name} } = $path;
+        $options{$names{$name}} = $path;
     }
     return \%options;
 }

@@ -7,7 +7,7 @@ use Mesos::Client::Address qw(authority);
 use Mesos::Client::HTTP ();
 use Time::HiRes qw(time);
 
-$Carp::Internal{ +__PACKAGE__ }++;
+$Carp::Internal{+__PACKAGE__}++;
 
 my $SOCKET = eval { require IO::Socket::IP; 'IO::Socket::IP' } || do { require IO::Socket::INET; 'IO::Socket::INET' };
 my ($GET_DATA, $GET_CHILDREN, $AUTH, $CLOSE) = (4, 8, 100, -11);
@@ -21,7 +21,7 @@ sub leader {
     my ($class, $url, $timeout) = @_;
     my $end = time + $timeout;
     my @why;
-    for my $server (@{ $url->{zookeeper} }) {
+    for my $server (@{$url->{zookeeper}}) {
         my $found;
         my $lived = eval { $found = _ask($server, $url, $end); 1 };
         return $found if $found;

@@ -21,7 +21,7 @@ sub number {
 sub resource {
     my ($list, $name) = @_;
     my $sum = 0;
-    $sum += ($_->{scalar} || {})->{value} || 0 for grep { $_->{name} eq $name } @{ $list || [] };
+    $sum += ($_->{scalar} || {})->{value} || 0 for grep { $_->{name} eq $name } @{$list || []};
     return $sum;
 }
 
@@ -44,7 +44,7 @@ sub agent_state {
 # When a task's first update came.
 sub task_age {
     my ($task) = @_;
-    my @times = grep {defined} map { $_->{timestamp} } @{ $task->{statuses} || [] };
+    my @times = grep {defined} map { $_->{timestamp} } @{$task->{statuses} || []};
     return @times ? age(time - $times[0]) : '-';
 }
 
@@ -57,9 +57,9 @@ sub ps {
     Mesos::Command->no_arguments('ps', $arguments);
     my $output = Mesos::Command->output($option);
     my $client = Mesos::Command->client($option);
-    my %names = map { ($_->{framework_info}{id}{value} => $_->{framework_info}{name}) } @{ $client->frameworks(all => 1) };
-    my %hosts = map { ($_->{agent_info}{id}{value} => $_->{agent_info}{hostname}) } @{ $client->agents(all => 1) };
-    my @tasks = @{ $client->tasks(all => $option->{all}) };
+    my %names = map { ($_->{framework_info}{id}{value} => $_->{framework_info}{name}) } @{$client->frameworks(all => 1)};
+    my %hosts = map { ($_->{agent_info}{id}{value} => $_->{agent_info}{hostname}) } @{$client->agents(all => 1)};
+    my @tasks = @{$client->tasks(all => $option->{all})};
     for my $of (['framework', \%names], ['agent', \%hosts]) {
         my ($kind, $known) = @$of;
         my $wanted = $option->{$kind};
@@ -69,10 +69,10 @@ sub ps {
         @tasks = grep { my $id = ($_->{"${kind}_id"} || {})->{value}; defined $id && ($id eq $wanted || ($known->{$id} || '') eq $wanted) } @tasks;
     }
     $output->table([
-        [TASK => sub { $_[0]{task_id}{value} }], [NAME => sub { $_[0]{name} }], [STATE => sub { my $state = $_[0]{state} || '-'; $state =~ s/\ATASK_//; $state }],
-        [FRAMEWORK => sub { my $id = $_[0]{framework_id}{value}; $names{$id} || $id }], [HOST => sub { my $id = ($_[0]{agent_id} || {})->{value}; defined $id ? $hosts{$id} || $id : '-' }],
-        [CPUS => sub { number(resource($_[0]{resources}, 'cpus')) }, 'right'], [MEM => sub { number(resource($_[0]{resources}, 'mem')) }, 'right'],
-        [AGE => sub { task_age($_[0]) }, 'right'],
+            [TASK => sub { $_[0]{task_id}{value} }], [NAME => sub { $_[0]{name} }], [STATE => sub { my $state = $_[0]{state} || '-'; $state =~ s/\ATASK_//; $state }],
+            [FRAMEWORK => sub { my $id = $_[0]{framework_id}{value}; $names{$id} || $id }], [HOST => sub { my $id = ($_[0]{agent_id} || {})->{value}; defined $id ? $hosts{$id} || $id : '-' }],
+            [CPUS => sub { number(resource($_[0]{resources}, 'cpus')) }, 'right'], [MEM => sub { number(resource($_[0]{resources}, 'mem')) }, 'right'],
+            [AGE => sub { task_age($_[0]) }, 'right'],
     ], \@tasks);
     return Mesos::Command::OK;
 }
@@ -87,10 +87,10 @@ sub agents {
     Mesos::Command->no_arguments('agents', $arguments);
     my $agents = Mesos::Command->client($option)->agents(all => $option->{all});
     Mesos::Command->output($option)->table([
-        [AGENT => sub { $_[0]{agent_info}{id}{value} }], [HOST => sub { $_[0]{agent_info}{hostname} }], [STATE => sub { agent_state($_[0]) }],
-        (map { my $name = $_; [uc $name => sub { used($_[0], $name) }, 'right'] } qw(cpus mem disk gpus)),
-        [VERSION => sub { $_[0]{version} || '-' }],
-        [ATTRIBUTES => sub { join ' ', map { "$_->{name}=" . _attribute($_) } @{ $_[0]{agent_info}{attributes} || [] } }],
+            [AGENT => sub { $_[0]{agent_info}{id}{value} }], [HOST => sub { $_[0]{agent_info}{hostname} }], [STATE => sub { agent_state($_[0]) }],
+            (map { my $name = $_; [uc $name => sub { used($_[0], $name) }, 'right'] } qw(cpus mem disk gpus)),
+            [VERSION => sub { $_[0]{version} || '-' }],
+            [ATTRIBUTES => sub { join ' ', map { "$_->{name}=" . _attribute($_) } @{$_[0]{agent_info}{attributes} || []} }],
     ], $agents);
     return Mesos::Command::OK;
 }
@@ -99,7 +99,7 @@ sub _attribute {
     my ($attribute) = @_;
     my ($value) = grep {defined} map { ($attribute->{$_} || {})->{value} } qw(text scalar);
     return $value if defined $value;
-    return join ',', @{ ($attribute->{set} || {})->{item} || [] }, map {"$_->{begin}-$_->{end}"} @{ ($attribute->{ranges} || {})->{range} || [] };
+    return join ',', @{($attribute->{set} || {})->{item} || []}, map {"$_->{begin}-$_->{end}"} @{($attribute->{ranges} || {})->{range} || []};
 }
 
 sub frameworks {
@@ -107,14 +107,14 @@ sub frameworks {
     Mesos::Command->no_arguments('frameworks', $arguments);
     my $client = Mesos::Command->client($option);
     my %tasks;
-    $tasks{ $_->{framework_id}{value} }++ for @{ $client->tasks };
+    $tasks{$_->{framework_id}{value}}++ for @{$client->tasks};
     Mesos::Command->output($option)->table([
-        [FRAMEWORK => sub { $_[0]{framework_info}{id}{value} }], [NAME => sub { $_[0]{framework_info}{name} }], [USER => sub { $_[0]{framework_info}{user} }],
-        [STATE => sub { $_[0]{active} ? 'active' : $_[0]{connected} ? 'inactive' : $_[0]{unregistered_time} ? 'ended' : 'disconnected' }],
-        [ROLES => sub { join ',', @{ $_[0]{framework_info}{roles} || [] }, grep {defined} $_[0]{framework_info}{role} }],
-        [TASKS => sub { $tasks{ $_[0]{framework_info}{id}{value} } || 0 }, 'right'],
-        [CPUS => sub { number(resource($_[0]{allocated_resources}, 'cpus')) }, 'right'], [MEM => sub { number(resource($_[0]{allocated_resources}, 'mem')) }, 'right'],
-        [AGE => sub { my $at = ($_[0]{registered_time} || {})->{nanoseconds}; age(defined $at ? time - $at / 1e9 : undef) }, 'right'],
+            [FRAMEWORK => sub { $_[0]{framework_info}{id}{value} }], [NAME => sub { $_[0]{framework_info}{name} }], [USER => sub { $_[0]{framework_info}{user} }],
+            [STATE => sub { $_[0]{active} ? 'active' : $_[0]{connected} ? 'inactive' : $_[0]{unregistered_time} ? 'ended' : 'disconnected' }],
+            [ROLES => sub { join ',', @{$_[0]{framework_info}{roles} || []}, grep {defined} $_[0]{framework_info}{role} }],
+            [TASKS => sub { $tasks{$_[0]{framework_info}{id}{value}} || 0 }, 'right'],
+            [CPUS => sub { number(resource($_[0]{allocated_resources}, 'cpus')) }, 'right'], [MEM => sub { number(resource($_[0]{allocated_resources}, 'mem')) }, 'right'],
+            [AGE => sub { my $at = ($_[0]{registered_time} || {})->{nanoseconds}; age(defined $at ? time - $at / 1e9 : undef) }, 'right'],
     ], $client->frameworks(all => $option->{all}));
     return Mesos::Command::OK;
 }
@@ -130,7 +130,7 @@ sub teardown {
     my ($class, $option, $arguments) = @_;
     my $wanted = Mesos::Command->one_argument('teardown', 'framework', $arguments);
     my $client = Mesos::Command->client($option);
-    my @all = @{ $client->frameworks };
+    my @all = @{$client->frameworks};
     my @found = grep { $_->{framework_info}{id}{value} eq $wanted } @all;
     @found = grep { $_->{framework_info}{name} eq $wanted } @all unless @found;
     Mesos::Command->fail(Mesos::Command::NOT_FOUND, "no framework '$wanted' is registered" . _meant($wanted, map { ($_->{framework_info}{id}{value}, $_->{framework_info}{name}) } @all))
@@ -151,7 +151,7 @@ sub version {
         my $client = Mesos::Command->client($option);
         my $leader = $client->leader;
         push @rows, {what => 'master', version => $client->version->{version}, where => $leader},
-            map { +{what => 'agent', version => $_->{version}, where => $_->{agent_info}{hostname}} } @{ $client->agents };
+            map { +{what => 'agent', version => $_->{version}, where => $_->{agent_info}{hostname}} } @{$client->agents};
     }
     $output->table([[WHAT => sub { $_[0]{what} }], [VERSION => sub { $_[0]{version} }], [WHERE => sub { $_[0]{where} }]], \@rows);
     return Mesos::Command::OK;
@@ -163,16 +163,16 @@ sub version {
 my %SAYS = (
     SUBSCRIBED => sub {
         my ($state) = $_[0]{get_state};
-        return sprintf '%d agents, %d frameworks, %d tasks', scalar @{ ($state->{get_agents} || {})->{agents} || [] },
-            scalar @{ ($state->{get_frameworks} || {})->{frameworks} || [] }, scalar @{ ($state->{get_tasks} || {})->{tasks} || [] };
+        return sprintf '%d agents, %d frameworks, %d tasks', scalar @{($state->{get_agents} || {})->{agents} || []},
+            scalar @{($state->{get_frameworks} || {})->{frameworks} || []}, scalar @{($state->{get_tasks} || {})->{tasks} || []};
     },
-    TASK_ADDED   => sub { "$_[0]{task}{task_id}{value} $_[0]{task}{state} " . ($_[0]{task}{name} || '') },
+    TASK_ADDED => sub { "$_[0]{task}{task_id}{value} $_[0]{task}{state} " . ($_[0]{task}{name} || '') },
     TASK_UPDATED => sub { join ' ', grep {defined} $_[0]{status}{task_id}{value}, $_[0]{state} || $_[0]{status}{state}, $_[0]{status}{message} },
-    AGENT_ADDED   => sub { "$_[0]{agent}{agent_info}{id}{value} $_[0]{agent}{agent_info}{hostname}" },
+    AGENT_ADDED => sub {"$_[0]{agent}{agent_info}{id}{value} $_[0]{agent}{agent_info}{hostname}"},
     AGENT_REMOVED => sub { $_[0]{agent_id}{value} },
-    FRAMEWORK_ADDED   => sub { "$_[0]{framework}{framework_info}{id}{value} $_[0]{framework}{framework_info}{name}" },
-    FRAMEWORK_UPDATED => sub { "$_[0]{framework}{framework_info}{id}{value} $_[0]{framework}{framework_info}{name}" },
-    FRAMEWORK_REMOVED => sub { "$_[0]{framework_info}{id}{value} $_[0]{framework_info}{name}" },
+    FRAMEWORK_ADDED => sub {"$_[0]{framework}{framework_info}{id}{value} $_[0]{framework}{framework_info}{name}"},
+    FRAMEWORK_UPDATED => sub {"$_[0]{framework}{framework_info}{id}{value} $_[0]{framework}{framework_info}{name}"},
+    FRAMEWORK_REMOVED => sub {"$_[0]{framework_info}{id}{value} $_[0]{framework_info}{name}"},
 );
 
 sub events {
@@ -181,15 +181,15 @@ sub events {
     my $output = Mesos::Command->output($option);
     STDOUT->autoflush;
     Mesos::Command->client($option)->events(sub {
-        my ($event) = @_;
-        my $type = $event->{type} || 'UNKNOWN';
-        return $output->say_json($event) if $output->format eq 'json';
-        my $text = $SAYS{$type} ? $output->plain($SAYS{$type}->($event->{ lc $type } || {})) : '';
-        my $time = POSIX::strftime('%H:%M:%S', localtime);
-        my ($state) = $text =~ /\b(TASK_[A-Z]+)\b/;
-        return $output->say(join "\t", $time, $type, $text) if $output->format eq 'tsv';
-        return $output->say(sprintf '%s  %s  %s', $output->colored($time, 'dim'), $output->colored(sprintf('%-17s', $type), 'bold'),
-            $output->colored($text, defined $state ? $output->color_of_state($state) : undef));
+            my ($event) = @_;
+            my $type = $event->{type} || 'UNKNOWN';
+            return $output->say_json($event) if $output->format eq 'json';
+            my $text = $SAYS{$type} ? $output->plain($SAYS{$type}->($event->{lc $type} || {})) : '';
+            my $time = POSIX::strftime('%H:%M:%S', localtime);
+            my ($state) = $text =~ /\b(TASK_[A-Z]+)\b/;
+            return $output->say(join "\t", $time, $type, $text) if $output->format eq 'tsv';
+            return $output->say(sprintf '%s  %s  %s', $output->colored($time, 'dim'), $output->colored(sprintf('%-17s', $type), 'bold'),
+                $output->colored($text, defined $state ? $output->color_of_state($state) : undef));
     }, heartbeats => $option->{heartbeats}, on_disconnect => sub { Mesos::Command->complain("events: $_[0]: connecting again") });
     return Mesos::Command::OK;
 }

@@ -27,8 +27,8 @@ sub _bash {
     my $commands = Mesos::Command->commands;
     my @names = sort keys %$commands;
     my @global = _options(Mesos::Command->global_options);
-    my $cases = join '', map { sprintf "        %s) options='%s' ;;\n", $_, join ' ', _options(@{ $commands->{$_}[3] }) } grep { @{ $commands->{$_}[3] } } @names;
-    my $asks = join '', map { "        $_) _mesos_perl_ids $ASKS{$_} ;;\n" }
+    my $cases = join '', map { sprintf "        %s) options='%s' ;;\n", $_, join ' ', _options(@{$commands->{$_}[3]}) } grep { @{$commands->{$_}[3]} } @names;
+    my $asks = join '', map {"        $_) _mesos_perl_ids $ASKS{$_} ;;\n"}
         sort keys %ASKS;
     return <<"END";
 # bash completion of mesos-perl: source <(mesos-perl completion bash)

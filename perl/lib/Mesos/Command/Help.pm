@@ -9,7 +9,7 @@ use Mesos::Warnings qw(meant);
 my %OPTIONS = (
     master => ['M', 'host:port, zk://..., a list, file:///path; default: MESOS_MASTER, or ~/.mesos/config.toml'],
     format => ['F', 'table, tsv or json (one object a line); default: table on a terminal, else tsv'],
-    color  => ['', 'colours, also in a pipe; --no-color: none. NO_COLOR counts, too'],
+    color => ['', 'colours, also in a pipe; --no-color: none. NO_COLOR counts, too'],
     header => ['', '--no-header: no line with the names of the columns'],
     config => ['FILE', 'another configuration file'],
     principal => ['NAME', 'HTTP Basic; the password is in --secret-file'],
@@ -46,8 +46,8 @@ sub _all {
 
 sub _of {
     my ($name, $command) = @_;
-    my $usage = join ' ', 'usage: mesos-perl', $name, @{ $command->[3] } ? '[options]' : (), length $command->[1] ? $command->[1] : ();
-    return "$usage\n\n" . ucfirst($command->[2]) . ".\n" . (@{ $command->[3] } ? "\nOptions:\n" . _options(@{ $command->[3] }) : '')
+    my $usage = join ' ', 'usage: mesos-perl', $name, @{$command->[3]} ? '[options]' : (), length $command->[1] ? $command->[1] : ();
+    return "$usage\n\n" . ucfirst($command->[2]) . ".\n" . (@{$command->[3]} ? "\nOptions:\n" . _options(@{$command->[3]}) : '')
         . "\n'mesos-perl help' has the options of all commands.\n";
 }
 
@@ -56,7 +56,7 @@ sub _options {
     my $text = '';
     for my $spec (@specs) {
         my ($long, $short) = $spec =~ /\A([\w-]+)(?:\|(\w))?/;
-        my ($value, $what) = @{ $OPTIONS{$long} };
+        my ($value, $what) = @{$OPTIONS{$long}};
         $text .= sprintf "  %-26s %s\n", join(', ', defined $short ? "-$short" : (), "--$long" . (length $value ? " $value" : '')), $what;
     }
     return $text;

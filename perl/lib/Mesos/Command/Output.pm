@@ -6,13 +6,13 @@ use warnings;
 # Arguments: format (table, tsv, json or undef: as fits standard output), color (undef: as fits), header (default true).
 sub new {
     my ($class, %arguments) = @_;
-    my $terminal = -t STDOUT; ## no critic (ProhibitInteractiveTest): IO::Interactive would be one more dependency
+    my $terminal = -t STDOUT;    ## no critic (ProhibitInteractiveTest): IO::Interactive would be one more dependency
     my $format = defined $arguments{format} ? $arguments{format} : $terminal ? 'table' : 'tsv';
     my $color = defined $arguments{color} ? $arguments{color} : $terminal && !length($ENV{NO_COLOR} || '') && ($ENV{TERM} || 'dumb') ne 'dumb';
     return bless {format => $format, color => $color && $format eq 'table', terminal => $terminal, header => !exists $arguments{header} || $arguments{header}}, $class;
 }
 
-sub format      { return $_[0]{format} }
+sub format { return $_[0]{format} }
 sub is_terminal { return $_[0]{terminal} }
 
 my %CODE = (bold => 1, dim => 2, red => 31, green => 32, yellow => 33, cyan => 36);

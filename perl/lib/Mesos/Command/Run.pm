@@ -20,12 +20,12 @@ sub main {
         /\A([^=]+)=(.*)\z/s ? ($1 => $2)
             : defined $ENV{$_} ? ($_ => $ENV{$_})
             : Mesos::Command->fail(Mesos::Command::USAGE, "run: --env: expected NAME=VALUE, or the NAME of a variable that is set, got '$_'")
-    } @{ $option->{env} || [] };
+    } @{$option->{env} || []};
     my $settings = Mesos::Command->settings($option);
     # The driver's line about its own end would say the same again.
     local $ENV{PERL_MESOS_TRACE} = defined $ENV{PERL_MESOS_TRACE} ? $ENV{PERL_MESOS_TRACE} : 'QUIET';
     require Mesos::Runner;
-    my $self = bless {option => $option, number => $number, partial => {}, ended => 0, terminal => -t STDERR}, $class; ## no critic (ProhibitInteractiveTest)
+    my $self = bless {option => $option, number => $number, partial => {}, ended => 0, terminal => -t STDERR}, $class;    ## no critic (ProhibitInteractiveTest)
     my $runner = $self->_runner($settings);
     my @tasks = map { $self->_task($_, $command, \%env) } 1 .. $number;
     $runner->add(@tasks);
@@ -58,14 +58,14 @@ sub _runner {
     # MULTI_ROLE.
     @framework{qw(roles capabilities)} = ([$option->{role}], [{type => 6}]) if defined $option->{role};
     my %arguments = (
-        master         => $settings->{master},
-        framework      => \%framework,
-        max_running    => $option->{parallel} || 0,
+        master => $settings->{master},
+        framework => \%framework,
+        max_running => $option->{parallel} || 0,
         master_timeout => $option->{wait} || 30,
-        retry_failed   => $option->{retry} || 0,
-        on_output      => sub { $self->_print(@_[1 .. 3]) },
-        on_result      => sub { $self->_ended($_[1]) },
-        on_state       => sub { $self->_state($_[1]) },
+        retry_failed => $option->{retry} || 0,
+        on_output => sub { $self->_print(@_[1 .. 3]) },
+        on_result => sub { $self->_ended($_[1]) },
+        on_state => sub { $self->_state($_[1]) },
     );
     $arguments{credential} = $settings->{credential} if $settings->{credential};
     my ($for_agents) = grep {defined} @$settings{qw(agent_credential credential)};
@@ -86,7 +86,7 @@ sub _task {
     return {%common, command => @$command == 1 ? $command->[0] : [@$command]} unless defined $option->{docker};
     delete @common{qw(env user)};
     my %info = (
-        name    => "@$command",
+        name => "@$command",
         command => {
             @$command == 1 ? (value => $command->[0]) : (shell => 0, value => $command->[0], arguments => [@$command]),
             environment => {variables => [map { +{name => $_, value => $env{$_}} } sort keys %env]},
@@ -107,7 +107,7 @@ sub _print {
     my $to = $stream eq 'stderr' ? \*STDERR : \*STDOUT;
     if ($self->{number} == 1) { print {$to} $bytes }
     else {
-        my $partial = \$self->{partial}{ $task->id }{$stream};
+        my $partial = \$self->{partial}{$task->id}{$stream};
         $$partial = (defined $$partial ? $$partial : '') . $bytes;
         print {$to} _index($task), $1 while $$partial =~ s/\A(.*\n)//;
     }
@@ -120,10 +120,10 @@ sub _index { my ($task) = @_; return '[' . ($task->id =~ /(\d+)\z/)[0] . '] ' }
 sub _state {
     my ($self, $task) = @_;
     $self->{started} = 1;
-    if ($self->{option}{quiet}) { return }
+    if ($self->{option}{quiet}) {return}
     my $state = $task->state;
     if ($self->{terminal} && $self->{number} == 1 && $state =~ /STAGING|STARTING/) { $self->_note("starting on " . $task->hostname) }
-    else                                                                         { $self->_progress }
+    else { $self->_progress }
     return;
 }
 
@@ -132,9 +132,9 @@ sub _ended {
     $self->{ended}++;
     $self->_clear;
     for my $stream (qw(stdout stderr)) {
-        my $left = delete $self->{partial}{ $task->id }{$stream};
+        my $left = delete $self->{partial}{$task->id}{$stream};
         next unless defined $left && length $left;
-        print { $stream eq 'stderr' ? \*STDERR : \*STDOUT } _index($task), $left, "\n";
+        print {$stream eq 'stderr' ? \*STDERR : \*STDOUT} _index($task), $left, "\n";
     }
     Mesos::Command->complain(($self->{number} > 1 ? _index($task) : '') . 'its output could not be read: ' . $task->output_error) if defined $task->output_error;
     if (!$task->is_success && !$self->{option}{quiet}) {

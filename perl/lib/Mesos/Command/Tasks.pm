@@ -14,7 +14,7 @@ my $ALIVE = qr/STAGING|STARTING|RUNNING|KILLING|UNREACHABLE/;
 # The task of this id, or the only one of this name.
 sub find {
     my ($class, $client, $wanted, $option) = @_;
-    my @all = @{ $client->tasks(all => 1) };
+    my @all = @{$client->tasks(all => 1)};
     @all = grep { $_->{framework_id}{value} eq $option->{framework} } @all if defined $option->{framework};
     my $task = Mesos::Client::_current(grep { $_->{task_id}{value} eq $wanted } @all);
     return $task if $task;
@@ -55,12 +55,12 @@ sub logs {
     my ($checked, $over) = (Time::HiRes::time(), ($task->{state} || '') !~ $ALIVE);
     Mesos::Command->complain("logs: $file is not in the sandbox yet: waiting for it, until the task ends") if !$is_there && !$over;
     $sandbox->follow_file($file, \&_write, offset => $offset, until => sub {
-        # The master is asked less often than the agent.
-        return $over if $over || Time::HiRes::time() - $checked < 1;
-        $checked = Time::HiRes::time();
-        my $now = $client->task($task->{task_id}, framework => $task->{framework_id});
-        $over = 1 unless $now && ($now->{state} || '') =~ $ALIVE;
-        return $over;
+            # The master is asked less often than the agent.
+            return $over if $over || Time::HiRes::time() - $checked < 1;
+            $checked = Time::HiRes::time();
+            my $now = $client->task($task->{task_id}, framework => $task->{framework_id});
+            $over = 1 unless $now && ($now->{state} || '') =~ $ALIVE;
+            return $over;
     });
     Mesos::Command->fail(Mesos::Command::NOT_FOUND, "logs: the task has ended, and there is no file '$file' in its sandbox")
         unless $is_there || _is_there($sandbox, $file);
@@ -72,7 +72,7 @@ sub _is_there {
     return 1 if eval { $sandbox->read_file($file, length => 1); 1 };
     my $error = $@;
     return 0 if blessed $error && $error->isa('Mesos::Client::Error') && ($error->status || 0) == 404;
-    die $error; ## no critic (RequireCarping): it has its place
+    die $error;    ## no critic (RequireCarping): it has its place
 }
 
 # What Mesos::Runner has started writes to files of its own, since Mesos' executor writes into stdout itself.
@@ -102,7 +102,7 @@ sub _last_lines {
 sub _container {
     my ($class, $name, $task) = @_;
     Mesos::Command->fail(Mesos::Command::FAILED, "$name: the task '$task->{task_id}{value}' has ended: $task->{state}") if ($task->{state} || '') !~ $ALIVE;
-    for my $status (reverse @{ $task->{statuses} || [] }) {
+    for my $status (reverse @{$task->{statuses} || []}) {
         my $id = ($status->{container_status} || {})->{container_id};
         return $id if $id;
     }
@@ -125,7 +125,7 @@ sub kill {
         # Tasks of executors that say nothing of containers: the executor's own.
         my $executor = ($task->{executor_id} || {})->{value};
         $executor = $task->{task_id}{value} unless defined $executor && length $executor;
-        my ($of) = grep { $_->{executor_id}{value} eq $executor && $_->{framework_id}{value} eq $task->{framework_id}{value} } @{ $agent->containers };
+        my ($of) = grep { $_->{executor_id}{value} eq $executor && $_->{framework_id}{value} eq $task->{framework_id}{value} } @{$agent->containers};
         $container = $of && $of->{container_id};
     }
     Mesos::Command->fail(Mesos::Command::FAILED, "kill: the agent does not say which container is that of '$task->{task_id}{value}'") unless $container;

@@ -7,7 +7,7 @@ use Mesos::Command::Cluster ();
 use POSIX ();
 use Time::HiRes ();
 
-*number   = \&Mesos::Command::Cluster::number;
+*number = \&Mesos::Command::Cluster::number;
 *resource = \&Mesos::Command::Cluster::resource;
 
 sub main {
@@ -24,8 +24,8 @@ sub main {
     local $SIG{INT} = sub { $stopped = 1 };
     while (1) {
         my $shown = $output->format eq 'table' ? eval { $class->screen($client, $output); } : $class->_rows($client, $output);
-        die $@ unless defined $shown || $live && ref $@ && $@->isa('Mesos::Client::Error'); ## no critic (RequireCarping): caught by Mesos::Command
-        # A master that is away for a moment ends nothing.
+        die $@ unless defined $shown || $live && ref $@ && $@->isa('Mesos::Client::Error');    ## no critic (RequireCarping): caught by Mesos::Command
+                                                                                               # A master that is away for a moment ends nothing.
         $shown = $output->colored($@->summary, 'red') . "\n" unless defined $shown;
         utf8::encode($shown) if utf8::is_utf8($shown);
         print STDOUT $live ? "\e[H\e[2J$shown" : $shown or die "cannot write: $!\n";
@@ -40,8 +40,8 @@ sub main {
 sub _rows {
     my ($class, $client, $output) = @_;
     my $state = $class->look($client);
-    $output->table([map { my $name = $_; [uc $name => sub { ref $_[0]{$name} ? join ',', map {"$_=$_[0]{$name}{$_}"} sort keys %{ $_[0]{$name} } : $_[0]{$name} }] }
-            qw(time master agents tasks cpus mem)], [$state->{summary}]);
+    $output->table([map { my $name = $_; [uc $name => sub { ref $_[0]{$name} ? join ',', map {"$_=$_[0]{$name}{$_}"} sort keys %{$_[0]{$name}} : $_[0]{$name} }] }
+                qw(time master agents tasks cpus mem)], [$state->{summary}]);
     return '';
 }
 
@@ -49,14 +49,14 @@ sub _rows {
 sub look {
     my ($class, $client) = @_;
     my $agents = $client->agents;
-    my @tasks = @{ $client->tasks };
+    my @tasks = @{$client->tasks};
     my (%states, %sum);
-    $states{ $_->{state} || '-' }++ for @tasks;
+    $states{$_->{state} || '-'}++ for @tasks;
     for my $name (qw(cpus mem disk gpus)) {
         $sum{$name} = {used => 0, total => 0};
         for my $agent (@$agents) {
-            $sum{$name}{used}  += resource($agent->{allocated_resources}, $name);
-            $sum{$name}{total} += resource($agent->{total_resources},     $name);
+            $sum{$name}{used} += resource($agent->{allocated_resources}, $name);
+            $sum{$name}{total} += resource($agent->{total_resources}, $name);
         }
     }
     my %summary = (time => POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime), master => $client->leader, agents => scalar @$agents, tasks => \%states, %sum);
@@ -75,23 +75,23 @@ sub screen {
     my ($class, $client, $output) = @_;
     my $state = $class->look($client);
     my $summary = $state->{summary};
-    my @states = map { (my $name = $_) =~ s/\ATASK_//; "$summary->{tasks}{$_} \L$name" } sort keys %{ $summary->{tasks} };
+    my @states = map { (my $name = $_) =~ s/\ATASK_//; "$summary->{tasks}{$_} \L$name" } sort keys %{$summary->{tasks}};
     my @lines = (
-        $output->colored($summary->{master}, 'bold') . "  $summary->{agents} agents, " . scalar(@{ $state->{frameworks} }) . " frameworks, tasks: "
+        $output->colored($summary->{master}, 'bold') . "  $summary->{agents} agents, " . scalar(@{$state->{frameworks}}) . " frameworks, tasks: "
             . (join(', ', @states) || 'none') . "  $summary->{time}",
         (map { $summary->{$_}{total} ? _bar($output, $_, $summary->{$_}) : () } qw(cpus mem disk gpus)), '',
     );
-    my %names = map { ($_->{framework_info}{id}{value} => $_->{framework_info}{name}) } @{ $state->{frameworks} };
-    my %hosts = map { ($_->{agent_info}{id}{value} => $_->{agent_info}{hostname}) } @{ $state->{agents} };
+    my %names = map { ($_->{framework_info}{id}{value} => $_->{framework_info}{name}) } @{$state->{frameworks}};
+    my %hosts = map { ($_->{agent_info}{id}{value} => $_->{agent_info}{hostname}) } @{$state->{agents}};
     push @lines, _table($output, [[HOST => 'left'], [STATE => 'left'], [CPUS => 'right'], [MEM => 'right'], [AGENT => 'left']], map {
-        [$_->{agent_info}{hostname}, Mesos::Command::Cluster::agent_state($_),
-            Mesos::Command::Cluster::used($_, 'cpus'), Mesos::Command::Cluster::used($_, 'mem'), $_->{agent_info}{id}{value}]
-    } sort { $a->{agent_info}{hostname} cmp $b->{agent_info}{hostname} } @{ $state->{agents} });
-    my @largest = sort { resource($b->{resources}, 'cpus') <=> resource($a->{resources}, 'cpus') } @{ $state->{tasks} };
+            [$_->{agent_info}{hostname}, Mesos::Command::Cluster::agent_state($_),
+                Mesos::Command::Cluster::used($_, 'cpus'), Mesos::Command::Cluster::used($_, 'mem'), $_->{agent_info}{id}{value}]
+    } sort { $a->{agent_info}{hostname} cmp $b->{agent_info}{hostname} } @{$state->{agents}});
+    my @largest = sort { resource($b->{resources}, 'cpus') <=> resource($a->{resources}, 'cpus') } @{$state->{tasks}};
     push @lines, '', _table($output, [[TASK => 'left'], [STATE => 'left'], [CPUS => 'right'], [MEM => 'right'], [FRAMEWORK => 'left'], [HOST => 'left']], map {
-        my ($framework, $agent) = ($_->{framework_id}{value}, ($_->{agent_id} || {})->{value});
-        [$_->{task_id}{value}, $_->{state} || '-', number(resource($_->{resources}, 'cpus')), number(resource($_->{resources}, 'mem')),
-            $names{$framework} || $framework, defined $agent ? $hosts{$agent} || $agent : '-']
+            my ($framework, $agent) = ($_->{framework_id}{value}, ($_->{agent_id} || {})->{value});
+            [$_->{task_id}{value}, $_->{state} || '-', number(resource($_->{resources}, 'cpus')), number(resource($_->{resources}, 'mem')),
+                $names{$framework} || $framework, defined $agent ? $hosts{$agent} || $agent : '-']
     } @largest) if @largest;
     my $height = $output->is_terminal && ($ENV{LINES} || 0) > 5 ? $ENV{LINES} : 50;
     splice @lines, $height - 1 if @lines >= $height;

@@ -35,7 +35,7 @@ sub _build__wake {
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $loop = $self->loop;
-    my ($read, $write) = @{ $self->_wake };
+    my ($read, $write) = @{$self->_wake};
     my $expired;
     $wait->{finish} = sub { syswrite $write, "\0" };
     # A wait in a callback of another's shares its watcher, which must outlive it.
@@ -58,9 +58,9 @@ sub timer {
     my $id;
     $id = $loop->watch_time(after => $seconds, code => sub { undef $id; $code->() });
     return $self->_timer_until_dropped(sub {
-        $loop->unwatch_time($id) if defined $id;
-        # It holds the code, and the code holds this.
-        undef $id;
+            $loop->unwatch_time($id) if defined $id;
+            # It holds the code, and the code holds this.
+            undef $id;
     });
 }
 

@@ -37,7 +37,7 @@ sub _build_interrupt {
 sub xs_init {
     my ($self) = @_;
     $self->_xs_init_interrupt($self->channel, $self->interrupt->signal_func);
-    weaken($live{ refaddr $self } = $self);
+    weaken($live{refaddr $self } = $self);
 }
 
 # Perl may be interrupted within a callback of ours again: its own round looks after what comes meanwhile.
@@ -87,7 +87,7 @@ sub _run_until {
     return Mesos::Dispatcher::AnyEvent::run_until($self, $wait, $seconds);
 }
 
-sub DEMOLISH { delete $live{ refaddr $_[0] } }
+sub DEMOLISH { delete $live{refaddr $_[0]} }
 
 1;
 __END__

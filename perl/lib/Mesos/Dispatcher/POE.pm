@@ -16,25 +16,25 @@ sub BUILD {
     POE::Kernel->run if $poe_kernel->_data_ses_count <= 1;
     weaken $self;
     my $session = POE::Session->create(inline_states => {
-        _start   => sub { $poe_kernel->select_read($self->fh, 'ready') },
-        ready    => sub { $self->_ready },
-        arm      => sub { my ($seconds, $expired) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
-                          $poe_kernel->delay_set('expire', $seconds, $expired) },
-        disarm   => sub { $poe_kernel->alarm_remove($_[POE::Session::ARG0()]) },
-        expire   => sub { ${ $_[POE::Session::ARG0()] } = 1 },
-        wake     => sub { },
-        after    => sub { my ($seconds, $code) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
-                          $poe_kernel->delay_set('timer', $seconds, $code) },
-        timer    => sub { $self->_guarded($_[POE::Session::ARG0()]) },
-        watch    => sub { my ($fh, $code) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
-                          $poe_kernel->select_read($fh, 'readable', $code) },
-        readable => sub { $self->_guarded($_[POE::Session::ARG2()]) },
-        forget   => sub { $poe_kernel->select_read($_[POE::Session::ARG0()]) },
-        shutdown => sub {
-            my $fh = $_[POE::Session::ARG0()];
-            $poe_kernel->select_read($fh);
-            $poe_kernel->alarm_remove_all;
-        },
+            _start => sub { $poe_kernel->select_read($self->fh, 'ready') },
+            ready => sub { $self->_ready },
+            arm => sub { my ($seconds, $expired) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
+                $poe_kernel->delay_set('expire', $seconds, $expired) },
+            disarm => sub { $poe_kernel->alarm_remove($_[POE::Session::ARG0()]) },
+            expire => sub { ${$_[POE::Session::ARG0()]} = 1 },
+            wake => sub { },
+            after => sub { my ($seconds, $code) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
+                $poe_kernel->delay_set('timer', $seconds, $code) },
+            timer => sub { $self->_guarded($_[POE::Session::ARG0()]) },
+            watch => sub { my ($fh, $code) = @_[POE::Session::ARG0(), POE::Session::ARG1()];
+                $poe_kernel->select_read($fh, 'readable', $code) },
+            readable => sub { $self->_guarded($_[POE::Session::ARG2()]) },
+            forget => sub { $poe_kernel->select_read($_[POE::Session::ARG0()]) },
+            shutdown => sub {
+                my $fh = $_[POE::Session::ARG0()];
+                $poe_kernel->select_read($fh);
+                $poe_kernel->alarm_remove_all;
+            },
     });
     $self->set_session($session);
 }
@@ -46,13 +46,13 @@ sub _guarded {
     my ($self, $code) = @_;
     return if eval { $code->(); 1 };
     my $error = $@;
-    if   ($self->{_rethrow}) { push @{ $self->{_errors} }, $error }
-    else                     { warn ref $error ? $error : Mesos::Warnings::shown($error) }
+    if ($self->{_rethrow}) { push @{$self->{_errors}}, $error }
+    else { warn ref $error ? $error : Mesos::Warnings::shown($error) }
 }
 
 sub _rethrow {
     my ($self) = @_;
-    my $error = shift @{ $self->{_errors} || [] };
+    my $error = shift @{$self->{_errors} || []};
     die $error if defined $error;
 }
 
@@ -64,7 +64,7 @@ sub run_until {
     local $self->{_errors} = [];
     $wait->{finish} = sub { $poe_kernel->post($id, 'wake') };
     my $alarm = defined $seconds ? $poe_kernel->call($id, 'arm', $seconds, \$expired) : undef;
-    until ($wait->{done} || $expired || @{ $self->{_errors} } || $self->_is_in_child) {
+    until ($wait->{done} || $expired || @{$self->{_errors}} || $self->_is_in_child) {
         last unless $poe_kernel->run_one_timeslice;
     }
     $poe_kernel->call($id, 'disarm', $alarm) if defined $alarm && !$expired;

@@ -6,7 +6,7 @@ use Exporter qw(import);
 use Mesos::XS ();
 
 # Mesos::XS has made all but these two, of the numbers that Rust and C have.
-use constant { KIND_MESSAGE => 1, KIND_ENUM => 3 };
+use constant {KIND_MESSAGE => 1, KIND_ENUM => 3};
 
 our @EXPORT_OK = grep {/^(?:KIND|LABEL|MAX|TYPE)_/} sort keys %Mesos::Message::Constants::;
 

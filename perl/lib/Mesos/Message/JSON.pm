@@ -13,7 +13,7 @@ use Mesos::Message::Walk qw(count keys_of);
 use MIME::Base64 ();
 use Scalar::Util qw(blessed reftype);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 my $INFINITY = 9**9**9;
 
@@ -34,8 +34,8 @@ sub _enum {
     return $ENUMS{$type} ||= do {
         my $values = $type->_pb_fields_list;
         # The first of several names of a number.
-        {   name   => { map { ($_->[1] => $_->[0]) } reverse @$values },
-            number => { map { (_v1($_->[0]) => $_->[1], $_->[0] => $_->[1]) } @$values },
+        {name => {map { ($_->[1] => $_->[0]) } reverse @$values},
+            number => {map { (_v1($_->[0]) => $_->[1], $_->[0] => $_->[1]) } @$values},
         };
     };
 }
@@ -55,32 +55,32 @@ sub _fields {
     return $FIELDS{$class} ||= [
         map {
             my ($label, $type, $name) = @$_;
-            [ $label, $type, $name, _v1($name), $label == LABEL_REPEATED && is_map($type, $name), !is_message($type) ];
-        } @{ $class->_pb_fields_list }
+            [$label, $type, $name, _v1($name), $label == LABEL_REPEATED && is_map($type, $name), !is_message($type)];
+        } @{$class->_pb_fields_list}
     ];
 }
 
 # --- what scalars are: as `encode` has it, for which each is encoded alone and decoded -----------------------------------------
 
 my %ALONE = (
-    TYPE_DOUBLE() => [ 'Mesos::Filters', 'refuse_seconds' ],
-    TYPE_INT64()  => [ 'Mesos::DurationInfo', 'nanoseconds' ],
-    TYPE_UINT64() => [ 'Mesos::DiskStatistics', 'limit_bytes' ],
-    TYPE_INT32()  => [ 'Mesos::CheckStatusInfo::Command', 'exit_code' ],
-    TYPE_BOOL()   => [ 'Mesos::CommandInfo', 'shell' ],
-    TYPE_STRING() => [ 'Mesos::CommandInfo', 'value' ],
-    TYPE_UINT32() => [ 'Mesos::CheckInfo::Tcp', 'port' ],
+    TYPE_DOUBLE() => ['Mesos::Filters', 'refuse_seconds'],
+    TYPE_INT64() => ['Mesos::DurationInfo', 'nanoseconds'],
+    TYPE_UINT64() => ['Mesos::DiskStatistics', 'limit_bytes'],
+    TYPE_INT32() => ['Mesos::CheckStatusInfo::Command', 'exit_code'],
+    TYPE_BOOL() => ['Mesos::CommandInfo', 'shell'],
+    TYPE_STRING() => ['Mesos::CommandInfo', 'value'],
+    TYPE_UINT32() => ['Mesos::CheckInfo::Tcp', 'port'],
 );
 
 sub _normal {
     my ($type, $value, $path) = @_;
     # What most values are needs no trial.
     return _bytes("$value") if $type == TYPE_STRING && defined $value && !ref $value;
-    my ($class, $name) = @{ $ALONE{$type} };
+    my ($class, $name) = @{$ALONE{$type}};
     my ($normal, $error);
     {
         local ($@, $SIG{__DIE__});
-        $error = $@ unless eval { $normal = $class->decode($class->encode({ $name => [$value] }))->{$name}; 1 };
+        $error = $@ unless eval { $normal = $class->decode($class->encode({$name => [$value]}))->{$name}; 1 };
     }
     return $normal unless defined $error;
     $error = "$error" if blessed($error) && $error->isa('Mesos::Error');
@@ -128,7 +128,7 @@ sub _bytes {
 sub from_message {
     my ($class, $message, $path, %options) = @_;
     local $Mesos::Message::Walk::values = 0;
-    return _object({ %options, text => 0 }, $class, $message, $path, 1);
+    return _object({%options, text => 0}, $class, $message, $path, 1);
 }
 
 # JSON as Mesos writes it: other modules write numbers with 15 digits, and cannot write bytes that are no UTF-8.
@@ -138,18 +138,18 @@ sub text_of {
         Carp::croak(qq{encode_json: there is no option "$name"}) unless $name eq 'v0';
     }
     local $Mesos::Message::Walk::values = 0;
-    return _object({ %options, text => 1 }, $class, $message, $path, 1);
+    return _object({%options, text => 1}, $class, $message, $path, 1);
 }
 
 sub _object {
     my ($how, $class, $message, $path, $depth) = @_;
     too_deep($path) if $depth > MAX_DEPTH;
     my %plain;
-    for my $field (@{ _fields($class) }) {
+    for my $field (@{_fields($class)}) {
         my ($label, $type, $name, $v1, $is_map, $scalar) = @$field;
         my $value = $message->{$name};
         next unless defined $value;
-        my $here  = "$path.$name";
+        my $here = "$path.$name";
         my $array = ref $value && is_array($value, $scalar);
         my $known = $how->{v0} ? $name : $v1;
         if ($label == LABEL_REPEATED) {
@@ -198,7 +198,7 @@ sub _map {
         $key = defined $key ? _normal(TYPE_STRING, $key, "$path.key") : '';
         $item = $of =~ /\A\d+\z/ ? '' : {} unless defined $item;
         my $plain = _plain($how, $of, $item, "$path\{" . _shown($key) . '}', $depth);
-        $plain{ $how->{text} ? $key : _characters($key) } = $plain;
+        $plain{$how->{text} ? $key : _characters($key)} = $plain;
     }
     return _braces($how, \%plain);
 }
@@ -212,8 +212,8 @@ sub entries {
         return $value;
     }
     return [$value] if !_is_hash($value) || blessed($value) && $value->isa($type);
-    my $of      = $type->_pb_fields_by_name->{value}[1];
-    my @entries = map { { key => $_, value => $value->{$_} } } sort(keys_of($value, defined $path ? $path : $type));
+    my $of = $type->_pb_fields_by_name->{value}[1];
+    my @entries = map { {key => $_, value => $value->{$_}} } sort(keys_of($value, defined $path ? $path : $type));
     count(defined $path ? $path : $type, scalar @entries);
     for my $entry (defined $path ? @entries : ()) {
         $entry->{value} = _item($of, $entry->{value}, "$path\{" . _shown($entry->{key}) . '}');
@@ -250,7 +250,7 @@ sub _value_of_enum {
     my $enum = _enum($type);
     if (!ref $value || _overloaded($value)) {
         my $given = "$value";
-        return ($enum->{name}{ $enum->{number}{$given} }, $enum->{number}{$given}) if defined $enum->{number}{$given};
+        return ($enum->{name}{$enum->{number}{$given}}, $enum->{number}{$given}) if defined $enum->{number}{$given};
     }
     Carp::croak("$path: expected the name or the number of a value of $type, got " . _what($value))
         unless ref $value || Scalar::Util::looks_like_number($value);
@@ -347,10 +347,10 @@ sub _message {
     too_deep($path) if $depth > MAX_DEPTH;
     my $message = $how->{unblessed} ? {} : bless {}, $class;
     my %known;
-    for my $field (@{ _fields($class) }) {
+    for my $field (@{_fields($class)}) {
         my ($label, $type, $name, $v1, $is_map) = @$field;
-        @known{ $name, $v1 } = () if $how->{reject_unknown};
-        my $key   = defined $plain->{$v1} ? $v1 : $name;
+        @known{$name, $v1} = () if $how->{reject_unknown};
+        my $key = defined $plain->{$v1} ? $v1 : $name;
         my $value = $plain->{$key};
         next unless defined $value;
         my $here = "$path.$key";
@@ -363,9 +363,9 @@ sub _message {
         else {
             # One value is a list of one, as for Mesos.
             my $items = ref $value eq 'ARRAY' ? $value : [$value];
-            $message->{$name} = [ map { _value($how, $type, $items->[$_], "$here\[$_\]", $depth) } 0 .. $#$items ];
+            $message->{$name} = [map { _value($how, $type, $items->[$_], "$here\[$_\]", $depth) } 0 .. $#$items];
             next unless $how->{maps} && $is_map;
-            $message->{$name} = { map { ($_->{key} => $_->{value}) } @{ $message->{$name} } };
+            $message->{$name} = {map { ($_->{key} => $_->{value}) } @{$message->{$name}}};
         }
     }
     if ($how->{reject_unknown}) {
@@ -378,11 +378,11 @@ sub _message {
 sub _entries {
     my ($how, $type, $plain, $path, $depth) = @_;
     my $of = $type->_pb_fields_by_name->{value}[1];
-    my @entries = map { +{ key => _text($how, $_), value => _value($how, $of, $plain->{$_}, "$path\{" . _shown($_) . '}', $depth) } }
+    my @entries = map { +{key => _text($how, $_), value => _value($how, $of, $plain->{$_}, "$path\{" . _shown($_) . '}', $depth)} }
         sort keys %$plain;
-    return { map { ($_->{key} => $_->{value}) } @entries } if $how->{maps};
+    return {map { ($_->{key} => $_->{value}) } @entries} if $how->{maps};
     return \@entries if $how->{unblessed};
-    return [ map { bless $_, $type } @entries ];
+    return [map { bless $_, $type } @entries];
 }
 
 sub _text {

@@ -9,7 +9,7 @@ use Mesos::Message::JSON ();
 use Mesos::Message::Walk qw(count keys_of);
 use Scalar::Util qw(reftype);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 my $INDENT = '  ';
 
@@ -21,7 +21,7 @@ sub from_message {
     local $Mesos::Message::Walk::values = 0 unless $depth;
     my $text = '';
     my %known;
-    for my $field (@{ $class->_pb_fields_list }) {
+    for my $field (@{$class->_pb_fields_list}) {
         my ($label, $type, $name) = @$field;
         $known{$name} = 1;
         my $value = $message->{$name};

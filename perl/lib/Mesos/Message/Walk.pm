@@ -8,7 +8,7 @@ use Mesos::Message::Constants qw(MAX_KEYS MAX_VALUES);
 
 our @EXPORT_OK = qw(count keys_of);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # Of the message that is walked over, so far.
 our $values = 0;

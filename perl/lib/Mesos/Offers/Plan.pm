@@ -8,7 +8,7 @@ use Mesos::Resources ();
 use Mesos::Warnings ();
 use Scalar::Util qw(blessed reftype);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # What each makes of an agent: numbers, the smaller the better.
 my %strategies = (first_fit => sub { }, spread => \&_spread, pack => \&_pack);
@@ -26,16 +26,16 @@ sub _make {
         next if !defined $of->[1] || $strategy eq 'spread';
         Mesos::Warnings::warn_user("place: $of->[0] counts for the strategy 'spread' only, not for '$strategy'", "place.$of->[0]");
     }
-    my $self = bless {placed => [], unplaced => [], agents => [], by => $by, counts => {%{ $counts || {} }}}, $class;
+    my $self = bless {placed => [], unplaced => [], agents => [], by => $by, counts => {%{$counts || {}}}}, $class;
     my %agents;
-    for my $offer (@{ $offers->list }) {
+    for my $offer (@{$offers->list}) {
         my $id = $offer->{slave_id}{value};
         my $agent = $agents{$id};
-        push @{ $self->{agents} }, $agent = $agents{$id} = {id => $id, offers => [], left => Mesos::Resources->new, tasks => [], executors => {}, order => scalar keys %agents}
+        push @{$self->{agents}}, $agent = $agents{$id} = {id => $id, offers => [], left => Mesos::Resources->new, tasks => [], executors => {}, order => scalar keys %agents}
             unless $agent;
-        push @{ $agent->{offers} }, $offer;
+        push @{$agent->{offers}}, $offer;
         $agent->{left} = $agent->{left} + $offer;
-        $agent->{executors}{ $_->{value} } = 1 for @{ $offer->{executor_ids} || [] };
+        $agent->{executors}{$_->{value}} = 1 for @{$offer->{executor_ids} || []};
     }
     my $index = 0;
     $self->_place_one($strategies{$strategy}, 'tasks->[' . $index++ . ']', $_) for @$tasks;
@@ -56,15 +56,15 @@ sub _place_one {
     my $executor_id = $executor ? $executor->{executor_id}{value} : undef;
     my $for_executor = Mesos::Resources->new($executor && $executor->{resources} || []);
     my (@fit, @reasons);
-    for my $agent (@{ $self->{agents} }) {
+    for my $agent (@{$self->{agents}}) {
         my $all = defined $executor_id && !$agent->{executors}{$executor_id} ? $needed + $for_executor : $needed;
-        my ($objection) = grep {defined} map { Mesos::Offers::_objection($_, %$constraints) } @{ $agent->{offers} };
+        my ($objection) = grep {defined} map { Mesos::Offers::_objection($_, %$constraints) } @{$agent->{offers}};
         $objection = Mesos::Offers::_lack($agent->{left}, $all, $constraints->{ports}) unless defined $objection;
         push @fit, $agent unless defined $objection;
         push @reasons, "$agent->{id} ($agent->{offers}[0]{hostname}): $objection" if defined $objection;
     }
     if (!@fit) {
-        push @{ $self->{unplaced} }, {wanted => $wanted, task => $task, reasons => \@reasons};
+        push @{$self->{unplaced}}, {wanted => $wanted, task => $task, reasons => \@reasons};
         return;
     }
     my $agent = _first(map { [$_, $rank->($self, $_), $_->{order}] } @fit);
@@ -78,8 +78,8 @@ sub _place_one {
     elsif ($executor) { $task{executor} = $self->{executor_infos}{$agent->{id}, $executor_id} || $executor }
     $self->{executor_infos}{$agent->{id}, $executor_id} = $task{executor} if $executor;
     $self->{counts}{$_}++ for $agent->{id}, $self->_group($agent);
-    push @{ $agent->{tasks} }, my $made = bless \%task, 'Mesos::TaskInfo';
-    push @{ $self->{placed} }, {wanted => $wanted, task => $made, agent => $agent->{id}, offers => [@{ $agent->{offers} }], ports => [$ports->port_numbers]};
+    push @{$agent->{tasks}}, my $made = bless \%task, 'Mesos::TaskInfo';
+    push @{$self->{placed}}, {wanted => $wanted, task => $made, agent => $agent->{id}, offers => [@{$agent->{offers}}], ports => [$ports->port_numbers]};
     return;
 }
 
@@ -114,35 +114,35 @@ sub _group {
 sub _spread {
     my ($self, $agent) = @_;
     my ($group) = $self->_group($agent);
-    return (defined $group ? $self->{counts}{$group} || 0 : 0, $self->{counts}{ $agent->{id} } || 0);
+    return (defined $group ? $self->{counts}{$group} || 0 : 0, $self->{counts}{$agent->{id}} || 0);
 }
 
 sub _pack {
     my ($self, $agent) = @_;
-    return (@{ $agent->{tasks} } ? 0 : 1, $agent->{left}->cpus, $agent->{left}->mem);
+    return (@{$agent->{tasks}} ? 0 : 1, $agent->{left}->cpus, $agent->{left}->mem);
 }
 
 # --- what came of it ---------------------------------------------------------------------------------------------------------------
 
-sub placed   { my ($self) = @_; return @{ $self->{placed} } }
-sub unplaced { my ($self) = @_; return @{ $self->{unplaced} } }
+sub placed { my ($self) = @_; return @{$self->{placed}} }
+sub unplaced { my ($self) = @_; return @{$self->{unplaced}} }
 
 sub launches {
     my ($self) = @_;
-    return map { [[map { $_->{id} } @{ $_->{offers} }], [@{ $_->{tasks} }]] } grep { @{ $_->{tasks} } } @{ $self->{agents} };
+    return map { [[map { $_->{id} } @{$_->{offers}}], [@{$_->{tasks}}]] } grep { @{$_->{tasks}} } @{$self->{agents}};
 }
 
 sub unused {
     my ($self) = @_;
-    return Mesos::Offers->new([map { @{ $_->{offers} } } grep { !@{ $_->{tasks} } } @{ $self->{agents} }]);
+    return Mesos::Offers->new([map { @{$_->{offers}} } grep { !@{$_->{tasks}} } @{$self->{agents}}]);
 }
 
 sub why {
     my ($self, $of) = @_;
     my $id = (reftype($of) || '') eq 'HASH' ? ($of->{task} || $of)->{task_id}{value} : $of;
     croak 'why: expected a task, or its id' unless defined $id;
-    my ($found) = grep { $_->{task}{task_id}{value} eq $id } @{ $self->{unplaced} } or return;
-    return "$id fits nowhere: " . (join('; ', @{ $found->{reasons} }) || 'there are no offers');
+    my ($found) = grep { $_->{task}{task_id}{value} eq $id } @{$self->{unplaced}} or return;
+    return "$id fits nowhere: " . (join('; ', @{$found->{reasons}}) || 'there are no offers');
 }
 
 sub launch {

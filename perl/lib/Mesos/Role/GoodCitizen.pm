@@ -9,12 +9,12 @@ use namespace::autoclean;
 requires qw(BUILD scheduler dispatcher declineOffer suppressOffers reviveOffers);
 
 has offer_timeout => (is => 'ro', default => 0, isa => sub {
-    return if looks_like_number($_[0]) && $_[0] >= 0 && $_[0] < 9**9**9;
-    Mesos::Constraint::_die('offer_timeout: expected a number of seconds, 0 for no limit, got ' . Mesos::Arguments::_describe($_[0]));
+        return if looks_like_number($_[0]) && $_[0] >= 0 && $_[0] < 9**9**9;
+        Mesos::Constraint::_die('offer_timeout: expected a number of seconds, 0 for no limit, got ' . Mesos::Arguments::_describe($_[0]));
 });
 has auto_suppress => (is => 'ro', isa => sub {
-    return if !defined $_[0] || ref $_[0] eq 'CODE';
-    Mesos::Constraint::_die('auto_suppress: expected a code reference, got ' . Mesos::Arguments::_describe($_[0]));
+        return if !defined $_[0] || ref $_[0] eq 'CODE';
+        Mesos::Constraint::_die('auto_suppress: expected a code reference, got ' . Mesos::Arguments::_describe($_[0]));
 });
 
 # Only who asks for something pays for it: the driver asks for its handler at each event.
@@ -27,8 +27,8 @@ after BUILD => sub {
 sub _saw {
     my ($self, $event, @args) = @_;
     $self->{_is_registered} = 1 if $event eq 'registered';
-    if    ($event eq 'resourceOffers')                   { $self->_watch_offers($args[0]) if $self->offer_timeout }
-    elsif ($event eq 'offerRescinded')                   { delete $self->{_open_offers}{ $args[0]{value} } }
+    if ($event eq 'resourceOffers') { $self->_watch_offers($args[0]) if $self->offer_timeout }
+    elsif ($event eq 'offerRescinded') { delete $self->{_open_offers}{$args[0]{value}} }
     elsif ($event =~ /\A(?:disconnected|reregistered)\z/) { $self->{_open_offers} = {} }
     return $self->balance_offers;
 }
@@ -36,16 +36,16 @@ sub _saw {
 sub _watch_offers {
     my ($self, $offers) = @_;
     my $used = $self->{_handled} || {};
-    my %open = map { ($_->{id}{value} => $_->{hostname}) } grep { !$used->{ $_->{id}{value} } } @$offers;
+    my %open = map { ($_->{id}{value} => $_->{hostname}) } grep { !$used->{$_->{id}{value}} } @$offers;
     return unless %open;
     $self->{_open_offers} ||= {};
-    @{ $self->{_open_offers} }{ keys %open } = values %open;
+    @{$self->{_open_offers}}{keys %open} = values %open;
     my $number = ++$self->{_offer_timer};
     weaken(my $driver = $self);
     $self->{_offer_timers}{$number} = $self->dispatcher->timer($self->offer_timeout, sub {
-        return unless $driver;
-        delete $driver->{_offer_timers}{$number};
-        $driver->_decline_late(keys %open);
+            return unless $driver;
+            delete $driver->{_offer_timers}{$number};
+            $driver->_decline_late(keys %open);
     });
     return;
 }

@@ -14,9 +14,9 @@ requires qw(event_handler status start stop abort);
 my $dispatcher = Mesos::Constraint->named('Dispatcher');
 
 has dispatcher => (
-    is      => 'ro',
-    isa     => $dispatcher->checker,
-    coerce  => $dispatcher->coercer,
+    is => 'ro',
+    isa => $dispatcher->checker,
+    coerce => $dispatcher->coercer,
     default => 'AnyEvent',
 );
 has on_exception => (is => 'ro', isa => \&_check_on_exception, default => sub { _default_on_exception() });
@@ -36,7 +36,7 @@ sub _check_on_exception {
 
 sub _default_on_exception {
     my $value = $ENV{PERL_MESOS_ON_EXCEPTION};
-    return undef unless defined $value && length $value; ## no critic (ProhibitExplicitReturnUndef): a coercion gives one value
+    return undef unless defined $value && length $value;    ## no critic (ProhibitExplicitReturnUndef): a coercion gives one value
     Mesos::Constraint::_die(qq(PERL_MESOS_ON_EXCEPTION: expected "die" or "warn", got "$value")) unless _is_on_exception($value);
     return $value;
 }
@@ -53,13 +53,13 @@ after BUILD => sub {
     my ($self) = @_;
     weaken $self;
     my $dispatcher = $self->dispatcher;
-    weaken($dispatcher->{_drivers}{ $self->_driver_id } = $self);
+    weaken($dispatcher->{_drivers}{$self->_driver_id} = $self);
     # The one that was made last, of those which are still there.
     my $consumers = $dispatcher->{_consumers} ||= [];
     weaken($consumers->[@$consumers] = $self);
     $dispatcher->set_cb(sub {
-        pop @$consumers while @$consumers && !$consumers->[-1];
-        return @$consumers ? $consumers->[-1]->dispatch_event : ();
+            pop @$consumers while @$consumers && !$consumers->[-1];
+            return @$consumers ? $consumers->[-1]->dispatch_event : ();
     });
     # Its batches need not pass through a callback for each event, unless somebody wants to see each.
     weaken($dispatcher->{_consumer} = $self) if $self->can('dispatch_event') == \&dispatch_event;

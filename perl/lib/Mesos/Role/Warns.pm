@@ -36,7 +36,7 @@ sub _needs_no_start { $has_started = 1; return }
 after start => sub {
     my ($self) = @_;
     return if $self->status != Mesos::Status::DRIVER_RUNNING();
-    my $started = $started{ refaddr $self } = {driver => $self, place => [place_of_user()]};
+    my $started = $started{refaddr $self } = {driver => $self, place => [place_of_user()]};
     weaken $started->{driver};
 };
 
@@ -80,7 +80,7 @@ END {
         $driver->_tell_failure($driver->{_failure}) if defined $driver->{_failure};
         next if $exit_code || $driver->dispatcher->{_ran} || !eval { $driver->status == Mesos::Status::DRIVER_RUNNING() };
         warn_at($started->{place}, 'the program ends while a ' . ref($driver) . ' runs whose callbacks were never called: call run, or run '
-            . 'the event loop until the driver ends', 'never run');
+                . 'the event loop until the driver ends', 'never run');
     }
     $? = $exit_code;
 }
@@ -105,7 +105,7 @@ for my $method (qw(stop abort join)) {
 sub _warn_if_running {
     my ($self, $in_global_destruction) = @_;
     return if $in_global_destruction;
-    delete $started{ refaddr $self };
+    delete $started{refaddr $self };
     $self->_tell_failure($self->{_failure}) if defined $self->{_failure};
     # Without one, the constructor has died.
     my $dispatcher = $self->{dispatcher} or return;

@@ -125,7 +125,7 @@ before acceptOffers => sub {
             my $got = _field($message, 'principal');
             next if defined $got && $got eq $principal;
             warn_user("acceptOffers: $path\{principal} is " . (defined $got ? "'$got'" : 'missing') . ", but the framework's principal is "
-                . "'$principal': a master drops the operation", $path);
+                    . "'$principal': a master drops the operation", $path);
         }
     }
 };
@@ -143,7 +143,7 @@ for my $method (qw(reviveOffers suppressOffers)) {
         my %is_own = map { ($_ => 1) } @own;
         for my $role (grep { defined && !$is_own{$_} } _list($roles)) {
             warn_user("$method: '$role' is not a role of the framework (it has " . (@own ? join(', ', map {"'$_'"} @own) : 'none')
-                . '): a master ignores the whole call', "$method.$role");
+                    . '): a master ignores the whole call', "$method.$role");
         }
     };
 }

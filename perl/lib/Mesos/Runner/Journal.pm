@@ -64,11 +64,11 @@ sub _apply {
     my $id = $record->{id};
     if ($record->{forget}) {
         delete $self->{tasks}{$id};
-        @{ $self->{order} } = grep { $_ ne $id } @{ $self->{order} };
+        @{$self->{order}} = grep { $_ ne $id } @{$self->{order}};
         return;
     }
-    push @{ $self->{order} }, $id unless $self->{tasks}{$id};
-    $self->{tasks}{$id} = {%{ $self->{tasks}{$id} || {} }, %$record};
+    push @{$self->{order}}, $id unless $self->{tasks}{$id};
+    $self->{tasks}{$id} = {%{$self->{tasks}{$id} || {}}, %$record};
     return;
 }
 
@@ -86,8 +86,8 @@ sub _bytes {
 sub _downgrade {
     my ($value) = @_;
     for my $inner (ref $value eq 'HASH' ? values %$value : @$value) {
-        if    (ref $inner eq 'HASH' || ref $inner eq 'ARRAY') { _downgrade($inner) }
-        elsif (defined $inner && utf8::is_utf8($inner))       { utf8::downgrade($inner) }
+        if (ref $inner eq 'HASH' || ref $inner eq 'ARRAY') { _downgrade($inner) }
+        elsif (defined $inner && utf8::is_utf8($inner)) { utf8::downgrade($inner) }
     }
     return;
 }

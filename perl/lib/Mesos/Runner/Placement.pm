@@ -14,7 +14,7 @@ sub _thousandths { return 0 + sprintf '%.0f', 1000 * $_[0] }
 sub free_of {
     my ($offer) = @_;
     my @free;
-    for my $resource (@{ $offer->{resources} || [] }) {
+    for my $resource (@{$offer->{resources} || []}) {
         next if !$resource->{scalar} || grep { $resource->{$_} } qw(disk revocable shared);
         push @free, {name => $resource->{name}, left => _thousandths($resource->{scalar}{value} || 0), of => $resource};
     }
@@ -26,7 +26,7 @@ sub needs_of {
     my ($wanted) = @_;
     my %needs;
     if (ref $wanted eq 'ARRAY') {
-        $needs{ $_->{name} } += _thousandths($_->{scalar}{value} || 0) for grep { $_->{scalar} } @$wanted;
+        $needs{$_->{name}} += _thousandths($_->{scalar}{value} || 0) for grep { $_->{scalar} } @$wanted;
     }
     else {
         $needs{$_} = _thousandths($wanted->{$_}) for grep { $wanted->{$_} } keys %$wanted;
@@ -38,7 +38,7 @@ sub needs_of {
 sub shortage {
     my ($free, $needs) = @_;
     my %left;
-    $left{ $_->{name} } += $_->{left} for @$free;
+    $left{$_->{name}} += $_->{left} for @$free;
     for my $name (sort keys %$needs) { return $name if $needs->{$name} > ($left{$name} || 0) }
     return;
 }
@@ -53,7 +53,7 @@ sub take {
             my $amount = $missing < $part->{left} ? $missing : $part->{left};
             $part->{left} -= $amount;
             $missing -= $amount;
-            push @taken, {%{ $part->{of} }, scalar => {value => $amount / 1000}};
+            push @taken, {%{$part->{of}}, scalar => {value => $amount / 1000}};
             last unless $missing;
         }
     }

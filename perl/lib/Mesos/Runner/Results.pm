@@ -45,7 +45,7 @@ sub _spec_of {
 sub _restore {
     my ($self) = @_;
     my $journal = $self->{_journal};
-    for my $id (@{ $journal->{order} }) {
+    for my $id (@{$journal->{order}}) {
         my $record = $journal->{tasks}{$id};
         my $task = Mesos::Runner::Task->new(
             map { ($_ => $record->{$_}) } grep { defined $record->{$_} } 'id', Mesos::Runner::Task::_kept(),
@@ -59,9 +59,9 @@ sub _restore {
         }
         elsif ($record->{phase} eq 'launched') {
             $task->_set_phase('launched');
-            $self->_scheduler->active->{ $task->mesos_id } = $task;
+            $self->_scheduler->active->{$task->mesos_id} = $task;
         }
-        else { push @{ $self->_scheduler->queue }, $task }
+        else { push @{$self->_scheduler->queue}, $task }
     }
     return;
 }

@@ -56,7 +56,7 @@ sub _connected {
 # not met again: it is asked until it does, and from time to time anyway.
 sub _reconcile {
     my ($self, $driver) = @_;
-    $self->_unanswered({%{ $self->active }});
+    $self->_unanswered({%{$self->active}});
     return $self->_ask($driver, 5);
 }
 
@@ -82,12 +82,12 @@ sub _ask {
 sub _room {
     my ($self) = @_;
     my $max = $self->runner->max_running;
-    return $max ? $max - keys %{ $self->active } : 9**9**9;
+    return $max ? $max - keys %{$self->active} : 9**9**9;
 }
 
 sub wants_offers {
     my ($self) = @_;
-    return @{ $self->queue } && $self->_room > 0;
+    return @{$self->queue} && $self->_room > 0;
 }
 
 # Others get the offers while there is nothing to launch. True: what was refused before is wanted again.
@@ -115,10 +115,10 @@ sub resourceOffers {
     # Nothing has changed until here, should code of the program's have died.
     $self->queue($left);
     for my $place (@places) {
-        if   (@{ $place->{tasks} }) { $self->_launch($driver, $place) }
-        else                        { $driver->declineOffer($place->{offer}{id}) }
+        if (@{$place->{tasks}}) { $self->_launch($driver, $place) }
+        else { $driver->declineOffer($place->{offer}{id}) }
     }
-    $self->_complain(\@places) if @$left && !%{ $self->active };
+    $self->_complain(\@places) if @$left && !%{$self->active};
     $self->balance($driver);
     return;
 }
@@ -126,7 +126,7 @@ sub resourceOffers {
 # Finds places for tasks of the queue, and returns the rest of it.
 sub _place {
     my ($self, $places) = @_;
-    my @queue = @{ $self->queue };
+    my @queue = @{$self->queue};
     my $room = $self->_room;
     my (@left, %fits_nowhere);
     while (@queue && $room > 0) {
@@ -138,7 +138,7 @@ sub _place {
             push @left, $task;
             next;
         }
-        push @{ $place->{tasks} }, [$task, take($place->{free}, $task->_needs)];
+        push @{$place->{tasks}}, [$task, take($place->{free}, $task->_needs)];
         $room--;
     }
     return [@left, @queue];
@@ -148,7 +148,7 @@ sub _place_for {
     my ($self, $task, $places) = @_;
     my $accepts = $task->accepts || $self->runner->accepts;
     my @order = @$places;
-    @order = sort { @{ $a->{tasks} } <=> @{ $b->{tasks} } } @order if $self->runner->placement eq 'spread';
+    @order = sort { @{$a->{tasks}} <=> @{$b->{tasks}} } @order if $self->runner->placement eq 'spread';
     for my $place (@order) {
         next if defined shortage($place->{free}, $task->_needs);
         return $place if !$accepts || $accepts->($task, $place->{offer});
@@ -166,7 +166,7 @@ sub _launch {
         path => $url->{path}, host => (($url->{scheme} || '') eq 'https' ? undef : $address->{ip}) || $address->{hostname} || $offer->{hostname},
     };
     my @infos;
-    for my $placed (@{ $place->{tasks} }) {
+    for my $placed (@{$place->{tasks}}) {
         my ($task, $resources) = @$placed;
         $task->_reset;
         $task->_set_attempts($task->attempts + 1);
@@ -175,11 +175,11 @@ sub _launch {
         $task->_set_hostname($offer->{hostname});
         $task->_set_slave_id($offer->{slave_id}{value});
         $task->_set_agent($agent);
-        $self->active->{ $task->mesos_id } = $task;
+        $self->active->{$task->mesos_id} = $task;
         push @infos, $task->_task_info($task->mesos_id, $task->slave_id, $resources);
     }
     # Before Mesos hears of them: they cannot be lost.
-    $self->runner->_record(1, map { $self->_record_of($_->[0]) } @{ $place->{tasks} });
+    $self->runner->_record(1, map { $self->_record_of($_->[0]) } @{$place->{tasks}});
     $driver->launchTasks([$offer->{id}], \@infos);
     return;
 }
@@ -198,7 +198,7 @@ sub _complain {
     my @reasons = map {
         my $place = $_;
         my %sum;
-        $sum{ $_->{name} } += $_->{left} for @{ $place->{free} };
+        $sum{$_->{name}} += $_->{left} for @{$place->{free}};
         my $short = shortage($place->{free}, $needs);
         "$place->{offer}{hostname} offers " . describe(\%sum) . ', '
             . (defined $short ? "and $short is " . (($sum{$short} || 0) / 1000) . ', not ' . $needs->{$short} / 1000 : 'but accepts refuses it');
@@ -213,11 +213,11 @@ sub _watch_for_offers {
     my ($self) = @_;
     return if $self->timers->{offers} || $self->{_has_offers} || !$self->wants_offers;
     $self->set_timer('offers', $OFFERS_WITHIN, sub {
-        return if $self->{_has_offers} || !$self->connected || !$self->wants_offers || %{ $self->active };
-        $self->{_has_offers} = 1;
-        my $role = $self->_roles;
-        warn "Mesos::Runner: the master has offered nothing for $OFFERS_WITHIN s. Others may have all resources, or no agent is there for "
-            . "$role. The tasks wait\n";
+            return if $self->{_has_offers} || !$self->connected || !$self->wants_offers || %{$self->active};
+            $self->{_has_offers} = 1;
+            my $role = $self->_roles;
+            warn "Mesos::Runner: the master has offered nothing for $OFFERS_WITHIN s. Others may have all resources, or no agent is there for "
+                . "$role. The tasks wait\n";
     });
     return;
 }
@@ -225,7 +225,7 @@ sub _watch_for_offers {
 sub _roles {
     my ($self) = @_;
     my $framework = $self->runner->driver->framework;
-    my @roles = @{ $framework->{roles} || [] };
+    my @roles = @{$framework->{roles} || []};
     return @roles ? 'the role ' . join(' or ', map {"'$_'"} @roles) : defined $framework->{role} ? "the role '$framework->{role}'" : "this framework";
 }
 
@@ -325,31 +325,31 @@ sub _try_again {
     $task->_set_phase('queued');
     $runner->_record(0, $self->_record_of($task));
     my $pause = min($runner->max_backoff, $runner->backoff * 2**min($task->attempts - 1, 30));
-    $self->{_delayed}{ $task->id } = $task;
+    $self->{_delayed}{$task->id} = $task;
     $self->set_timer('retry ' . $task->id, $pause, sub { $self->_is_due($driver, $task) });
     return;
 }
 
 sub _is_due {
     my ($self, $driver, $task) = @_;
-    delete $self->{_delayed}{ $task->id } or return;
-    push @{ $self->queue }, $task;
+    delete $self->{_delayed}{$task->id} or return;
+    push @{$self->queue}, $task;
     return $self->balance($driver, 1);
 }
 
 # Takes a task back that is not launched; true if it was there.
 sub withdraw {
     my ($self, $task) = @_;
-    delete $self->timers->{ 'retry ' . $task->id };
-    return 1 if delete $self->{_delayed}{ $task->id };
-    my $before = @{ $self->queue };
-    @{ $self->queue } = grep { $_ != $task } @{ $self->queue };
-    return @{ $self->queue } < $before;
+    delete $self->timers->{'retry ' . $task->id};
+    return 1 if delete $self->{_delayed}{$task->id};
+    my $before = @{$self->queue};
+    @{$self->queue} = grep { $_ != $task } @{$self->queue};
+    return @{$self->queue} < $before;
 }
 
 sub _follow {
     my ($self) = @_;
-    my @running = grep { defined $_->started } values %{ $self->active };
+    my @running = grep { defined $_->started } values %{$self->active};
     delete $self->timers->{follow};
     return unless @running;
     $self->runner->_read_output($_) for @running;
@@ -366,8 +366,8 @@ sub set_timer {
     Scalar::Util::weaken($runner);
     my $timers = $self->timers;
     $timers->{$what} = $runner->driver->dispatcher->timer($seconds, sub {
-        delete $timers->{$what};
-        $runner->_guarded($code) if $runner;
+            delete $timers->{$what};
+            $runner->_guarded($code) if $runner;
     });
     return;
 }

@@ -117,7 +117,7 @@ has _needs => (is => 'lazy', init_arg => undef);
 sub _build__needs {
     my ($self) = @_;
     my $info = $self->info || {};
-    my $own = $info->{resources} && @{ $info->{resources} } ? $info->{resources} : {map { ($_ => $self->$_) } qw(cpus mem disk gpus)};
+    my $own = $info->{resources} && @{$info->{resources}} ? $info->{resources} : {map { ($_ => $self->$_) } qw(cpus mem disk gpus)};
     my $needs = needs_of($own);
     my $executor = needs_of(($info->{executor} || {})->{resources} || []);
     return {%$needs, map { ($_ => ($needs->{$_} || 0) + $executor->{$_}) } keys %$executor};
@@ -145,9 +145,9 @@ sub _command_info {
 # The Mesos::TaskInfo of the next attempt.
 sub _task_info {
     my ($self, $mesos_id, $slave_id, $resources) = @_;
-    my %info = $self->info ? %{ $self->info } : (name => substr($self->name, 0, 200), command => $self->_command_info);
+    my %info = $self->info ? %{$self->info} : (name => substr($self->name, 0, 200), command => $self->_command_info);
     $info{name} = $self->id unless defined $info{name};
-    $info{resources} = $resources unless $info{resources} && @{ $info{resources} };
+    $info{resources} = $resources unless $info{resources} && @{$info{resources}};
     return {%info, task_id => {value => $mesos_id}, slave_id => {value => $slave_id}};
 }
 

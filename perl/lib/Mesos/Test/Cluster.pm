@@ -10,7 +10,7 @@ use Scalar::Util qw(blessed looks_like_number reftype weaken);
 use Test::Builder ();
 use Time::HiRes ();
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # Between two looks at the cluster.
 my $LOOK = 0.02;
@@ -54,16 +54,16 @@ for my $name (qw(address host port url pid work_dir version)) {
 
 sub master { $_[0]->address }
 
-sub log { $_[0]{program}->said } ## no critic (ProhibitBuiltinHomonyms): what it has written
+sub log { $_[0]{program}->said }    ## no critic (ProhibitBuiltinHomonyms): what it has written
 
 sub driver {
     my ($self, %given) = @_;
     require Mesos::SchedulerDriver;
     my $driver = Mesos::SchedulerDriver->new(
-        master       => $self->master,
-        framework    => {user => '', name => 'test'},
+        master => $self->master,
+        framework => {user => '', name => 'test'},
         on_exception => 'die',
-        dispatcher   => 'Interrupt',
+        dispatcher => 'Interrupt',
         %given,
         ($given{dispatcher} || eval { require Async::Interrupt; 1 } ? () : (dispatcher => 'AnyEvent')),
     );
@@ -76,7 +76,7 @@ sub driver {
 sub drive {
     my ($self, $driver) = @_;
     croak 'drive: expected a driver, or a code reference' unless ref $driver eq 'CODE' || blessed $driver && $driver->can('dispatcher');
-    push @{ $self->{drivers} }, $driver;
+    push @{$self->{drivers}}, $driver;
     weaken $self->{drivers}[-1] unless ref $driver eq 'CODE';
     return $self;
 }
@@ -84,13 +84,13 @@ sub drive {
 # Lets the test's own drivers handle what has come, for a moment.
 sub _turn {
     my ($self) = @_;
-    @{ $self->{drivers} } = grep {defined} @{ $self->{drivers} };
-    for my $index (0 .. $#{ $self->{drivers} }) { weaken $self->{drivers}[$index] unless ref $self->{drivers}[$index] eq 'CODE' }
-    my @drivers = grep { ref eq 'CODE' || $_->running } @{ $self->{drivers} };
+    @{$self->{drivers}} = grep {defined} @{$self->{drivers}};
+    for my $index (0 .. $#{$self->{drivers}}) { weaken $self->{drivers}[$index] unless ref $self->{drivers}[$index] eq 'CODE' }
+    my @drivers = grep { ref eq 'CODE' || $_->running } @{$self->{drivers}};
     return Time::HiRes::sleep($LOOK) unless @drivers;
     for my $driver (@drivers) {
-        if   (ref $driver eq 'CODE') { $driver->() }
-        else                         { $driver->dispatcher->wait($LOOK / @drivers) }
+        if (ref $driver eq 'CODE') { $driver->() }
+        else { $driver->dispatcher->wait($LOOK / @drivers) }
     }
     return;
 }
@@ -137,11 +137,11 @@ sub _seconds {
 
 sub add_agent { my ($self) = @_; return $self->{program}->control('agents') }
 
-sub agents { my ($self) = @_; return @{ $self->{program}->look('agents') } }
+sub agents { my ($self) = @_; return @{$self->{program}->look('agents')} }
 
 sub fail_over_master { my ($self) = @_; $self->{program}->control('master/failover'); return $self }
 
-sub pause_clock  { my ($self) = @_; $self->{program}->control('clock/pause');  return $self }
+sub pause_clock { my ($self) = @_; $self->{program}->control('clock/pause'); return $self }
 sub resume_clock { my ($self) = @_; $self->{program}->control('clock/resume'); return $self }
 
 sub advance_clock {
@@ -157,13 +157,13 @@ sub kill_task {
     return $self;
 }
 
-sub left { my ($self) = @_; return @{ $self->{program}->look('left')->{frameworks} } }
+sub left { my ($self) = @_; return @{$self->{program}->look('left')->{frameworks}} }
 
-sub reset { ## no critic (ProhibitBuiltinHomonyms): the word for it
+sub reset {    ## no critic (ProhibitBuiltinHomonyms): the word for it
     my ($self) = @_;
     my $report = $self->{program}->control('reset');
     croak 'reset: the cluster did not come to rest: ' . $self->{state}->text unless $report->{settled};
-    return @{ $report->{frameworks} || [] };
+    return @{$report->{frameworks} || []};
 }
 
 # --- looking at it -----------------------------------------------------------------------------------------------------------------
@@ -174,9 +174,9 @@ sub client {
     return Mesos::Client->new(master => $self->master, %given);
 }
 
-sub state      { my ($self) = @_; return $self->{state}->get }
-sub frameworks { my ($self) = @_; return @{ $self->{state}->frameworks } }
-sub tasks      { my ($self) = @_; return @{ $self->{state}->tasks } }
+sub state { my ($self) = @_; return $self->{state}->get }
+sub frameworks { my ($self) = @_; return @{$self->{state}->frameworks} }
+sub tasks { my ($self) = @_; return @{$self->{state}->tasks} }
 
 sub task {
     my ($self, $id) = @_;
@@ -236,7 +236,7 @@ sub wait_for_task {
     my ($self, $id, $state, %given) = @_;
     croak 'wait_for_task: expected the id of a task, and a state such as TASK_RUNNING' if !defined $id || ref $id || !defined $state;
     my %states = map { ($_ => 1) } map { /\ATASK_/ ? $_ : "TASK_$_" } ref $state eq 'ARRAY' ? @$state : $state;
-    return $self->_wait("$id is " . join(' or ', sort keys %states), sub { my $task = $self->task($id); $task && $states{ $task->{state} } && $task }, %given);
+    return $self->_wait("$id is " . join(' or ', sort keys %states), sub { my $task = $self->task($id); $task && $states{$task->{state}} && $task }, %given);
 }
 
 sub wait_for_tasks {
@@ -249,7 +249,7 @@ sub wait_for_tasks {
 sub wait_for_agents {
     my ($self, $count, %given) = @_;
     croak 'wait_for_agents: expected a number' unless looks_like_number($count);
-    return $self->_wait("$count agents are active", sub { my @are = grep { $_->{active} } @{ $self->{state}->agents }; @are == $count && \@are }, %given);
+    return $self->_wait("$count agents are active", sub { my @are = grep { $_->{active} } @{$self->{state}->agents}; @are == $count && \@are }, %given);
 }
 
 sub wait_for_framework {
@@ -269,7 +269,7 @@ sub expect_nothing_left {
     my $ok = $test->ok(!@left, 'nothing is left over');
     for my $framework (@left) {
         $test->diag("left over: the framework '$framework->{name}' ($framework->{id})" . ($framework->{connected} ? ', connected' : ''));
-        $test->diag("  its task $_->{id} is $_->{state}") for @{ $framework->{tasks} };
+        $test->diag("  its task $_->{id} is $_->{state}") for @{$framework->{tasks}};
     }
     return $ok;
 }

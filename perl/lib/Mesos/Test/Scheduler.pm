@@ -13,11 +13,11 @@ use Test::Builder ();
 use Moo;
 use namespace::autoclean;
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 has scheduler => (is => 'ro', required => 1);
-has driver    => (is => 'ro', init_arg => undef);
-has validate  => (is => 'ro', default => 1);
+has driver => (is => 'ro', init_arg => undef);
+has validate => (is => 'ro', default => 1);
 has on_exception => (is => 'ro', default => 'die');
 
 my @of_driver = qw(framework framework_id implicit_acknowledgements reconcile_on_registration unknown_fields);
@@ -32,11 +32,11 @@ sub BUILD {
     croak q(on_exception: expected 'die', 'warn' or a code reference) unless ref $mode ? ref $mode eq 'CODE' : ($mode // '') =~ /\A(?:die|warn)\z/;
     my %more = map { ($_ => delete $self->{$_}) } grep { exists $self->{$_} } @of_driver;
     $self->{driver} = Mesos::Test::Scheduler::Driver->new(scheduler => $self->scheduler, %more);
-    $self->{_pending}  = [];     # calls that no expectation has met yet
-    $self->{_problems} = [];     # what a master would object to
-    $self->{_offers}   = {};     # id => {offer, gone => undef or why}
-    $self->{_tasks}    = {};     # id => {info, slave_id, state}
-    $self->{_launched} = [];     # ids, in order
+    $self->{_pending} = [];    # calls that no expectation has met yet
+    $self->{_problems} = [];    # what a master would object to
+    $self->{_offers} = {};    # id => {offer, gone => undef or why}
+    $self->{_tasks} = {};    # id => {info, slave_id, state}
+    $self->{_launched} = [];    # ids, in order
     weaken(my $weak = $self);
     $self->driver->on_call(sub { $weak->_called(@_) });
 }
@@ -47,11 +47,11 @@ with 'Mesos::Test::Scheduler::Events', 'Mesos::Test::Scheduler::Expectations';
 
 sub _called {
     my ($self, $call) = @_;
-    push @{ $self->{_pending} }, $call;
+    push @{$self->{_pending}}, $call;
     my @ids = Mesos::Test::Scheduler::Calls::offer_ids($call);
     my @tasks = Mesos::Test::Scheduler::Calls::tasks($call);
     if ($self->validate) {
-        push @{ $self->{_problems} }, map {"$call->{method}: $_"}
+        push @{$self->{_problems}}, map {"$call->{method}: $_"}
             Mesos::Test::Scheduler::Offers::problems($self->{_offers}, $self->{_tasks}, \@ids, \@tasks);
     }
     for my $id (@ids) {
@@ -60,17 +60,17 @@ sub _called {
     }
     for my $task (@tasks) {
         my $id = $task->{task_id}{value};
-        push @{ $self->{_launched} }, $id;
+        push @{$self->{_launched}}, $id;
         $self->{_tasks}{$id} = {info => $task, slave_id => $task->{slave_id}{value}, state => undef};
     }
     return;
 }
 
-sub calls { my ($self) = @_; return @{ $self->{_pending} } }
+sub calls { my ($self) = @_; return @{$self->{_pending}} }
 
-sub all_calls { my ($self) = @_; return @{ $self->driver->calls } }
+sub all_calls { my ($self) = @_; return @{$self->driver->calls} }
 
-sub forget_calls { my ($self) = @_; @{ $self->{_pending} } = (); return $self }
+sub forget_calls { my ($self) = @_; @{$self->{_pending}} = (); return $self }
 
 sub open_offers {
     my ($self) = @_;
@@ -80,7 +80,7 @@ sub open_offers {
 
 sub active_tasks {
     my ($self) = @_;
-    return map { $self->{_tasks}{$_}{info} } grep { !$self->_is_over($_) } @{ $self->{_launched} };
+    return map { $self->{_tasks}{$_}{info} } grep { !$self->_is_over($_) } @{$self->{_launched}};
 }
 
 sub _is_over { my ($self, $id) = @_; my $state = $self->{_tasks}{$id}{state}; return defined $state && $is_terminal{$state} }
@@ -90,7 +90,7 @@ sub _report {
     my ($self) = @_;
     my $test = Test::Builder->new;
     local $Test::Builder::Level = $Test::Builder::Level + Mesos::Test::Scheduler::Calls::depth();
-    $test->ok(0, $_) for splice @{ $self->{_problems} };
+    $test->ok(0, $_) for splice @{$self->{_problems}};
     return;
 }
 

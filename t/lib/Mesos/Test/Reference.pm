@@ -16,7 +16,7 @@ sub classes {
 sub _make {
     require Google::ProtocolBuffers;
     Google::ProtocolBuffers->VERSION('0.12');
-    my @made = Google::ProtocolBuffers->parse(_text(), { create_accessors => 1 });
+    my @made = Google::ProtocolBuffers->parse(_text(), {create_accessors => 1});
     my %classes;
     for my $made (@made) {
         (my $ours = $made) =~ s/^GpbReference:://;

@@ -23,17 +23,17 @@ my %capability = map { ($_ => {type => Mesos::FrameworkInfo::Capability::Type->c
     has on_offers => (is => 'rw');
     for my $name (qw(inverseOffers inverseOfferRescinded operationStatusUpdate)) {
         no strict 'refs';
-        *$name = sub { my ($self, $driver, @args) = @_; push @{ $self->heard }, [$name, @args] };
+        *$name = sub { my ($self, $driver, @args) = @_; push @{$self->heard}, [$name, @args] };
     }
     around resourceOffers => sub {
         my ($code, $self, $driver, $offers) = @_;
         return $self->$code($driver, $offers) unless $self->on_offers;
-        push @{ $self->heard }, ['resourceOffers', $offers];
+        push @{$self->heard}, ['resourceOffers', $offers];
         $self->on_offers->($driver, $offers);
     };
 }
 
-sub _last { my ($framework, $name) = @_; my ($last) = grep { $_->[0] eq $name } reverse @{ $framework->heard }; $last }
+sub _last { my ($framework, $name) = @_; my ($last) = grep { $_->[0] eq $name } reverse @{$framework->heard}; $last }
 
 # Runs the driver until the code returns true; whether it did within two minutes.
 sub _until {
@@ -67,9 +67,9 @@ sub scenarios {
             my $driver = $driver_for->($master, $framework);
             # Suppressed before the offer goes back: it cannot come again.
             $framework->on_offers(sub {
-                my ($driver, $offers) = @_;
-                $driver->suppressOffers;
-                $driver->declineOffer($_->{id}, {refuse_seconds => 0}) for @$offers;
+                    my ($driver, $offers) = @_;
+                    $driver->suppressOffers;
+                    $driver->declineOffer($_->{id}, {refuse_seconds => 0}) for @$offers;
             });
             _until($driver, sub { $framework->count('resourceOffers') });
             # Longer than two allocation intervals.
@@ -91,12 +91,12 @@ sub scenarios {
             my $driver = $driver_for->($master, $framework, framework => {%info});
             my ($suppress, %roles) = (['b']);
             $framework->on_offers(sub {
-                my ($driver, $offers) = @_;
-                $driver->suppressOffers($suppress);
-                for my $offer (@$offers) {
-                    $roles{ $offer->{allocation_info}{role} }++;
-                    $driver->declineOffer($offer->{id}, {refuse_seconds => 0});
-                }
+                    my ($driver, $offers) = @_;
+                    $driver->suppressOffers($suppress);
+                    for my $offer (@$offers) {
+                        $roles{$offer->{allocation_info}{role}}++;
+                        $driver->declineOffer($offer->{id}, {refuse_seconds => 0});
+                    }
             });
             _until($driver, sub { $roles{a} });
             %roles = ();
@@ -110,7 +110,7 @@ sub scenarios {
                 [[{%info, id => $id}, ['c']], qr/suppressedRoles: "c" is not a role/],
                 [['x'], qr/updateFramework: frameworkInfo: expected Mesos::FrameworkInfo/],
             ) {
-                ok !eval { $driver->updateFramework(@{ $case->[0] }); 1 };
+                ok !eval { $driver->updateFramework(@{$case->[0]}); 1 };
                 like $@, $case->[1];
             }
             $suppress = [];
@@ -135,8 +135,8 @@ sub scenarios {
         'shutdownExecutor' => sub {
             my ($master) = @_;
             my $framework = Test::Framework->new(tasks => [Test::Mesos::_custom('t', 'x', 'ends')], stop_when_done => 0, on_update => sub {
-                my ($driver, $status) = @_;
-                $driver->shutdownExecutor($status->{executor_id}, $status->{slave_id}) if $status->{state} == 1;
+                    my ($driver, $status) = @_;
+                    $driver->shutdownExecutor($status->{executor_id}, $status->{slave_id}) if $status->{state} == 1;
             });
             my $driver = $driver_for->($master, $framework);
             plan skip_all => 'not in libmesos' unless _is_native($driver);
@@ -164,7 +164,7 @@ sub scenarios {
                     $driver->acknowledgeStatusUpdate($status);
                     if (my $first = $came{$status->{uuid} // ''}) {
                         push @early, $status->{task_id}{value} if time - $first < 9;
-                        pop @{ $scheduler->states->{$status->{task_id}{value}} };
+                        pop @{$scheduler->states->{$status->{task_id}{value}}};
                         return;
                     }
                     $came{$status->{uuid}} = time if $status->{uuid};
@@ -178,11 +178,11 @@ sub scenarios {
                 ($done, $again) = ($scheduler->done, time + 5) if $scheduler->done > $done;
                 return if _is_native($driver) || time < $again;
                 $again = time + 5;
-                $finish->($driver, $_) for grep { $_->{state} == 1 } values %{ $scheduler->last_status };
+                $finish->($driver, $_) for grep { $_->{state} == 1 } values %{$scheduler->last_status};
             };
             _until($driver, sub {
-                $repeat->();
-                return $scheduler->done == 1000 && $driver->stats->{updates_acknowledged} == $acknowledged;
+                    $repeat->();
+                    return $scheduler->done == 1000 && $driver->stats->{updates_acknowledged} == $acknowledged;
             });
             # What is sent again may be answered again.
             my $states = $scheduler->states;
@@ -204,7 +204,7 @@ sub scenarios {
             my $driver = $driver_for->($master, $framework);
             _until($driver, sub { $framework->count('resourceOffers') });
             my $agent = _last($framework, 'resourceOffers')->[1][0]{slave_id};
-            $driver->launchTasks([{value => 'no-such'}], [{%{ Test::Mesos::command('t', 'true') }, slave_id => $agent}]);
+            $driver->launchTasks([{value => 'no-such'}], [{%{Test::Mesos::command('t', 'true')}, slave_id => $agent}]);
             _until($driver, sub { $framework->done });
             is $framework->last_status->{t}{state}, Mesos::TaskState::TASK_LOST();
             is $framework->last_status->{t}{reason}, Mesos::TaskStatus::Reason::REASON_INVALID_OFFERS();
@@ -224,7 +224,7 @@ sub scenarios {
                 my $framework = Test::Framework->new;
                 my $driver = $driver_for->($master, $framework, framework => {user => '', name => 'n', %$info});
                 is $driver->run, Mesos::Status::DRIVER_ABORTED();
-                is_deeply [map { $_->[0] } @{ $framework->heard }], ['error'];
+                is_deeply [map { $_->[0] } @{$framework->heard}], ['error'];
                 like $framework->heard->[0][1], $text;
                 is $driver->killTask({value => 't'}), Mesos::Status::DRIVER_ABORTED();
             }
@@ -247,7 +247,7 @@ sub scenarios {
         'operations with feedback' => sub {
             my ($master) = @_;
             my %info = _roles('operations', 'web');
-            push @{ $info{capabilities} }, $capability{RESERVATION_REFINEMENT};
+            push @{$info{capabilities}}, $capability{RESERVATION_REFINEMENT};
             my $resource = {name => 'cpus', type => 0, scalar => {value => 0.1}, allocation_info => {role => 'web'},
                 reservations => [{type => Mesos::Resource::ReservationInfo::Type::DYNAMIC(), role => 'web'}]};
             my @operations = ({type => Mesos::Offer::Operation::Type::RESERVE(), id => {value => 'reserve'}, reserve => {resources => [$resource]}});
@@ -255,12 +255,12 @@ sub scenarios {
             my $driver = $driver_for->($master, $framework, framework => \%info);
             plan skip_all => 'not in libmesos' unless _is_native($driver);
             $framework->on_offers(sub {
-                my ($driver, $offers) = @_;
-                for my $offer (@$offers) {
-                    # What is to be unreserved must be in the offer.
-                    my $fits = @operations && ($operations[0]{reserve} || grep { $_->{reservations} && $_->{name} eq 'cpus' } @{ $offer->{resources} });
-                    $driver->acceptOffers([$offer->{id}], [$fits ? shift @operations : ()], {refuse_seconds => 0});
-                }
+                    my ($driver, $offers) = @_;
+                    for my $offer (@$offers) {
+                        # What is to be unreserved must be in the offer.
+                        my $fits = @operations && ($operations[0]{reserve} || grep { $_->{reservations} && $_->{name} eq 'cpus' } @{$offer->{resources}});
+                        $driver->acceptOffers([$offer->{id}], [$fits ? shift @operations : ()], {refuse_seconds => 0});
+                    }
             });
             _until($driver, sub { $framework->count('operationStatusUpdate') });
             my $status = _last($framework, 'operationStatusUpdate')->[1];
@@ -283,25 +283,25 @@ sub scenarios {
         'operations that are acknowledged explicitly' => sub {
             my ($master) = @_;
             my %info = _roles('explicit operations', 'web');
-            push @{ $info{capabilities} }, $capability{RESERVATION_REFINEMENT};
+            push @{$info{capabilities}}, $capability{RESERVATION_REFINEMENT};
             my @resources = ({name => 'cpus', type => 0, scalar => {value => 0.1}, allocation_info => {role => 'web'},
-                reservations => [{type => Mesos::Resource::ReservationInfo::Type::DYNAMIC(), role => 'web'}]});
+                    reservations => [{type => Mesos::Resource::ReservationInfo::Type::DYNAMIC(), role => 'web'}]});
             my @operations = map { {type => Mesos::Offer::Operation::Type->can(uc)->(), id => {value => $_}, $_ => {resources => [@resources]}} } qw(reserve unreserve);
             my $framework = Test::Framework::V1->new(tasks => []);
             my $driver = $driver_for->($master, $framework, framework => \%info, implicit_acknowledgements => 0);
             plan skip_all => 'not in libmesos' unless _is_native($driver);
             $framework->on_offers(sub {
-                my ($driver, $offers) = @_;
-                for my $offer (@$offers) {
-                    my $fits = @operations && ($operations[0]{reserve} || grep { $_->{reservations} && $_->{name} eq 'cpus' } @{ $offer->{resources} });
-                    $driver->acceptOffers([$offer->{id}], [$fits ? shift @operations : ()], {refuse_seconds => 0});
-                }
+                    my ($driver, $offers) = @_;
+                    for my $offer (@$offers) {
+                        my $fits = @operations && ($operations[0]{reserve} || grep { $_->{reservations} && $_->{name} eq 'cpus' } @{$offer->{resources}});
+                        $driver->acceptOffers([$offer->{id}], [$fits ? shift @operations : ()], {refuse_seconds => 0});
+                    }
             });
             for my $count (1, 2) {
                 _until($driver, sub { $framework->count('operationStatusUpdate') == $count });
                 my $status = _last($framework, 'operationStatusUpdate')->[1];
                 ok $status->{uuid};
-                is +($driver->stats->{calls}{ACKNOWLEDGE_OPERATION_STATUS} || 0), $count - 1, 'not by itself';
+                is + ($driver->stats->{calls}{ACKNOWLEDGE_OPERATION_STATUS} || 0), $count - 1, 'not by itself';
                 is $driver->acknowledgeOperationStatus($status), Mesos::Status::DRIVER_RUNNING();
                 _until($driver, sub { ($driver->stats->{calls}{ACKNOWLEDGE_OPERATION_STATUS} || 0) == $count && !$driver->stats->{calls_unanswered} });
             }
@@ -315,16 +315,16 @@ sub scenarios {
             my $driver = $driver_for->($master, $framework);
             plan skip_all => 'libmesos tells of no inverse offers' unless _is_native($driver);
             _until($driver, sub { $framework->count('resourceOffers') });
-            my ($agent) = @{ _http($master, GET => '/master/state')->{slaves} };
+            my ($agent) = @{_http($master, GET => '/master/state')->{slaves}};
             my ($ip) = $agent->{pid} =~ /\@(.*):/;
             my $schedule = sub { _http($master, POST => '/master/maintenance/schedule', {windows => [@_]}) };
             my $planned = sub {
                 $schedule->({machine_ids => [{hostname => $agent->{hostname}, ip => $ip}],
-                    unavailability => {start => {nanoseconds => (time + $_[0]) * 1_000_000_000}}});
+                        unavailability => {start => {nanoseconds => (time + $_[0]) * 1_000_000_000}}});
             };
             $planned->(3600);
             _until($driver, sub { $framework->count('inverseOffers') && $framework->count('offerRescinded') });
-            my ($inverse) = @{ _last($framework, 'inverseOffers')->[1] };
+            my ($inverse) = @{_last($framework, 'inverseOffers')->[1]};
             is ref $inverse, 'Mesos::InverseOffer';
             is $inverse->{slave_id}{value}, $agent->{id};
             # Another time: the offer for the first one is void.
@@ -332,10 +332,10 @@ sub scenarios {
             _until($driver, sub { $framework->count('inverseOfferRescinded') && $framework->count('inverseOffers') > 1 });
             is_deeply _last($framework, 'inverseOfferRescinded')->[1], $inverse->{id};
             my $count = $framework->count('inverseOffers');
-            ($inverse) = @{ _last($framework, 'inverseOffers')->[1] };
+            ($inverse) = @{_last($framework, 'inverseOffers')->[1]};
             $driver->acceptInverseOffers([$inverse->{id}], {refuse_seconds => 1});
             _until($driver, sub { $framework->count('inverseOffers') > $count });
-            my ($next) = @{ _last($framework, 'inverseOffers')->[1] };
+            my ($next) = @{_last($framework, 'inverseOffers')->[1]};
             $driver->declineInverseOffers([$next->{id}]);
             _until($driver, sub { $driver->stats->{calls}{DECLINE_INVERSE_OFFERS} && !$driver->stats->{calls_unanswered} });
             is $driver->stats->{calls_refused}, 0;
@@ -346,22 +346,22 @@ sub scenarios {
             my ($master) = @_;
             my %info = _roles('rescinded', 'a', 'b');
             my %offers;
-            my $framework = Test::Framework::V1->new(tasks => [], on_offers => sub { $offers{ $_->{id}{value} } = $_ for @{ $_[1] } });
+            my $framework = Test::Framework::V1->new(tasks => [], on_offers => sub { $offers{$_->{id}{value}} = $_ for @{$_[1]} });
             my $driver = $driver_for->($master, $framework, framework => {%info});
-            _until($driver, sub { %offers });
+            _until($driver, sub {%offers});
             # Which of the roles got it is the allocator's choice; both lose theirs.
             my %before = %offers;
             my $id = $framework->heard->[0][1];
             $driver->updateFramework({%info, id => $id, roles => ['c']});
             _until($driver, sub { $framework->count('offerRescinded') >= keys %before });
-            my @rescinded = map { $_->[1] } grep { $_->[0] eq 'offerRescinded' } @{ $framework->heard };
-            is_deeply [map { ref } @rescinded], [('Mesos::OfferID') x @rescinded];
+            my @rescinded = map { $_->[1] } grep { $_->[0] eq 'offerRescinded' } @{$framework->heard};
+            is_deeply [map {ref} @rescinded], [('Mesos::OfferID') x @rescinded];
             my %rescinded = map { ($_->{value} => 1) } @rescinded;
             is_deeply [grep { !$rescinded{$_} } keys %before], [], 'each offer of a role that is gone';
             _until($driver, sub { grep { $_->{allocation_info}{role} eq 'c' } values %offers });
             # What is rescinded cannot be used.
             my ($old) = values %before;
-            $driver->launchTasks([$old->{id}], [{%{ Test::Mesos::command('t', 'true') }, slave_id => $old->{slave_id}}]);
+            $driver->launchTasks([$old->{id}], [{%{Test::Mesos::command('t', 'true')}, slave_id => $old->{slave_id}}]);
             _until($driver, sub { $framework->done });
             is $framework->last_status->{t}{reason}, Mesos::TaskStatus::Reason::REASON_INVALID_OFFERS();
             $driver->stop;
@@ -371,19 +371,19 @@ sub scenarios {
             my @pids;
             my $framework = Test::Framework->new(tasks => [], stop_when_done => 0, on_message => sub { push @pids, $_[3] =~ /\Apid (\d+)\z/ });
             $framework->on_update(sub {
-                my ($driver, $status) = @_;
-                $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid') if $status->{state} == 1;
+                    my ($driver, $status) = @_;
+                    $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid') if $status->{state} == 1;
             });
             my $driver = $driver_for->($master, $framework);
             for my $round (1 .. 3) {
-                push @{ $framework->tasks }, Test::Mesos::_custom("runs$round", 'x', 'again');
+                push @{$framework->tasks}, Test::Mesos::_custom("runs$round", 'x', 'again');
                 _until($driver, sub { @pids == $round });
-                push @{ $framework->tasks }, Test::Mesos::_custom("ends$round", 'exit 3', 'again');
+                push @{$framework->tasks}, Test::Mesos::_custom("ends$round", 'exit 3', 'again');
                 _until($driver, sub { $framework->count('executorLost') == $round && $framework->done == 2 * $round });
             }
             my %different = map { ($_ => 1) } @pids;
             is scalar(keys %different), 3, 'three processes, one after the other';
-            is_deeply [map { [$_->[1]{value}, $_->[3]] } grep { $_->[0] eq 'executorLost' } @{ $framework->heard }], [(['again', 3 << 8]) x 3];
+            is_deeply [map { [$_->[1]{value}, $_->[3]] } grep { $_->[0] eq 'executorLost' } @{$framework->heard}], [(['again', 3 << 8]) x 3];
             is_deeply $framework->states, {map { ("runs$_" => [1, 3], "ends$_" => [3]) } 1 .. 3};
             is $framework->last_status->{$_}{message}, 'Executor terminated' for qw(runs3 ends3);
             $driver->stop;
@@ -392,25 +392,25 @@ sub scenarios {
             my ($master) = @_;
             my $scratch = tempdir(CLEANUP => 1);
             my $framework = Test::Framework->new(stop_when_done => 0, tasks => [
-                Test::Mesos::command('command', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000"),
-                Test::Mesos::_custom('custom', 'x', 'torn down')]);
+                    Test::Mesos::command('command', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000"),
+                    Test::Mesos::_custom('custom', 'x', 'torn down')]);
             my @pids;
             $framework->on_update(sub {
-                my ($driver, $status) = @_;
-                $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid')
-                    if $status->{state} == 1 && $status->{task_id}{value} eq 'custom';
+                    my ($driver, $status) = @_;
+                    $driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, 'pid')
+                        if $status->{state} == 1 && $status->{task_id}{value} eq 'custom';
             });
             $framework->on_message(sub { push @pids, $_[3] =~ /\Apid (\d+)\z/ });
             my $driver = $driver_for->($master, $framework);
             _until($driver, sub { @pids && -e "$scratch/pid" });
             open my $in, '<', "$scratch/pid" or return fail 'a pid';
             push @pids, readline($in) + 0;
-            is +(grep { kill 0, $_ } @pids), 2, 'both run';
+            is + (grep { kill 0, $_ } @pids), 2, 'both run';
             is $driver->stop, Mesos::Status::DRIVER_STOPPED();
             undef $driver;
             my $end = time + 60;
             select undef, undef, undef, 0.05 while (grep { kill 0, $_ } @pids) && time < $end;
-            is +(grep { kill 0, $_ } @pids), 0, 'and end with their framework';
+            is + (grep { kill 0, $_ } @pids), 0, 'and end with their framework';
         },
         'requests, single tasks, and an abort' => sub {
             my ($master) = @_;
@@ -418,23 +418,23 @@ sub scenarios {
             my $framework = Test::Framework::V1->new(tasks => [], stop_when_done => 0);
             my $driver = $driver_for->($master, $framework, framework => {user => '', name => 'abort', failover_timeout => 60});
             $framework->on_offers(sub {
-                my ($driver, $offers) = @_;
-                my $offer = shift @$offers;
-                $driver->launchTask($offer->{id}, [{
-                    %{ Test::Mesos::command('t', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000") },
-                    slave_id => $offer->{slave_id}, resources => [{name => 'cpus', type => 0, scalar => {value => 0.01}}],
-                }]);
-                $framework->on_offers(sub { });
+                    my ($driver, $offers) = @_;
+                    my $offer = shift @$offers;
+                    $driver->launchTask($offer->{id}, [{
+                                %{Test::Mesos::command('t', "echo \$\$ > $scratch/new; mv $scratch/new $scratch/pid; exec sleep 1000")},
+                                slave_id => $offer->{slave_id}, resources => [{name => 'cpus', type => 0, scalar => {value => 0.01}}],
+                    }]);
+                    $framework->on_offers(sub { });
             });
             $driver->start;
             _until($driver, sub { $framework->count('registered') });
             is $driver->requestResources([{resources => [{name => 'cpus', type => 0, scalar => {value => 1}}]}]), Mesos::Status::DRIVER_RUNNING();
-            _until($driver, sub { -e "$scratch/pid" && @{ $framework->states->{t} || [] } == 2 && !$driver->stats->{calls_unanswered} });
+            _until($driver, sub { -e "$scratch/pid" && @{$framework->states->{t} || []} == 2 && !$driver->stats->{calls_unanswered} });
             is $driver->stats->{calls}{REQUEST}, 1;
             is $driver->stats->{calls_refused}, 0;
             open my $in, '<', "$scratch/pid" or return fail 'a pid';
             my $pid = readline($in) + 0;
-            my $heard = @{ $framework->heard };
+            my $heard = @{$framework->heard};
             is $driver->abort, Mesos::Status::DRIVER_ABORTED();
             is $driver->killTask({value => 't'}), Mesos::Status::DRIVER_ABORTED();
             # libmesos' driver sends nothing when it is aborted, it only stops to deliver.
@@ -442,7 +442,7 @@ sub scenarios {
             # Longer than two allocation intervals.
             select undef, undef, undef, 2.5;
             ok kill(0, $pid), 'the task runs on';
-            is @{ $framework->heard }, $heard, 'no callback any more';
+            is @{$framework->heard}, $heard, 'no callback any more';
             is $driver->stop, Mesos::Status::DRIVER_ABORTED();
             is $driver->stop, Mesos::Status::DRIVER_STOPPED();
             undef $driver;
@@ -472,10 +472,10 @@ sub scenarios {
             my $content = sub { open my $in, '<', $file or return; local $/; readline $in };
             my $first = Test::Framework->new(tasks => [Test::Mesos::command('t', 'sleep 1000')], stop_when_done => 0);
             my $driver = $driver_for->($master, $first, @options);
-            _until($driver, sub { @{ $first->states->{t} || [] } >= 2 });
+            _until($driver, sub { @{$first->states->{t} || []} >= 2 });
             my $id = $first->heard->[0][1]{value};
             is $content->(), "$id\n";
-            is +(stat $file)[2] & 0777, 0600;
+            is + (stat $file)[2] & 0777, 0600;
             is $driver->stats->{calls}{RECONCILE}, 1;
             $driver->stop(1);
             undef $driver;

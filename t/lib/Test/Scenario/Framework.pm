@@ -11,16 +11,16 @@ use File::Basename qw(dirname);
 has scenario => (is => 'ro', weak_ref => 1);
 has title => (is => 'ro');
 has driver => (is => 'rw');
-has offers => (is => 'ro', default => sub { [] });      # those that were not used
-has events => (is => 'ro', default => sub { {} });      # name => [[args], ...]
-has last => (is => 'ro', default => sub { {} });        # task or operation => its last status
+has offers => (is => 'ro', default => sub { [] });    # those that were not used
+has events => (is => 'ro', default => sub { {} });    # name => [[args], ...]
+has last => (is => 'ro', default => sub { {} });    # task or operation => its last status
 has id => (is => 'rw');
 
 my $executor = abs_path(dirname(__FILE__) . '/../../../executors/test_executor.pl');
 
-sub heard { my ($self, $name) = @_; return scalar @{ $self->events->{$name} || [] } }
+sub heard { my ($self, $name) = @_; return scalar @{$self->events->{$name} || []} }
 
-sub _hears { my ($self, $name, @args) = @_; push @{ $self->events->{$name} }, \@args; return }
+sub _hears { my ($self, $name, @args) = @_; push @{$self->events->{$name}}, \@args; return }
 
 sub _says { my ($self, $text) = @_; $self->scenario->say($self->title, $text); return }
 
@@ -40,11 +40,11 @@ sub registered { my ($self, $driver, $id) = @_; $self->id($id); $self->_hears('r
 sub reregistered { my ($self) = @_; $self->_hears('reregistered'); $self->_says('reregistered'); return }
 sub disconnected { my ($self) = @_; $self->_hears('disconnected'); $self->_says('disconnected'); return }
 sub error { my ($self, $driver, $text) = @_; $self->_hears(error => $text); $self->_says("error: $text"); return }
-sub resourceOffers { my ($self, $driver, $offers) = @_; push @{ $self->offers }, @$offers; $self->_hears('resourceOffers', $offers); return }
+sub resourceOffers { my ($self, $driver, $offers) = @_; push @{$self->offers}, @$offers; $self->_hears('resourceOffers', $offers); return }
 
 sub offerRescinded {
     my ($self, $driver, $id) = @_;
-    @{ $self->offers } = grep { $_->{id}{value} ne $id->{value} } @{ $self->offers };
+    @{$self->offers} = grep { $_->{id}{value} ne $id->{value} } @{$self->offers};
     $self->_hears('offerRescinded', $id);
     return;
 }
@@ -74,7 +74,7 @@ sub operationStatusUpdate {
     my @said = _name_of('Mesos::OperationState', $status->{state});
     push @said, 'agent' if $status->{slave_id};
     push @said, 'wants acknowledgement' if defined $status->{uuid};
-    push @said, 'converted ' . resources_text($status->{converted_resources}) if @{ $status->{converted_resources} || [] };
+    push @said, 'converted ' . resources_text($status->{converted_resources}) if @{$status->{converted_resources} || []};
     push @said, qq("$status->{message}") if length($status->{message} // '');
     $self->_hears(operationStatusUpdate => $status);
     $self->scenario->say("operation $operation", join ' ', @said);
@@ -101,11 +101,11 @@ sub offer {
     my ($self, $condition) = @_;
     my $found;
     $self->scenario->until('an offer', sub {
-        while (my $offer = shift @{ $self->offers }) {
-            return $found = $offer if !$condition || $condition->($offer);
-            $self->driver->declineOffer($offer->{id}, {refuse_seconds => 0});
-        }
-        return $self->heard('error');
+            while (my $offer = shift @{$self->offers}) {
+                return $found = $offer if !$condition || $condition->($offer);
+                $self->driver->declineOffer($offer->{id}, {refuse_seconds => 0});
+            }
+            return $self->heard('error');
     });
     return $found || {id => {value => 'none'}, slave_id => {value => 'none'}, resources => []};
 }
@@ -128,13 +128,13 @@ sub until_state { my ($self, $task, @states) = @_; return $self->_until_state($t
 sub _until_state {
     my ($self, $task, $id, @states) = @_;
     return $self->scenario->until("task $task: @states", sub {
-        my $status = $self->last->{$id} or return 0;
-        my $name = _name_of('Mesos::TaskState', $status->{state});
-        return scalar grep { $name eq $_ } @states;
+            my $status = $self->last->{$id} or return 0;
+            my $name = _name_of('Mesos::TaskState', $status->{state});
+            return scalar grep { $name eq $_ } @states;
     });
 }
 
-my @terminal = map { "TASK_$_" } qw(FINISHED FAILED KILLED LOST ERROR DROPPED GONE UNREACHABLE GONE_BY_OPERATOR);
+my @terminal = map {"TASK_$_"} qw(FINISHED FAILED KILLED LOST ERROR DROPPED GONE UNREACHABLE GONE_BY_OPERATOR);
 sub until_end { my ($self, @tasks) = @_; $self->until_state($_, @terminal) for @tasks; return }
 sub until_end_of { my ($self, $id) = @_; return $self->_until_state($id, $id, @terminal) }
 sub until_running { my ($self, @tasks) = @_; $self->until_state($_, 'TASK_RUNNING') for @tasks; return }
@@ -142,7 +142,7 @@ sub until_running { my ($self, @tasks) = @_; $self->until_state($_, 'TASK_RUNNIN
 sub until_operation {
     my ($self, @operations) = @_;
     for my $operation (@operations) {
-        $self->scenario->until("operation $operation", sub { $self->last->{ 'operation ' . $self->scenario->id($operation) } });
+        $self->scenario->until("operation $operation", sub { $self->last->{'operation ' . $self->scenario->id($operation)} });
     }
     return;
 }
@@ -176,7 +176,7 @@ sub executor {
 # Asks the tests' executor to end a task.
 sub ask {
     my ($self, $task, $text) = @_;
-    my $status = $self->last->{ $self->scenario->id($task) } or return;
+    my $status = $self->last->{$self->scenario->id($task)} or return;
     return $self->driver->sendFrameworkMessage($status->{executor_id}, $status->{slave_id}, $text // $self->scenario->id($task) . ':');
 }
 
@@ -201,7 +201,7 @@ sub _resource_text {
     my $text = $resource->{name};
     $text .= "($resource->{role})" if defined $resource->{role} && $resource->{role} ne '*';
     $text .= "(dynamic)" if $resource->{reservation};
-    for my $reservation (@{ $resource->{reservations} || [] }) {
+    for my $reservation (@{$resource->{reservations} || []}) {
         $text .= '(' . join(', ', _name_of('Mesos::Resource::ReservationInfo::Type', $reservation->{type}), $reservation->{role}, $reservation->{principal} // ()) . ')';
     }
     $text .= "[$resource->{disk}{persistence}{id}:$resource->{disk}{volume}{container_path}]" if $resource->{disk} && $resource->{disk}{persistence};
@@ -214,8 +214,8 @@ sub _resource_text {
 sub _value_text {
     my ($resource) = @_;
     return 0 + sprintf '%.3f', $resource->{scalar}{value} if $resource->{scalar};
-    return '[' . join(', ', map { "$_->{begin}-$_->{end}" } sort { $a->{begin} <=> $b->{begin} } @{ $resource->{ranges}{range} }) . ']' if $resource->{ranges};
-    return '{' . join(', ', sort @{ $resource->{set}{item} }) . '}';
+    return '[' . join(', ', map {"$_->{begin}-$_->{end}"} sort { $a->{begin} <=> $b->{begin} } @{$resource->{ranges}{range}}) . ']' if $resource->{ranges};
+    return '{' . join(', ', sort @{$resource->{set}{item}}) . '}';
 }
 
 1;

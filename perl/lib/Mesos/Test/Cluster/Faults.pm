@@ -4,11 +4,11 @@ use strict;
 use warnings;
 use Carp qw(croak);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # The methods of Mesos::Test::Cluster that make updates, calls, launches and connections go wrong.
 
-sub lose_updates      { my ($self, @given) = @_; return $self->_on_updates('lose_updates', 'lose', @given) }
+sub lose_updates { my ($self, @given) = @_; return $self->_on_updates('lose_updates', 'lose', @given) }
 sub duplicate_updates { my ($self, @given) = @_; return $self->_on_updates('duplicate_updates', 'duplicate', @given) }
 
 sub _on_updates {

@@ -14,7 +14,7 @@ use Mesos::Warnings ();
 use POSIX ();
 use Time::HiRes ();
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # How long the program may take to be ready, to answer, and to end: far more than it needs.
 my ($READY, $ANSWER, $END) = (60, 60, 10);
@@ -63,7 +63,7 @@ sub start {
     }
     my @command = (find($given), '--control', '--open', '--port=' . (delete $flags{port} // 0),
         map { my $value = $flags{$_}; "--$_=" . ($_ eq 'attributes' && ref $value eq 'HASH' ? join ';', map {"$_:$value->{$_}"} sort keys %$value : $value) }
-        grep { defined $flags{$_} } sort keys %flags);
+            grep { defined $flags{$_} } sort keys %flags);
     my $self = bless {owner => $$, log => File::Temp->new(TEMPLATE => 'mesos-local-XXXXXX', TMPDIR => 1)}, $class;
     pipe my $ready, my $write or croak "start: cannot make a pipe: $!";
     my $pid = fork;
@@ -90,7 +90,7 @@ sub _become {
         # What the shell of the test says about Mesos is not for it.
         delete @ENV{grep {/\A(?:MESOS_|LIBPROCESS_)/} keys %ENV};
         no warnings 'exec';
-        exec { $program } $program, '--ready_fd=' . fileno($write), '--with_parent=' . getppid(), @command or die "cannot start $program: $!\n";
+        exec {$program} $program, '--ready_fd=' . fileno($write), '--with_parent=' . getppid(), @command or die "cannot start $program: $!\n";
     };
     print {$log} $@ if !$is_there;
     close $log;
@@ -157,9 +157,9 @@ sub _is_over {
     return waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
 }
 
-sub look    { my ($self, $what) = @_; return $self->_request('GET', "/mesos-local/$what") }
+sub look { my ($self, $what) = @_; return $self->_request('GET', "/mesos-local/$what") }
 sub control { my ($self, $what, $body) = @_; return $self->_request('POST', "/mesos-local/$what", $body) }
-sub get     { my ($self, $path) = @_; return $self->_request('GET', $path) }
+sub get { my ($self, $path) = @_; return $self->_request('GET', $path) }
 
 # --- ending it ---------------------------------------------------------------------------------------------------------------------
 

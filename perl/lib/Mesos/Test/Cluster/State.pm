@@ -14,33 +14,33 @@ sub agents { my ($self) = @_; return $self->get->{slaves} || [] }
 sub frameworks {
     my ($self, $state) = @_;
     $state ||= $self->get;
-    return [@{ $state->{frameworks} || [] }, map { {%$_, is_completed => 1} } @{ $state->{completed_frameworks} || [] }];
+    return [@{$state->{frameworks} || []}, map { { %$_, is_completed => 1 } } @{$state->{completed_frameworks} || []}];
 }
 
 # All tasks that the master knows, those that have ended first.
 sub tasks {
     my ($self, $state) = @_;
-    my @frameworks = @{ $self->frameworks($state) };
-    return [map { my $kind = $_; map { @{ $_->{$kind} || [] } } @frameworks } qw(completed_tasks unreachable_tasks tasks)];
+    my @frameworks = @{$self->frameworks($state)};
+    return [map { my $kind = $_; map { @{$_->{$kind} || []} } @frameworks } qw(completed_tasks unreachable_tasks tasks)];
 }
 
 sub text {
     my ($self) = @_;
     my $state = eval { $self->get } or return "  the cluster does not answer: $@";
     my @lines;
-    for my $agent (@{ $state->{slaves} || [] }) {
+    for my $agent (@{$state->{slaves} || []}) {
         push @lines, "the agent $agent->{id} is " . ($agent->{active} ? 'active' : 'not active');
     }
-    push @lines, 'there are no agents' unless @{ $state->{slaves} || [] };
-    for my $framework (@{ $self->frameworks($state) }) {
+    push @lines, 'there are no agents' unless @{$state->{slaves} || []};
+    for my $framework (@{$self->frameworks($state)}) {
         push @lines, "the framework '$framework->{name}' ($framework->{id}) is "
             . ($framework->{is_completed} ? 'completed' : $framework->{connected} ? 'connected' : 'disconnected')
-            . (@{ $framework->{offers} || [] } ? ', and holds ' . @{ $framework->{offers} } . ' offers' : '');
+            . (@{$framework->{offers} || []} ? ', and holds ' . @{$framework->{offers}} . ' offers' : '');
         for my $kind (qw(tasks unreachable_tasks completed_tasks)) {
-            push @lines, map {"  its task $_->{id} is $_->{state}, on the agent $_->{slave_id}"} @{ $framework->{$kind} || [] };
+            push @lines, map {"  its task $_->{id} is $_->{state}, on the agent $_->{slave_id}"} @{$framework->{$kind} || []};
         }
     }
-    push @lines, 'there are no frameworks' unless @{ $self->frameworks($state) };
+    push @lines, 'there are no frameworks' unless @{$self->frameworks($state)};
     return join "\n", map {"  $_"} @lines;
 }
 

@@ -7,7 +7,7 @@ use Mesos::Messages ();
 use Mesos::Warnings ();
 use Scalar::Util qw(blessed looks_like_number reftype);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # What a driver has written down (Mesos::Test::Scheduler::Driver), as tests speak of it.
 
@@ -23,16 +23,16 @@ sub id_of {
 
 sub offer_ids {
     my ($call) = @_;
-    return map { $_->{value} } @{ $call->{offerIds} || [] }, $call->{offerId} ? $call->{offerId} : ();
+    return map { $_->{value} } @{$call->{offerIds} || []}, $call->{offerId} ? $call->{offerId} : ();
 }
 
 sub tasks {
     my ($call) = @_;
-    return @{ $call->{tasks} || [] } if $call->{method} eq 'launchTasks';
+    return @{$call->{tasks} || []} if $call->{method} eq 'launchTasks';
     return map {
         my $type = $_->{type} || 0;
-        $type == $LAUNCH ? @{ $_->{launch}{task_infos} || [] } : $type == $LAUNCH_GROUP ? @{ $_->{launch_group}{task_group}{tasks} || [] } : ();
-    } @{ $call->{operations} || [] };
+        $type == $LAUNCH ? @{$_->{launch}{task_infos} || []} : $type == $LAUNCH_GROUP ? @{$_->{launch_group}{task_group}{tasks} || []} : ();
+    } @{$call->{operations} || []};
 }
 
 # --- for the methods of tests ------------------------------------------------------------------------------------------------------
@@ -60,23 +60,23 @@ sub depth {
 
 # kind => [methods, {what a test names => the driver's argument}]
 my %kinds = (
-    accept               => [acceptOffers => {operations => 'operations', filters => 'filters'}],
-    kill                 => [killTask => {task => 'taskId', policy => 'killPolicy'}],
-    revive               => [reviveOffers => {roles => 'roles'}],
-    suppress             => [suppressOffers => {roles => 'roles'}],
-    reconcile            => [reconcileTasks => {}],
-    request              => [requestResources => {requests => 'requests'}],
-    message              => [sendFrameworkMessage => {data => 'data', executor => 'executorId', agent => 'slaveId'}],
-    shutdown_executor    => [shutdownExecutor => {executor => 'executorId', agent => 'slaveId'}],
-    update_framework     => [updateFramework => {framework => 'frameworkInfo', suppressed_roles => 'suppressedRoles'}],
-    stop                 => [stop => {}],
-    abort                => [abort => {}],
-    acknowledge          => [acknowledgeStatusUpdate => {}],
-    accept_inverse       => [acceptInverseOffers => {filters => 'filters'}],
-    decline_inverse      => [declineInverseOffers => {filters => 'filters'}],
+    accept => [acceptOffers => {operations => 'operations', filters => 'filters'}],
+    kill => [killTask => {task => 'taskId', policy => 'killPolicy'}],
+    revive => [reviveOffers => {roles => 'roles'}],
+    suppress => [suppressOffers => {roles => 'roles'}],
+    reconcile => [reconcileTasks => {}],
+    request => [requestResources => {requests => 'requests'}],
+    message => [sendFrameworkMessage => {data => 'data', executor => 'executorId', agent => 'slaveId'}],
+    shutdown_executor => [shutdownExecutor => {executor => 'executorId', agent => 'slaveId'}],
+    update_framework => [updateFramework => {framework => 'frameworkInfo', suppressed_roles => 'suppressedRoles'}],
+    stop => [stop => {}],
+    abort => [abort => {}],
+    acknowledge => [acknowledgeStatusUpdate => {}],
+    accept_inverse => [acceptInverseOffers => {filters => 'filters'}],
+    decline_inverse => [declineInverseOffers => {filters => 'filters'}],
     reconcile_operations => [reconcileOperations => {operations => 'operations'}],
-    launch               => ['' => {filters => 'filters'}],
-    decline              => ['' => {filters => 'filters'}],
+    launch => ['' => {filters => 'filters'}],
+    decline => ['' => {filters => 'filters'}],
 );
 
 sub is_a {
@@ -85,27 +85,27 @@ sub is_a {
     return $method eq $kinds{$kind}[0] unless $kind eq 'launch' || $kind eq 'decline';
     return 0 + tasks($call) > 0 if $kind eq 'launch';
     # As for Mesos: who takes offers and does nothing with them declines them.
-    return $method eq 'declineOffer' || $method eq 'launchTasks' && !tasks($call) || $method eq 'acceptOffers' && !@{ $call->{operations} || [] };
+    return $method eq 'declineOffer' || $method eq 'launchTasks' && !tasks($call) || $method eq 'acceptOffers' && !@{$call->{operations} || []};
 }
 
 # What is different from what is wanted, as a text; undef if nothing is.
 sub differs {
     my ($call, %want) = @_;
     my ($kind) = grep { is_a($call, $_) } qw(launch decline), grep { $kinds{$_}[0] eq $call->{method} } sort keys %kinds;
-    my $names = { map { %{ $kinds{$_}[1] } } grep { $_ eq $kind || $kinds{$_}[0] eq $call->{method} } keys %kinds };
+    my $names = {map { %{$kinds{$_}[1]} } grep { $_ eq $kind || $kinds{$_}[0] eq $call->{method} } keys %kinds};
     my @tasks = tasks($call);
     for my $name (sort keys %want) {
         my $want = $want{$name};
         my $difference
             = $name eq 'count' ? _unlike('the number of tasks', $want, scalar @tasks)
             : $name eq 'task' && $call->{method} ne 'killTask' ? _unlike('tasks', [$want], \@tasks)
-            : $name eq 'tasks' && $call->{method} eq 'reconcileTasks' ? _same_ids('tasks', $want, map { id_of($_) } @{ $call->{statuses} || [] })
+            : $name eq 'tasks' && $call->{method} eq 'reconcileTasks' ? _same_ids('tasks', $want, map { id_of($_) } @{$call->{statuses} || []})
             : $name eq 'tasks' ? _unlike('tasks', $want, \@tasks)
-            : $name eq 'offer' ? _same_ids('offers', [$want], offer_ids($call), map { $_->{value} } @{ $call->{inverseOfferIds} || [] })
-            : $name eq 'offers' ? _same_ids('offers', $want, offer_ids($call), map { $_->{value} } @{ $call->{inverseOfferIds} || [] })
+            : $name eq 'offer' ? _same_ids('offers', [$want], offer_ids($call), map { $_->{value} } @{$call->{inverseOfferIds} || []})
+            : $name eq 'offers' ? _same_ids('offers', $want, offer_ids($call), map { $_->{value} } @{$call->{inverseOfferIds} || []})
             : $name eq 'failover' ? ($want xor $call->{failover}) ? 'failover: expected ' . _bool($want) . ', got ' . _bool($call->{failover}) : undef
-            : $name =~ /\A(?:task|executor|agent)\z/ ? _unlike($name, id_of($want), id_of($call->{ $names->{$name} }))
-            : _unlike($name, $name eq 'operations' ? _operations($want) : $want, $call->{ $names->{$name} || $name });
+            : $name =~ /\A(?:task|executor|agent)\z/ ? _unlike($name, id_of($want), id_of($call->{$names->{$name}}))
+            : _unlike($name, $name eq 'operations' ? _operations($want) : $want, $call->{$names->{$name} || $name});
         return $difference if defined $difference;
     }
     return;
@@ -117,10 +117,10 @@ sub _bool { $_[0] ? 'true' : 'false' }
 sub _operations {
     my ($want) = @_;
     return $want unless ref $want eq 'ARRAY';
-    return [ map {
-        my $type = ref $_ ? undef : Mesos::Offer::Operation::Type->can($_);
-        $type ? {type => $type->()} : $_;
-    } @$want ];
+    return [map {
+            my $type = ref $_ ? undef : Mesos::Offer::Operation::Type->can($_);
+            $type ? {type => $type->()} : $_;
+    } @$want];
 }
 
 sub _same_ids {
@@ -180,12 +180,12 @@ sub brief {
 sub text {
     my ($call) = @_;
     my @parts;
-    push @parts, map { ref $call->{$_} eq 'ARRAY' ? map { brief($_) } @{ $call->{$_} } : brief($call->{$_}) }
+    push @parts, map { ref $call->{$_} eq 'ARRAY' ? map { brief($_) } @{$call->{$_}} : brief($call->{$_}) }
         grep { defined $call->{$_} } qw(offerIds offerId inverseOfferIds);
     my @tasks = map { $_->{task_id}{value} } tasks($call);
     push @parts, (@tasks == 1 ? 'task ' : 'tasks ') . join ', ', @tasks if @tasks;
     for my $name (grep { !/\A(?:method|offerIds?|inverseOfferIds|tasks)\z/ } sort keys %$call) {
-        next if $name eq 'filters' && !%{ $call->{filters} };
+        next if $name eq 'filters' && !%{$call->{filters}};
         next if $name eq 'failover' && !$call->{failover};
         push @parts, "$name " . ($name eq 'failover' ? 'true' : _shown($call->{$name}));
     }

@@ -7,23 +7,23 @@ use Moo;
 use namespace::autoclean;
 extends 'Mesos::SchedulerDriver';
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # No event loop: the test itself sends the events.
 has '+dispatcher' => (default => sub { Mesos::Dispatcher::Pipe->new });
-has '+driver'     => (default => 'native');
-has '+framework'  => (required => 0, default => sub { Mesos::FrameworkInfo->new({user => 'test', name => 'test'}) });
+has '+driver' => (default => 'native');
+has '+framework' => (required => 0, default => sub { Mesos::FrameworkInfo->new({user => 'test', name => 'test'}) });
 # Never asked for anything, since the native driver below is never started: it only looks at what it is given.
-has '+master'     => (required => 0, default => '127.0.0.1:1');
+has '+master' => (required => 0, default => '127.0.0.1:1');
 
 has framework_id => (is => 'ro', default => 'framework-1');
-has calls        => (is => 'ro', init_arg => undef, default => sub { [] });
-has on_call      => (is => 'rw', init_arg => undef, default => sub { sub { } });
+has calls => (is => 'ro', init_arg => undef, default => sub { [] });
+has on_call => (is => 'rw', init_arg => undef, default => sub { sub { } });
 
 my $NOT_STARTED = Mesos::Status::DRIVER_NOT_STARTED();
-my $RUNNING     = Mesos::Status::DRIVER_RUNNING();
+my $RUNNING = Mesos::Status::DRIVER_RUNNING();
 
-has _status        => (is => 'rw', init_arg => undef, default => $NOT_STARTED);
+has _status => (is => 'rw', init_arg => undef, default => $NOT_STARTED);
 has _is_registered => (is => 'rw', init_arg => undef, default => 0);
 
 sub BUILD { $_[0]->dispatcher->{_ran} = 1 }
@@ -31,8 +31,8 @@ sub BUILD { $_[0]->dispatcher->{_ran} = 1 }
 # The native driver knows the id from the beginning, so that it can check updateFramework.
 sub _xs_init {
     my ($self, $channel, $options) = @_;
-    my %framework = (id => {value => $self->framework_id}, %{ $options->{framework} });
-    return $self->SUPER::_xs_init($channel, { %$options, framework => bless \%framework, 'Mesos::FrameworkInfo' });
+    my %framework = (id => {value => $self->framework_id}, %{$options->{framework}});
+    return $self->SUPER::_xs_init($channel, {%$options, framework => bless \%framework, 'Mesos::FrameworkInfo'});
 }
 
 sub _is_rehearsal {1}
@@ -75,26 +75,26 @@ for my $method (qw(run run_once join)) {
 
 # The driver's methods below those of Perl: name, arguments, and the classes of those that are messages.
 my %calls = (
-    request_resources      => [requestResources           => [requests        => 'Request']],
-    launch_tasks           => [launchTasks                => [offerIds        => 'OfferID'], [tasks      => 'TaskInfo'], [filters => 'Filters']],
-    accept_offers          => [acceptOffers               => [offerIds        => 'OfferID'], [operations => 'Offer::Operation'], [filters => 'Filters']],
-    decline_offer          => [declineOffer               => [offerId         => 'OfferID'], [filters    => 'Filters']],
-    revive_offers          => [reviveOffers               => [roles           => '']],
-    suppress_offers        => [suppressOffers             => [roles           => '']],
-    update_framework       => [updateFramework            => [frameworkInfo   => 'FrameworkInfo'], [suppressedRoles => '']],
-    accept_inverse_offers  => [acceptInverseOffers        => [inverseOfferIds => 'OfferID'], [filters => 'Filters']],
-    decline_inverse_offers => [declineInverseOffers       => [inverseOfferIds => 'OfferID'], [filters => 'Filters']],
-    acknowledge_operation  => [acknowledgeOperationStatus => [status          => 'OperationStatus']],
-    reconcile_operations   => [reconcileOperations        => [operations      => 'Scheduler::Call::ReconcileOperations::Operation']],
-    shutdown_executor      => [shutdownExecutor           => [executorId      => 'ExecutorID'], [slaveId => 'SlaveID']],
-    kill_task              => [killTask                   => [taskId          => 'TaskID'], [killPolicy => 'KillPolicy']],
-    acknowledge            => [acknowledgeStatusUpdate    => [status          => 'TaskStatus']],
-    send_framework_message => [sendFrameworkMessage       => [executorId      => 'ExecutorID'], [slaveId => 'SlaveID'], [data => '']],
-    reconcile_tasks        => [reconcileTasks             => [statuses        => 'TaskStatus']],
+    request_resources => [requestResources => [requests => 'Request']],
+    launch_tasks => [launchTasks => [offerIds => 'OfferID'], [tasks => 'TaskInfo'], [filters => 'Filters']],
+    accept_offers => [acceptOffers => [offerIds => 'OfferID'], [operations => 'Offer::Operation'], [filters => 'Filters']],
+    decline_offer => [declineOffer => [offerId => 'OfferID'], [filters => 'Filters']],
+    revive_offers => [reviveOffers => [roles => '']],
+    suppress_offers => [suppressOffers => [roles => '']],
+    update_framework => [updateFramework => [frameworkInfo => 'FrameworkInfo'], [suppressedRoles => '']],
+    accept_inverse_offers => [acceptInverseOffers => [inverseOfferIds => 'OfferID'], [filters => 'Filters']],
+    decline_inverse_offers => [declineInverseOffers => [inverseOfferIds => 'OfferID'], [filters => 'Filters']],
+    acknowledge_operation => [acknowledgeOperationStatus => [status => 'OperationStatus']],
+    reconcile_operations => [reconcileOperations => [operations => 'Scheduler::Call::ReconcileOperations::Operation']],
+    shutdown_executor => [shutdownExecutor => [executorId => 'ExecutorID'], [slaveId => 'SlaveID']],
+    kill_task => [killTask => [taskId => 'TaskID'], [killPolicy => 'KillPolicy']],
+    acknowledge => [acknowledgeStatusUpdate => [status => 'TaskStatus']],
+    send_framework_message => [sendFrameworkMessage => [executorId => 'ExecutorID'], [slaveId => 'SlaveID'], [data => '']],
+    reconcile_tasks => [reconcileTasks => [statuses => 'TaskStatus']],
 );
 
 for my $xs (sort keys %calls) {
-    my ($method, @parameters) = @{ $calls{$xs} };
+    my ($method, @parameters) = @{$calls{$xs}};
     my $check = Mesos::SchedulerDriver->can("_xs_$xs");
     no strict 'refs';
     *{"_xs_$xs"} = sub {
@@ -127,7 +127,7 @@ sub _copy {
 sub _record {
     my ($self, $method, %arguments) = @_;
     my $call = {method => $method, %arguments};
-    push @{ $self->calls }, $call;
+    push @{$self->calls}, $call;
     $self->on_call->($call);
     return;
 }

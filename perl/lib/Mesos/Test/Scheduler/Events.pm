@@ -9,7 +9,7 @@ use Mesos::Test::Scheduler::Offers ();
 use Scalar::Util qw(reftype);
 use Moo::Role;
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # --- what is sent to it ------------------------------------------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ sub _deliver {
             my $mode = $self->on_exception;
             die $error if $mode eq 'die';
             if (ref $mode) { $mode->($driver, $event, $error) }
-            else           { warn "Mesos: the callback $event died: $error" }
+            else { warn "Mesos: the callback $event died: $error" }
         }
     }
     else { $driver->_event_unhandled($event) }
@@ -49,7 +49,7 @@ sub _must_run {
 sub _master {
     my (%given) = @_;
     return Mesos::MasterInfo->new({id => 'master-1', ip => 16_777_343, port => 5050, hostname => 'master.example', version => '1.11.0',
-        %{ $given{master} || {} }});
+            %{$given{master} || {}}});
 }
 
 sub register {
@@ -83,7 +83,7 @@ sub disconnect {
 
 sub _void_offers {
     my ($self) = @_;
-    $_->{gone} ||= 'the master was lost since' for values %{ $self->{_offers} };
+    $_->{gone} ||= 'the master was lost since' for values %{$self->{_offers}};
     return;
 }
 
@@ -132,7 +132,7 @@ sub update {
     my ($self, $state, @arguments) = @_;
     $self->_must_run('update');
     my %given = Mesos::Test::Scheduler::Calls::named('update', \@arguments, qw(
-        task agent executor message reason source data healthy timestamp uuid labels container_status unreachable_time check_status limitation
+            task agent executor message reason source data healthy timestamp uuid labels container_status unreachable_time check_status limitation
     ));
     my $number = _state($state);
     my $id = defined $given{task} ? Mesos::Test::Scheduler::Calls::id_of(delete $given{task}) : $self->_only_task;
@@ -142,13 +142,13 @@ sub update {
     $executor = $task->{info}{executor}{executor_id}{value} if !defined $executor && $task->{info} && $task->{info}{executor};
     my $uuid = sprintf 'update %09d', ++$self->{_update_number};
     my $status = Mesos::TaskStatus->new({
-        task_id => {value => $id},
-        state   => $number,
-        source  => Mesos::TaskStatus::Source::SOURCE_EXECUTOR(),
-        uuid    => $uuid,
-        (defined $agent    ? (slave_id    => {value => $agent})    : ()),
-        (defined $executor ? (executor_id => {value => $executor}) : ()),
-        %given,
+            task_id => {value => $id},
+            state => $number,
+            source => Mesos::TaskStatus::Source::SOURCE_EXECUTOR(),
+            uuid => $uuid,
+            (defined $agent ? (slave_id => {value => $agent}) : ()),
+            (defined $executor ? (executor_id => {value => $executor}) : ()),
+            %given,
     });
     delete $status->{uuid} unless defined $status->{uuid};
     # As it comes from the wire, and checked on the way.
@@ -156,7 +156,7 @@ sub update {
     $self->{_last_status} = $status->copy;
     $task->{state} = $number;
     my $returned = $self->_deliver('statusUpdate', $status);
-    $self->{_acknowledged}{ $status->{uuid} } = 1 if $returned && defined $status->{uuid} && $self->driver->implicit_acknowledgements;
+    $self->{_acknowledged}{$status->{uuid}} = 1 if $returned && defined $status->{uuid} && $self->driver->implicit_acknowledgements;
     return $status;
 }
 
@@ -174,7 +174,7 @@ sub _only_task {
     my @active = map { $_->{task_id}{value} } $self->active_tasks;
     return $active[0] if @active == 1;
     croak 'update: which task? ' . (@active ? 'These are active: ' . join(', ', @active) . '. Name one: task => $id'
-        : @{ $self->{_launched} } ? 'All have ended: name one with task => $id' : 'The scheduler has launched none: name one with task => $id');
+        : @{$self->{_launched}} ? 'All have ended: name one with task => $id' : 'The scheduler has launched none: name one with task => $id');
 }
 
 sub message {
@@ -189,7 +189,7 @@ sub lose_agent {
     my ($self, $agent) = @_;
     $self->_must_run('lose_agent');
     $agent = 'agent-1' unless defined $agent;
-    for my $offer (grep { $_->{offer}{slave_id}{value} eq $agent } values %{ $self->{_offers} }) { $offer->{gone} ||= 'its agent was lost' }
+    for my $offer (grep { $_->{offer}{slave_id}{value} eq $agent } values %{$self->{_offers}}) { $offer->{gone} ||= 'its agent was lost' }
     $self->_deliver('slaveLost', Mesos::SlaveID->new({value => $agent}));
     return $self;
 }
@@ -209,13 +209,13 @@ sub inverse_offer {
         Mesos::Test::Scheduler::Calls::named('inverse_offer', \@arguments, qw(agent id start duration)));
     $self->_must_run('inverse_offer');
     my $offer = Mesos::InverseOffer->new({
-        id             => {value => $given{id}},
-        framework_id   => {value => $self->driver->framework_id},
-        slave_id       => {value => $given{agent}},
-        unavailability => {
-            start => {nanoseconds => $given{start} * 1_000_000_000},
-            (defined $given{duration} ? (duration => {nanoseconds => $given{duration} * 1_000_000_000}) : ()),
-        },
+            id => {value => $given{id}},
+            framework_id => {value => $self->driver->framework_id},
+            slave_id => {value => $given{agent}},
+            unavailability => {
+                start => {nanoseconds => $given{start} * 1_000_000_000},
+                (defined $given{duration} ? (duration => {nanoseconds => $given{duration} * 1_000_000_000}) : ()),
+            },
     });
     $offer = Mesos::InverseOffer->decode(scalar $offer->encode);
     $self->_deliver('inverseOffers', [$offer]);

@@ -7,7 +7,7 @@ use Mesos::Test::Scheduler::Calls ();
 use Test::Builder ();
 use Moo::Role;
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 # --- what is expected of it --------------------------------------------------------------------------------------------------------
 
@@ -35,39 +35,39 @@ sub _expect {
     $test->diag("expected: $what");
     $test->diag("not as wanted: $_") for @reasons;
     $test->diag("seen instead: $_") for @others;
-    $test->diag('the scheduler has called nothing' . (@{ $self->driver->calls } ? ' more' : '')) if !@reasons && !@others;
+    $test->diag('the scheduler has called nothing' . (@{$self->driver->calls} ? ' more' : '')) if !@reasons && !@others;
     # Nothing says it a second time.
     splice @$pending, $nearest, 1 if defined $nearest;
     return;
 }
 
 my %expectations = (
-    launch            => [qw(count task tasks offer offers filters)],
-    decline           => [qw(offer offers filters)],
-    accept            => [qw(operations offer offers filters)],
-    kill              => [qw(task policy)],
-    revive            => [qw(roles)],
-    suppress          => [qw(roles)],
-    reconcile         => [qw(tasks)],
-    request           => [qw(requests)],
-    message           => [qw(data executor agent)],
+    launch => [qw(count task tasks offer offers filters)],
+    decline => [qw(offer offers filters)],
+    accept => [qw(operations offer offers filters)],
+    kill => [qw(task policy)],
+    revive => [qw(roles)],
+    suppress => [qw(roles)],
+    reconcile => [qw(tasks)],
+    request => [qw(requests)],
+    message => [qw(data executor agent)],
     shutdown_executor => [qw(executor agent)],
-    update_framework  => [qw(framework suppressed_roles)],
-    stop              => [qw(failover)],
-    abort             => [],
-    accept_inverse    => [qw(offer offers filters)],
-    decline_inverse   => [qw(offer offers filters)],
+    update_framework => [qw(framework suppressed_roles)],
+    stop => [qw(failover)],
+    abort => [],
+    accept_inverse => [qw(offer offers filters)],
+    decline_inverse => [qw(offer offers filters)],
     reconcile_operations => [qw(operations)],
 );
 
 for my $kind (sort keys %expectations) {
-    my @known = @{ $expectations{$kind} };
+    my @known = @{$expectations{$kind}};
     no strict 'refs';
     *{"expect_$kind"} = sub {
         my ($self, @arguments) = @_;
         my %want = Mesos::Test::Scheduler::Calls::named("expect_$kind", \@arguments, @known);
         # Several offers are declined by several calls.
-        my @each = $kind eq 'decline' && $want{offers} ? map { ({%want, offers => undef, offer => $_}) } @{ $want{offers} } : \%want;
+        my @each = $kind eq 'decline' && $want{offers} ? map { ({%want, offers => undef, offer => $_}) } @{$want{offers}} : \%want;
         my @calls;
         for my $one (@each) {
             my %one = map { ($_ => $one->{$_}) } grep { defined $one->{$_} } keys %$one;
@@ -100,7 +100,7 @@ sub expect_nothing {
     $self->_report;
     my $test = Test::Builder->new;
     local $Test::Builder::Level = $Test::Builder::Level + Mesos::Test::Scheduler::Calls::depth();
-    my @left = splice @{ $self->{_pending} };
+    my @left = splice @{$self->{_pending}};
     my $ok = $test->ok(!@left, 'the scheduler has called nothing more');
     $test->diag('seen instead: ' . Mesos::Test::Scheduler::Calls::text($_)) for @left;
     return $ok;

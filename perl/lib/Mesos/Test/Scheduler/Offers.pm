@@ -7,7 +7,7 @@ use Mesos::Messages ();
 use Mesos::Test::Scheduler::Calls ();
 use Scalar::Util qw(looks_like_number);
 
-$Carp::Internal{ +__PACKAGE__ } = 1;
+$Carp::Internal{+__PACKAGE__} = 1;
 
 my ($SCALAR, $RANGES, $SET, $TEXT) = map { Mesos::Value::Type->can($_)->() } qw(SCALAR RANGES SET TEXT);
 my @scalars = qw(cpus mem disk gpus);
@@ -18,19 +18,19 @@ sub offer {
     my ($method, $number, $framework_id, %spec) = @_;
     Mesos::Test::Scheduler::Calls::named($method, [%spec], @known);
     my $agent = defined $spec{agent} ? $spec{agent} : 'agent-1';
-    my @resources = @{ $spec{resources} || [] };
+    my @resources = @{$spec{resources} || []};
     for my $name (grep { defined $spec{$_} } @scalars) {
         croak "$method: $name: expected a number, got " . (ref $spec{$name} ? 'a reference' : qq("$spec{$name}")) unless looks_like_number($spec{$name});
         push @resources, {name => $name, type => $SCALAR, scalar => {value => $spec{$name}}};
     }
     push @resources, {name => 'ports', type => $RANGES, ranges => {range => _ranges($method, $spec{ports})}} if defined $spec{ports};
     my %offer = (
-        id           => {value => defined $spec{id} ? $spec{id} : "offer-$number"},
+        id => {value => defined $spec{id} ? $spec{id} : "offer-$number"},
         framework_id => {value => $framework_id},
-        slave_id     => {value => $agent},
-        hostname     => defined $spec{hostname} ? $spec{hostname} : "$agent.example",
-        resources    => \@resources,
-        attributes   => _attributes($method, $spec{attributes}),
+        slave_id => {value => $agent},
+        hostname => defined $spec{hostname} ? $spec{hostname} : "$agent.example",
+        resources => \@resources,
+        attributes => _attributes($method, $spec{attributes}),
     );
     $offer{allocation_info} = {role => $spec{role}} if defined $spec{role};
     $offer{$_} = $spec{$_} for grep { defined $spec{$_} } qw(executor_ids unavailability domain);
@@ -52,8 +52,8 @@ sub _attributes {
     return $attributes if ref $attributes eq 'ARRAY';
     croak "$method: attributes: expected a hash reference, such as {rack => 'r1'}" unless ref $attributes eq 'HASH';
     return [map {
-        my $value = $attributes->{$_};
-        looks_like_number($value) ? {name => $_, type => $SCALAR, scalar => {value => $value}} : {name => $_, type => $TEXT, text => {value => $value}};
+            my $value = $attributes->{$_};
+            looks_like_number($value) ? {name => $_, type => $SCALAR, scalar => {value => $value}} : {name => $_, type => $TEXT, text => {value => $value}};
     } sort keys %$attributes];
 }
 
@@ -76,7 +76,7 @@ sub problems {
             if %agents && !$agents{$agent};
         push @problems, "the task '$id' has neither a command nor an executor" unless $task->{command} || $task->{executor};
         push @problems, "the task '$id' has both a command and an executor" if $task->{command} && $task->{executor};
-        push @problems, "the task '$id' uses no resources" unless @{ $task->{resources} || [] };
+        push @problems, "the task '$id' uses no resources" unless @{$task->{resources} || []};
     }
     return (@problems, @held == @$ids ? _too_much(\@held, $launched) : ());
 }
@@ -85,9 +85,9 @@ sub problems {
 sub _too_much {
     my ($offers, $launched) = @_;
     my %left;
-    $left{ $_->{name} } += $_->{scalar}{value} for grep { $_->{type} == $SCALAR } map { @{ $_->{resources} || [] } } @$offers;
+    $left{$_->{name}} += $_->{scalar}{value} for grep { $_->{type} == $SCALAR } map { @{$_->{resources} || []} } @$offers;
     my %used;
-    $used{ $_->{name} } += $_->{scalar}{value} for grep { $_->{type} == $SCALAR } map { @{ $_->{resources} || [] } } @$launched;
+    $used{$_->{name}} += $_->{scalar}{value} for grep { $_->{type} == $SCALAR } map { @{$_->{resources} || []} } @$launched;
     return map { sprintf 'the tasks use %s %s, but the offers have only %s', $used{$_}, $_, $left{$_} || 0 }
         grep { $used{$_} > ($left{$_} || 0) + 0.0005 } sort keys %used;
 }
