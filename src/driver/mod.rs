@@ -6,13 +6,13 @@
 pub mod absence;
 pub mod address;
 pub mod backend;
-pub mod common;
 pub mod counters;
 pub mod duration;
 pub mod executor;
 pub mod framework;
 pub mod framework_id_file;
 pub mod gate;
+pub mod interface;
 pub mod lifecycle;
 pub mod limits;
 pub mod master;
@@ -21,8 +21,8 @@ pub mod stats;
 pub mod status;
 
 pub use backend::Backend;
-pub use common::Driver;
 pub use executor::{ExecutorCall, ExecutorDriver};
+pub use interface::Driver;
 pub use scheduler::{SchedulerCall, SchedulerDriver, SchedulerOptions};
 pub use stats::Stat;
 pub use status::Status;
