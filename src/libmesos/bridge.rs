@@ -2,7 +2,6 @@
 //!
 //! Exceptions arrive as `Err`; panics are caught here, since cxx would abort. Messages cross as the bytes they encode to.
 
-use super::events::Events;
 use cxx::{CxxString, CxxVector};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -38,9 +37,9 @@ pub mod ffi {
     }
 
     extern "Rust" {
-        type Events;
+        type Listener;
         /// Called in libmesos' threads. Does not panic.
-        fn callback(self: &Events, which: Callback, arguments: &CxxVector<CxxString>);
+        fn callback(self: &Listener, which: Callback, arguments: &CxxVector<CxxString>);
     }
 
     unsafe extern "C++" {
@@ -53,7 +52,7 @@ pub mod ffi {
         /// Loads the proxy and makes a MesosSchedulerDriver. Dropping it waits for libmesos' thread of the driver.
         fn new_scheduler(
             folder: &str,
-            events: Box<Events>,
+            listener: Box<Listener>,
             framework: &[u8],
             master: &[u8],
             credential: &[u8],
@@ -78,7 +77,7 @@ pub mod ffi {
         fn reconcile_tasks(self: Pin<&mut Scheduler>, statuses: &[Bytes]) -> Result<i32>;
 
         /// Loads the proxy and makes a MesosExecutorDriver. Dropping it waits for libmesos' thread of the driver.
-        fn new_executor(folder: &str, events: Box<Events>) -> Result<UniquePtr<Executor>>;
+        fn new_executor(folder: &str, listener: Box<Listener>) -> Result<UniquePtr<Executor>>;
         fn start(self: Pin<&mut Executor>) -> Result<i32>;
         fn stop(self: Pin<&mut Executor>) -> Result<i32>;
         fn abort(self: Pin<&mut Executor>) -> Result<i32>;
@@ -88,12 +87,20 @@ pub mod ffi {
     }
 }
 
-impl Events {
+/// Who hears the callbacks of a driver.
+pub struct Listener(Box<dyn Fn(ffi::Callback, Vec<Vec<u8>>) + Send + Sync>);
+
+impl Listener {
+    /// `take` gets a callback's arguments as bytes, in a thread of libmesos.
+    pub fn new(take: impl Fn(ffi::Callback, Vec<Vec<u8>>) + Send + Sync + 'static) -> Box<Self> {
+        Box::new(Listener(Box::new(take)))
+    }
+
     /// What glue.cc calls.
     fn callback(&self, which: ffi::Callback, arguments: &CxxVector<CxxString>) {
         let arguments = AssertUnwindSafe(arguments);
         let taken = catch_unwind(AssertUnwindSafe(|| {
-            self.take(which, arguments.iter().map(|a| a.as_bytes().to_vec()).collect());
+            (self.0)(which, arguments.iter().map(|a| a.as_bytes().to_vec()).collect());
         }));
         if taken.is_err() {
             // The hook of the panic has written its text.

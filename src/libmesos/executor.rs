@@ -47,7 +47,7 @@ impl ExecutorDriver {
         channel: Channel,
     ) -> Result<Self, DriverError> {
         let (shared, commands) = Shared::new(channel, Counters::executor(), Settings::default());
-        let make = |events| Ok(ExecutorProxy(ffi::new_executor(super::folder(), events)?));
+        let make = |listener| Ok(ExecutorProxy(ffi::new_executor(super::folder(), listener)?));
         let (worker, ()) = Worker::launch("mesos-executor", &shared, commands, make, |_| ())?;
         Ok(ExecutorDriver {
             shared,

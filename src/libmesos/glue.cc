@@ -25,11 +25,11 @@ Strings texts(rust::Slice<const Bytes> all) {
 // Hands callbacks to Rust, which only queues them.
 class RustSink : public Sink {
 public:
-  explicit RustSink(rust::Box<Events> events) : events(std::move(events)) {}
-  void callback(Callback which, const Strings &arguments) noexcept override { events->callback(which, arguments); }
+  explicit RustSink(rust::Box<Listener> listener) : listener(std::move(listener)) {}
+  void callback(Callback which, const Strings &arguments) noexcept override { listener->callback(which, arguments); }
 
 private:
-  rust::Box<Events> events;
+  rust::Box<Listener> listener;
 };
 
 // The folder of the shared object that this code is in.
@@ -119,17 +119,17 @@ std::int32_t Executor::send_framework_message(rust::Slice<const std::uint8_t> da
 }
 
 std::unique_ptr<Scheduler> new_scheduler(
-    rust::Str folder, rust::Box<Events> events, rust::Slice<const std::uint8_t> framework,
+    rust::Str folder, rust::Box<Listener> listener, rust::Slice<const std::uint8_t> framework,
     rust::Slice<const std::uint8_t> master, rust::Slice<const std::uint8_t> credential) {
   auto *make = load<NewSchedulerProxy>("libmesos_perl_scheduler.so", std::string(folder), MESOS_PERL_NEW_SCHEDULER);
-  std::unique_ptr<Sink> sink(new RustSink(std::move(events)));
+  std::unique_ptr<Sink> sink(new RustSink(std::move(listener)));
   std::unique_ptr<SchedulerProxy> proxy(make(sink.get(), text(framework), text(master), text(credential)));
   return std::unique_ptr<Scheduler>(new Scheduler(std::move(sink), std::move(proxy)));
 }
 
-std::unique_ptr<Executor> new_executor(rust::Str folder, rust::Box<Events> events) {
+std::unique_ptr<Executor> new_executor(rust::Str folder, rust::Box<Listener> listener) {
   auto *make = load<NewExecutorProxy>("libmesos_perl_executor.so", std::string(folder), MESOS_PERL_NEW_EXECUTOR);
-  std::unique_ptr<Sink> sink(new RustSink(std::move(events)));
+  std::unique_ptr<Sink> sink(new RustSink(std::move(listener)));
   std::unique_ptr<ExecutorProxy> proxy(make(sink.get()));
   return std::unique_ptr<Executor>(new Executor(std::move(sink), std::move(proxy)));
 }

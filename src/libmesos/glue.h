@@ -9,7 +9,7 @@
 namespace mesos_perl {
 
 struct Bytes;
-struct Events;
+struct Listener;
 
 class Scheduler {
 public:
@@ -58,8 +58,8 @@ private:
 
 // `folder`: where the proxies' shared objects are when they are not beside this one; empty for nowhere else.
 std::unique_ptr<Scheduler> new_scheduler(
-    rust::Str folder, rust::Box<Events> events, rust::Slice<const std::uint8_t> framework,
+    rust::Str folder, rust::Box<Listener> listener, rust::Slice<const std::uint8_t> framework,
     rust::Slice<const std::uint8_t> master, rust::Slice<const std::uint8_t> credential);
-std::unique_ptr<Executor> new_executor(rust::Str folder, rust::Box<Events> events);
+std::unique_ptr<Executor> new_executor(rust::Str folder, rust::Box<Listener> listener);
 
 } // namespace mesos_perl

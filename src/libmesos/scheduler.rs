@@ -63,10 +63,10 @@ impl SchedulerDriver {
             store,
         };
         let (shared, commands) = Shared::new(channel, Counters::scheduler(), settings);
-        let make = move |events| {
+        let make = move |listener| {
             let credential = options.credential.unwrap_or_default();
             let master = options.master;
-            let driver = ffi::new_scheduler(super::folder(), events, &framework, master.as_bytes(), &credential)?;
+            let driver = ffi::new_scheduler(super::folder(), listener, &framework, master.as_bytes(), &credential)?;
             Ok(SchedulerProxy { driver, master })
         };
         let features = |proxy: &SchedulerProxy| proxy.driver.features().unwrap_or(0);

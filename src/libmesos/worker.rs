@@ -1,5 +1,6 @@
 //! The thread in which a C++ driver lives: made, called and destroyed there and nowhere else.
 
+use super::bridge::Listener;
 use super::events::{thrown, Events, Shared};
 use super::work::{Command, Work};
 use crate::driver::{DriverError, Status};
@@ -41,7 +42,7 @@ impl Worker {
         name: &str,
         shared: &Arc<Shared>,
         commands: Receiver<Command>,
-        make: impl FnOnce(Box<Events>) -> Result<P, cxx::Exception> + Send + 'static,
+        make: impl FnOnce(Box<Listener>) -> Result<P, cxx::Exception> + Send + 'static,
         inspect: impl FnOnce(&P) -> T + Send + 'static,
     ) -> Result<(Self, T), DriverError> {
         super::claim()?;
@@ -51,8 +52,8 @@ impl Worker {
         let for_thread = Arc::clone(shared);
         let thread = crate::thread::spawn(name, move || {
             let _alive = alive;
-            let events = Box::new(Events::new(Arc::clone(&for_thread)));
-            let mut proxy = match make(events) {
+            let events = Events::new(Arc::clone(&for_thread));
+            let mut proxy = match make(Listener::new(move |which, arguments| events.take(which, arguments))) {
                 Ok(proxy) => proxy,
                 Err(why) => return drop(made.send(Err(thrown(&why)))),
             };
