@@ -1015,6 +1015,13 @@ MesosCode mesos_tape_write(const struct MesosPerlToken *tape,
                            size_t size);
 
 /*
+ Is `mesos-local`, or the helper of a cluster if the first argument says so. For a `main` that has
+ opened the first three descriptors, ignores SIGPIPE, and gives back what this returns. The arguments are those of `main`.
+ */
+int mesos_program_main(int argc,
+                       const char *const *argv);
+
+/*
  Carries `action` (`add`, `contains`, ...) out on one or two lists of resources, which are encoded mesos.Request messages; some
  actions take a text instead. Writes such a list, a text, or `1` and nothing for true and false.
 

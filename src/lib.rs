@@ -14,8 +14,8 @@
 //! | what resources are and how one reckons with them, for the cluster and for Perl | [`resources`] |
 //!
 //! [`local`] is a server: the embedded master and agent. It meets [`native`] on a socket, and takes from it only what checks of tasks over
-//! HTTP need.
-//! Imports point one way, which `tests/floors.rs` checks: `ffi -> backends -> {native, libmesos, local} -> driver -> {message, event,
+//! HTTP need. [`programs`] are what is a process of its own: the cluster as a program, and the parent of its tasks.
+//! Imports point one way, which `tests/floors.rs` checks: `ffi -> {backends, programs} -> {native, libmesos, local} -> driver -> {message, event,
 //! channel, notify, proto, logging, random, regular_file, thread, fork, descriptors, resources}`.
 
 pub mod backends;
@@ -32,6 +32,7 @@ pub mod logging;
 pub mod message;
 pub mod native;
 pub mod notify;
+pub mod programs;
 pub mod proto;
 pub mod random;
 pub mod regular_file;

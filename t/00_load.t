@@ -64,6 +64,7 @@ my ($shared) = grep {-e} map {"$_/auto/Mesos/Mesos.$Config{dlext}"} @INC;
 ok $shared, 'the shared object is in @INC' or BAIL_OUT('Mesos was not built');
 (my $folder = $shared) =~ s{[^/]*$}{};
 ok -s "${folder}libmesos_perl.so", 'the core lies beside it';
-ok -x "${folder}mesos-perl-helper", 'so does the helper, and it can be executed';
+ok -x "${folder}mesos-local", 'so does the program, and it can be executed';
+cmp_ok -s _, '<', 100_000, 'it has no second copy of the core';
 
 done_testing;

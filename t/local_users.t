@@ -18,8 +18,11 @@ my (undef, undef, $uid, $gid) = getpwnam 'nobody' or plan skip_all => 'there is 
 my $scratch = tempdir(CLEANUP => 1);
 chmod 0755, $scratch;
 my $helper = "$scratch/helper";
-copy(Mesos::XS::helper_path(), $helper) or die "cannot copy the helper: $!";
-chmod 0755, $helper;
+my %copies = (Mesos::XS::helper_path() => $helper, Mesos::XS::_beside('libmesos_perl.so') => "$scratch/libmesos_perl.so");
+for my $from (keys %copies) {
+    copy($from, $copies{$from}) or die "cannot copy $from: $!";
+    chmod 0755, $copies{$from};
+}
 { no warnings 'redefine'; *Mesos::XS::helper_path = sub {$helper} }
 
 # Nobody may not read what is below a private directory, as that of an unpacked archive may be: all that is needed is loaded before.

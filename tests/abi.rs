@@ -63,7 +63,7 @@ impl Compiler {
         for (name, arguments) in [
             ("nulls.c", &[][..]),
             ("events.c", &[]),
-            ("lifetimes.c", &[env!("CARGO_BIN_EXE_mesos-perl-helper")]),
+            ("lifetimes.c", &[env!("CARGO_BIN_EXE_mesos-local")]),
         ] {
             let program = self.compile(&folder.join(name), options).unwrap_or_else(|e| panic!("{e}"));
             let mut command = match runner.split_first() {

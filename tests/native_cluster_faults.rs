@@ -87,7 +87,7 @@ fn stays_suppressed(proxy: &Proxy, master: Endpoint) {
 #[test]
 fn the_embedded_cluster_behind_a_failing_network() {
     let cluster = Cluster::start(Config {
-        helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
+        helper: env!("CARGO_BIN_EXE_mesos-local").into(),
         resources: Some("cpus:4;mem:4096".into()),
         ..Default::default()
     });

@@ -33,7 +33,7 @@ impl Framework {
             master: master.to_string(),
             framework: info.encode_to_vec(),
             implicit_acknowledgements: true,
-            helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
+            helper: env!("CARGO_BIN_EXE_mesos-local").into(),
             ..Default::default()
         };
         Framework::with(scheduler::new(options, channel.clone()).expect("driver"), channel)
@@ -248,7 +248,7 @@ fn a_second_driver_takes_the_framework_over() {
 #[test]
 fn a_second_driver_takes_the_framework_over_in_the_embedded_cluster() {
     let cluster = Cluster::start(Config {
-        helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
+        helper: env!("CARGO_BIN_EXE_mesos-local").into(),
         ..Default::default()
     });
     let cluster = cluster.expect("cluster");

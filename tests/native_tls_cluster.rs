@@ -194,7 +194,7 @@ impl Site {
 #[test]
 fn the_embedded_cluster() {
     let cluster = Cluster::start(Config {
-        helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
+        helper: env!("CARGO_BIN_EXE_mesos-local").into(),
         resources: Some("cpus:4;mem:4096".into()),
         ..Default::default()
     });

@@ -28,6 +28,7 @@ pub mod handle;
 pub mod log;
 pub mod message;
 pub mod process;
+pub mod program;
 pub mod resources;
 pub mod scheduler_driver;
 pub mod signals;

@@ -24,7 +24,7 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 
 pub fn config(resources: &str) -> Config {
     Config {
-        helper: env!("CARGO_BIN_EXE_mesos-perl-helper").into(),
+        helper: env!("CARGO_BIN_EXE_mesos-local").into(),
         resources: Some(resources.into()),
         ..Default::default()
     }

@@ -1,9 +1,8 @@
 package Mesos::Build;
 
 # Module::Build for this distribution's layout: Perl under perl/lib, C under perl, a Rust crate at the top.
-# Everything that Perl loads lies in auto/Mesos/: Mesos.so, libmesos_perl.so (found through the rpath $ORIGIN) and
-# mesos-perl-helper, so that they find each other wherever they are installed. The program mesos-local is there
-# as well, for the module, and in bin, for users.
+# Everything that Perl loads lies in auto/Mesos/: Mesos.so, libmesos_perl.so (found through the rpath $ORIGIN) and the program
+# mesos-local, which loads the same library, so that they find each other wherever they are installed.
 
 use strict;
 use warnings;
@@ -61,6 +60,7 @@ sub process_xs_files {
     my $arch = File::Spec->catdir($self->blib, 'arch', 'auto', 'Mesos');
     File::Path::mkpath($arch);
     $self->_build_crate($arch);
+    $self->_build_program($arch);
     my @objects = $self->_compile_c;
     my $shared = File::Spec->catfile($arch, 'Mesos.' . $self->config('dlext'));
     my $library = File::Spec->catfile($arch, 'libmesos_perl.so');
@@ -94,21 +94,16 @@ sub _strip {
 # `./Build install` as another user (sudo) leaves cargo alone when nothing has changed since: root often has no Rust.
 sub _build_crate {
     my ($self, $arch) = @_;
-    my %to = map { ($_->[0] => File::Spec->catfile($arch, $_->[1])) }
-        [library => 'libmesos_perl.so'], [helper => 'mesos-perl-helper'], [program => 'mesos-local'];
-    my $bin = File::Spec->catdir($self->blib, 'bin');
-    File::Path::mkpath($bin);
-    my $for_users = File::Spec->catfile($bin, 'mesos-local');
+    my $library = File::Spec->catfile($arch, 'libmesos_perl.so');
     my $libmesos = $self->notes('libmesos') || {};
     my %proxies = map { ($_ => File::Spec->catfile($arch, $_)) } Mesos::Build::Libmesos::objects($libmesos);
     my @sources = ('Cargo.toml', 'Cargo.lock', 'build.rs', map { @{$self->rscan_dir($_, sub {-f})} } grep {-d} 'src');
-    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [values %to, $for_users, values %proxies]);
+    return if $self->invoked_action =~ /install/ && $self->up_to_date(\@sources, [$library, values %proxies]);
     my $had_target = -e 'target';
     local %ENV = (%ENV, %proxies ? Mesos::Build::Libmesos::environment($libmesos) : ());
     my $made = Mesos::Build::Cargo::build($self->notes('cargo'), %proxies ? 'libmesos' : ());
     $self->notes(made_target => 1) if !$had_target && -d 'target';
-    $self->_copy_exactly($made->{$_}, $to{$_}) for sort keys %to;
-    $self->_copy_exactly($made->{program}, $for_users);
+    $self->_copy_exactly($made->{library}, $library);
     $self->_copy_exactly(File::Spec->catfile($made->{out}, $_), $proxies{$_}) for sort keys %proxies;
     # What an earlier build with another libmesos has left.
     unlink grep { my $there = $_; !grep { $_ eq $there } values %proxies } glob File::Spec->catfile($arch, 'libmesos_perl_*.so');
@@ -132,6 +127,20 @@ sub _copy_exactly {
     utime @wanted[9, 9], $to or die "Cannot change the time of $to: $!\n";
 }
 
+# The program in C that loads the library. The one in bin is Perl, and finds it.
+sub _build_program {
+    my ($self, $arch) = @_;
+    my $source = File::Spec->catfile('perl', 'programs', 'mesos-local.c');
+    my $program = File::Spec->catfile($arch, 'mesos-local');
+    my $object = $self->cbuilder->object_file($source);
+    $self->add_to_cleanup($object, $program);
+    return if $self->up_to_date([$source, glob 'include/*.h'], $program) && !$self->_debug_changed($program);
+    $self->_compile($source, $object);
+    $self->cbuilder->link_executable(objects => [$object], exe_file => $program, extra_linker_flags => [@{$self->extra_linker_flags}, '-ldl']);
+    $self->_strip($program) unless $self->notes('debug');
+    $self->notes("debug of $program" => $self->notes('debug'));
+}
+
 # perl/Mesos.xs and every other perl/*.c, to object files. Any header counts for all: they are few and quick to compile.
 sub _compile_c {
     my ($self) = @_;
@@ -144,22 +153,27 @@ sub _compile_c {
         $parser->process_file(filename => $XS, output => $generated, prototypes => 0);
         die "$XS has errors\n" if $parser->report_error_count;
     }
-    my $version = $self->dist_version;
     my @objects;
     for my $source ($generated, grep { $_ ne $generated } sort(glob 'perl/*.c')) {
         my $object = $self->cbuilder->object_file($source);
         $self->add_to_cleanup($object);
         push @objects, $object;
         next if $self->up_to_date([$source, @headers], $object);
-        $self->cbuilder->compile(
-            source => $source,
-            object_file => $object,
-            include_dirs => ['perl', 'include'],
-            defines => {VERSION => qq{"$version"}, XS_VERSION => qq{"$version"}},
-            extra_compiler_flags => [@{$self->extra_compiler_flags}, '-Wall'],
-        );
+        $self->_compile($source, $object);
     }
     return @objects;
+}
+
+sub _compile {
+    my ($self, $source, $object) = @_;
+    my $version = $self->dist_version;
+    $self->cbuilder->compile(
+        source => $source,
+        object_file => $object,
+        include_dirs => ['perl', 'include'],
+        defines => {VERSION => qq{"$version"}, XS_VERSION => qq{"$version"}},
+        extra_compiler_flags => [@{$self->extra_compiler_flags}, '-Wall'],
+    );
 }
 
 # --- the distribution ------------------------------------------------------------------------------------------------

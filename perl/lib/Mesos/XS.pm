@@ -31,8 +31,9 @@ sub _absolute { File::Spec->rel2abs($_[0], $loaded_in) }
 sub _croak { die Mesos::Error::_made_of(Carp::shortmess($_[0]), $_[1]) }
 
 # What lies beside the shared object, wherever that was found.
-sub helper_path { _beside('mesos-perl-helper') }
+# The cluster's helper is the same program, which the core starts under another name.
 sub program_path { _beside('mesos-local') }
+sub helper_path { program_path() }
 
 sub _beside {
     my ($name) = @_;
@@ -65,14 +66,15 @@ module that needs the shared object loads this one. Your program does not need t
 
     my $path = Mesos::XS::helper_path();
 
-Returns the absolute path of F<mesos-perl-helper>, the parent of all tasks of the embedded cluster. Dies if DynaLoader has not loaded the
-shared object.
+Returns the absolute path of the program that becomes the parent of all tasks of the embedded cluster. It is F<mesos-local>, which the core
+starts under the name F<mesos-perl-helper>. Dies if DynaLoader has not loaded the shared object.
 
 =head2 program_path
 
     my $path = Mesos::XS::program_path();
 
-The same for F<mesos-local>, the embedded cluster as a program. C<./Build install> also puts it where programs go.
+The same for F<mesos-local>, the embedded cluster as a program. The C<mesos-local> that C<./Build install> puts where programs go turns into
+it.
 
 =head2 include_path
 

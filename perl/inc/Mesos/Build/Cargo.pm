@@ -48,12 +48,12 @@ Set CARGO (and RUSTC) for a toolchain that is not in PATH, then run perl Build.P
 END
 }
 
-# Builds the crate and returns { library => path, helper => path, program => path, out => folder } of what was made or was still fresh; `out` is
-# where the build script puts what it makes. `@features` are the crate's.
+# Builds the shared object and returns { library => path, out => folder } of what was made or was still fresh; `out` is where the build
+# script puts what it makes. `@features` are the crate's.
 # Cargo's progress goes to the terminal; its answers come as JSON, so that any target directory or target triple is right.
 sub build {
     my ($cargo, @features) = @_;
-    my @command = ($cargo, qw(build --release --locked --message-format=json-render-diagnostics), map { ('--features', $_) } @features);
+    my @command = ($cargo, qw(rustc --release --locked --lib --crate-type cdylib --message-format=json-render-diagnostics), map { ('--features', $_) } @features);
     print "@command\n";
     local $ENV{PATH} = path_with($cargo);
     open my $answers, '-|', @command or die "Cannot run $cargo: $!\n";
@@ -68,15 +68,9 @@ sub build {
         if ($answer->{target}{name} eq 'mesos_perl' && $kinds =~ /\bcdylib\b/) {
             ($made{library}) = grep {/\.(?:so|dylib|dll)$/} @{$answer->{filenames}};
         }
-        elsif ($answer->{target}{name} eq 'mesos-perl-helper' && $answer->{executable}) {
-            $made{helper} = $answer->{executable};
-        }
-        elsif ($answer->{target}{name} eq 'mesos-local' && $answer->{executable}) {
-            $made{program} = $answer->{executable};
-        }
     }
-    close $answers or die "cargo build failed\n";
-    $made{$_} or die "cargo build did not say where it put the $_\n" for qw(library helper program);
+    close $answers or die "cargo failed\n";
+    $made{library} or die "cargo did not say where it put the library\n";
     return \%made;
 }
 

@@ -1,43 +1,40 @@
 //! `mesos-local`: the embedded cluster as a program of its own, for tests of frameworks in any language.
 //!
-//! It is its own helper, too (see `src/bin/helper`): under that name it is the parent of all tasks. So this one file is enough.
+//! Its helper (see [`helper`](super::helper)) is the same file, under another name.
 
 mod ends;
 mod file;
 mod flags;
-#[path = "../helper/main.rs"]
-mod helper;
 mod options;
 mod ready;
 
-use mesos_perl::local::Cluster;
-use mesos_perl::logging::{bounded, ERROR};
+use crate::local::Cluster;
+use crate::logging::{bounded, ERROR};
+use crate::programs::system::{FAILURE, SUCCESS};
 use options::Wanted;
+use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    if std::env::args_os().next().is_some_and(|name| name == "mesos-perl-helper") {
-        return helper::main();
-    }
-    let wanted = match options::read() {
+/// Runs it with these arguments. Gives its exit status.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let wanted = match options::read(arguments) {
         Ok(Wanted::Cluster(options)) => options,
         Ok(Wanted::Text(text)) => {
             let _ = std::io::stdout().write_all(text.as_bytes());
-            return ExitCode::SUCCESS;
+            return SUCCESS;
         }
         // It may quote a file, as one that a setting names.
         Err(error) => return failed(2, &format!("{}\nTry 'mesos-local --help'.", bounded(&error, ERROR))),
     };
     match run(*wanted) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(1, &error),
+        Ok(()) => SUCCESS,
+        Err(error) => failed(FAILURE, &error),
     }
 }
 
-fn failed(code: u8, error: &str) -> ExitCode {
+fn failed(code: u8, error: &str) -> u8 {
     let _ = writeln!(std::io::stderr(), "mesos-local: {error}");
-    ExitCode::from(code)
+    code
 }
 
 /// Runs a cluster until it is told to end.

@@ -1,16 +1,17 @@
 //! The first stage: sheds what the Perl process had, starts the guard and exits.
 
+use crate::programs::system::{FAILURE, SUCCESS};
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
 /// `creator` is the Perl process, `directory` the guard's. Succeeds when that has been started.
-pub fn start(creator: i32, directory: Option<&OsStr>) -> ExitCode {
-    mesos_perl::ffi::signals::reset_to_default();
+pub fn start(creator: i32, directory: Option<&OsStr>, reset_signals: fn()) -> u8 {
+    reset_signals();
     close_on_exec();
     let started = Command::new(super::processes::SELF)
-        .arg0("mesos-perl-helper")
+        .arg0(super::processes::NAME)
         .args(["guard", &creator.to_string()])
         .args(directory)
         .env_clear()
@@ -20,8 +21,8 @@ pub fn start(creator: i32, directory: Option<&OsStr>) -> ExitCode {
         .stderr(Stdio::null())
         .spawn();
     match started {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Ok(_) => SUCCESS,
+        Err(_) => FAILURE,
     }
 }
 

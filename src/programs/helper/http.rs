@@ -1,8 +1,8 @@
 //! Loads a file over http or https. One request at a time, nothing is kept, and waiting is fine: the process does nothing else.
 
+use crate::native::protocol::http::{Head, Part, ResponseParser};
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
-use mesos_perl::native::protocol::http::{Head, Part, ResponseParser};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;

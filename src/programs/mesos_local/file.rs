@@ -1,8 +1,8 @@
 //! The file of `--config`: flags by their names, in TOML.
 
 use super::flags::{find, FLAGS};
-use mesos_perl::logging::shown;
-use mesos_perl::message::text;
+use crate::logging::shown;
+use crate::message::text;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const NOT_HERE: [&str; 3] = ["config", "help", "version"];
 
 /// What the file says, as the command line would. The error says where it is wrong.
 pub fn read(path: &Path) -> Result<BTreeMap<&'static str, String>, String> {
-    use mesos_perl::regular_file::{read, Links};
+    use crate::regular_file::{read, Links};
     let bytes = read(path, Links::Follow, MOST).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     parse(&text::from_bytes(&bytes)).map_err(|e| format!("{}: {e}", path.display()))
 }

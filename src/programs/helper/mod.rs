@@ -21,24 +21,26 @@ mod serve;
 mod start;
 mod volumes;
 
+use super::system::Primitives;
+pub use processes::NAME;
+use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-pub fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
+/// Runs it with these arguments. Gives its exit status.
+pub fn main(mut arguments: impl Iterator<Item = OsString>, primitives: Primitives) -> u8 {
     let mode = arguments.next().unwrap_or_default();
     let pid = arguments
         .next()
         .and_then(|text| text.to_str()?.parse::<i32>().ok())
         .filter(|pid| *pid > 0);
     match (mode.to_str().unwrap_or_default(), pid) {
-        ("start", Some(creator)) => start::start(creator, arguments.next().as_deref()),
+        ("start", Some(creator)) => start::start(creator, arguments.next().as_deref(), primitives.reset_signals),
         ("guard", Some(creator)) => guard::guard(creator, arguments.next().map(PathBuf::from)),
-        ("serve", Some(creator)) => serve::serve(creator, arguments.next().map(PathBuf::from)),
+        ("serve", Some(creator)) => serve::serve(creator, arguments.next().map(PathBuf::from), primitives),
         ("run", Some(parent)) => run::run(parent),
         _ => {
-            eprintln!("mesos-perl-helper is started by the module Mesos (master \"local\"); it is of no use by itself");
-            ExitCode::from(2)
+            eprintln!("{NAME} is started by the module Mesos (master \"local\"); it is of no use by itself");
+            2
         }
     }
 }

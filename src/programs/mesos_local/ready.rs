@@ -1,7 +1,7 @@
 //! Says where the cluster listens: as text, and as JSON for programs.
 
-use mesos_perl::local::Cluster;
-use mesos_perl::logging::shown;
+use crate::local::Cluster;
+use crate::logging::shown;
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use serde_json::json;
 use std::fs::OpenOptions;

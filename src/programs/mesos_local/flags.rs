@@ -1,6 +1,6 @@
 //! The flags of the command line: their names, what they say of themselves, and how they are read.
 
-use mesos_perl::message::text;
+use crate::message::text;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -104,7 +104,7 @@ impl Given {
             .into_iter()
             .map(|argument| text::from_bytes(argument.as_bytes()).into_owned());
         while let Some(argument) = arguments.next() {
-            let shown = mesos_perl::logging::shown(&argument);
+            let shown = crate::logging::shown(&argument);
             let argument = if argument == "-h" { "--help".into() } else { argument };
             let Some(rest) = argument.strip_prefix("--") else {
                 return Err(format!("expected a flag (--name=value), not '{shown}'"));
@@ -178,7 +178,7 @@ impl Given {
             Some("false" | "0") => Ok(Some(false)),
             Some(other) => Err(format!(
                 "--{name}: expected true or false, not '{}'",
-                mesos_perl::logging::shown(other)
+                crate::logging::shown(other)
             )),
         }
     }
@@ -186,7 +186,7 @@ impl Given {
     /// A value that can be parsed; the error says what was expected.
     pub fn parsed<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, String> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let wrong = |_| format!("--{name}: expected {expected}, not '{}'", mesos_perl::logging::shown(&value));
+        let wrong = |_| format!("--{name}: expected {expected}, not '{}'", crate::logging::shown(&value));
         value.parse().map(Some).map_err(wrong)
     }
 }

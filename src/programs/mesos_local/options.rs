@@ -3,12 +3,12 @@
 use super::ends::Parent;
 use super::file;
 use super::flags::{self, Given, FLAGS};
-use mesos_perl::driver::DriverError;
-use mesos_perl::local::settings::config::without_effect;
-use mesos_perl::local::{Access, Config, Credentials, Tls};
-use mesos_perl::logging;
-use mesos_perl::message::text;
-use mesos_perl::native::tls::settings;
+use crate::driver::DriverError;
+use crate::local::settings::config::without_effect;
+use crate::local::{Access, Config, Credentials, Tls};
+use crate::logging;
+use crate::message::text;
+use crate::native::tls::settings;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt;
@@ -35,8 +35,8 @@ pub struct Options {
 const PORT: u16 = 5050;
 
 /// Reads the program's arguments and environment, and sets the log up.
-pub fn read() -> Result<Wanted, String> {
-    let given = Given::read(std::env::args_os().skip(1))?;
+pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wanted, String> {
+    let given = Given::read(arguments)?;
     if given.switch("help")? == Some(true) {
         return Ok(Wanted::Text(flags::help()));
     }

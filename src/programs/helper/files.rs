@@ -1,6 +1,6 @@
 //! Files in a sandbox, which is the task's user's: he can plant links there at any time, and they lead nowhere here.
 
-use mesos_perl::regular_file;
+use crate::regular_file;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fcntl_getfl, fcntl_setfl, mkdirat, openat, unlinkat, AtFlags, Mode, OFlags};
 use rustix::io::Errno;

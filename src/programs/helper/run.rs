@@ -1,7 +1,8 @@
 //! The last mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
 use super::{fetch, files, volumes};
-use mesos_perl::local::helper_protocol::{not_fetched, Frame, Program};
+use crate::local::helper_protocol::{not_fetched, Frame, Program};
+use crate::programs::system::FAILURE;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{CString, OsStr};
@@ -9,17 +10,17 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 /// Reads the [`Program`] from stdin up to its end. Either turns into the program, which closes stdout, or writes why not to it.
-pub fn run(parent: i32) -> ExitCode {
+pub fn run(parent: i32) -> u8 {
     // Kept apart, since stdout becomes the sandbox's file before it is known whether exec succeeds. Close-on-exec.
     let Ok(mut answer) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map(File::from) else {
-        return ExitCode::FAILURE;
+        return FAILURE;
     };
     let Err(reason) = read_program().and_then(|program| become_program(&program, parent));
     let _ = answer.write_all(reason.as_bytes());
-    ExitCode::FAILURE
+    FAILURE
 }
 
 pub enum Never {}

@@ -5,8 +5,8 @@
 use super::extract::{self, Format, Limits};
 use super::files::{self, create, replace, DIRECTORY};
 use super::http;
-use mesos_perl::local::helper_protocol::Fetch;
-use mesos_perl::regular_file::{self, Links};
+use crate::local::helper_protocol::Fetch;
+use crate::regular_file::{self, Links};
 use rustix::fd::OwnedFd;
 use rustix::fs::{fchmod, openat, Mode, OFlags};
 use rustix::io::Errno;

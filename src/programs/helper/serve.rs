@@ -5,7 +5,8 @@
 //! creator is (a fork of the creator may hold the pipe open).
 
 use super::{processes, run};
-use mesos_perl::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
+use crate::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
+use crate::programs::system::{Primitives, FAILURE, SUCCESS};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -18,23 +19,23 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{ExitCode, Stdio};
+use std::process::Stdio;
 
 /// `creator` is alive for sure until `Ready` has been written: the cluster waits for that.
 /// `directory` goes when everything is dead: the creator may have had no time to remove it.
-pub fn serve(creator: i32, directory: Option<PathBuf>) -> ExitCode {
+pub fn serve(creator: i32, directory: Option<PathBuf>, primitives: Primitives) -> u8 {
     let guard = nix::unistd::getppid();
-    let worked = Server::new(creator, guard).and_then(|mut server| server.work());
+    let worked = Server::new(creator, guard, primitives).and_then(|mut server| server.work());
     if let Some(directory) = directory {
-        let _ = mesos_perl::local::removal::remove_tree(&directory);
+        let _ = crate::local::removal::remove_tree(&directory);
     }
     // Else it would stay, stopped by a task.
     if nix::unistd::getppid() == guard {
         let _ = nix::sys::signal::kill(guard, Signal::SIGCONT);
     }
     match worked {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Ok(()) => SUCCESS,
+        Err(_) => FAILURE,
     }
 }
 
@@ -50,6 +51,7 @@ struct Server {
     signals: SignalFd,
     /// Bytes of commands that are not complete yet.
     pending: Vec<u8>,
+    primitives: Primitives,
 }
 
 struct Starting {
@@ -62,7 +64,7 @@ struct Starting {
 const GUARD_DIED: Signal = Signal::SIGUSR1;
 
 impl Server {
-    fn new(creator: i32, guard: nix::unistd::Pid) -> std::io::Result<Self> {
+    fn new(creator: i32, guard: nix::unistd::Pid, primitives: Primitives) -> std::io::Result<Self> {
         nix::sys::prctl::set_child_subreaper(true)?;
         SigSet::all().thread_block()?;
         // The loop looks whether it has died already.
@@ -78,6 +80,7 @@ impl Server {
             creator,
             signals,
             pending: Vec::new(),
+            primitives,
         })
     }
 
@@ -138,7 +141,7 @@ impl Server {
         self.pending.extend(piece.iter().take(count));
         while let Some(body) = protocol::split(&mut self.pending)? {
             match Command::decode(&body)? {
-                Command::Start { process, program } => match start(&program) {
+                Command::Start { process, program } => match start(&program, self.primitives) {
                     Ok((pid, pipe)) => {
                         let starting = Starting {
                             process,
@@ -228,30 +231,30 @@ impl Server {
 }
 
 /// Starts `program`. Nothing of what that takes is waited for.
-fn start(program: &Program) -> Result<(i32, OwnedFd), String> {
+fn start(program: &Program, primitives: Primitives) -> Result<(i32, OwnedFd), String> {
     match program.fetches.is_empty() {
-        true => fork(program).map_err(|e| format!("cannot start a process: {e}")),
+        true => fork(program, primitives).map_err(|e| format!("cannot start a process: {e}")),
         false => through_this_executable(program),
     }
 }
 
 /// In a fork of this process: most programs take less time than an executable of our size takes to start.
-fn fork(program: &Program) -> std::io::Result<(i32, OwnedFd)> {
+fn fork(program: &Program, primitives: Primitives) -> std::io::Result<(i32, OwnedFd)> {
     let (pipe, answer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&pipe, true)?;
     let parent = std::process::id() as i32;
-    let pid = mesos_perl::ffi::process::fork(move || {
+    let pid = (primitives.fork)(Box::new(move || {
         let Err(reason) = run::become_program(program, parent);
         let _ = File::from(answer).write_all(reason.as_bytes());
         1
-    })?;
+    }))?;
     Ok((pid, pipe))
 }
 
 /// Through this executable's last mode, which fetches files first: that can take long, and works with what strangers have made.
 fn through_this_executable(program: &Program) -> Result<(i32, OwnedFd), String> {
     let mut child = std::process::Command::new(processes::SELF)
-        .arg0("mesos-perl-helper")
+        .arg0(processes::NAME)
         .args(["run", &std::process::id().to_string()])
         .env_clear()
         .stdin(for_reading(program).map_err(|e| format!("cannot hand over the program: {e}"))?)

@@ -4,24 +4,25 @@
 //! instead, the server notices, and ends everything itself.
 
 use super::processes;
+use crate::programs::system::{FAILURE, SUCCESS};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{waitid, Id, WaitPidFlag, WaitStatus};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode};
+use std::process::{Child, Command};
 
 /// Starts the server and stays until it and all that it started are gone. The pipe for reports is kept open until then.
-pub fn guard(creator: i32, directory: Option<PathBuf>) -> ExitCode {
+pub fn guard(creator: i32, directory: Option<PathBuf>) -> u8 {
     let Ok(server) = start(creator, &directory) else {
-        return ExitCode::FAILURE;
+        return FAILURE;
     };
     watch(&server);
     processes::end_all_descendants();
     if let Some(directory) = directory {
-        let _ = mesos_perl::local::removal::remove_tree(&directory);
+        let _ = crate::local::removal::remove_tree(&directory);
     }
-    ExitCode::SUCCESS
+    SUCCESS
 }
 
 fn start(creator: i32, directory: &Option<PathBuf>) -> std::io::Result<Child> {
@@ -30,7 +31,7 @@ fn start(creator: i32, directory: &Option<PathBuf>) -> std::io::Result<Child> {
     nix::sys::prctl::set_child_subreaper(true)?;
     SigSet::all().thread_block()?;
     let server = Command::new(processes::SELF)
-        .arg0("mesos-perl-helper")
+        .arg0(processes::NAME)
         .args(["serve", &creator.to_string()])
         .args(directory)
         .env_clear()

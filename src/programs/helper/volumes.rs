@@ -1,7 +1,7 @@
 //! Volumes: what a program finds in its sandbox that is elsewhere.
 
 use super::files::{self, enter, plain, replace};
-use mesos_perl::local::helper_protocol::{User, Volume};
+use crate::local::helper_protocol::{User, Volume};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{mkdirat, openat, symlinkat, FileType, Mode, OFlags};
 use rustix::io::Errno;

@@ -7,6 +7,9 @@ use rustix::process::WaitOptions;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+/// Its first argument (argv[0]) tells it from mesos-local.
+pub const NAME: &str = "mesos-perl-helper";
+
 /// This executable, even when its file has been replaced meanwhile.
 pub const SELF: &str = "/proc/self/exe";
 
