@@ -35,6 +35,7 @@ ffi/handle.rs 15
 ffi/log.rs 1
 ffi/message.rs 14
 ffi/process.rs 2
+ffi/program.rs 1
 ffi/resources.rs 1
 ffi/scheduler_driver.rs 23
 ffi/signals.rs 1
