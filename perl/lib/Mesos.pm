@@ -75,10 +75,10 @@ Mesos - write Apache Mesos frameworks and executors in Perl
         my ($self, $driver, $offers) = @_;
         for my $offer (@$offers) {
             my @tasks = $self->{launched}++ ? () : {
-                name      => 'hello',
-                task_id   => {value => 'task-1'},
-                slave_id  => $offer->{slave_id},
-                command   => {value => 'echo hello'},
+                name => 'hello',
+                task_id => {value => 'task-1'},
+                slave_id => $offer->{slave_id},
+                command => {value => 'echo hello'},
                 resources => [{name => 'cpus', type => Mesos::Value::Type::SCALAR, scalar => {value => 0.1}}],
             };
             $driver->launchTasks([$offer->{id}], \@tasks);    # without tasks it declines the offer
@@ -99,10 +99,10 @@ Mesos - write Apache Mesos frameworks and executors in Perl
 
     my $scheduler = MyScheduler->new;
     my $status = Mesos::SchedulerDriver->new(
-        master    => $ARGV[0] || 'local',    # or 'host:port' of a Mesos master
+        master => $ARGV[0] || 'local',    # or 'host:port' of a Mesos master
         framework => {user => '', name => 'hello'},
         scheduler => $scheduler,
-        on_exception => 'die',               # an exception in a callback ends run
+        on_exception => 'die',    # an exception in a callback ends run
     )->run;
     exit($status == Mesos::Status::DRIVER_STOPPED && $scheduler->{is_finished} ? 0 : 1);
 
