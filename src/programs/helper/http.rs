@@ -137,6 +137,11 @@ fn take(from: &mut impl Read, to: &mut impl Write) -> io::Result<Option<String>>
             Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer is cut")),
             Ok(read) => parser.feed(&buffer[..read]),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // Which of the two a socket says depends on the system.
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                let silence = format!("the server said nothing for {} s", PATIENCE.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, silence));
+            }
             Err(e) => return Err(e),
         }
     }
@@ -261,5 +266,17 @@ mod tests {
         assert!(load("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n").is_err());
         assert!(load("HTTP/1.1 200 OK\r\n").is_err());
         assert!(load("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc").is_err());
+    }
+
+    #[test]
+    fn a_silent_server_is_called_so() {
+        struct Silent;
+        impl Read for Silent {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        }
+        let error = take(&mut Silent, &mut Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "the server said nothing for 60 s");
     }
 }
