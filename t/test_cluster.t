@@ -79,7 +79,7 @@ subtest 'faults of updates, calls, launches and connections' => sub {
     for my $wrong (
         [sub { $cluster->lose_updates(0) }, qr/^lose_updates: expected how often, from 1, got "0" at \Q$0\E/],
         [sub { $cluster->refuse_call('accept') }, qr/^refuse_call: expected the type of a call, as "ACCEPT" at \Q$0\E/],
-        [sub { $cluster->fail_launch(why => 1) }, qr/^fail_launch: there is no option 'why', only message, reason, times at \Q$0\E/],
+        [sub { $cluster->fail_launch(why => 1) }, qr/^fail_launch: there is no option 'why' \(known are: message, reason, times\) at \Q$0\E/],
         [sub { $cluster->fail_launch(reason => 'none') }, qr/Expecting 'reason' to be one of TaskStatus, not 'none'/],
         [sub { $cluster->mute_framework('nobody') }, qr/There is no framework 'nobody'/],
     ) {

@@ -83,10 +83,7 @@ my @constraints = qw(resources attributes hostname role agent ports where);
 
 sub _check {
     my ($method, $want) = @_;
-    my %is_known = map { ($_ => 1) } @constraints;
-    for my $name (sort grep { !$is_known{$_} } keys %$want) {
-        croak "$method: unknown constraint '$name'" . Mesos::Warnings::suggestion($name, 'known are', @constraints);
-    }
+    Mesos::Warnings::refuse_unknown("$method: unknown constraint", $want, @constraints);
     croak "$method: attributes: expected a hash reference" if defined $want->{attributes} && ref $want->{attributes} ne 'HASH';
     croak "$method: where: expected a code reference" if defined $want->{where} && ref $want->{where} ne 'CODE';
     croak qq($method: ports: expected a number, got "$want->{ports}") if defined $want->{ports} && $want->{ports} !~ /\A\d+\z/;

@@ -2,13 +2,14 @@ package Mesos::Warnings;
 use 5.10.1;
 use strict;
 use warnings;
+use Carp ();
 use Exporter qw(import);
 use List::Util qw(min);
 use overload ();
 use Scalar::Util qw(blessed reftype);
 use mro ();
 
-our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth die_user nearest meant warn_unknown check_constructor check_callbacks warn_unknown_fields shown);
+our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth die_user nearest meant warn_unknown refuse_unknown check_constructor check_callbacks warn_unknown_fields shown);
 
 # The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
 # what the code says of all warnings counts.
@@ -197,14 +198,29 @@ sub suggestion {
     return " ($what: " . join(', ', @some) . ')';
 }
 
+# The keys of a hash that are not @known.
+sub _unknown_names {
+    my ($given, @known) = @_;
+    my %is_known = map { ($_ => 1) } @known;
+    my @unknown = sort grep { !$is_known{$_} } keys %$given;
+    return @unknown;
+}
+
+sub _of_known { my ($name, @known) = @_; return suggestion($name, @known == 1 ? 'known is' : 'known are', @known) }
+
 # Warns of the keys of a hash that are not @known and would be ignored. Those that begin with an underscore are the program's own.
 sub warn_unknown {
     my ($what, $given, @known) = @_;
-    my %is_known = map { ($_ => 1) } @known;
-    for my $name (sort grep { !$is_known{$_} && !/\A_/ } keys %$given) {
-        warn_user("$what '$name'" . suggestion($name, 'known are', @known), "$what.$name");
-    }
+    warn_user("$what '$_'" . _of_known($_, @known), "$what.$_") for grep { !/\A_/ } _unknown_names($given, @known);
     return;
+}
+
+# Dies of such a key, where croak of the caller would. $what is the text before it: "add: unknown argument".
+sub refuse_unknown {
+    my ($what, $given, @known) = @_;
+    my ($name) = _unknown_names($given, @known) or return;
+    local $Carp::CarpInternal{+__PACKAGE__} = 1;
+    Carp::croak("$what '$name'" . _of_known($name, @known));
 }
 
 # --- constructors ------------------------------------------------------------------------------------------------------------------
@@ -238,10 +254,8 @@ sub check_constructor {
     return unless ref $arguments eq 'HASH' && %$arguments;
     my $class = ref $self;
     my ($known, $open) = _constructor($class);
-    for my $name (sort grep { !$known->{$_} && !/\A_/ } keys %$arguments) {
-        next if $open && !defined nearest($name, sort keys %$known);
-        warn_user("$class->new: unknown argument '$name'" . suggestion($name, 'known are', sort grep { !/\A_/ } keys %$known), "new.$name");
-    }
+    my %unknown = map { ($_ => 1) } grep { !$open || defined nearest($_, sort keys %$known) } _unknown_names($arguments, keys %$known);
+    warn_unknown("$class->new: unknown argument", \%unknown, sort grep { !/\A_/ } keys %$known);
     return;
 }
 

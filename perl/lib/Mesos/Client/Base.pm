@@ -46,20 +46,14 @@ sub check_options {
     my ($method, $options, @known) = @_;
     croak "$method: expected names and values after the arguments, got an odd number of them" if @$options % 2;
     my %option = @$options;
-    my %is_known = map { ($_ => 1) } @known;
-    for my $name (sort grep { !$is_known{$_} } keys %option) {
-        croak "$method: unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known are', @known);
-    }
+    Mesos::Warnings::refuse_unknown("$method: unknown argument", \%option, @known);
     return \%option;
 }
 
 # Dies of keys of a hash that nobody would look at.
 sub check_keys {
     my ($what, $given, @known) = @_;
-    my %is_known = map { ($_ => 1) } @known;
-    my ($unknown) = sort grep { !$is_known{$_} } keys %$given;
-    croak "$what: unknown key '$unknown'" . Mesos::Warnings::suggestion($unknown, 'known are', @known) if defined $unknown;
-    return;
+    return Mesos::Warnings::refuse_unknown("$what: unknown key", $given, @known);
 }
 
 # A credential as a hash, if there is one.

@@ -10,6 +10,7 @@ use Mesos::Message::Constants qw(
     TYPE_BOOL TYPE_BYTES TYPE_DOUBLE TYPE_FLOAT TYPE_INT32 TYPE_INT64 TYPE_STRING TYPE_UINT32 TYPE_UINT64
 );
 use Mesos::Message::Walk qw(count keys_of);
+use Mesos::Warnings ();
 use MIME::Base64 ();
 use Scalar::Util qw(blessed reftype);
 
@@ -134,9 +135,7 @@ sub from_message {
 # JSON as Mesos writes it: other modules write numbers with 15 digits, and cannot write bytes that are no UTF-8.
 sub text_of {
     my ($class, $message, $path, %options) = @_;
-    for my $name (sort keys %options) {
-        Carp::croak(qq{encode_json: there is no option "$name"}) unless $name eq 'v0';
-    }
+    Mesos::Warnings::refuse_unknown('encode_json: there is no option', \%options, 'v0') if %options;
     local $Mesos::Message::Walk::values = 0;
     return _object({%options, text => 1}, $class, $message, $path, 1);
 }
@@ -296,14 +295,12 @@ sub _double {
 
 # --- from JSON ---------------------------------------------------------------------------------------------------------------
 
-my %READING = map { ($_ => 1) } qw(enum_names maps reject_unknown unblessed);
+my @READING = qw(enum_names maps reject_unknown unblessed);
 
 # The object that JSON text describes.
 sub of_text {
     my ($class, $json, %options) = @_;
-    for my $name (sort keys %options) {
-        Carp::croak(qq{decode_json: there is no option "$name"}) unless $READING{$name};
-    }
+    Mesos::Warnings::refuse_unknown('decode_json: there is no option', \%options, @READING) if %options;
     if ($options{maps} && $options{maps} !~ /\A(?:hash|list|1)\z/) {
         Carp::croak("decode_json: option maps: expected 'hash' or 'list', got " . _what($options{maps}));
     }

@@ -21,7 +21,7 @@ sub _make {
     $strategy = 'first_fit' unless defined $strategy;
     croak qq(place: strategy: expected "first_fit", "spread" or "pack", got "$strategy") unless $strategies{$strategy};
     my ($by, $counts) = delete @options{qw(by counts)};
-    for my $name (sort keys %options) { croak "place: unknown option '$name'" . Mesos::Warnings::suggestion($name, 'known are', qw(by counts strategy)) }
+    Mesos::Warnings::refuse_unknown('place: unknown option', \%options, qw(by counts strategy));
     for my $of ([by => $by], [counts => $counts]) {
         next if !defined $of->[1] || $strategy eq 'spread';
         Mesos::Warnings::warn_user("place: $of->[0] counts for the strategy 'spread' only, not for '$strategy'", "place.$of->[0]");

@@ -57,10 +57,7 @@ sub _is_info {
 
 sub _check_options {
     my ($what, $option) = @_;
-    my %known = map { ($_ => 1) } qw(id accepts data), _kept();
-    for my $name (grep { !$known{$_} } sort keys %$option) {
-        croak "$what: there is no option '$name'" . Mesos::Warnings::suggestion($name, 'known are', sort keys %known);
-    }
+    Mesos::Warnings::refuse_unknown("$what: there is no option", $option, qw(id accepts data), _kept());
     croak "$what: expected either command or info" unless 1 == grep { defined $option->{$_} } qw(command info);
     my ($command, $info, $env) = @$option{qw(command info env)};
     croak "$what: command: expected a string or an array reference of strings, got " . Mesos::Arguments::_describe($command)

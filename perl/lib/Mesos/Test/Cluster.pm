@@ -6,6 +6,7 @@ use Carp qw(croak);
 use parent 'Mesos::Test::Cluster::Faults';
 use Mesos::Test::Cluster::Program ();
 use Mesos::Test::Cluster::State ();
+use Mesos::Warnings ();
 use Scalar::Util qw(blessed looks_like_number reftype weaken);
 use Test::Builder ();
 use Time::HiRes ();
@@ -209,7 +210,7 @@ sub _wait {
     my ($self, $what, $code, %given) = @_;
     my $timeout = delete $given{timeout};
     $timeout = $self->{timeout} unless defined $timeout;
-    for my $name (sort keys %given) { croak "unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known is', 'timeout') }
+    Mesos::Warnings::refuse_unknown('unknown argument', \%given, 'timeout');
     my $end = Time::HiRes::time() + $timeout;
     my ($answer, $late);
     until ($answer = $code->()) {

@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp qw(croak);
+use Mesos::Warnings ();
 
 $Carp::Internal{+__PACKAGE__} = 1;
 
@@ -43,11 +44,7 @@ sub fail_launch {
 
 sub _fault {
     my ($method, $known, %given) = @_;
-    my @unknown = grep {
-        my $name = $_;
-        !grep { $_ eq $name } @$known
-    } sort keys %given;
-    croak "$method: there is no option '$unknown[0]', only " . join ', ', @$known if @unknown;
+    Mesos::Warnings::refuse_unknown("$method: there is no option", \%given, @$known);
     return (count => _count($method, delete $given{times}), %given);
 }
 

@@ -57,10 +57,7 @@ sub start {
     my ($class, $given, %flags) = @_;
     my $why = why_not($given);
     croak "start: $why" if defined $why;
-    my %is_known = map { ($_ => 1) } @flags;
-    for my $name (sort grep { !$is_known{$_} } keys %flags) {
-        croak "start: unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known are', 'program', 'timeout', @flags);
-    }
+    Mesos::Warnings::refuse_unknown('start: unknown argument', \%flags, 'program', 'timeout', @flags);
     my @command = (find($given), '--control', '--open', '--port=' . (delete $flags{port} // 0),
         map { my $value = $flags{$_}; "--$_=" . ($_ eq 'attributes' && ref $value eq 'HASH' ? join ';', map {"$_:$value->{$_}"} sort keys %$value : $value) }
             grep { defined $flags{$_} } sort keys %flags);

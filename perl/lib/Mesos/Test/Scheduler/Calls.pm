@@ -42,10 +42,7 @@ sub named {
     my ($method, $arguments, @known) = @_;
     croak "$method: expected pairs of a name and a value" if @$arguments % 2;
     my %given = @$arguments;
-    my %is_known = map { ($_ => 1) } @known;
-    for my $name (sort grep { !$is_known{$_} } keys %given) {
-        croak "$method: unknown argument '$name'" . Mesos::Warnings::suggestion($name, 'known are', @known);
-    }
+    Mesos::Warnings::refuse_unknown("$method: unknown argument", \%given, @known);
     return %given;
 }
 
