@@ -293,8 +293,10 @@ walk_map(pTHX_ Walk *walk, uint32_t index, HV *hash)
         if (value)
             RESOLVE(value);
         array = value ? array_of(aTHX_ walk->state->schema->fields + value_field, value) : NULL;
-        if (array)
+        if (array) {
+            walk->strange = TRUE;
             value = last_item(aTHX_ walk, array);
+        }
         if (!walk_item(aTHX_ walk, value_field, value, key, &warned))
             return FALSE;
         PUSH(MESOS_PERL_END, index, 0, 0);
@@ -388,8 +390,10 @@ walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
             continue;
         }
         /* Several values for one: the last counts, as on the wire. */
-        if (array)
+        if (array) {
+            walk->strange = TRUE;
             value = last_item(aTHX_ walk, array);
+        }
         if (value && SvOK(value)) {
             HV *const map = field->label == MESOS_LABEL_REPEATED ? map_of(aTHX_ walk, field, value) : NULL;
             if (map) {

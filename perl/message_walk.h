@@ -15,7 +15,7 @@ typedef struct {
     uint32_t options;
     uint32_t class_id;
     IV first; /* where its tape begins */
-    /* A message has keys that are not fields of it. */
+    /* A message has keys that are not fields of it, or a list where one value is expected. */
     bool strange;
 } Walk;
 

@@ -483,6 +483,85 @@ subtest 'words that say no, and are true' => sub {
     is_deeply [warnings_of(sub { driver(implicit_acknowledgements => $_, reconcile_on_registration => $_) for 0, 1, '', 'yes', [], 2 })], [];
 };
 
+subtest 'arguments that nobody would look at' => sub {
+    my $driver = driver();
+    $driver->start;
+    # So that run returns at once.
+    $driver->stop;
+    for (
+        [run => [10], 'run: expected no arguments, got 1'], [run_once => [10, 1], 'run_once: expected no arguments, got 2'],
+        [start => [1], 'start: expected no arguments, got 1'], [abort => ['now'], 'abort: expected no arguments, got 1'],
+        [join => [1], 'join: expected no arguments, got 1'], [stop => [1, 1], 'stop: expected at most 1 argument, got 2'],
+        [stop => ['no'], q(stop: failover: 'no' is a true value in Perl: did you mean 0?)],
+    ) {
+        my ($method, $args, $text) = @$_;
+        is_deeply [grep { !/cannot be started again/ } @{told(__LINE__, sub { $driver->$method(@$args) })}], [$text];
+    }
+    is_deeply [warnings_of(sub { $driver->stop(@$_) for [], [0], [1], ['']; $driver->join; $driver->abort })], [], 'what is right is not told';
+    my $executor = Mesos::ExecutorDriver->new(executor => Mesos::Executor->new);
+    is_deeply [grep { !/not started/ } @{told(__LINE__, sub { $executor->stop(1); $executor->abort(1) })}],
+        ['stop: expected no arguments, got 1', 'abort: expected no arguments, got 1'], 'of an executor';
+    my $dispatcher = Mesos::Dispatcher::AnyEvent->new;
+    is_deeply told(__LINE__, sub { $dispatcher->send('event'); $dispatcher->wait('x') }), ['wait: expected a number of seconds, got "x"'];
+    is_deeply told(__LINE__, sub { $dispatcher->send('event'); $dispatcher->wait('1s') }), ['wait: expected a number of seconds, got "1s"'];
+    is_deeply told(__LINE__, sub { $dispatcher->send('event'); $dispatcher->wait(1, 2) }), ['wait: expected at most 1 argument, got 2'];
+    is_deeply [warnings_of(sub { for my $time (undef, 0, '', 1, '0.5', -1) { $dispatcher->send('event'); $dispatcher->wait($time) } })], [];
+};
+
+subtest 'values that are not what they seem' => sub {
+    my %framework = (user => '', name => 'n');
+    my $kept = 'a master then keeps the framework and its tasks for ever after it has gone';
+    for (
+        [{framework => {%framework, failover_timeout => -1}}, "framework: failover_timeout is -1: $kept"],
+        [{framework => {%framework, failover_timeout => '-0.5'}}, "framework: failover_timeout is -0.5: $kept"],
+        [{framework => {%framework, failover_timeout => 'nan'}}, "framework: failover_timeout is nan: $kept"],
+        [{framework => {%framework, name => ''}}, 'framework: name is empty: Mesos shows the framework without one'],
+        [{credential => {principal => 'p', secret => "s\n"}}, 'credential: secret ends with a line feed: did you mean to chomp it?'],
+        [{credential => {principal => "p\n", secret => 's'}}, 'credential: principal ends with a line feed: did you mean to chomp it?'],
+        [{framework => {%framework, failover_timeout => 1}, framework_id_file => "/tmp/mesos-perl-warnings-$$\n"},
+            'framework_id_file ends with a line feed: did you mean to chomp it?'],
+    ) {
+        my ($given, $text) = @$_;
+        is_deeply [grep { $_ eq $text } @{told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, %$given) })}], [$text];
+    }
+    is_deeply told(__LINE__, sub { Mesos::Client->new(master => 'h', credential => {principal => 'p', secret => "s\n"}) }),
+        ['credential: secret ends with a line feed: did you mean to chomp it?'];
+    my @runner = (master => '127.0.0.1:1');
+    is_deeply told(__LINE__, sub { Mesos::Runner->new(@runner, collect_output => 'no') }), [q(collect_output: 'no' is a true value in Perl: did you mean 0?)];
+    for ([framework => 'x'], [driver_options => []], [state_file => ['x']], [state_file => '']) {
+        my ($name, $value) = @$_;
+        ok !eval { Mesos::Runner->new(@runner, $name => $value); 1 }, "$name of Mesos::Runner";
+        like $@, qr/$name: expected (?:a hash reference|the name of a file), got (?:"x"|""|a reference to array) at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
+    }
+    is_deeply [warnings_of(sub {
+                driver(framework => {%framework, failover_timeout => $_}) for 0, 1, 1e6, undef;
+                driver(credential => {principal => 'p', secret => 's '}), driver(credential => {principal => 'p'});
+                Mesos::Runner->new(@runner, collect_output => 0, framework => {name => 'n'}, driver_options => {});
+    })], [], 'what is right is not told';
+};
+
+# One of several values is taken, as on the wire.
+subtest 'lists for one value' => sub {
+    my $driver = driver();
+    my @base = (name => 't', task_id => {value => 't'}, slave_id => {value => 's'});
+    my $list = 'expected one value, got an array reference, of which the last element counts';
+    for (
+        [{name => ['x']}, 'name'], [{data => ['x', 'y']}, 'data'], [{task_id => {value => ['t']}}, 'task_id.value'], [{task_id => [{value => 't'}]}, 'task_id'],
+        [{command => {shell => [0], value => 'x'}}, 'command.shell'], [{resources => [{name => 'c', type => [0], scalar => {value => [1]}}]}, 'resources[0].scalar.value', 'resources[0].type'],
+        [{limits => {cpus => [{value => 1}]}}, 'limits{cpus}'], [{max_completion_time => {nanoseconds => [1]}}, 'max_completion_time.nanoseconds'],
+    ) {
+        my ($more, @paths) = @$_;
+        my %task = (@base, %$more);
+        my @told = map {"Mesos::TaskInfo.$_: $list"} @paths;
+        is_deeply [grep { !/not started/ } @{told(__LINE__, sub { $driver->launchTasks([{value => 'o'}], [\%task]) })}], \@told, "@paths";
+        my $strict = driver(unknown_fields => 'die');
+        ok !eval { $strict->launchTasks([{value => 'o'}], [Mesos::TaskInfo->new(\%task)]); 1 };
+        is $@, "$told[0] at ${\__FILE__} line @{[__LINE__ - 1]}.\n", 'die';
+        my $lax = driver(unknown_fields => 'ignore');
+        is_deeply [grep { !/not started/ } warnings_of(sub { $lax->launchTasks([{value => 'o'}], [\%task]) })], [], 'ignore';
+    }
+};
+
 subtest 'a running driver that is dropped' => sub {
     my $driver = driver();
     $driver->start;

@@ -1,10 +1,12 @@
 package Mesos::Dispatcher;
 use 5.10.1;
 use Carp qw(croak);
+use Mesos::Arguments ();
 use Mesos::Channel;
 use Mesos::Constraint ();
 use Mesos::Warnings ();
 use Mesos::XS;
+use Scalar::Util qw(looks_like_number);
 use Moo;
 use namespace::autoclean;
 
@@ -118,7 +120,10 @@ sub _turn {
 }
 
 sub wait {
-    my ($self, $time) = @_;
+    my ($self, $time, @more) = @_;
+    Mesos::Warnings::warn_of_surplus('wait', 1, $time, @more) if @more;
+    Mesos::Warnings::warn_user('wait: expected a number of seconds, got ' . Mesos::Arguments::_describe($time), 'wait')
+        if $time && !looks_like_number($time);
     $self->_not_in_child;
     $self->{_ran} = 1;
     my $wait = {outer => $self->{_wait}};

@@ -11,7 +11,7 @@ use Mesos::Runner::Scheduler;
 use Mesos::Runner::Task;
 use Mesos::SchedulerDriver;
 use Mesos::Warnings ();
-use Scalar::Util qw(blessed);
+use Scalar::Util qw(blessed reftype);
 use Moo;
 use namespace::autoclean;
 
@@ -28,6 +28,14 @@ sub _code_checker {
     };
 }
 
+sub _hash_checker {
+    my ($name) = @_;
+    return sub {
+        return if ref $_[0] && reftype($_[0]) eq 'HASH';
+        Mesos::Constraint::_die("$name: expected a hash reference, got " . Mesos::Arguments::_describe($_[0]));
+    };
+}
+
 my %default = (
     cpus => 0.1, mem => 32, disk => 0, gpus => 0, timeout => 0, retry_failed => 0, retry_lost => 3, max_running => 0, backoff => 1,
     max_backoff => 60, max_output => 16 * 1024 * 1024, reconcile_interval => 600, master_timeout => 0,
@@ -38,12 +46,14 @@ for my $name (sort keys %default) {
 }
 has $_ => (is => 'ro', isa => _code_checker($_)) for qw(accepts on_result on_state on_output);
 has master => (is => 'ro', default => sub { my $master = $ENV{MESOS_MASTER}; defined $master && length $master ? $master : 'local' });
-has framework => (is => 'ro', default => sub { {} });
+has $_ => (is => 'ro', isa => _hash_checker($_), default => sub { {} }) for qw(framework driver_options);
 has dispatcher => (is => 'ro', default => 'AnyEvent');
-has driver_options => (is => 'ro', default => sub { {} });
 has [qw(credential agent_credential)] => (is => 'bare');
 has collect_output => (is => 'ro', default => 1);
-has state_file => (is => 'ro');
+has state_file => (is => 'ro', isa => sub {
+        return if !defined $_[0] || !ref $_[0] && length $_[0];
+        Mesos::Constraint::_die('state_file: expected the name of a file, got ' . Mesos::Arguments::_describe($_[0]));
+});
 has placement => (is => 'ro', default => 'spread', isa => sub {
         return if defined $_[0] && $_[0] =~ /\A(?:spread|pack)\z/;
         Mesos::Constraint::_die("placement: expected 'spread' or 'pack', got " . Mesos::Arguments::_describe($_[0]));
@@ -56,6 +66,8 @@ has _scheduler => (is => 'lazy', init_arg => undef, builder => sub { Mesos::Runn
 sub BUILD {
     my ($self, $arguments) = @_;
     Mesos::Warnings::check_constructor($self, $arguments);
+    Mesos::Warnings::warn_of_truth('collect_output', $self->collect_output);
+    Mesos::Warnings::warn_of_line_end('state_file', $self->state_file);
     $self->{_tasks} = [];
     $self->{_by_id} = {};
     $self->{_open} = 0;

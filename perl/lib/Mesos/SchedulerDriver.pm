@@ -349,9 +349,10 @@ replaces or removes the id of another framework.
 
 =head2 unknown_fields
 
-What happens when a message that you give to the driver, C<framework> included, has a key that is no field of it: C<'warn'> (default),
-C<'die'> or C<'ignore'>. The text has the path and the field that you probably meant: C<< Mesos::TaskInfo.cmd: Mesos::TaskInfo has no
-field 'cmd': did you mean 'command'? >> Keys that begin with an underscore are your own. The driver does not look through tied hashes.
+What happens when a message that you give to the driver, C<framework> included, has a key that is no field of it, or an array reference
+where one value is expected: C<'warn'> (default), C<'die'> or C<'ignore'>. The text has the path and the field that you probably meant: C<<
+Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field 'cmd': did you mean 'command'? >> Keys that begin with an underscore are your own. The
+driver does not look through tied hashes.
 
 =head2 reconcile_on_registration
 

@@ -9,7 +9,7 @@ use overload ();
 use Scalar::Util qw(blessed reftype);
 use mro ();
 
-our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth die_user nearest meant warn_unknown refuse_unknown check_constructor check_callbacks warn_unknown_fields shown);
+our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth warn_of_line_end warn_of_surplus die_user nearest meant warn_unknown refuse_unknown check_constructor check_callbacks warn_unknown_fields shown);
 
 # The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
 # what the code says of all warnings counts.
@@ -266,6 +266,20 @@ sub warn_of_truth {
     return warn_user("$what: '$value' is a true value in Perl: did you mean 0?", "$what $value");
 }
 
+# Warns of the end of a line that was read from a file and not cut off: nothing that means it looks like that.
+sub warn_of_line_end {
+    my ($what, $value) = @_;
+    return unless defined $value && !ref $value && $value =~ /\n\z/;
+    return warn_user("$what ends with a line feed: did you mean to chomp it?", "$what \n");
+}
+
+# Warns of arguments after those that a method takes, which it would not look at.
+sub warn_of_surplus {
+    my ($method, $most, @given) = @_;
+    return if @given <= $most;
+    return warn_user("$method: expected " . ($most ? "at most $most argument" : 'no arguments') . ', got ' . @given, "$method surplus");
+}
+
 # --- callbacks ---------------------------------------------------------------------------------------------------------------------
 
 # Whether a method of this name was probably meant to be the callback. Words of everyday life are methods of their own right.
@@ -307,6 +321,7 @@ sub _is_known {
     return defined $class && $class->can($name) && $class->isa('Mesos::Message');
 }
 
+# Adds [class, path, key, known keys] of each key that is no field, and [class, path] of each list where one value is expected.
 sub _unknown {
     my ($class, $message, $path, $depth, $found) = @_;
     # Tied hashes may not know their keys, and overloaded objects are asked only once.
@@ -322,13 +337,16 @@ sub _unknown {
             next;
         }
         my $of = $field->[1];
-        next unless $of =~ /\D/ && $of->can('_pb_fields_by_name');
         my $value = $message->{$name};
+        my $is_repeated = $field->[0] == Mesos::Message::Constants::LABEL_REPEATED();
+        push @$found, [$class, "$path.$name"] if !$is_repeated && ref $value eq 'ARRAY';
+        next unless $of =~ /\D/ && $of->can('_pb_fields_by_name');
         if (ref $value && reftype($value) eq 'ARRAY') {
             _unknown($of, $value->[$_], "$path.$name\[$_]", $depth + 1, $found) for 0 .. $#$value;
         }
-        elsif ($of =~ /Entry\z/ && ref $value eq 'HASH' && $field->[0] == Mesos::Message::Constants::LABEL_REPEATED()) {
+        elsif ($is_repeated && $of =~ /Entry\z/ && ref $value eq 'HASH') {
             my $entry = $of->_pb_fields_by_name->{value}[1];
+            push @$found, map { [$of, "$path.$name\{$_}"] } grep { ref $value->{$_} eq 'ARRAY' } sort keys %$value;
             next unless $entry =~ /\D/;
             _unknown($entry, $value->{$_}, "$path.$name\{$_}", $depth + 1, $found) for sort keys %$value;
         }
@@ -350,7 +368,7 @@ sub warn_fields {
     return;
 }
 
-# The codec has met more keys in a message than it has fields for. $driver, if there is one, says what to do about it.
+# The codec has met more keys in a message than it has fields for, or a list for one value. $driver, if there is one, says what to do about it.
 sub warn_unknown_fields {
     my ($class, $message, $driver) = @_;
     my $mode = $driver && $driver->{unknown_fields} || 'warn';
@@ -363,7 +381,10 @@ sub warn_unknown_fields {
     }
     for my $found (@found) {
         my ($of, $path, $name, @known) = @$found;
-        my $text = "$path: $of has no field '$name'" . suggestion($name, 'its fields are', @known);
+        my $text
+            = defined $name
+            ? "$path: $of has no field '$name'" . suggestion($name, 'its fields are', @known)
+            : "$path: expected one value, got an array reference, of which the last element counts";
         die_user($text) if $mode eq 'die';
         warn_user($text, $path);
     }
@@ -379,7 +400,7 @@ sub with_hint {
         local $@;
         eval { _unknown($class, $message, $class, 0, \@found) };
     }
-    my @here = grep { $_->[1] eq "$path.$_->[2]" } @found;
+    my @here = grep { defined $_->[2] && $_->[1] eq "$path.$_->[2]" } @found;
     my ($hint) = ((grep { (nearest(@$_[2 .. $#$_]) || '') eq $missing } @here), @here) or return $text;
     my ($of, undef, $name, @known) = @$hint;
     return "$text ($of has no field '$name'" . meant($name, @known) . ')';
@@ -444,6 +465,24 @@ A resource has nearly the name of one that Mesos gives out (C<cpu>, C<memory>). 
 =item *
 
 A scheduler or executor has a method whose name is nearly a callback's (C<resource_offers>), but does not have the callback itself.
+
+=item *
+
+A field of a message that has one value is an array reference. As always, the last element is taken.
+
+=item *
+
+A name of a file, a principal or a secret ends with a line feed.
+
+=item *
+
+C<framework> has an empty C<name>, or a C<failover_timeout> that is negative or C<nan>: a real master then keeps the framework for
+ever after it has gone.
+
+=item *
+
+You pass arguments to C<start>, C<abort>, C<run>, C<run_once> or C<join>, more than one to C<stop>, or to C<wait> of a dispatcher something
+else than a number of seconds.
 
 =item *
 

@@ -63,6 +63,7 @@ sub credential_of {
     check_keys($name, $value, qw(principal secret)) if my $is_hash = ref $value && reftype($value) eq 'HASH';
     croak "$name: expected a Mesos::Credential or a hash reference with principal and secret"
         unless $is_hash && defined $value->{principal} && !ref $value->{principal};
+    Mesos::Warnings::warn_of_line_end("$name: $_", $value->{$_}) for qw(principal secret);
     croak "$name: the principal must not contain a colon" if $value->{principal} =~ /:/;
     return {principal => $value->{principal}, secret => defined $value->{secret} ? $value->{secret} : ''};
 }

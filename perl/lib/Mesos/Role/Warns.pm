@@ -1,13 +1,13 @@
 package Mesos::Role::Warns;
 use 5.10.1;
 use Mesos::Constraint ();
-use Mesos::Warnings qw(place_of_user warn_at warn_of_truth warn_user);
+use Mesos::Warnings qw(place_of_user warn_at warn_of_line_end warn_of_surplus warn_of_truth warn_user);
 use Mesos::XS;
-use Scalar::Util qw(refaddr weaken);
+use Scalar::Util qw(looks_like_number refaddr weaken);
 use Moo::Role;
 use namespace::autoclean;
 
-requires qw(start stop abort join run_once status dispatcher);
+requires qw(start stop abort join run run_once status dispatcher);
 
 has unknown_fields => (is => 'ro', isa => \&_check_unknown_fields, default => 'warn');
 
@@ -20,12 +20,28 @@ sub _check_unknown_fields {
 # The drivers that were started, and where, by their addresses.
 my %started;
 
+# What a master takes in another way than it looks.
+sub _check_framework {
+    my ($self) = @_;
+    my $framework = $self->framework;
+    warn_of_truth('framework: checkpoint', $framework->{checkpoint});
+    warn_user('framework: name is empty: Mesos shows the framework without one', 'framework.name')
+        if !ref $framework->{name} && $framework->{name} eq '';
+    my $timeout = $framework->{failover_timeout};
+    warn_user("framework: failover_timeout is $timeout: a master then keeps the framework and its tasks for ever after it has gone",
+        "framework.failover_timeout $timeout") if looks_like_number($timeout) && !($timeout >= 0);
+    warn_of_line_end('framework_id_file', $self->framework_id_file);
+    my $credential = $self->credential or return;
+    warn_of_line_end("credential: $_", $credential->{$_}) for qw(principal secret);
+    return;
+}
+
 # Where the first driver was made, unless one was started: a program that makes drivers and starts none has forgotten that.
 my ($first_made, $has_started);
 after BUILD => sub {
     my ($self) = @_;
     warn_of_truth($_, $self->{$_}) for qw(autoflush implicit_acknowledgements reconcile_on_registration);
-    warn_of_truth('framework: checkpoint', $self->{framework}{checkpoint}) if $self->{framework};
+    _check_framework($self) if $self->isa('Mesos::SchedulerDriver');
     return if $self->_is_rehearsal;
     $first_made ||= {pid => $$, class => ref $self, place => [place_of_user()]};
 };
@@ -93,6 +109,16 @@ before start => sub {
     warn_user("start: the driver was $end, and cannot be started again: make a new one", 'start');
 };
 
+# Nobody would look at them: run and join do not end after some seconds.
+for my $method (qw(start stop abort run run_once join)) {
+    before $method => sub {
+        my ($self, @given) = @_;
+        my $takes_failover = $method eq 'stop' && $self->isa('Mesos::SchedulerDriver');
+        warn_of_surplus($method, $takes_failover ? 1 : 0, @given);
+        warn_of_truth('stop: failover', $given[0]) if $takes_failover;
+    };
+}
+
 for my $method (qw(stop abort join)) {
     before $method => sub {
         my ($self) = @_;
@@ -143,7 +169,7 @@ L<Mesos::SchedulerDriver> and L<Mesos::ExecutorDriver> compose this role. L<Meso
 
 =head2 unknown_fields
 
-What happens when a message that you give to the driver, C<framework> and C<credential> included, has a key that is no field of it:
-C<'warn'> (the default), C<'die'> or C<'ignore'>. The text contains the path of the key, and the field that you probably meant.
+What happens when a message that you give to the driver, C<framework> and C<credential> included, has a key that is no field of it, or an
+array reference where one value is expected: C<'warn'> (the default), C<'die'> or C<'ignore'>. The text contains the path of the key, and the field that you probably meant.
 
 =cut
