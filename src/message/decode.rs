@@ -253,6 +253,7 @@ impl Decoder {
         *list = NO_LIST;
     }
 
+    #[inline]
     fn is_map(&self, field: &Field) -> bool {
         self.options.maps && field.is_map()
     }
@@ -275,6 +276,7 @@ impl Decoder {
     }
 
     /// What an entry of a map has not is the empty value, as protobuf has it. Returns a bit for each field that was added.
+    #[inline]
     pub(super) fn complete_entry(&mut self, fields: &[Field], present: u64) -> u64 {
         let mut added = 0;
         for (index, field) in fields.iter().enumerate().filter(|(index, _)| present & (1 << index) == 0) {

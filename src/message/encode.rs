@@ -149,6 +149,7 @@ fn no_field(token: &MesosPerlToken, arena: &[u8]) -> Problem {
 }
 
 /// Makes `token` what [`write`] wants of a value of `field`: bits, bytes or the default. Returns its size without the tag.
+#[inline]
 fn check_value(field: &Field, token: &mut MesosPerlToken, arena: &[u8]) -> Result<u64, Problem> {
     let op = token.op;
     if op == Op::MesosPerlMissing as u32 {
@@ -183,6 +184,7 @@ fn check_value(field: &Field, token: &mut MesosPerlToken, arena: &[u8]) -> Resul
     }
 }
 
+#[inline]
 fn set_bits(field: &Field, token: &mut MesosPerlToken, bits: u64) -> u64 {
     token.op = Op::MesosPerlUint as u32;
     token.value = bits;

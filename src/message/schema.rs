@@ -14,15 +14,18 @@ impl Field {
         schema_tables::KEYS[usize::from(self.key)]
     }
 
+    #[inline]
     pub fn default(&self) -> DefaultValue {
         schema_tables::DEFAULTS[usize::from(self.default)]
     }
 
+    #[inline]
     pub fn is_repeated(&self) -> bool {
         self.label == Label::Repeated
     }
 
     /// Whether it is a map: a list of entries on the wire.
+    #[inline]
     pub fn is_map(&self) -> bool {
         self.kind == Kind::Message && class(ClassId(self.of.into())).is_some_and(|of| of.map_entry)
     }
@@ -36,6 +39,7 @@ impl Field {
 
 impl Class {
     /// The fields, by ascending number.
+    #[inline]
     pub fn fields(&self) -> &'static [Field] {
         let first = usize::from(self.first_field);
         &schema_tables::FIELDS[first..first + usize::from(self.field_count)]
@@ -43,6 +47,7 @@ impl Class {
 
     /// Whether a message of this class is of no use to Mesos without this field of it. An entry of a map without its value has an empty
     /// message for it, which is not complete if something in it is required.
+    #[inline]
     pub fn needs(&self, field: &Field) -> bool {
         let of = class(ClassId(field.of.into())).filter(|_| self.map_entry && field.kind == Kind::Message);
         field.label == Label::Required || of.is_some_and(|of| of.fields().iter().any(|part| part.label == Label::Required))
@@ -57,6 +62,7 @@ impl Class {
     }
 
     /// The index among [`fields`](Self::fields) of the field with this number.
+    #[inline]
     pub fn index_by_number(&self, number: u32) -> Option<usize> {
         let entry = *self.lookup.get(number as usize)?;
         usize::from(entry).checked_sub(1)
@@ -94,6 +100,7 @@ pub fn classes() -> &'static [Class] {
 }
 
 /// The fields of all classes; a class has the `field_count` from `first_field` on.
+#[inline]
 pub fn fields() -> &'static [Field] {
     &schema_tables::FIELDS
 }
@@ -103,6 +110,7 @@ pub fn enums() -> &'static [Enum] {
 }
 
 /// The class with this id. `None` for a number that came from outside and is no class.
+#[inline]
 pub fn class(id: ClassId) -> Option<&'static Class> {
     schema_tables::CLASSES.get(id.0 as usize)
 }

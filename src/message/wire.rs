@@ -15,6 +15,7 @@ pub enum WireType {
 
 impl Kind {
     /// The wire type of a single value.
+    #[inline]
     pub const fn wire_type(self) -> WireType {
         match self {
             Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => WireType::Fixed64,
@@ -26,10 +27,12 @@ impl Kind {
 }
 
 /// As sint32 and sint64 are on the wire: small numbers are short, negative ones too.
+#[inline]
 pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
+#[inline]
 pub(super) fn unzigzag(bits: u64) -> i64 {
     (bits >> 1) as i64 ^ -((bits & 1) as i64)
 }
@@ -83,6 +86,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads `bytes[start..end]`. A range that is not in `bytes` reads as empty.
+    #[inline]
     pub fn new(bytes: &'a [u8], start: usize, end: usize) -> Self {
         Reader {
             bytes: bytes.get(..end).unwrap_or_default(),
@@ -91,10 +95,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The offset of the next byte.
+    #[inline]
     pub fn position(&self) -> usize {
         self.position
     }
 
+    #[inline]
     pub fn at_end(&self) -> bool {
         self.position >= self.bytes.len()
     }
@@ -128,6 +134,7 @@ impl<'a> Reader<'a> {
         })
     }
 
+    #[inline]
     pub fn fixed32(&mut self) -> Result<u32, WireError> {
         let end = self.position + 4;
         let bytes = self.bytes.get(self.position..end).and_then(|b| b.try_into().ok());
@@ -135,6 +142,7 @@ impl<'a> Reader<'a> {
         bytes.map(u32::from_le_bytes).ok_or(WireError::Truncated)
     }
 
+    #[inline]
     pub fn fixed64(&mut self) -> Result<u64, WireError> {
         let end = self.position + 8;
         let bytes = self.bytes.get(self.position..end).and_then(|b| b.try_into().ok());
@@ -155,6 +163,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The `length` bytes that were read last.
+    #[inline]
     pub fn before(&self, length: usize) -> &'a [u8] {
         let start = self.position.saturating_sub(length);
         self.bytes.get(start..self.position).unwrap_or_default()
