@@ -86,6 +86,9 @@ END { my $status = $?; if ($server) { kill KILL => $server; waitpid $server, 0 }
 my $page = '127.0.0.1:' . $stranger->sockport;
 my $nobody = '127.0.0.1:' . free_port();
 
+my $dies = 'die "not now\n" unless $self->{died}++;
+    $driver->stop if $status->{state} == Mesos::TaskState::TASK_FINISHED;';
+
 # name, what is changed, what is told (LINE: "at FILE line N.", of the line with #here), and the status
 # that it prints at its end, unless it dies or calls exit.
 my @mistakes = (
@@ -99,6 +102,25 @@ my @mistakes = (
     ['an unknown field that is fatal', {offers => '$driver->launchTasks([$_->{id}], [{%{ task($_) }, cmd => 1}]) for @$offers; #here',
             more => 'unknown_fields => "die"'},
         "Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field 'cmd': did you mean 'command'? LINE\n"],
+    ['an unknown field in a message of its class', {offers => '$driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : Mesos::TaskInfo->new({%{ task($_) }, cmd => 1})]) for @$offers; #here'},
+        "Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field 'cmd': did you mean 'command'? LINE\n", $stopped],
+    ['an unknown field that is wanted', {offers => '$driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : {%{ task($_) }, cmd => 1}]) for @$offers;',
+            more => 'unknown_fields => "ignore"'}, '', $stopped],
+    ['a list for one value', {offers => '$driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : {%{ task($_) }, name => ["t"]}]) for @$offers; #here'},
+        "Mesos::TaskInfo.name: expected one value, got an array reference, of which the last element counts LINE\n", $stopped],
+    ['a map without a required part', {offers => '$driver->launchTasks([$_->{id}], [{%{ task($_) }, limits => {cpus => {}}}]) for @$offers; #here'},
+        "Mesos::TaskInfo.limits{cpus}.value: required field is missing LINE\n"],
+    ['a callback that dies, which warns', {update => $dies, more => 'on_exception => "warn"'},
+        qr/\AMesos: the callback statusUpdate died: not now\.\n  The driver does not acknowledge the update, so Mesos sends it again\.\n  on_exception is 'warn': .*\n\z/, $stopped],
+    ['a callback that dies, for a function', {update => $dies, more => 'on_exception => sub { print STDERR "$_[1]: $_[2]" }'},
+        "statusUpdate: not now\n", $stopped],
+    ['a callback that dies', {update => $dies, run => 'eval { $driver->run }; print STDERR "it was: $@"; undef $driver; exit 1; my $status;'},
+        "it was: not now\n"],
+    ['arguments of run', {run => 'my $status = $driver->run(10); #here'}, "run: expected no arguments, got 1 LINE\n", $stopped],
+    ['a word that says no', {update => '$driver->stop("no") if $status->{state} == Mesos::TaskState::TASK_FINISHED; #here'},
+        "stop: failover: 'no' is a true value in Perl: did you mean 0? LINE\n", $stopped],
+    ['a failover_timeout below 0', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here', framework => 'user => "", name => "n", failover_timeout => -1'},
+        "framework: failover_timeout is -1: a master then keeps the framework and its tasks for ever after it has gone LINE\n", $stopped],
     ['an unknown field of the framework', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here', framework => 'user => "", name => "n", failover_timout => 3'},
         "Mesos::FrameworkInfo.failover_timout: Mesos::FrameworkInfo has no field 'failover_timout': did you mean 'failover_timeout'? LINE\n", $stopped],
     ['a callback with a wrong name', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here',
@@ -119,6 +141,8 @@ my @mistakes = (
         "a Mesos::SchedulerDriver is dropped while it runs: no callback comes any more. Keep it in a variable until stop LINE\n", $stopped],
     ['an operation without a type', {offers => '$driver->acceptOffers([$_->{id}], [{launch => {task_infos => [task($_)]}}]) for @$offers; #here'},
         qr/\Aoperations: Offer\.Operation 0: expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got none LINE\n\z/],
+    ['a launch of nothing', {offers => '$driver->acceptOffers([$_->{id}], [{type => Mesos::Offer::Operation::Type::LAUNCH, launch => {}}]) for @$offers; #here'},
+        qr/\Aoperations: Offer\.Operation 0: .*task_infos.* LINE\n\z/],
     ['an operation without its part', {offers => '$driver->acceptOffers([$_->{id}], [{type => Mesos::Offer::Operation::Type::LAUNCH}]) for @$offers; #here'},
         qr/\A\S.*its type is LAUNCH, but launch is missing LINE\n\z/],
     ['a task without its name', {offers => '$driver->launchTasks([$_->{id}], [{task_id => {value => "t"}, slave_id => $_->{slave_id}}]) for @$offers; #here'},
