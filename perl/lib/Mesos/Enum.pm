@@ -57,7 +57,8 @@ Mesos::Enum - what the enums of Mesos have in common
 =head1 DESCRIPTION
 
 Each enum of Mesos is a package, such as C<Mesos::TaskState> or C<Mesos::Value::Type>, with a constant sub for each of its values.
-L<Mesos::Messages> makes all of these packages. In messages, enums are plain integers.
+L<Mesos::Messages> makes all of these packages. In messages, enums are plain integers: compare them with C<==> and a constant, or compare
+what C<name_of> returns. C<< $status->{state} eq 'TASK_RUNNING' >> is never true, and Perl says nothing.
 
 Every enum is a C<Mesos::Enum>. Its C<isa> also says that it is a C<Google::ProtocolBuffers::Enum>, but you need not install that module.
 

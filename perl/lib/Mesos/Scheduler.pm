@@ -94,6 +94,15 @@ The offer with this C<Mesos::OfferID> is no longer valid.
 The state of a task, as a C<Mesos::TaskStatus>. The same update may come more than once. The driver acknowledges it after this method has
 returned. If the method dies, Mesos sends the update again.
 
+C<< $status->{state} >> is a number. Compare it with a constant, or compare its name:
+
+    $status->{state} == Mesos::TaskState::TASK_FINISHED
+    Mesos::TaskState->name_of($status->{state}) eq 'TASK_FINISHED'
+
+Perl does not tell you if you compare the number itself with a name: C<< $status->{state} eq 'TASK_FINISHED' >> is never true. With C<==>,
+Perl takes the name for 0, the number of C<TASK_STARTING>, and warns only with C<use warnings>. The option C<enum_names> of
+L<Mesos::Message/decode> gives you names in messages that you decode yourself.
+
 =head2 frameworkMessage
 
     sub frameworkMessage { my ($self, $driver, $executorId, $slaveId, $data) = @_; ... }
