@@ -518,6 +518,10 @@ typedef struct MesosSchemaClass {
    */
   uint32_t first_field;
   uint32_t field_count;
+  /*
+   One more than the index, of all fields, of its last field that is `needed`; `first_field` if none is.
+   */
+  uint32_t needed_end;
   const struct MesosBytes *oneofs;
   size_t oneof_count;
   /*

@@ -373,12 +373,18 @@ walk_message(pTHX_ Walk *walk, uint32_t class_id, HV *hash)
     uint32_t index = of->first_field;
     const uint32_t end = index + of->field_count;
     STRLEN taken = 0;
+    bool took = TRUE;
     enter(walk, (SV *)hash);
     walk->messages++;
     for (; index < end; index++) {
         const MesosSchemaField *const field = schema->fields + index;
-        SV *value = value_of(aTHX_ walk, hash, walk->state->keys + field->key);
+        SV *value;
         AV *array;
+        /* All keys of the hash were there, and nothing is missing that must be: the other fields are not looked for. */
+        if (took && index >= of->needed_end && !SvMAGICAL((SV *)hash) && taken == (STRLEN)HvUSEDKEYS(hash))
+            break;
+        value = value_of(aTHX_ walk, hash, walk->state->keys + field->key);
+        took = value != NULL;
         if (value) {
             taken++;
             RESOLVE(value);

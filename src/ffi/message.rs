@@ -54,6 +54,8 @@ pub struct MesosSchemaClass {
     /// Index of its first field; its fields stand by ascending number.
     pub first_field: u32,
     pub field_count: u32,
+    /// One more than the index, of all fields, of its last field that is `needed`; `first_field` if none is.
+    pub needed_end: u32,
     pub oneofs: *const MesosBytes,
     pub oneof_count: usize,
     /// Whether it is the entry of a map field.
@@ -129,6 +131,11 @@ fn schema_field(class: &'static schema::Class, field: &'static schema::Field) ->
     }
 }
 
+fn needed_end(class: &'static schema::Class) -> u32 {
+    let last = class.fields().iter().rposition(|field| class.needs(field));
+    u32::from(class.first_field) + last.map_or(0, |place| place as u32 + 1)
+}
+
 static SCHEMA: Lazy<MesosSchema> = Lazy::new(|| {
     let all = schema::for_perl();
     let (keys, key_count) = leak(all.keys.iter().map(|key| text(key)));
@@ -144,6 +151,7 @@ static SCHEMA: Lazy<MesosSchema> = Lazy::new(|| {
             perl: text(class.perl),
             first_field: class.first_field.into(),
             field_count: class.field_count.into(),
+            needed_end: needed_end(class),
             oneofs,
             oneof_count,
             map_entry: class.map_entry,

@@ -93,7 +93,7 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
     }
     let mut open = 0;
     for index in 1..tape.len() {
-        let mut token = tape[index];
+        let token = &mut tape[index];
         let size = if token.op == Op::MesosPerlEnd as u32 {
             let closed = *tape.get(open).ok_or(broken(index))?;
             if closed.length > MAX_SIZE {
@@ -118,19 +118,16 @@ fn check_tokens(root: ClassId, tape: &mut [MesosPerlToken], arena: &[u8]) -> Res
             if token.op == Op::MesosPerlTooLarge as u32 {
                 return Err((index, Problem::TooLarge));
             }
-            let Some(field) = field_of(&token) else {
-                return Err((index, no_field(&token, arena)));
+            let Some(field) = field_of(token) else {
+                return Err((index, no_field(token, arena)));
             };
-            if token.op == Op::MesosPerlMessage as u32 || is_list(&token) {
+            if token.op == Op::MesosPerlMessage as u32 || is_list(token) {
                 token.value = open as u64;
                 token.length = 0;
-                tape[index] = token;
                 open = index;
                 continue;
             }
-            let size = check_value(field, &mut token, arena).map_err(|problem| (index, problem))?;
-            tape[index] = token;
-            tag_size(field) + size
+            tag_size(field) + check_value(field, token, arena).map_err(|problem| (index, problem))?
         };
         if let Some(around) = tape.get_mut(open) {
             around.length += size;
@@ -272,7 +269,7 @@ impl Writer<'_> {
             }
             let field = field_of(token)?;
             let wire_type = field.kind.wire_type();
-            self.varint(u64::from(field.number) << 3 | wire_type as u64)?;
+            self.varint(u64::from(field.number) << 3 | u64::from(field.wire))?;
             match wire_type {
                 WireType::Varint => self.varint(token.value)?,
                 WireType::Fixed64 => self.bytes(&token.value.to_le_bytes())?,
@@ -325,12 +322,16 @@ fn field_of(token: &MesosPerlToken) -> Option<&'static Field> {
 
 #[inline]
 fn tag_size(field: &Field) -> u64 {
-    varint_size(u64::from(field.number) << 3)
+    match field.number < 16 {
+        true => 1,
+        false => varint_size(u64::from(field.number) << 3),
+    }
 }
 
 /// How many bytes a varint takes: one for each 7 bits, and one for zero.
 #[inline]
 fn varint_size(value: u64) -> u64 {
-    let bits = u64::from(64 - (value | 1).leading_zeros());
-    bits.div_ceil(7)
+    // bits / 7 rounded up, for up to 64 bits, without the division.
+    let bits = 64 - (value | 1).leading_zeros();
+    u64::from((bits * 9 + 64) / 64)
 }

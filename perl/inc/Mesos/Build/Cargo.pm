@@ -48,20 +48,12 @@ Set CARGO (and RUSTC) for a toolchain that is not in PATH, then run perl Build.P
 END
 }
 
-# What makes the installed core a fifth smaller: all crates are optimised as one, and functions that are not marked for it are copied into
-# fewer of their callers. An incremental build, as developers have it, cannot have that. Who sets cargo's variables gets what they say.
-my @AS_ONE = (CARGO_PROFILE_RELEASE_LTO => 'fat', CARGO_PROFILE_RELEASE_CODEGEN_UNITS => 1);
-my @FEWER_COPIES = map { ('-C', "llvm-args=$_") } qw(-inline-threshold=25 -inlinehint-threshold=325);
-
 # Builds the shared object and returns { library => path, out => folder } of what was made or was still fresh; `out` is where the build
 # script puts what it makes. `@features` are the crate's.
 # Cargo's progress goes to the terminal; its answers come as JSON, so that any target directory or target triple is right.
 sub build {
     my ($cargo, @features) = @_;
     my @command = ($cargo, qw(rustc --release --locked --lib --crate-type cdylib --message-format=json-render-diagnostics), map { ('--features', $_) } @features);
-    my $is_small = !grep { ($ENV{$_} || '') =~ /^(?:1|true)$/ } qw(CARGO_INCREMENTAL CARGO_PROFILE_RELEASE_INCREMENTAL);
-    local %ENV = ($is_small ? @AS_ONE : (), %ENV);
-    push @command, '--', @FEWER_COPIES if $is_small;
     print "@command\n";
     local $ENV{PATH} = path_with($cargo);
     open my $answers, '-|', @command or die "Cannot run $cargo: $!\n";
