@@ -76,10 +76,7 @@ fn validate(info: &FrameworkInfo, suppressed: &[String]) -> Result<Vec<String>, 
     if let Some(id) = info.id.as_ref().filter(|id| !id.value.is_empty()) {
         ids::check(&id.value).map_err(|e| format!("'FrameworkInfo.id' is not a valid ID: {e}"))?;
     }
-    if let Some(timeout) = info
-        .failover_timeout
-        .filter(|t| !t.is_finite() || t.abs() > i64::MAX as f64 / 1e9)
-    {
+    if let Some(timeout) = info.failover_timeout.filter(|t| t.abs() > i64::MAX as f64 / 1e9) {
         return Err(format!(
             "The framework failover_timeout ({}) is invalid",
             as_stream_prints(timeout)
@@ -239,28 +236,31 @@ impl Master {
     fn disconnect(&mut self, id: &str) {
         self.take_back_offers(id);
         self.forget_inverse_offers(id);
-        let timeout = self.await_return(id);
-        log::info!("framework {id} disconnected, removed in {timeout:?} unless it comes back");
+        match self.await_return(id) {
+            Some(timeout) => log::info!("framework {id} disconnected, removed in {timeout:?} unless it comes back"),
+            None => log::info!("framework {id} disconnected, and is never removed: its failover_timeout is negative"),
+        }
     }
 
-    /// Starts the failover timeout of a framework that has no stream.
-    pub(super) fn await_return(&mut self, id: &str) -> Duration {
+    /// Starts the failover timeout of a framework that has no stream. A negative one, which Mesos takes, never ends.
+    pub(super) fn await_return(&mut self, id: &str) -> Option<Duration> {
         let disconnection = self.number();
         let now = self.now;
         let Some(framework) = self.frameworks.get_mut(id) else {
-            return Duration::ZERO;
+            return Some(Duration::ZERO);
         };
         framework.subscription = None;
         framework.disconnection = disconnection;
         framework.unregistered = now.seconds();
-        let timeout = Duration::try_from_secs_f64(framework.info.failover_timeout.unwrap_or(0.0)).unwrap_or_default();
+        // What is no time is negative, or no number at all: it was checked when the framework subscribed.
+        let timeout = Duration::try_from_secs_f64(framework.info.failover_timeout.unwrap_or(0.0)).ok()?;
         let framework = id.to_string();
         let timer = Timer::Failover {
             framework,
             disconnection,
         };
         self.timers.after(now, timeout, timer);
-        timeout
+        Some(timeout)
     }
 
     pub(super) fn failover_timeout(&mut self, id: &str, disconnection: u64) {

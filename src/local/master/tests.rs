@@ -456,3 +456,24 @@ fn a_new_master_waits_for_the_agents_of_the_old_one() {
     come_back(&mut master, &[]);
     assert!(matches!(told(&mut master).1.as_slice(), [ToAgent::Shutdown { .. }]));
 }
+
+#[test]
+fn a_negative_failover_timeout_never_ends() {
+    let mut master = master();
+    for (stream, (id, timeout)) in [("none", 0.0), ("short", 60.0), ("negative", -1.0), ("nan", f64::NAN)]
+        .into_iter()
+        .enumerate()
+    {
+        let info = FrameworkInfo {
+            failover_timeout: Some(timeout),
+            ..info(id, &[], false)
+        };
+        subscribe(&mut master, stream as u64, info);
+        master.stream_closed(stream as u64);
+    }
+    let left = |master: &Master| master.frameworks.keys().cloned().collect::<Vec<_>>();
+    wait(&mut master, 1);
+    assert_eq!(left(&master), ["nan", "negative", "short"]);
+    wait(&mut master, 24 * 3600);
+    assert_eq!(left(&master), ["nan", "negative"]);
+}
