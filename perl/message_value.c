@@ -212,6 +212,9 @@ bool
 mesos_walk_truth(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
     bool truth;
+    /* A word may mean no, and be true. Perl code looks at it later; what begins with a digit is no word. */
+    if (SvPOK(sv) && !SvROK(sv) && !SvIOK(sv) && SvCUR(sv) && !isDIGIT(*SvPVX(sv)))
+        walk->strange = TRUE;
     if (SvROK(sv) && SvAMAGIC(sv)) {
         keep_open(aTHX_ walk);
         sv_2mortal(SvREFCNT_inc_simple_NN(sv));

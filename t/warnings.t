@@ -472,7 +472,7 @@ subtest 'calls that a master would ignore' => sub {
 subtest 'words that say no, and are true' => sub {
     for my $word (qw(false no OFF none)) {
         my $framework = {user => '', name => 'n', checkpoint => $word};
-        for (['framework: checkpoint', framework => $framework], map { [$_, $_ => $word] } qw(implicit_acknowledgements reconcile_on_registration)) {
+        for (['Mesos::FrameworkInfo.checkpoint', framework => $framework], map { [$_, $_ => $word] } qw(implicit_acknowledgements reconcile_on_registration)) {
             my ($what, @given) = @$_;
             is_deeply told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, @given) }),
                 ["$what: '$word' is a true value in Perl: did you mean 0?"];
@@ -480,6 +480,15 @@ subtest 'words that say no, and are true' => sub {
         is_deeply told(__LINE__, sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new, autoflush => $word) }),
             ["autoflush: '$word' is a true value in Perl: did you mean 0?"];
     }
+    my %task = (name => 't', task_id => {value => 't'}, slave_id => {value => 's'});
+    for (['command.shell', shell => 'False'], ['command.uris[0].extract', uris => [{value => 'u', extract => 'no'}]]) {
+        my ($path, @command) = @$_;
+        my ($word) = map { ref ? $_->[0]{extract} : $_ } $command[1];
+        my $driver = driver();
+        is_deeply [grep { !/not started/ } @{told(__LINE__, sub { $driver->launchTasks([{value => 'o'}], [{%task, command => {@command}}]) })}],
+            ["Mesos::TaskInfo.$path: '$word' is a true value in Perl: did you mean 0?"], $path;
+    }
+    is_deeply [warnings_of(sub { Mesos::CommandInfo->encode({shell => $_}) for 0, 1, '', '0', '1', 'true', 'yes', 2, !!0, !!1 })], [], 'what means what it says';
     is_deeply [warnings_of(sub { driver(implicit_acknowledgements => $_, reconcile_on_registration => $_) for 0, 1, '', 'yes', [], 2 })], [];
 };
 

@@ -262,8 +262,14 @@ sub check_constructor {
 # Warns of what a program says to mean no, and Perl takes for true.
 sub warn_of_truth {
     my ($what, $value) = @_;
+    my $text = _true_word($value);
+    return defined $text && warn_user("$what: $text", "$what $value");
+}
+
+sub _true_word {
+    my ($value) = @_;
     return unless defined $value && !ref $value && $value =~ /\A(?:no|off|false|none|never|n|f)\z/i;
-    return warn_user("$what: '$value' is a true value in Perl: did you mean 0?", "$what $value");
+    return "'$value' is a true value in Perl: did you mean 0?";
 }
 
 # Warns of the end of a line that was read from a file and not cut off: nothing that means it looks like that.
@@ -321,7 +327,9 @@ sub _is_known {
     return defined $class && $class->can($name) && $class->isa('Mesos::Message');
 }
 
-# Adds [class, path, key, known keys] of each key that is no field, and [class, path] of each list where one value is expected.
+my $LAST_COUNTS = 'expected one value, got an array reference, of which the last element counts';
+
+# Adds [class, path, key, known keys] of each key that is no field, and [class, path, undef, text] of what is not what it seems.
 sub _unknown {
     my ($class, $message, $path, $depth, $found) = @_;
     # Tied hashes may not know their keys, and overloaded objects are asked only once.
@@ -339,14 +347,17 @@ sub _unknown {
         my $of = $field->[1];
         my $value = $message->{$name};
         my $is_repeated = $field->[0] == Mesos::Message::Constants::LABEL_REPEATED();
-        push @$found, [$class, "$path.$name"] if !$is_repeated && ref $value eq 'ARRAY';
+        push @$found, [$class, "$path.$name", undef, $LAST_COUNTS] if !$is_repeated && ref $value eq 'ARRAY';
+        if ($of eq Mesos::Message::Constants::TYPE_BOOL()) {
+            push @$found, map { [$class, "$path.$name", undef, _true_word($_)] } grep { defined _true_word($_) } ref $value eq 'ARRAY' ? @$value : $value;
+        }
         next unless $of =~ /\D/ && $of->can('_pb_fields_by_name');
         if (ref $value && reftype($value) eq 'ARRAY') {
             _unknown($of, $value->[$_], "$path.$name\[$_]", $depth + 1, $found) for 0 .. $#$value;
         }
         elsif ($is_repeated && $of =~ /Entry\z/ && ref $value eq 'HASH') {
             my $entry = $of->_pb_fields_by_name->{value}[1];
-            push @$found, map { [$of, "$path.$name\{$_}"] } grep { ref $value->{$_} eq 'ARRAY' } sort keys %$value;
+            push @$found, map { [$of, "$path.$name\{$_}", undef, $LAST_COUNTS] } grep { ref $value->{$_} eq 'ARRAY' } sort keys %$value;
             next unless $entry =~ /\D/;
             _unknown($entry, $value->{$_}, "$path.$name\{$_}", $depth + 1, $found) for sort keys %$value;
         }
@@ -368,7 +379,7 @@ sub warn_fields {
     return;
 }
 
-# The codec has met more keys in a message than it has fields for, or a list for one value. $driver, if there is one, says what to do about it.
+# The codec has met more keys in a message than it has fields for, a list for one value, or a word that means no. $driver, if there is one, says what to do about it.
 sub warn_unknown_fields {
     my ($class, $message, $driver) = @_;
     my $mode = $driver && $driver->{unknown_fields} || 'warn';
@@ -381,12 +392,9 @@ sub warn_unknown_fields {
     }
     for my $found (@found) {
         my ($of, $path, $name, @known) = @$found;
-        my $text
-            = defined $name
-            ? "$path: $of has no field '$name'" . suggestion($name, 'its fields are', @known)
-            : "$path: expected one value, got an array reference, of which the last element counts";
+        my $text = "$path: " . (defined $name ? "$of has no field '$name'" . suggestion($name, 'its fields are', @known) : $known[0]);
         die_user($text) if $mode eq 'die';
-        warn_user($text, $path);
+        warn_user($text, defined $name ? $path : $text);
     }
     return;
 }
@@ -469,6 +477,10 @@ A scheduler or executor has a method whose name is nearly a callback's (C<resour
 =item *
 
 A field of a message that has one value is an array reference. As always, the last element is taken.
+
+=item *
+
+A boolean field of a message, or a switch of a driver, is a word that means no (C<false>, C<off>). Perl takes it for true.
 
 =item *
 

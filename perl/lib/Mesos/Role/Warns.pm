@@ -24,7 +24,6 @@ my %started;
 sub _check_framework {
     my ($self) = @_;
     my $framework = $self->framework;
-    warn_of_truth('framework: checkpoint', $framework->{checkpoint});
     warn_user('framework: name is empty: Mesos shows the framework without one', 'framework.name')
         if !ref $framework->{name} && $framework->{name} eq '';
     my $timeout = $framework->{failover_timeout};
