@@ -367,6 +367,14 @@ subtest 'wrong arguments' => sub {
         q(add: task 0: there is no option 'comand': did you mean 'command'\?) => [{comand => 'true'}],
         q{add: task 0: there is no option 'wait' \(known are: accepts, command, cpus, .*\)} => [{command => 'true', wait => 1}],
         'add: task 0: expected either command or info' => [{cpus => 1}],
+        'add: task 0: command: expected a command, got " "' => [' '],
+        'add: task 0: command: expected a command, got ' => [['', 'x']],
+        'add: task 0: env: expected a hash reference, got a reference to array' => [{command => 'true', env => ['A=1']}],
+        'add: task 0: env: A: expected a string, got a reference to array' => [{command => 'true', env => {A => ['x']}}],
+        'add: task 0: env: B: expected a string, got undef' => [{command => 'true', env => {A => 1, B => undef}}],
+        'add: task 0: user: expected the name of a user, got a reference to array' => [{command => 'true', user => ['x']}],
+        'add: task 0: user: expected the name of a user, got ""' => [{command => 'true', user => ''}],
+        'add: task 0: retry_lost: expected a whole number, got "1.5"' => [{command => 'true', retry_lost => 1.5}],
         'add: task 0: cpus: expected a number, at least 0, got "many"' => [{command => 'true', cpus => 'many'}],
         'add: task 0: timeout: expected a number, at least 0, got "-1"' => [{command => 'true', timeout => -1}],
         'add: task 0: id: expected at most 200 characters without slashes .*, got "a/b"' => [{command => 'true', id => 'a/b'}],
@@ -380,6 +388,7 @@ subtest 'wrong arguments' => sub {
     like error_of(sub { $runner->add({command => 'true', id => 'twice'}) }), qr/^add: there is a task with the id 'twice' already$here/, 'an id twice';
     like error_of(sub { $runner->forget($runner->task('twice')) }), qr/^forget: the task 'twice' has not ended$here/, 'forget';
     like error_of(sub { runner(cpus => 'x') }), qr/cpus: expected a number, at least 0, got "x"/, 'new';
+    like error_of(sub { runner(max_running => 0.5) }), qr/max_running: expected a whole number, got "0.5"/, 'new';
     like error_of(sub { runner(on_result => 1) }), qr/on_result: expected a code reference, got "1"/, 'new';
     like error_of(sub { runner(placement => 'best') }), qr/placement: expected 'spread' or 'pack', got "best"/, 'new';
 };

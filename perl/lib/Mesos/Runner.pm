@@ -17,7 +17,8 @@ use namespace::autoclean;
 
 sub _number_checker {
     my ($name) = @_;
-    return sub { my $wrong = Mesos::Runner::Task::_not_a_number($_[0]); Mesos::Constraint::_die("$name: $wrong") if defined $wrong };
+    my $check = $name =~ /\A(?:retry_|max_running)/ ? \&Mesos::Runner::Task::_not_a_count : \&Mesos::Runner::Task::_not_a_number;
+    return sub { my $wrong = $check->($_[0]); Mesos::Constraint::_die("$name: $wrong") if defined $wrong };
 }
 
 sub _code_checker {

@@ -480,10 +480,6 @@ A field of a message that has one value is an array reference. As always, the la
 
 =item *
 
-A boolean field of a message, or a switch of a driver, is a word that means no (C<false>, C<off>). Perl takes it for true.
-
-=item *
-
 A name of a file, a principal or a secret ends with a line feed.
 
 =item *
@@ -498,7 +494,7 @@ else than a number of seconds.
 
 =item *
 
-You set what is true or false to a word that says no (C<'false'>, C<'off'>), which Perl takes for true.
+You set what is true or false, such as a boolean field of a message, to a word that says no (C<'false'>, C<'off'>), which Perl takes for true.
 
 =item *
 

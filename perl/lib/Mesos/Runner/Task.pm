@@ -6,6 +6,7 @@ use Mesos::Messages ();
 use Mesos::Runner::Placement qw(needs_of);
 use Mesos::Warnings ();
 use Scalar::Util qw(blessed looks_like_number reftype);
+use overload ();
 use Moo;
 use namespace::autoclean;
 
@@ -62,12 +63,19 @@ sub _check_options {
     my ($command, $info, $env) = @$option{qw(command info env)};
     croak "$what: command: expected a string or an array reference of strings, got " . Mesos::Arguments::_describe($command)
         if ref $command && (ref $command ne 'ARRAY' || !@$command || grep { !defined || ref } @$command);
+    croak "$what: command: expected a command, got " . Mesos::Arguments::_describe($command)
+        if defined $command && (ref $command ? $command->[0] : $command) !~ /\S/;
     croak "$what: info: expected a Mesos::TaskInfo or a hash reference" if defined $info && (reftype($info) || '') ne 'HASH';
     for my $name (grep { defined $option->{$_} } @numbers) {
-        my $wrong = _not_a_number($option->{$name});
+        my $wrong = $name =~ /\Aretry_/ ? _not_a_count($option->{$name}) : _not_a_number($option->{$name});
         croak "$what: $name: $wrong" if defined $wrong;
     }
-    croak "$what: env: expected a hash reference" if defined $env && ref $env ne 'HASH';
+    croak "$what: env: expected a hash reference, got " . Mesos::Arguments::_describe($env) if defined $env && ref $env ne 'HASH';
+    for my $name (sort keys %{$env || {}}) {
+        croak "$what: env: $name: expected a string, got " . Mesos::Arguments::_describe($env->{$name}) unless _is_text($env->{$name});
+    }
+    croak "$what: user: expected the name of a user, got " . Mesos::Arguments::_describe($option->{user})
+        if defined $option->{user} && !(_is_text($option->{user}) && length $option->{user});
     croak "$what: accepts: expected a code reference" if defined $option->{accepts} && ref $option->{accepts} ne 'CODE';
     my $id = $option->{id};
     croak qq($what: id: expected at most 200 characters without slashes and control characters, got "$id")
@@ -79,6 +87,17 @@ sub _not_a_number {
     my ($value) = @_;
     return if looks_like_number($value) && $value >= 0 && $value < 9**9**9;
     return 'expected a number, at least 0, got ' . Mesos::Arguments::_describe($value);
+}
+
+sub _not_a_count {
+    my ($value) = @_;
+    my $wrong = _not_a_number($value);
+    return defined $wrong || $value == int $value ? $wrong : 'expected a whole number, got ' . Mesos::Arguments::_describe($value);
+}
+
+sub _is_text {
+    my ($value) = @_;
+    return defined $value && (!ref $value || blessed $value && overload::Method($value, '""'));
 }
 
 # Without the line of ours that an error names.
