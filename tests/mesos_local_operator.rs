@@ -215,6 +215,34 @@ fn refusals_are_the_same(master: SocketAddr, own: SocketAddr) {
     }
 }
 
+/// Keys and types are those of Mesos 1.11.0. It is over when the end of the last task is acknowledged.
+#[test]
+fn an_agent_tells_of_its_draining() {
+    let program = Program::new(&[]);
+    let mut framework = with_tasks(program.address);
+    let call = json!({ "type": "GET_AGENT" });
+    let agent = || asked(program.address, "/slave(1)/api/v1", &call)["get_agent"].take();
+    let state = || got(program.address, "/slave(1)/state");
+    assert!(agent()["drain_config"].is_null() && state()["drain_config"].is_null());
+    let drain = json!({ "agent_id": { "value": framework.agent_id.value }, "max_grace_period": { "seconds": 2 } });
+    let drain = json!({ "type": "DRAIN_AGENT", "drain_agent": drain });
+    assert_eq!(post(program.address, "/api/v1", &drain).status, 200);
+    let config = json!({ "max_grace_period": { "nanoseconds": 2_000_000_000 }, "mark_gone": false });
+    let (agent_says, state_says) = (agent(), state());
+    assert_eq!((&agent_says["drain_config"], &state_says["drain_config"]), (&config, &config));
+    let since = state_says["estimated_drain_start_time_seconds"]
+        .as_i64()
+        .expect("whole seconds");
+    assert_eq!(
+        agent_says["estimated_drain_start_time"],
+        json!({ "nanoseconds": since * 1_000_000_000 })
+    );
+    framework.wait_for("long", TaskState::TaskKilled);
+    until("the agent is drained", || {
+        agent()["drain_config"].is_null() && state()["drain_config"].is_null()
+    });
+}
+
 #[test]
 fn a_master_and_its_agent_answer() {
     let program = Program::new(&["--agents=2"]);

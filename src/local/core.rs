@@ -64,7 +64,7 @@ struct Slot {
 enum State {
     Runs(Box<Agent>),
     /// Its process was killed. It can be started again.
-    Crashed(Checkpoint),
+    Crashed(Box<Checkpoint>),
     /// It ended in order, or was told to.
     Ended,
 }

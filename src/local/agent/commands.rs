@@ -27,10 +27,11 @@ impl Agent {
         if framework.terminating {
             return;
         }
-        // The master has ended the draining, or it would not have sent this.
-        self.drain = None;
         let known = Task::new(task.clone(), role.clone());
         framework.tasks.insert(task.task_id.value.clone(), known);
+        if self.drain.is_some() {
+            return self.drop_because_of_drain(&framework_id, &task.task_id.value);
+        }
         match task.executor.is_some() {
             true => self.launch_in_executor(&framework_id, task, &role),
             false => self.launch_command(&framework_id, task, &role),

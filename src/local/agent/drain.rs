@@ -1,4 +1,5 @@
-//! An agent that operators drain: all that it runs is killed, and the ends of tasks say why.
+//! An agent that operators drain: all that it runs is killed, and the ends of tasks say why. It takes no more until nothing is left.
+//! REACTIVATE_AGENT is the master's business: an agent does not hear of it.
 
 use super::commands::grace;
 use super::state::Drain;
@@ -11,7 +12,12 @@ use std::time::Duration;
 impl Agent {
     /// DRAIN of the master: tasks have their own time to end, but no more than `longest`.
     pub(super) fn drain(&mut self, longest: Option<Duration>, mark_gone: bool) {
-        self.drain = Some(Drain { mark_gone });
+        let since = self.now.seconds().floor();
+        self.drain = Some(Drain {
+            longest,
+            mark_gone,
+            since,
+        });
         let mut tasks = Vec::new();
         for (id, framework) in &self.frameworks {
             let running = framework.tasks.iter().filter(|(_, task)| !task.is_terminal());
@@ -26,6 +32,21 @@ impl Agent {
             });
             self.kill(&framework, &task, policy);
         }
+        self.drain_if_empty();
+    }
+
+    /// It is over when no framework has anything here, and the end of each operation is acknowledged. The master may think so earlier, as
+    /// it counts tasks and not executors.
+    pub(super) fn drain_if_empty(&mut self) {
+        if self.frameworks.is_empty() && self.operations.is_empty() {
+            self.drain = None;
+        }
+    }
+
+    /// The master has activated this agent again, while the executor of an older task is still here.
+    pub(super) fn drop_because_of_drain(&mut self, framework: &str, task: &str) {
+        const MESSAGE: &str = "Task was received while agent was already draining";
+        self.drop_task(framework, task, Reason::SlaveDraining, MESSAGE);
     }
 
     /// A task that was killed meanwhile says why; of an agent that will be gone, that it is so.

@@ -20,10 +20,14 @@ impl Agent {
         if framework.terminating {
             return;
         }
-        self.drain = None;
         for task in &tasks {
             let known = Task::new(task.clone(), role.to_string());
             framework.tasks.insert(task.task_id.value.clone(), known);
+        }
+        if self.drain.is_some() {
+            return tasks
+                .iter()
+                .for_each(|task| self.drop_because_of_drain(&id, &task.task_id.value));
         }
         match executor.r#type() {
             ExecutorType::Default => self.launch_in_default_executor(&id, role, executor, tasks),

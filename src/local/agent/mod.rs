@@ -164,8 +164,8 @@ pub struct Agent {
     pub total: Resources,
     /// Operations whose updates are not acknowledged, by the master's name.
     pub operations: BTreeMap<String, Operation>,
-    /// Set while operators drain it.
-    drain: Option<Drain>,
+    /// Set from the word of operators until nothing is left.
+    pub drain: Option<Drain>,
     pub frameworks: BTreeMap<String, Framework>,
     /// By the helper's number of the process.
     pub containers: BTreeMap<u64, Container>,
@@ -367,6 +367,7 @@ impl Agent {
         let done = |f: &Framework| f.terminating || (f.tasks.is_empty() && f.late.is_empty());
         if !runs && self.frameworks.get(id).is_some_and(done) {
             self.frameworks.remove(id);
+            self.drain_if_empty();
         }
     }
 

@@ -111,6 +111,7 @@ impl Agent {
         };
         if self.operations.get(name).is_some_and(is_it) {
             self.operations.remove(name);
+            self.drain_if_empty();
         }
     }
 

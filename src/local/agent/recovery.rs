@@ -62,6 +62,7 @@ impl Agent {
             id: self.id,
             total: self.total,
             operations: self.operations,
+            drain: self.drain,
             frameworks: self.frameworks,
             containers: self.containers,
             next_process: self.next_process,
@@ -77,6 +78,7 @@ impl Agent {
         agent.id = checkpoint.id;
         agent.total = checkpoint.total;
         agent.operations = checkpoint.operations;
+        agent.drain = checkpoint.drain;
         agent.frameworks = checkpoint.frameworks;
         agent.containers = checkpoint.containers;
         agent.next_process = checkpoint.next_process;
@@ -92,6 +94,7 @@ impl Agent {
         }
         agent.arm_again();
         agent.arm_operations();
+        agent.drain_if_empty();
         agent
             .timers
             .after(now, agent.identity.intervals.reregistration, Timer::Reregistration);

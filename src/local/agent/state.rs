@@ -76,6 +76,8 @@ pub struct Checkpoint {
     /// This is written down in any case.
     pub total: Resources,
     pub operations: BTreeMap<String, Operation>,
+    /// This, too.
+    pub drain: Option<Drain>,
     pub frameworks: BTreeMap<String, Framework>,
     pub containers: BTreeMap<u64, Container>,
     pub next_process: u64,
@@ -177,8 +179,12 @@ pub struct Container {
 /// What the master has said of its end by an operator's word.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drain {
+    /// No task has more time to end than this.
+    pub longest: Option<Duration>,
     /// It will not come back.
     pub mark_gone: bool,
+    /// Whole seconds since the epoch.
+    pub since: f64,
 }
 
 /// A container in that of a default executor.

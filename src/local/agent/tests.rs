@@ -14,6 +14,7 @@ use crate::proto::{
 };
 use crate::resources::Resources;
 
+mod drain;
 mod ends;
 
 /// An agent that has registered, and what it wanted since the last look.
@@ -428,45 +429,6 @@ fn simulated_tasks_are_timers() {
     assert_eq!(world.agent.containers.len(), 1);
     world.later(1);
     assert!(world.agent.containers.is_empty());
-}
-
-#[test]
-fn a_drained_agent_kills_its_tasks_and_says_why() {
-    for (capabilities, mark_gone, state) in [
-        (vec![], false, TaskState::TaskKilled),
-        (vec![], true, TaskState::TaskKilled),
-        (vec![Capability::PartitionAware], false, TaskState::TaskKilled),
-        (vec![Capability::PartitionAware], true, TaskState::TaskGoneByOperator),
-    ] {
-        let mut world = World::new();
-        world.run(task());
-        let framework = world.agent.frameworks.get_mut("F").unwrap();
-        framework.info.capabilities = capabilities
-            .iter()
-            .map(|kind| crate::proto::framework_info::Capability {
-                r#type: Some(*kind as i32),
-            })
-            .collect();
-        world.updates();
-        world.agent.master_message(ToAgent::Drain { grace: None, mark_gone });
-        let ends: Vec<_> = world
-            .updates()
-            .into_iter()
-            .map(|update| (update.state, update.reason))
-            .collect();
-        assert_eq!(ends, [(state as i32, Some(Reason::SlaveDraining as i32))]);
-        // A task of later ends for its own reasons.
-        let mut other = task();
-        other.task_id.value = "u".into();
-        world.run(other);
-        world.agent.master_message(ToAgent::Kill {
-            framework: "F".into(),
-            task: "u".into(),
-            policy: None,
-        });
-        let reasons: Vec<_> = world.updates().into_iter().map(|update| update.reason).collect();
-        assert!(!reasons.contains(&Some(Reason::SlaveDraining as i32)), "{reasons:?}");
-    }
 }
 
 /// Which sandboxes are removed, by the executors' ids; an agent's by its own.

@@ -151,6 +151,10 @@ pub fn agent_state(core: &Core, agent: &Agent) -> Value {
         "frameworks": frameworks,
         "completed_frameworks": completed,
     });
+    if let Some((config, since)) = views::own_drain(agent) {
+        made["drain_config"] = config;
+        made["estimated_drain_start_time_seconds"] = (since as i64).into();
+    }
     if let (Some(made), Value::Object(version)) = (made.as_object_mut(), version()) {
         made.extend(version);
     }

@@ -316,7 +316,12 @@ fn of_agent(core: &Core, agent: &Agent, kind: &str, given: &Value) -> Option<Val
         "GET_STATE" => json!({ "get_tasks": tasks(), "get_executors": executors(), "get_frameworks": frameworks() }),
         "GET_AGENT" => {
             let known = core.master.agents.get(id);
-            json!({ "agent_info": known.map(|known| views::message("Mesos::SlaveInfo", &known.info)) })
+            let mut made = json!({ "agent_info": known.map(|known| views::message("Mesos::SlaveInfo", &known.info)) });
+            if let Some((config, since)) = views::own_drain(agent) {
+                made["drain_config"] = config;
+                made["estimated_drain_start_time"] = views::time(since);
+            }
+            made
         }
         "GET_CONTAINERS" => json!({ "containers": containers::list(agent, given["show_nested"] == true) }),
         _ => return None,

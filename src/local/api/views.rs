@@ -20,7 +20,7 @@ pub fn message(class: &str, message: &impl Message) -> Value {
 }
 
 /// Seconds since the epoch as a TimeInfo.
-fn time(seconds: f64) -> Value {
+pub fn time(seconds: f64) -> Value {
     json!({ "nanoseconds": (seconds * 1e9) as i64 })
 }
 
@@ -173,12 +173,24 @@ pub fn agent(core: &Core, id: &str, agent: &Agent) -> Value {
 
 /// How far an agent is that operators drain.
 pub fn drain_info(drain: &Drain) -> Value {
-    let mut config = json!({ "mark_gone": drain.mark_gone });
-    if let Some(nanoseconds) = drain.grace {
+    let state = if drain.done { "DRAINED" } else { "DRAINING" };
+    json!({ "state": state, "config": drain_config(drain.grace, drain.mark_gone) })
+}
+
+fn drain_config(nanoseconds: Option<i64>, mark_gone: bool) -> Value {
+    let mut config = json!({ "mark_gone": mark_gone });
+    if let Some(nanoseconds) = nanoseconds {
         config["max_grace_period"] = json!({ "nanoseconds": nanoseconds });
     }
-    let state = if drain.done { "DRAINED" } else { "DRAINING" };
-    json!({ "state": state, "config": config })
+    config
+}
+
+/// What an agent itself says of its draining, and since when, in seconds.
+pub fn own_drain(agent: &crate::local::agent::Agent) -> Option<(Value, f64)> {
+    let drain = agent.drain.as_ref()?;
+    let nanoseconds = |longest: std::time::Duration| i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
+    let config = drain_config(drain.longest.map(nanoseconds), drain.mark_gone);
+    Some((config, drain.since))
 }
 
 pub fn tasks(core: &Core) -> Value {

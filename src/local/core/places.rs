@@ -14,7 +14,7 @@ impl Core {
         match std::mem::replace(&mut slot.state, State::Ended) {
             State::Runs(agent) => {
                 let (checkpoint, actions) = agent.crash();
-                slot.state = State::Crashed(checkpoint);
+                slot.state = State::Crashed(Box::new(checkpoint));
                 self.links.reset(number);
                 actions.into_iter().for_each(|action| self.carry_out_for(number, action));
                 if !self.links.is_cut(number) {
@@ -41,7 +41,7 @@ impl Core {
         let Some(slot) = self.slots.get_mut(number) else { return };
         match std::mem::replace(&mut slot.state, State::Ended) {
             State::Crashed(checkpoint) => {
-                slot.state = State::Runs(Box::new(Agent::recover(slot.identity.clone(), checkpoint, now)));
+                slot.state = State::Runs(Box::new(Agent::recover(slot.identity.clone(), *checkpoint, now)));
             }
             State::Ended => self.start_new(number),
             State::Runs(agent) => {
