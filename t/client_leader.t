@@ -1,6 +1,7 @@
 # Mesos::Client: the strings that name a master, the way to the leader, credentials, and errors.
 use strict;
 use warnings;
+use POSIX ();
 use lib 't/lib';
 use Test::More;
 use Data::Dumper ();
@@ -143,6 +144,19 @@ dies_like { Mesos::Client->new(master => zookeeper({info_0000000001 => 'x', %nod
 dies_like { Mesos::Client->new(master => "zk://$dead/mesos")->leader } qr/$dead: cannot connect: /;
 my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1');
 dies_like { Mesos::Client->new(master => 'zk://127.0.0.1:' . $silent->sockport . '/mesos', timeout => 0.2)->leader } qr/no answer in time/;
+
+# A master's address where ZooKeeper's belongs.
+my $stranger = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1');
+defined(my $speaker = fork) or die "fork: $!";
+if (!$speaker) {
+    my $connection = $stranger->accept;
+    print {$connection} "HTTP/1.1 400 Bad Request\r\n\r\n";
+    $connection->flush;
+    1 while sysread $connection, my $all, 4096;
+    POSIX::_exit(0);
+}
+dies_like { Mesos::Client->new(master => 'zk://127.0.0.1:' . $stranger->sockport . '/mesos')->leader } qr/an answer of \d+ bytes: is this a ZooKeeper\?/;
+waitpid $speaker, 0;
 
 # --- credentials and errors --------------------------------------------------------------------------------------------------------------
 

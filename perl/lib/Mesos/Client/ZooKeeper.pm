@@ -93,7 +93,7 @@ sub _send {
 sub _receive {
     my ($zookeeper) = @_;
     my $length = unpack 'N', _read($zookeeper, 4);
-    die "an answer of $length bytes\n" if $length > $MOST;
+    die "an answer of $length bytes: is this a ZooKeeper?\n" if $length > $MOST;
     return _read($zookeeper, $length);
 }
 

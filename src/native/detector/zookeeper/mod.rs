@@ -44,7 +44,7 @@ impl From<std::io::Error> for Failure {
 
 impl From<protocol::Malformed> for Failure {
     fn from(_: protocol::Malformed) -> Self {
-        Failure::Lost("malformed answer".to_string())
+        Failure::Lost("malformed answer: is this a ZooKeeper?".to_string())
     }
 }
 
