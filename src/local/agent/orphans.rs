@@ -37,7 +37,7 @@ pub async fn end_all(agents: &[String]) {
 /// One look at all processes. Whether there was one.
 fn kill_marked(marks: &[Vec<u8>]) -> bool {
     let Ok(list) = std::fs::read_dir("/proc") else { return false };
-    let mut killed = false;
+    let mut marked = Vec::new();
     for pid in list.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
         // The number may become another's at any time, what is opened does not.
         let Some(process) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
@@ -48,8 +48,14 @@ fn kill_marked(marks: &[Vec<u8>]) -> bool {
             .split(|byte| *byte == 0)
             .any(|variable| marks.iter().any(|mark| mark == variable))
         {
-            killed |= pidfd_send_signal(process, Signal::Kill).is_ok();
+            // Not killed yet: that would make room for what others fork meanwhile.
+            let _ = pidfd_send_signal(&process, Signal::Stop);
+            marked.push(process);
         }
+    }
+    let mut killed = false;
+    for process in marked {
+        killed |= pidfd_send_signal(process, Signal::Kill).is_ok();
     }
     killed
 }

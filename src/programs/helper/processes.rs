@@ -87,9 +87,17 @@ fn kill(pid: i32, signal: Signal) -> nix::Result<()> {
     nix::sys::signal::kill(Pid::from_raw(pid), signal)
 }
 
+/// To whom we may not signal, or who has gone meanwhile, nothing happens.
+fn send(pid: i32, signal: Signal) {
+    let _ = kill(pid, signal);
+}
+
 /// Signals the tree of `leader`, which has not been waited for, so that its id cannot be another's.
 pub fn signal_tree(leader: i32, signal: Signal) {
-    signal_members(leader, signal, BTreeSet::new());
+    match signal {
+        Signal::SIGKILL => kill_members(leader, BTreeSet::new()),
+        _ => tree(leader).into_iter().for_each(|pid| send(pid, signal)),
+    }
 }
 
 /// Whether this process has children of which `known` does not know. One look at one file: the kernel has a list.
@@ -105,24 +113,45 @@ pub fn has_children_but(known: impl Fn(i32) -> bool) -> bool {
 
 /// Kills what a program has left behind: `leader` has ended, and has not been waited for. Mostly that is nothing, after one look.
 pub fn kill_rest(leader: i32) {
-    signal_members(leader, Signal::SIGKILL, BTreeSet::from([leader]));
+    kill_members(leader, BTreeSet::from([leader]));
 }
 
 /// All members of the tree but those that are `done`.
-fn signal_members(leader: i32, signal: Signal, mut done: BTreeSet<i32>) {
-    // A SIGKILL is repeated until nothing new shows up: members may fork while we look.
+fn kill_members(leader: i32, done: BTreeSet<i32>) {
+    end(done, || tree(leader), send);
+}
+
+/// Ends all that a look shows and that is not `done`, until nothing new shows up: they may fork while we look.
+///
+/// All are stopped before the first is killed. Who is stopped forks no more and keeps its place: killed at once, it would make room for
+/// what others fork meanwhile, and where all places are taken that goes on for minutes.
+fn end(mut done: BTreeSet<i32>, mut look: impl FnMut() -> BTreeSet<i32>, mut signal: impl FnMut(i32, Signal)) {
     loop {
-        let members: BTreeSet<i32> = tree(leader).difference(&done).copied().collect();
-        if members.is_empty() {
+        let stopped = stop_all(&done, &mut look, &mut signal);
+        if stopped.is_empty() {
             return;
         }
-        for pid in &members {
-            let _ = kill(*pid, signal);
+        stopped.iter().for_each(|pid| signal(*pid, Signal::SIGKILL));
+        done.extend(stopped);
+    }
+}
+
+/// Returns whom it has stopped, and was there at the last look.
+fn stop_all(
+    done: &BTreeSet<i32>,
+    look: &mut impl FnMut() -> BTreeSet<i32>,
+    signal: &mut impl FnMut(i32, Signal),
+) -> BTreeSet<i32> {
+    let mut stopped = BTreeSet::new();
+    loop {
+        let members: BTreeSet<i32> = look().difference(done).copied().collect();
+        if members.is_subset(&stopped) {
+            return members;
         }
-        done.extend(members);
-        if signal != Signal::SIGKILL {
-            return;
+        for pid in members.difference(&stopped) {
+            signal(*pid, Signal::SIGSTOP);
         }
+        stopped = members;
     }
 }
 
@@ -136,7 +165,8 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(2
 pub fn end_all_descendants() {
     let (begin, mut pause) = (Instant::now(), PAUSES[0]);
     loop {
-        let left = descendants(std::process::id() as i32);
+        let mut look = || descendants(std::process::id() as i32);
+        let left = stop_all(&BTreeSet::new(), &mut look, &mut send);
         let refused = left.iter().map(|pid| kill(*pid, Signal::SIGKILL));
         let refused = refused.filter(|killed| *killed == Err(Errno::EPERM)).count() == left.len();
         loop {
@@ -152,5 +182,65 @@ pub fn end_all_descendants() {
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(PAUSES[1]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// So many processes there can be.
+    const PLACES: usize = 50;
+
+    /// A storm that takes every place that becomes free, up to a number of forks that nobody should get near to.
+    #[derive(Default)]
+    struct Storm {
+        running: BTreeSet<i32>,
+        stopped: BTreeSet<i32>,
+        forks: i32,
+    }
+
+    impl Storm {
+        fn fork(&mut self) {
+            while !self.running.is_empty() && self.running.len() + self.stopped.len() < PLACES && self.forks < 10_000 {
+                self.forks += 1;
+                self.running.insert(self.forks);
+            }
+        }
+
+        fn signal(&mut self, pid: i32, signal: Signal) {
+            let was_there = self.running.remove(&pid) || self.stopped.remove(&pid);
+            if was_there && signal == Signal::SIGSTOP {
+                self.stopped.insert(pid);
+            }
+            self.fork();
+        }
+    }
+
+    #[test]
+    fn a_storm_gets_no_room_while_it_is_ended() {
+        let storm = RefCell::new(Storm::default());
+        storm.borrow_mut().running.insert(0);
+        storm.borrow_mut().fork();
+        let look = || {
+            let storm = storm.borrow();
+            storm.running.union(&storm.stopped).copied().collect()
+        };
+        end(BTreeSet::new(), look, |pid, signal| storm.borrow_mut().signal(pid, signal));
+        let storm = storm.borrow();
+        assert!(storm.running.is_empty() && storm.stopped.is_empty());
+        assert_eq!(storm.forks, PLACES as i32 - 1, "none since the end began");
+    }
+
+    #[test]
+    fn who_is_done_is_left_alone() {
+        let signals = RefCell::new(Vec::new());
+        let look = || BTreeSet::from([1, 2, 3]);
+        end(BTreeSet::from([2]), look, |pid, signal| {
+            signals.borrow_mut().push((pid, signal));
+        });
+        let (stop, kill) = (Signal::SIGSTOP, Signal::SIGKILL);
+        assert_eq!(*signals.borrow(), [(1, stop), (3, stop), (1, kill), (3, kill)]);
     }
 }
