@@ -5,7 +5,9 @@ mod local_support;
 
 use local_support::*;
 use mesos_perl::local::{Cluster, Config, StartError};
-use mesos_perl::proto::TaskState;
+use mesos_perl::proto::r_limit_info::{r_limit::Type as RLimitType, RLimit};
+use mesos_perl::proto::task_status::Reason;
+use mesos_perl::proto::{container_info, ContainerInfo, RLimitInfo, TaskInfo, TaskState};
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use nix::sys::wait::{waitpid, WaitPidFlag, WaitStatus};
@@ -82,6 +84,93 @@ fn killing_a_task_kills_what_it_started() {
     framework.kill("t", None);
     for pid in pids {
         until("it is killed", || !is_alive(pid));
+    }
+}
+
+/// All are of one session, in which nobody is left. A bounded storm: each of its processes forks once at most.
+#[test]
+fn a_storm_of_forks_ends_with_its_task() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let storm = "echo $$ > leader; exec perl -e 'for (1 .. 200) { next if fork; fork; sleep 1000; exit } sleep 1000'";
+    let task = framework.command("t", storm);
+    framework.launch(vec![task]);
+    let leader = number_in(&framework.sandbox(&cluster, "t").join("leader"));
+    let members = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let stats = processes.filter_map(|one| std::fs::read_to_string(one.path().join("stat")).ok());
+        let fields = stats.filter_map(|stat| Some(stat.rsplit_once(") ")?.1.split(' ').map(String::from).collect::<Vec<_>>()));
+        fields
+            .filter(|fields| fields[0] != "Z" && fields[3] == leader.to_string())
+            .count()
+    };
+    until("the storm has begun", || members() > 20);
+    framework.kill("t", Some(0.0));
+    framework.wait_for("t", TaskState::TaskKilled);
+    until("nobody is left", || members() == 0);
+}
+
+fn limited(task: TaskInfo, limits: &[(Option<RLimitType>, Option<u64>, Option<u64>)]) -> TaskInfo {
+    let limit = |(kind, soft, hard): &(Option<RLimitType>, Option<u64>, Option<u64>)| RLimit {
+        r#type: kind.map(|kind| kind as i32),
+        soft: *soft,
+        hard: *hard,
+    };
+    let rlimits = limits.iter().map(limit).collect();
+    TaskInfo {
+        container: Some(ContainerInfo {
+            r#type: container_info::Type::Mesos as i32,
+            rlimit_info: Some(RLimitInfo { rlimits }),
+            ..Default::default()
+        }),
+        ..task
+    }
+}
+
+#[test]
+fn a_task_has_the_limits_of_its_container() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let (files, core, time) = (RLimitType::RlmtNofile, RLimitType::RlmtCore, RLimitType::RlmtCpu);
+    let task = framework.command("t", "cat /proc/self/limits; exit 3");
+    let limits = [
+        (Some(files), Some(50), Some(60)),
+        (Some(core), Some(0), Some(0)),
+        (Some(time), Some(1000), Some(u64::MAX)),
+    ];
+    framework.launch(vec![limited(task, &limits)]);
+    let failed = framework.wait_for("t", TaskState::TaskFailed);
+    assert_eq!(failed.message(), "Command exited with status 3");
+    let shown = std::fs::read_to_string(framework.sandbox(&cluster, "t").join("stdout")).unwrap();
+    for (name, soft, hard) in [
+        ("Max open files", "50", "60"),
+        ("Max core file size", "0", "0"),
+        ("Max cpu time", "1000", "unlimited"),
+    ] {
+        let line = shown.lines().find_map(|line| line.strip_prefix(name)).expect(name);
+        let numbers: Vec<&str> = line.split_whitespace().take(2).collect();
+        assert_eq!(numbers, [soft, hard], "{name}");
+    }
+}
+
+#[test]
+fn limits_that_cannot_be_are_told() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let files = Some(RLimitType::RlmtNofile);
+    for (id, limit, why) in [
+        ("half", (files, Some(7), None), "Invalid rlimit values"),
+        ("crossed", (files, Some(70), Some(60)), "Invalid argument"),
+        ("unknown", (None, None, None), "Could not convert rlimit: Unknown rlimit type"),
+    ] {
+        let task = limited(framework.command(id, "true"), &[limit]);
+        framework.launch(vec![task]);
+        let failed = framework.wait_for(id, TaskState::TaskFailed);
+        let expected = format!("Failed to launch container: Failed to set rlimit: {why}");
+        assert_eq!(
+            (failed.message(), failed.reason()),
+            (expected.as_str(), Reason::ContainerLaunchFailed)
+        );
     }
 }
 

@@ -31,6 +31,16 @@ pub struct Program {
     pub fetches: Vec<Fetch>,
     /// What is provided in `directory` before that.
     pub volumes: Vec<Volume>,
+    pub limits: Vec<Limit>,
+}
+
+/// What setrlimit(2) is to be called with. The largest number is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The number of the type in `RLimitInfo`.
+    pub kind: u8,
+    pub soft: u64,
+    pub hard: u64,
 }
 
 impl Program {
@@ -284,6 +294,12 @@ impl Frame for Program {
             out.push(u8::from(volume.read_only));
             out.push(u8::from(volume.mount));
         }
+        out.extend((self.limits.len() as u32).to_le_bytes());
+        for limit in &self.limits {
+            out.push(limit.kind);
+            out.extend(limit.soft.to_le_bytes());
+            out.extend(limit.hard.to_le_bytes());
+        }
     }
 
     fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
@@ -321,6 +337,14 @@ impl Frame for Program {
             })
         };
         let volumes = (0..f.u32()?).map(|_| volume(f)).collect::<Result<_, _>>()?;
+        let limit = |f: &mut Fields<'_>| {
+            Ok(Limit {
+                kind: f.u8()?,
+                soft: f.u64()?,
+                hard: f.u64()?,
+            })
+        };
+        let limits = (0..f.u32()?).map(|_| limit(f)).collect::<Result<_, _>>()?;
         Ok(Program {
             directory,
             stdout,
@@ -331,6 +355,7 @@ impl Frame for Program {
             user,
             fetches,
             volumes,
+            limits,
         })
     }
 }
@@ -448,6 +473,11 @@ mod tests {
                 to: b"data".to_vec(),
                 read_only: true,
                 mount: false,
+            }],
+            limits: vec![Limit {
+                kind: 10,
+                soft: 7,
+                hard: u64::MAX,
             }],
         }
     }

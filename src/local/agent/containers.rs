@@ -4,7 +4,7 @@ use super::checker::Checks;
 use super::companions::remember_end;
 use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Mount, Place, PlaceKind, Start};
 use super::state::{Container, Kind, Origin, Token};
-use super::{environment, sandbox, task_volumes, wait_status, Action, Agent, Timer};
+use super::{environment, limits, sandbox, task_volumes, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
 use crate::local::helper_protocol::{not_fetched, Program, Report};
 use crate::local::ids;
@@ -168,6 +168,7 @@ impl Agent {
             user: None,
             fetches,
             volumes,
+            limits: limits::of(start.container).map_err(LaunchError::Container)?,
         };
         check_size(&program)?;
         Ok(program)

@@ -33,6 +33,7 @@ mod groups;
 pub mod helper;
 pub mod last_words;
 pub mod launch;
+mod limits;
 pub mod litter;
 mod operations;
 pub mod orphans;

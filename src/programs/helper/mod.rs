@@ -15,6 +15,7 @@ mod fetch;
 mod files;
 mod guard;
 mod http;
+mod limits;
 mod processes;
 mod run;
 mod serve;

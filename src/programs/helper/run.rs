@@ -1,6 +1,6 @@
 //! The last mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
-use super::{fetch, files, volumes};
+use super::{fetch, files, limits, volumes};
 use crate::local::helper_protocol::{not_fetched, Frame, Program};
 use crate::programs::system::FAILURE;
 use nix::sys::signal::{SigSet, Signal};
@@ -44,6 +44,7 @@ pub fn become_program(program: &Program, parent: i32) -> Result<Never, String> {
     let null = File::open("/dev/null").map_err(|e| format!("cannot open /dev/null: {e}"))?;
     let failed = |e| format!("cannot redirect output: {e}");
     volumes::mount(&program.directory, &program.volumes, program.user.as_ref())?;
+    limits::raise(&program.limits)?;
     // As the user of the program, so that the files are his.
     if let Some(user) = &program.user {
         let name = CString::new(user.name.clone()).map_err(|_| "user name with a NUL byte".to_string())?;
@@ -94,6 +95,8 @@ pub fn become_program(program: &Program, parent: i32) -> Result<Never, String> {
             .iter()
             .map(|(n, v)| (OsStr::from_bytes(n), OsStr::from_bytes(v))),
     );
+    // Last, since they count for what we do, too.
+    limits::set(&program.limits)?;
     let error = command.exec();
     Err(format!(
         "cannot execute '{}': {error}",
