@@ -120,6 +120,60 @@ fn a_group_runs_in_nested_sandboxes_and_its_executor_ends_with_it() {
 }
 
 #[test]
+fn operators_see_the_executor_of_a_group() {
+    let cluster = cluster();
+    let mut framework = Framework::new(&cluster);
+    let executor = ExecutorInfo {
+        name: Some("the group's".into()),
+        ..default_executor(&framework, "grp")
+    };
+    let task = framework.command("g1", "sleep 1000");
+    launch_group(&mut framework, executor, vec![task]);
+    framework.wait_for("g1", TaskRunning);
+    let bearer = format!("Bearer {}", cluster.secret());
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Content-Type", "application/json"),
+        ("Accept", "application/json"),
+    ];
+    let get = |method: &str, path: &str, kind: &str| -> serde_json::Value {
+        let body = serde_json::json!({ "type": kind }).to_string();
+        let reply = request(cluster.address(), method, path, &headers, body.as_bytes());
+        serde_json::from_slice(&reply.body).unwrap_or_else(|e| panic!("{path} {kind}: {e}: {}", reply.text()))
+    };
+    for (path, kind, place) in [
+        ("/api/v1", "GET_EXECUTORS", "/get_executors/executors"),
+        ("/api/v1", "GET_STATE", "/get_state/get_executors/executors"),
+        ("/slave(1)/api/v1", "GET_EXECUTORS", "/get_executors/executors"),
+        ("/slave(1)/api/v1", "GET_STATE", "/get_state/get_executors/executors"),
+    ] {
+        let answer = get("POST", path, kind);
+        let executors = answer.pointer(place).and_then(|all| all.as_array()).expect(kind);
+        assert_eq!(executors.len(), 1, "{path} {kind}: {answer}");
+        let info = &executors[0]["executor_info"];
+        assert_eq!(info["executor_id"]["value"], "grp", "{path} {kind}");
+        assert_eq!(
+            (info["type"].as_str(), info["name"].as_str()),
+            (Some("DEFAULT"), Some("the group's"))
+        );
+        assert_eq!(info["framework_id"]["value"], framework.id.value, "{path} {kind}");
+        assert_eq!(info["resources"][0]["allocation_info"]["role"], "*", "{path} {kind}");
+        assert_eq!(executors[0].get("agent_id").is_some(), path == "/api/v1", "{path} {kind}");
+    }
+    let state = get("GET", "/slave(1)/state", "");
+    let executors = state
+        .pointer("/frameworks/0/executors")
+        .and_then(|all| all.as_array())
+        .unwrap();
+    let found = executors.iter().find(|one| one["name"] == "the group's");
+    let resources = &found.expect("the executor, by its name")["resources"];
+    assert_eq!(
+        (resources["cpus"].as_f64(), resources["mem"].as_f64()),
+        (Some(0.1), Some(32.0))
+    );
+}
+
+#[test]
 fn one_failure_or_kill_ends_the_rest_of_its_group_only() {
     let cluster = cluster();
     let mut framework = Framework::of(

@@ -261,6 +261,15 @@ pub struct DefaultExecutor {
 }
 
 impl Kind {
+    /// What its framework has said of the executor. A command's is the agent's own matter.
+    pub fn executor(&self) -> Option<&ExecutorInfo> {
+        match self {
+            Kind::Command { .. } => None,
+            Kind::Custom(executor) => Some(&executor.info),
+            Kind::Default(executor) => Some(&executor.info),
+        }
+    }
+
     /// The command of a task that has just been launched.
     pub fn command(task: &str) -> Kind {
         Kind::Command {

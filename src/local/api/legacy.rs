@@ -2,7 +2,7 @@
 
 use super::state::{attributes, flat, framework, framework_alone, reserved, slave, task, version};
 use super::{plans, views};
-use crate::local::agent::state::{Container, Kind};
+use crate::local::agent::state::Container;
 use crate::local::agent::Agent;
 use crate::local::core::Core;
 use crate::local::master::state as known;
@@ -162,10 +162,9 @@ pub fn agent_state(core: &Core, agent: &Agent) -> Value {
 }
 
 fn executor(framework: &known::Framework, agent: &str, container: &Container) -> Value {
-    let (name, sum) = match &container.kind {
-        Kind::Custom(executor) => (executor.info.name.clone(), Resources::new(&executor.info.resources)),
-        _ => (None, Resources::default()),
-    };
+    let info = container.kind.executor();
+    let name = info.and_then(|info| info.name.clone());
+    let sum = info.map(|info| Resources::new(&info.resources)).unwrap_or_default();
     let mine = |task: &&known::Task| {
         let of = task.executor_id().unwrap_or(&task.info.task_id.value);
         task.agent == agent && of == container.executor_id

@@ -5,7 +5,6 @@ use super::content::{self, Accepted, Content, Speaker};
 use super::executor::not_back;
 use super::refusal::Refusal;
 use super::{orders, plans, sandboxes, state, views};
-use crate::local::agent::state::Kind;
 use crate::local::agent::Agent;
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
@@ -282,10 +281,8 @@ fn of_agent(core: &Core, agent: &Agent, kind: &str, given: &Value) -> Option<Val
         json!({ "frameworks": there, "completed_frameworks": was })
     };
     let executors = || {
-        let all = agent.containers.values().filter_map(|container| match &container.kind {
-            Kind::Custom(executor) => Some(json!({ "executor_info": views::message("Mesos::ExecutorInfo", &executor.info) })),
-            _ => None,
-        });
+        let infos = agent.containers.values().filter_map(|container| container.kind.executor());
+        let all = infos.map(|info| json!({ "executor_info": views::message("Mesos::ExecutorInfo", info) }));
         json!({ "executors": all.collect::<Vec<Value>>(), "completed_executors": [] })
     };
     let tasks = || {

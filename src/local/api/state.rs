@@ -1,7 +1,7 @@
 //! The JSON of `/state` and `/version`, with the names that tools look for (v0 style).
 
 use super::views;
-use crate::local::agent::state::{Container, Kind};
+use crate::local::agent::state::Container;
 use crate::local::capabilities;
 use crate::local::core::Core;
 use crate::local::ids;
@@ -187,11 +187,7 @@ pub fn framework_alone(core: &Core, id: &str, f: &Framework, offered: Option<&Re
 
 /// An executor that is not a command's, on the agent with this id.
 fn executor(agent: &str, container: &Container) -> Option<Value> {
-    let info = match &container.kind {
-        Kind::Custom(executor) => &executor.info,
-        Kind::Default(executor) => &executor.info,
-        Kind::Command { .. } => return None,
-    };
+    let info = container.kind.executor()?;
     Some(json!({
         "executor_id": container.executor_id,
         "name": info.name.clone().unwrap_or_default(),
