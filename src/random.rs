@@ -19,9 +19,19 @@ pub fn uuid_v4(mut bytes: [u8; 16]) -> [u8; 16] {
     bytes
 }
 
+/// The next number of a sequence (splitmix64).
+pub fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// For tests that must run the same way again: on a thread that has given a seed, all random bytes follow from it.
 #[cfg(test)]
 pub mod seeded {
+    pub use super::next;
     use std::cell::Cell;
 
     thread_local! {
@@ -31,15 +41,6 @@ pub mod seeded {
     /// With `None` they are the system's again.
     pub fn set(seed: Option<u64>) {
         STATE.set(seed);
-    }
-
-    /// The next number of a sequence (splitmix64).
-    pub fn next(state: &mut u64) -> u64 {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 
     pub(super) fn fill(bytes: &mut [u8]) -> bool {

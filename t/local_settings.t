@@ -92,6 +92,24 @@ subtest 'tasks that are only played' => sub {
     cmp_ok time - $start, '<', 60, 'nobody sleeps';
 };
 
+subtest 'jitter has a seed, and can be repeated' => sub {
+    my $said = sub {
+        open my $saved, '>&', \*STDERR or die $!;
+        open STDERR, '>', "$scratch/jitter" or die $!;
+        my ($scheduler) = run_tasks('local', [map { command("t$_", 'true') } 1 .. 5]);
+        open STDERR, '>&', $saved or die $!;
+        is_deeply $scheduler->states, {map { ("t$_" => [0, 1, 2]) } 1 .. 5}, 'never within a task';
+        return slurp("$scratch/jitter");
+    };
+    delete local $ENV{PERL_MESOS_TRACE};
+    local $ENV{MESOS_SIMULATE} = 'true';
+    local $ENV{MESOS_JITTER} = 'true';
+    my ($seed) = $said->() =~ /\AMesos: master 'local': this run's jitter is that of MESOS_JITTER=([1-9][0-9]*)\n/;
+    ok $seed, 'the seed is told';
+    $ENV{MESOS_JITTER} = 7;
+    like $said->(), qr/MESOS_JITTER=7\n/, 'or is given';
+};
+
 subtest 'settings without effect are named' => sub {
     # That it is never started has a warning of its own.
     my $code = q{no warnings 'Mesos'; Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'n'}, scheduler => Mesos::Scheduler->new)};
@@ -128,7 +146,7 @@ subtest 'settings that are wrong name themselves, at the line that makes the dri
         [MESOS_RESOURCES => 'cpus:many'], [MESOS_RESOURCES => 'cpus'], [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '{"A":1}'],
         [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => 'A=1'], [MESOS_ATTRIBUTES => 'rack:nan'], [MESOS_RESOURCES => 'file:///nonexistent'],
         [MESOS_NUM_SLAVES => 0], [MESOS_MAX_AGENT_PING_TIMEOUTS => 'few'], [MESOS_OFFER_TIMEOUT => 5], [MESOS_ALLOCATION_INTERVAL => '0secs'],
-        [MESOS_SIMULATE => 'perhaps'],
+        [MESOS_SIMULATE => 'perhaps'], [MESOS_JITTER => 'much'],
     ) {
         my ($name, $value) = @$case;
         local $ENV{$name} = $value;

@@ -169,6 +169,15 @@ subtest 'what was seen instead' => sub {
     like $out, qr/^# not within 0\.1 seconds\. Seen instead:\n#   the agent \S+-S0 is active\n#   there are no frameworks\n/m;
 };
 
+subtest 'jitter' => sub {
+    is $cluster->jitter, undef, 'not unless it is asked for';
+    is(Mesos::Test::Cluster->start(jitter => 7)->jitter, 7, 'the seed that was given');
+    my $drawn = Mesos::Test::Cluster->start(jitter => 'true')->jitter;
+    like $drawn, qr/\A[1-9][0-9]*\z/, 'or one that was drawn';
+    ok !eval { Mesos::Test::Cluster->start(jitter => 'much') };
+    like $@, qr/^start: mesos-local was not ready: .*--jitter: expected true, false, or a seed from 1 to 4294967295, not 'much'/s;
+};
+
 subtest 'where it cannot run' => sub {
     my ($out, $status) = program('my $c = Mesos::Test::Cluster->start_or_skip(program => "/nonexistent"); fail; done_testing;');
     is $status, 0;

@@ -21,6 +21,9 @@ pub fn new(
         StartError::Setting(problem) => setting(problem),
         other => DriverError::System(format!("master: cannot start the embedded cluster: {other}")),
     })?;
+    if let Some(seed) = cluster.jitter() {
+        crate::logging::tell(&format!("master 'local': this run's jitter is that of MESOS_JITTER={seed}"));
+    }
     let address = cluster.address();
     let endpoint = native::Endpoint::master(address.ip().to_string(), address.port()).with_bearer(cluster.secret());
     Ok(native::SchedulerDriver::new(endpoint, options, channel)?.with_companion(cluster))

@@ -10,7 +10,7 @@
 //! | the parts put together | `core`, with `stream` (event streams), `link` (between master and agents), `clock`, `control` and `faults` (faults on demand) |
 //! | the master, a machine without I/O | `master` |
 //! | an agent, a machine without I/O | `agent` |
-//! | what both speak and use | `messages`, `events`, `capabilities`, `timers`, `ids`, `resources` |
+//! | what both speak and use | `messages`, `events`, `capabilities`, `timers`, `jitter`, `ids`, `resources` |
 //! | HTTP and TCP checks of tasks | `probe` |
 //! | processes | `agent::helper`, [`helper_protocol`], and the executable `mesos-perl-helper` |
 //!
@@ -26,6 +26,7 @@ mod events;
 mod faults;
 pub mod helper_protocol;
 mod ids;
+mod jitter;
 mod link;
 mod master;
 mod messages;
@@ -115,6 +116,7 @@ const JOIN_MARGIN: Duration = Duration::from_secs(2);
 pub struct Cluster {
     address: SocketAddr,
     scheme: &'static str,
+    jitter: Option<u32>,
     secret: String,
     control_token: Option<String>,
     creator: u32,
@@ -169,6 +171,7 @@ impl Cluster {
         listener.set_nonblocking(true)?;
         let address = advertised(listener.local_addr()?, config.advertise);
         let secret = ids::secret()?;
+        let jitter = config.jitter;
         let control = config.access.control.then(ids::secret).transpose()?;
         let pipes = agent::helper::launch(&config.helper, private).map_err(|error| StartError::Helper {
             path: config.helper.clone(),
@@ -198,6 +201,7 @@ impl Cluster {
         Ok(Cluster {
             address,
             scheme,
+            jitter,
             secret,
             control_token: control,
             creator: std::process::id(),
@@ -218,6 +222,11 @@ impl Cluster {
     /// The same as a URL.
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// The seed of its jitter, if it has any: another cluster with the same seed has the same delays.
+    pub fn jitter(&self) -> Option<u32> {
+        self.jitter
     }
 
     /// What clients send as `Authorization: Bearer <secret>`. For nobody's eyes: not for logs, nor for command lines.

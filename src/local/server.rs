@@ -78,6 +78,7 @@ pub fn parts(
         started: started.as_secs_f64(),
         intervals: config.intervals.clone(),
         minimum: config.minimum,
+        jitter: config.jitter.map(u64::from),
     };
     let mut executor_environment = config.executor_environment;
     if config.tls.is_some() {
@@ -94,6 +95,7 @@ pub fn parts(
         total: Resources::new(&detect::complete(given, &work_dir)),
         work_dir: work_dir.clone(),
         simulate: config.simulate,
+        jitter: config.jitter.map(u64::from),
         executor_environment,
         intervals: config.intervals,
     };

@@ -167,6 +167,7 @@ impl Stage {
             executor_environment: BTreeMap::new(),
             intervals: intervals.clone(),
             simulate: false,
+            jitter: None,
         };
         let settings = Settings {
             owner: nix::unistd::geteuid(),
@@ -186,6 +187,7 @@ impl Stage {
             started: EPOCH as f64,
             intervals: intervals.clone(),
             minimum: Default::default(),
+            jitter: None,
         };
         let (helper, commands) = Helper::new();
         let clock = Clock::standing_at(Time::from_epoch(Duration::from_secs(EPOCH)));

@@ -132,6 +132,8 @@ enum Timer {
     Heartbeat { process: u64 },
     /// Send an unacknowledged update again.
     Retry { framework: String, task: String, uuid: Vec<u8> },
+    /// Send an update that was held back.
+    Tell { framework: String, task: String, uuid: Vec<u8> },
     /// Send the unacknowledged update of an operation again.
     Operation { name: String },
     /// The grace period of a kill or shutdown is over.
@@ -262,6 +264,7 @@ impl Agent {
                 Timer::Silence => self.silence(),
                 Timer::Heartbeat { process } => self.heartbeat(process),
                 Timer::Retry { framework, task, uuid } => self.retry(&framework, &task, &uuid),
+                Timer::Tell { framework, task, uuid } => self.tell_late(&framework, &task, &uuid),
                 Timer::Operation { name } => self.send_operation(&name),
                 Timer::Grace { process } => self.grace_is_over(process),
                 Timer::Registration { process } => self.registration_timeout(process),

@@ -45,6 +45,8 @@ pub struct Identity {
     pub intervals: Intervals,
     /// Tasks are timers, not processes.
     pub simulate: bool,
+    /// Updates of different tasks overtake each other, by what follows from this number.
+    pub jitter: Option<u64>,
 }
 
 impl Identity {

@@ -16,6 +16,7 @@ use crate::resources::Resources;
 
 mod drain;
 mod ends;
+mod jitter;
 
 /// An agent that has registered, and what it wanted since the last look.
 struct World {
@@ -35,6 +36,7 @@ impl World {
             executor_environment: BTreeMap::new(),
             intervals: Intervals::default(),
             simulate: false,
+            jitter: None,
         };
         let now = Time::from_epoch(Duration::from_secs(1_000_000));
         let mut agent = Agent::new(identity, now);

@@ -3,6 +3,7 @@
 use super::state::Updates;
 use super::{Agent, Timer};
 use crate::local::events::is_terminal;
+use crate::local::jitter::Jitter;
 use crate::local::messages::ToMaster;
 use crate::proto::network_info::IpAddress;
 use crate::proto::{ContainerId, ContainerStatus, ExecutorId, NetworkInfo, TaskState, TaskStatus};
@@ -58,8 +59,13 @@ impl Agent {
         };
         let Some(update) = updates.queue.front() else { return };
         let uuid = update.uuid.clone().unwrap_or_default().to_vec();
-        let wait = updates.backoff;
+        let (wait, state) = (updates.backoff, update.state);
         updates.backoff = (wait * 2).min(most);
+        let late = Timer::Tell {
+            framework: framework.to_string(),
+            task: task.to_string(),
+            uuid: uuid.clone(),
+        };
         let retry = Timer::Retry {
             framework: framework.to_string(),
             task: task.to_string(),
@@ -69,7 +75,22 @@ impl Agent {
         if let Some(updates) = self.updates(framework, task) {
             updates.retry = Some(key);
         }
-        self.tell_oldest(framework, task);
+        match self.identity.jitter {
+            None => self.tell_oldest(framework, task),
+            // Others of this agent may overtake it, but none of its task: that is sent when this one is acknowledged.
+            Some(seed) => drop(self.timers.after(self.now, Jitter::new(seed).of_update(task, state), late)),
+        }
+    }
+
+    /// Sends an update that was held back, if nothing has become of it meanwhile.
+    pub(super) fn tell_late(&mut self, framework: &str, task: &str, uuid: &[u8]) {
+        if self.oldest_uuid(framework, task).as_deref() == Some(uuid) {
+            self.tell_oldest(framework, task);
+        }
+    }
+
+    fn oldest_uuid(&mut self, framework: &str, task: &str) -> Option<bytes::Bytes> {
+        self.updates(framework, task)?.queue.front()?.uuid.clone()
     }
 
     fn tell_oldest(&mut self, framework_id: &str, task: &str) {
@@ -97,9 +118,7 @@ impl Agent {
 
     /// Sends the oldest update again, if it is still the one with `uuid`.
     pub(super) fn retry(&mut self, framework: &str, task: &str, uuid: &[u8]) {
-        let updates = self.updates(framework, task);
-        let oldest = updates.and_then(|updates| updates.queue.front().and_then(|update| update.uuid.clone()));
-        if oldest.as_deref() == Some(uuid) {
+        if self.oldest_uuid(framework, task).as_deref() == Some(uuid) {
             self.send_oldest(framework, task);
         }
     }

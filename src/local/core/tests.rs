@@ -116,6 +116,7 @@ impl World {
             executor_environment: BTreeMap::new(),
             intervals: Intervals::default(),
             simulate: false,
+            jitter: None,
         };
         // Rare, since the clock makes a stop at each.
         let intervals = Intervals {
@@ -140,6 +141,7 @@ impl World {
             started: 0.0,
             intervals,
             minimum: Default::default(),
+            jitter: None,
         };
         let (helper, commands) = Helper::new();
         let mut clock = Clock::default();

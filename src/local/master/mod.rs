@@ -39,6 +39,7 @@ mod validate;
 
 use super::clock::Time;
 use super::events::scheduler_event;
+use super::jitter::Jitter;
 use super::messages::{ToAgent, ToMaster};
 use super::settings::intervals::Intervals;
 use super::settings::minimum::Minimum;
@@ -74,6 +75,8 @@ pub struct Identity {
     pub intervals: Intervals,
     /// What an offer has at least.
     pub minimum: Minimum,
+    /// Offers come late, by what follows from this number.
+    pub jitter: Option<u64>,
 }
 
 /// What a master wants to be done.
@@ -149,6 +152,7 @@ pub struct Master {
     /// What all agents have together of what is [`SHARED`](offers::SHARED), as of the last allocation.
     totals: [f64; 4],
     allocation_pending: bool,
+    jitter: Option<Jitter>,
     next_framework: u64,
     next_agent: u64,
     next_offer: u64,
@@ -179,6 +183,7 @@ impl Master {
         }
         let unreachable = registry.unreachable.into_iter();
         Master {
+            jitter: identity.jitter.map(Jitter::new),
             identity,
             now,
             frameworks: BTreeMap::new(),
@@ -260,7 +265,7 @@ impl Master {
             match timer {
                 Timer::Allocate => {
                     self.allocation_pending = false;
-                    self.allocate();
+                    self.make_offers();
                 }
                 Timer::Heartbeat { stream } => self.heartbeat(stream),
                 Timer::Failover {

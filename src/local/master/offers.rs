@@ -7,6 +7,7 @@ use super::{Master, Timer};
 use crate::local::clock::Time;
 use crate::local::events::scheduler_event;
 use crate::local::ids;
+use crate::local::jitter::Jitter;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::{event, Event};
@@ -62,8 +63,16 @@ impl Framework {
 }
 
 impl Master {
-    /// One run over all agents, roles and frameworks.
+    /// There may be something to offer: now, or a little later if the cluster has jitter.
     pub(super) fn allocate(&mut self) {
+        match self.jitter {
+            None => self.make_offers(),
+            Some(_) => self.allocate_soon(),
+        }
+    }
+
+    /// One run over all agents, roles and frameworks.
+    pub(super) fn make_offers(&mut self) {
         let now = self.now;
         for framework in self.frameworks.values_mut() {
             framework.keep_filters(|filter| filter.until > now);
@@ -74,7 +83,10 @@ impl Master {
             .agents
             .iter()
             .filter(|(id, agent)| self.is_active(id) && self.identity.minimum.is_reached_by(&agent.free));
-        let agents: Vec<String> = agents.map(|(id, _)| id.clone()).collect();
+        let mut agents: Vec<String> = agents.map(|(id, _)| id.clone()).collect();
+        if let Some(jitter) = &mut self.jitter {
+            jitter.shuffle(&mut agents);
+        }
         let members = self.members();
         for agent in agents {
             self.allocate_agent(&agent, &members, &mut made);
@@ -239,7 +251,9 @@ impl Master {
     pub(super) fn allocate_soon(&mut self) {
         if !self.allocation_pending {
             self.allocation_pending = true;
-            self.timers.after(self.now, self.identity.intervals.recovery, Timer::Allocate);
+            let recovery = self.identity.intervals.recovery;
+            let wait = self.jitter.as_mut().map_or(recovery, Jitter::of_offers);
+            self.timers.after(self.now, wait, Timer::Allocate);
         }
     }
 

@@ -20,6 +20,7 @@ pub fn master() -> Master {
         started: 0.0,
         intervals: Intervals::default(),
         minimum: Minimum::default(),
+        jitter: None,
     };
     Master::new(identity, Registry::default(), Time::from_epoch(Duration::from_secs(1000)))
 }

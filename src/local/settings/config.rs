@@ -36,6 +36,8 @@ pub struct Config {
     pub minimum: Minimum,
     /// Tasks are timers, not processes.
     pub simulate: bool,
+    /// Updates overtake each other and offers come late, by what follows from this number.
+    pub jitter: Option<u32>,
     /// Where to listen. By default a port of 127.0.0.1 that is free.
     pub listen: SocketAddr,
     /// By which address others reach it, if not by that.
@@ -58,6 +60,7 @@ impl Default for Config {
             intervals: Intervals::default(),
             minimum: Minimum::default(),
             simulate: false,
+            jitter: None,
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             advertise: None,
             access: Access::default(),
@@ -90,6 +93,7 @@ pub const AGENTS: &str = "MESOS_NUM_SLAVES";
 pub const PINGS: &str = "MESOS_MAX_AGENT_PING_TIMEOUTS";
 pub const OFFER: &str = "MESOS_OFFER_TIMEOUT";
 pub const SIMULATE: &str = "MESOS_SIMULATE";
+pub const JITTER: &str = "MESOS_JITTER";
 pub const MINIMUM: &str = "MESOS_MIN_ALLOCATABLE_RESOURCES";
 
 /// More agents than this are a mistake.
@@ -133,6 +137,9 @@ impl Config {
         }
         if let Some(text) = get(SIMULATE)? {
             self.simulate = yes_or_no(SIMULATE, &text)?;
+        }
+        if let Some(text) = get(JITTER)? {
+            self.jitter = seed(&text)?;
         }
         if let Some(text) = get(MINIMUM)? {
             let name = MINIMUM;
@@ -205,6 +212,27 @@ fn yes_or_no(name: &'static str, text: &str) -> Result<bool, BadSetting> {
     }
 }
 
+/// A seed, or whether there is to be one.
+fn seed(text: &str) -> Result<Option<u32>, BadSetting> {
+    let name = JITTER;
+    let given = text.parse().ok().filter(|seed| *seed > 0);
+    match (given, yes_or_no(name, text)) {
+        (Some(seed), _) => Ok(Some(seed)),
+        (None, Ok(false)) => Ok(None),
+        (None, Ok(true)) => match crate::random::bytes() {
+            Ok(bytes) => Ok(Some(u32::from_le_bytes(bytes).max(1))),
+            Err(e) => Err(BadSetting {
+                name,
+                reason: e.to_string(),
+            }),
+        },
+        (None, Err(_)) => Err(BadSetting {
+            name,
+            reason: format!("expected true, false, or a seed from 1 to {}, not '{text}'", u32::MAX),
+        }),
+    }
+}
+
 /// A whole number from 1 to [`MOST_AGENTS`].
 fn count(name: &'static str, text: &str) -> Result<usize, BadSetting> {
     let number = text.parse().ok().filter(|number| (1..=MOST_AGENTS).contains(number));
@@ -270,6 +298,7 @@ pub fn without_effect(names: impl IntoIterator<Item = String>) -> Vec<String> {
         PINGS,
         OFFER,
         SIMULATE,
+        JITTER,
         MINIMUM,
         DELAY,
         HEADROOM,
@@ -342,6 +371,15 @@ mod tests {
     }
 
     #[test]
+    fn jitter_has_a_seed() {
+        let seed = |text: &str| from(&[(JITTER, text)]).unwrap().jitter;
+        assert_eq!(["7", "1", "4294967295"].map(seed), [Some(7), Some(1), Some(u32::MAX)]);
+        assert_eq!(["0", "false", ""].map(seed), [None; 3]);
+        let drawn: std::collections::BTreeSet<_> = (0..20).map(|_| seed("true").unwrap()).collect();
+        assert!(drawn.len() > 10 && !drawn.contains(&0), "{drawn:?}");
+    }
+
+    #[test]
     fn values_can_be_in_files() {
         let file = std::env::temp_dir().join(format!("mesos-perl-setting-{}", crate::local::ids::uuid()));
         let name = format!("file://{}", file.display());
@@ -396,6 +434,9 @@ mod tests {
             (PINGS, "-1"),
             (OFFER, "5"),
             (SIMULATE, "yes, please"),
+            (JITTER, "much"),
+            (JITTER, "-1"),
+            (JITTER, "4294967296"),
             (MINIMUM, "cpus"),
             (MINIMUM, "cpus:-1"),
             (DELAY, "-1secs"),

@@ -51,6 +51,8 @@ pub const FLAGS: &[Flag] = &[
     flag("min_allocatable_resources", "TEXT", "MESOS_MIN_ALLOCATABLE_RESOURCES", "what an offer has at least, 'cpus:0.01|mem:32' by default; \
         '|' is between alternatives, ';' between what belongs together"),
     flag("simulate", "", "MESOS_SIMULATE", "tasks are timers instead of processes: they take the time in their label 'simulate'"),
+    flag("jitter", "", "MESOS_JITTER", "updates of different tasks overtake each other, and offers come up to 0.8 s late, so that races in a framework \
+        show. The first line says by which seed; --jitter=SEED does the same again"),
     flag("", "", "", "How long things take: a number with ms, secs, mins or hrs"),
     flag("allocation_interval", "TIME", "MESOS_ALLOCATION_INTERVAL", "between two rounds of offers, 1secs by default"),
     flag("offer_timeout", "TIME", "MESOS_OFFER_TIMEOUT", "after it an offer that nobody uses is rescinded; never by default"),

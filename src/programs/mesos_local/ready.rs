@@ -47,8 +47,9 @@ impl Descriptor {
 pub fn text(cluster: &Cluster) -> String {
     let agents = cluster.agents().len();
     let (address, url) = (cluster.address().to_string(), cluster.url());
+    let jitter = cluster.jitter().map(|seed| format!(", --jitter={seed}")).unwrap_or_default();
     format!(
-        "mesos-local {}: a master and {agents} agent{} at {}, sandboxes in {}",
+        "mesos-local {}: a master and {agents} agent{} at {}, sandboxes in {}{jitter}",
         env!("CARGO_PKG_VERSION"),
         if agents == 1 { "" } else { "s" },
         if url.starts_with("https:") { url } else { address },
@@ -76,6 +77,9 @@ pub fn json(cluster: &Cluster, shows_secret: bool) -> String {
     });
     if shows_secret {
         line["token"] = cluster.secret().into();
+    }
+    if let Some(seed) = cluster.jitter() {
+        line["jitter"] = seed.into();
     }
     if let Some(token) = cluster.control_token() {
         line["control_token"] = token.into();

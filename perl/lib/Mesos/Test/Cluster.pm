@@ -48,7 +48,7 @@ sub stop {
 
 # --- where it is -------------------------------------------------------------------------------------------------------------------
 
-for my $name (qw(address host port url pid work_dir version)) {
+for my $name (qw(address host port url pid work_dir version jitter)) {
     no strict 'refs';
     *$name = sub { $_[0]{program}->ready->{$name} };
 }
@@ -331,7 +331,7 @@ Returns when the cluster answers. Dies with the program's own words if it cannot
 and optional: C<agents> (default: 1), C<resources> of each agent, C<attributes> (a string, or a hash reference), C<hostname>, C<port>
 (default: any that is free), C<work_dir>, C<min_allocatable_resources>, C<allocation_interval>, C<offer_timeout>, C<agent_ping_timeout>, C<max_agent_ping_timeouts>,
 C<agent_reregister_timeout>, C<executor_registration_timeout>, C<executor_reregistration_timeout>, C<gc_delay>, C<gc_disk_headroom>, C<disk_watch_interval>, C<executor_environment_variables>,
-C<logging_level> and C<config>. Two more are for this class:
+C<logging_level>, C<config> and C<jitter> (C<true>, or the seed of a run that is to be repeated). Two more are for this class:
 
 =over
 
@@ -379,6 +379,11 @@ connect: all users of the machine.
 =head2 pid, work_dir, version, log
 
 Return the program's process id, the directory with the sandboxes, its version, and what it has written to its standard error.
+
+=head2 jitter
+
+Returns the seed of its jitter (F<docs/local-cluster.md>), or C<undef> without one. Print it when a test fails: a cluster that is started with
+C<< jitter => $seed >> delays the same updates and offers for the same time.
 
 =head2 client
 

@@ -23,7 +23,7 @@ my ($READY, $ANSWER, $END) = (60, 60, 10);
 my @flags = qw(
     agents resources attributes hostname min_allocatable_resources allocation_interval offer_timeout agent_ping_timeout max_agent_ping_timeouts
     agent_reregister_timeout executor_registration_timeout executor_reregistration_timeout gc_delay gc_disk_headroom disk_watch_interval
-    work_dir executor_environment_variables port logging_level config
+    work_dir executor_environment_variables port logging_level config jitter
 );
 
 # --- where the program is ----------------------------------------------------------------------------------------------------------
