@@ -87,6 +87,8 @@ push @children, child(sub {
 sub mode {
     my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or return '';
     print $socket 'srvr';
+    # One that is asked while it starts may never answer.
+    IO::Select->new($socket)->can_read(2) or return '';
     local $/;
     return (readline($socket) // '') =~ /^Mode: (\w+)/m ? $1 : '';
 }
