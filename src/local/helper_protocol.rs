@@ -34,13 +34,18 @@ pub struct Program {
     pub limits: Vec<Limit>,
 }
 
-/// What setrlimit(2) is to be called with. The largest number is no limit.
+/// What setrlimit(2) is to be called with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// The number of the type in `RLimitInfo`.
     pub kind: u8,
     pub soft: u64,
     pub hard: u64,
+}
+
+impl Limit {
+    /// For `soft` and `hard`: without a limit, RLIM_INFINITY.
+    pub const NONE: u64 = u64::MAX;
 }
 
 impl Program {

@@ -4,10 +4,7 @@ use crate::local::helper_protocol::Limit;
 use crate::proto::r_limit_info::{r_limit, RLimit};
 use crate::proto::ContainerInfo;
 
-/// Without a limit: RLIM_INFINITY.
-const NONE: u64 = u64::MAX;
-
-/// The error is in Mesos' words.
+/// The reasons are in Mesos' words. Its agent tells them in the container's stderr, and not as the reason of a failed launch.
 pub fn of(container: Option<&ContainerInfo>) -> Result<Vec<Limit>, String> {
     let info = container.and_then(|container| container.rlimit_info.as_ref());
     let all = info.into_iter().flat_map(|info| &info.rlimits);
@@ -24,8 +21,8 @@ fn limit(given: &RLimit) -> Result<Limit, &'static str> {
         (Some(soft), Some(hard)) => Ok(Limit { kind, soft, hard }),
         (None, None) => Ok(Limit {
             kind,
-            soft: NONE,
-            hard: NONE,
+            soft: Limit::NONE,
+            hard: Limit::NONE,
         }),
         _ => Err("Invalid rlimit values"),
     }
@@ -52,7 +49,7 @@ mod tests {
         let files = Some(r_limit::Type::RlmtNofile as i32);
         let limit = |soft, hard| Ok(vec![Limit { kind: 10, soft, hard }]);
         assert_eq!(of(files, Some(7), Some(9)), limit(7, 9));
-        assert_eq!(of(files, None, None), limit(NONE, NONE));
+        assert_eq!(of(files, None, None), limit(Limit::NONE, Limit::NONE));
         for wrong in [of(files, Some(7), None), of(files, None, Some(9))] {
             assert_eq!(wrong, Err("Failed to set rlimit: Invalid rlimit values".into()));
         }

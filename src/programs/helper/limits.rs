@@ -7,7 +7,8 @@ use rustix::process::{getrlimit, setrlimit, Resource, Rlimit};
 /// Lifts the hard limits that are to be higher than ours, while we are still who may do that.
 pub fn raise(all: &[Limit]) -> Result<(), String> {
     for limit in all {
-        let (resource, before) = (resource(limit)?, getrlimit(resource(limit)?));
+        let resource = resource(limit)?;
+        let before = getrlimit(resource);
         let wanted = number(limit.hard);
         if is_above(wanted, before.maximum) {
             let maximum = wanted;
@@ -26,7 +27,6 @@ pub fn set(all: &[Limit]) -> Result<(), String> {
     Ok(())
 }
 
-/// In Mesos' words.
 fn set_one(resource: Resource, limit: Rlimit) -> Result<(), String> {
     setrlimit(resource, limit).map_err(|e| {
         let error = std::io::Error::from(e).to_string();
@@ -37,7 +37,7 @@ fn set_one(resource: Resource, limit: Rlimit) -> Result<(), String> {
 
 /// `None` is without a limit.
 fn number(limit: u64) -> Option<u64> {
-    (limit != u64::MAX).then_some(limit)
+    (limit != Limit::NONE).then_some(limit)
 }
 
 fn is_above(one: Option<u64>, other: Option<u64>) -> bool {
