@@ -12,6 +12,12 @@ fn unacknowledged(world: &mut World) -> TaskStatus {
     updates.last().expect("an update")
 }
 
+/// What became of tasks, and why.
+fn ends(world: &mut World) -> Vec<(i32, Option<i32>)> {
+    let updates = world.updates().into_iter();
+    updates.map(|update| (update.state, update.reason)).collect()
+}
+
 fn acknowledge(world: &mut World, update: &TaskStatus) {
     world.agent.master_message(ToAgent::Acknowledge {
         framework: "F".into(),
@@ -38,13 +44,8 @@ fn a_drained_agent_kills_its_tasks_and_says_why() {
             })
             .collect();
         world.updates();
-        world.agent.master_message(ToAgent::Drain { grace: None, mark_gone });
-        let ends: Vec<_> = world
-            .updates()
-            .into_iter()
-            .map(|update| (update.state, update.reason))
-            .collect();
-        assert_eq!(ends, [(state as i32, Some(Reason::SlaveDraining as i32))]);
+        drain(&mut world, mark_gone);
+        assert_eq!(ends(&mut world), [(state as i32, Some(Reason::SlaveDraining as i32))]);
         // A task of later ends for its own reasons, if the executor of this one is gone.
         let status = Signal::SIGKILL as i32;
         world.agent.helper_report(Report::Exited { process: 1, status });
@@ -56,11 +57,7 @@ fn a_drained_agent_kills_its_tasks_and_says_why() {
             task: "u".into(),
             policy: None,
         });
-        let ends: Vec<_> = world
-            .updates()
-            .into_iter()
-            .map(|update| (update.state, update.reason))
-            .collect();
+        let ends = ends(&mut world);
         assert_eq!(ends.len(), 1, "it is killed");
         assert!(
             !ends.iter().any(|(_, reason)| *reason == Some(Reason::SlaveDraining as i32)),
@@ -178,8 +175,9 @@ fn a_crash_does_not_end_the_draining() {
         agent: SlaveId { value: "S0".into() },
         missing: Vec::new(),
     });
-    let updates = world.updates();
-    let ends: Vec<_> = updates.into_iter().map(|update| (update.state, update.reason)).collect();
-    assert_eq!(ends, [(TaskState::TaskKilled as i32, Some(Reason::SlaveDraining as i32))]);
+    assert_eq!(
+        ends(&mut world),
+        [(TaskState::TaskKilled as i32, Some(Reason::SlaveDraining as i32))]
+    );
     assert_eq!(world.agent.drain, None);
 }
