@@ -15,7 +15,7 @@ typedef struct {
     uint32_t options;
     uint32_t class_id;
     IV first; /* where its tape begins */
-    /* A message has keys that are not fields of it, or a list where one value is expected. */
+    /* Perl code is to look again: at keys that are no fields, a list for one value, or a word for a boolean. */
     bool strange;
 } Walk;
 

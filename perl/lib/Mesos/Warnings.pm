@@ -349,7 +349,7 @@ sub _unknown {
         my $is_repeated = $field->[0] == Mesos::Message::Constants::LABEL_REPEATED();
         push @$found, [$class, "$path.$name", undef, $LAST_COUNTS] if !$is_repeated && ref $value eq 'ARRAY';
         if ($of eq Mesos::Message::Constants::TYPE_BOOL()) {
-            push @$found, map { [$class, "$path.$name", undef, _true_word($_)] } grep { defined _true_word($_) } ref $value eq 'ARRAY' ? @$value : $value;
+            push @$found, map { [$class, "$path.$name", undef, $_] } grep {defined} map { scalar _true_word($_) } ref $value eq 'ARRAY' ? @$value : $value;
         }
         next unless $of =~ /\D/ && $of->can('_pb_fields_by_name');
         if (ref $value && reftype($value) eq 'ARRAY') {
@@ -379,7 +379,8 @@ sub warn_fields {
     return;
 }
 
-# The codec has met more keys in a message than it has fields for, a list for one value, or a word that means no. $driver, if there is one, says what to do about it.
+# The codec has met more keys in a message than it has fields for, a list for one value, or a word that may mean no.
+# $driver, if there is one, says what to do about it.
 sub warn_unknown_fields {
     my ($class, $message, $driver) = @_;
     my $mode = $driver && $driver->{unknown_fields} || 'warn';
