@@ -937,6 +937,17 @@ MesosCode mesos_executor_driver_stats(const struct MesosExecutorDriver *driver,
 bool mesos_is_inside(void);
 
 /*
+ What Mesos would pass over in `json`, which is to be a message of the class that `class_name` says, as `Mesos::Master::Call`: a JSON
+ array with an object for each, of `path`, `name`, `of` (the message or enum that does not know the name), `known` (what it knows)
+ and `is_value` (whether the name is a value of an enum, and no field). `MESOS_BAD_ARGUMENT` if it is no JSON, or no such class.
+
+ The result is borrowed: valid until the next call in this thread of a function that lends such a result.
+ */
+MesosCode mesos_json_surplus(struct MesosBytes class_name,
+                             struct MesosBytes json,
+                             struct MesosBytes *result);
+
+/*
  Sets logging up as the environment says (MESOS_quiet, MESOS_logging_level, MESOS_log_dir; spelled in any case). The first
  call in a process decides; later ones do nothing. `program` becomes part of the names of log files.
  */
@@ -1029,7 +1040,7 @@ int mesos_program_main(int argc,
  Carries `action` (`add`, `contains`, ...) out on one or two lists of resources, which are encoded mesos.Request messages; some
  actions take a text instead. Writes such a list, a text, or `1` and nothing for true and false.
 
- The result is borrowed: valid until the next call of this function in this thread.
+ The result is borrowed: valid until the next call in this thread of a function that lends such a result.
  */
 MesosCode mesos_resources_reckon(struct MesosBytes action,
                                  struct MesosBytes left,

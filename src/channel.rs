@@ -4,12 +4,12 @@
 
 use crate::event::{Arg, DriverId, Event};
 use crate::notify::Notify;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::mem::size_of;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Bytes of queued events from which on the channel is congested, until it has half of that left. Some thousand updates, or offers of as

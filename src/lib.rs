@@ -16,7 +16,7 @@
 //! [`local`] is a server: the embedded master and agent. It meets [`native`] on a socket, and takes from it only what checks of tasks over
 //! HTTP need. [`programs`] are what is a process of its own: the cluster as a program, and the parent of its tasks.
 //! Imports point one way, which `tests/floors.rs` checks: `ffi -> {backends, programs} -> {native, libmesos, local} -> driver -> {message, event,
-//! channel, notify, proto, logging, random, regular_file, thread, fork, descriptors, resources}`.
+//! channel, notify, proto, logging, random, regular_file, sync, thread, fork, descriptors, resources}`.
 
 pub mod backends;
 pub mod channel;
@@ -39,4 +39,5 @@ pub mod regular_file;
 pub mod resources;
 #[cfg(test)]
 mod simulation;
+pub mod sync;
 pub mod thread;

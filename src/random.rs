@@ -4,7 +4,7 @@ use std::io;
 
 pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    #[cfg(test)]
+    #[cfg(any(test, feature = "stage"))]
     if seeded::fill(&mut bytes) {
         return Ok(bytes);
     }
@@ -29,7 +29,7 @@ pub fn next(state: &mut u64) -> u64 {
 }
 
 /// For tests that must run the same way again: on a thread that has given a seed, all random bytes follow from it.
-#[cfg(test)]
+#[cfg(any(test, feature = "stage"))]
 pub mod seeded {
     pub use super::next;
     use std::cell::Cell;

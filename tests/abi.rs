@@ -76,6 +76,8 @@ impl Compiler {
             };
             let output = command
                 .args(arguments)
+                // Cargo's own has the folder above first, where `cargo build` may have left an older library.
+                .env("LD_LIBRARY_PATH", built())
                 // An agent's variables would make the executor driver start.
                 .env_remove("MESOS_SLAVE_PID")
                 .env_remove("MESOS_FRAMEWORK_ID")

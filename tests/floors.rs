@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
         "random",
         "regular_file",
         "resources",
+        "sync",
         "thread",
     ],
 ];

@@ -41,12 +41,27 @@ fn check(path: &Path, made: &[u8]) {
     );
 }
 
+/// Large members that are mostly absent. In place, they would make a task's message take 2,880 bytes, and each of its resources 1,176.
+const BOXED: [&str; 8] = [
+    ".mesos.Resource.disk",
+    ".mesos.ExecutorInfo.container",
+    ".mesos.TaskInfo.executor",
+    ".mesos.TaskInfo.container",
+    ".mesos.TaskInfo.health_check",
+    ".mesos.TaskInfo.check",
+    ".mesos.Task.container",
+    ".mesos.Task.health_check",
+];
+
 #[test]
 fn prost_messages_are_fresh() {
     let out = std::env::temp_dir().join(format!("mesos-perl-generated-{}", std::process::id()));
     std::fs::create_dir_all(&out).expect("scratch directory");
     let mut config = prost_build::Config::new();
     config.out_dir(&out).bytes(["."]).btree_map(["."]);
+    for field in BOXED {
+        config.boxed(field);
+    }
     // The comments of proto/ are for Perl's pages, and written in their terms.
     config.disable_comments(["."]);
     config.compile_fds(descriptors()).expect("prost-build");

@@ -6,12 +6,13 @@ mod local_support;
 
 use local_support::executor::{Executor, COMMAND};
 use local_support::*;
-use mesos_perl::local::{Cluster, Config, Control};
-use mesos_perl::proto::executor::{call as executor_call, Event};
+use mesos_perl::local::{Access, Cluster, Config, Control};
+use mesos_perl::proto::executor::{call as executor_call, Call, Event};
 use mesos_perl::proto::framework_info::{capability, Capability};
 use mesos_perl::proto::scheduler::call::{reconcile, Reconcile, Type};
 use mesos_perl::proto::task_status::Reason;
-use mesos_perl::proto::{FrameworkInfo, SlaveId, TaskId, TaskState};
+use mesos_perl::proto::{FrameworkInfo, Offer, SlaveId, TaskId, TaskState};
+use prost::Message;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -228,21 +229,27 @@ fn executors_come_back_to_an_agent_that_was_restarted_or_are_given_up() {
     framework.wait_for("a", TaskState::TaskFinished);
 }
 
-#[test]
-fn executors_of_two_agents_may_have_the_same_id() {
-    let cluster = cluster_of(2);
-    let mut framework = Framework::new(&cluster);
+/// The offers of two agents, and on each of them a task, `a` and `b`, of an executor with the same id that has subscribed.
+fn namesakes(cluster: &Cluster, framework: &mut Framework) -> (Vec<Offer>, Vec<Executor>) {
     let offers = framework.find("offers", |event| Some(event.offers.as_ref()?.offers.clone()));
     let mut executors = Vec::new();
     for (offer, task) in offers.iter().zip(["a", "b"]) {
         framework.agent_id = offer.slave_id.clone();
         framework.launch_on(offer, vec![framework.task_of(task, "default", COMMAND)]);
-        let mut executor = Executor::of(&cluster, &framework, "default");
+        let mut executor = Executor::of(cluster, framework, "default");
         executor.subscribe(executor_call::Subscribe::default());
         assert_eq!(executor.subscribed().slave_info.id, Some(offer.slave_id.clone()));
         assert_eq!(executor.launched(), task);
         executors.push(executor);
     }
+    (offers, executors)
+}
+
+#[test]
+fn executors_of_two_agents_may_have_the_same_id() {
+    let cluster = cluster_of(2);
+    let mut framework = Framework::new(&cluster);
+    let (offers, mut executors) = namesakes(&cluster, &mut framework);
     assert_eq!(
         executors.iter().map(|e| e.agent.as_str()).collect::<Vec<_>>(),
         ["slave(1)", "slave(2)"]
@@ -259,6 +266,64 @@ fn executors_of_two_agents_may_have_the_same_id() {
     let state = state_of(&cluster);
     let tasks = state["frameworks"][0]["tasks"].as_array().expect("tasks").clone();
     assert!(tasks.iter().all(|task| task["state"] == "TASK_RUNNING"), "{tasks:?}");
+}
+
+/// A cluster that is open to everybody, as mesos-local is.
+#[test]
+fn an_executor_of_an_agent_that_is_down_is_not_taken_for_its_namesake() {
+    let open = Access {
+        open: true,
+        ..Access::default()
+    };
+    let config = Config {
+        agents: 2,
+        access: open,
+        ..config("cpus:2;mem:1024;disk:100;ports:[1-1]")
+    };
+    let cluster = Cluster::start(config).expect("cluster");
+    let mut framework = Framework::of(&cluster, named("namesakes", true, true));
+    let (offers, mut executors) = namesakes(&cluster, &mut framework);
+    for (executor, (offer, task)) in executors.iter_mut().zip(offers.iter().zip(["a", "b"])) {
+        framework.agent_id = offer.slave_id.clone();
+        executor.update(task, TaskState::TaskRunning, 1);
+        framework.wait_for(task, TaskState::TaskRunning);
+    }
+    let number = usize::from(executors[0].agent != "slave(1)");
+    cluster.control(Control::CrashAgent(number));
+    let update = executor_call::Update {
+        status: Executor::status("a", TaskState::TaskFinished, 3),
+    };
+    let ended = Call {
+        update: Some(update),
+        ..executors[0].call(executor_call::Type::Update)
+    };
+    let subscribe = Call {
+        subscribe: Some(executor_call::Subscribe::default()),
+        ..executors[0].call(executor_call::Type::Subscribe)
+    };
+    for call in [ended, subscribe] {
+        // Clients of other languages may leave out the token.
+        let headers = [("Content-Type", "application/x-protobuf")];
+        let reply = request(
+            executors[0].address,
+            "POST",
+            "/api/v1/executor",
+            &headers,
+            &call.encode_to_vec(),
+        );
+        assert_eq!((reply.status, reply.text()), (503, "Agent has not finished recovery"));
+        assert_eq!(executors[0].post(call), (503, "Agent has not finished recovery".into()));
+    }
+    // The other one has heard nothing of that.
+    executors[1].update("b", TaskState::TaskFinished, 2);
+    framework.wait_for("b", TaskState::TaskFinished);
+    framework.agent_id = offers[0].slave_id.clone();
+    cluster.control(Control::StartAgent(number));
+    executors[0].subscribe(executor_call::Subscribe::default());
+    executors[0].subscribed();
+    executors[0].update("a", TaskState::TaskFinished, 2);
+    let finished = framework.wait_for("a", TaskState::TaskFinished);
+    assert_eq!(finished.slave_id, Some(offers[0].slave_id.clone()));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_command_that_becomes_unhealthy_is_killed() {
     check.command = Some(command);
     // The task makes the file only after its start.
     check.grace_period_seconds = Some(60.0);
-    task.health_check = Some(check);
+    task.health_check = Some(Box::new(check));
     framework.launch(vec![task]);
     assert_eq!(framework.update("t").state(), TaskStarting);
     let running = framework.update("t");
@@ -99,35 +99,35 @@ fn ports_are_looked_at() {
         .unwrap()
         .port();
     let http = |framework: &Framework, id: &str, port: u32, path: &str| TaskInfo {
-        health_check: Some(HealthCheck {
+        health_check: Some(Box::new(HealthCheck {
             http: Some(health_check::HttpCheckInfo {
                 port,
                 path: Some(path.into()),
                 ..Default::default()
             }),
             ..health(health_check::Type::Http)
-        }),
-        check: Some(CheckInfo {
+        })),
+        check: Some(Box::new(CheckInfo {
             http: Some(check_info::Http {
                 port,
                 path: Some(path.into()),
             }),
             ..check(check_info::Type::Http)
-        }),
+        })),
         ..framework.command(id, "sleep 1000")
     };
     let tcp = |framework: &Framework, id: &str, port: u32| TaskInfo {
-        health_check: Some(HealthCheck {
+        health_check: Some(Box::new(HealthCheck {
             tcp: Some(health_check::TcpCheckInfo {
                 port,
                 ..Default::default()
             }),
             ..health(health_check::Type::Tcp)
-        }),
-        check: Some(CheckInfo {
+        })),
+        check: Some(Box::new(CheckInfo {
             tcp: Some(check_info::Tcp { port }),
             ..check(check_info::Type::Tcp)
-        }),
+        })),
         ..framework.command(id, "sleep 1000")
     };
     let tasks = vec![
@@ -181,13 +181,13 @@ fn a_check_that_hangs_is_ended_with_all_that_it_started() {
     let cluster = cluster();
     let mut framework = Framework::new(&cluster);
     let mut task = framework.command("t", "sleep 1000");
-    task.check = Some(CheckInfo {
+    task.check = Some(Box::new(CheckInfo {
         command: Some(check_info::Command {
             command: shell("echo $$ > new; mv new hangs; sleep 1000"),
         }),
         timeout_seconds: Some(30.0),
         ..check(check_info::Type::Command)
-    });
+    }));
     framework.launch(vec![task]);
     framework.wait_for("t", TaskRunning);
     let sandbox = framework.sandbox(&cluster, "t");

@@ -165,10 +165,10 @@ fn executors_that_cannot_start() {
     let mut stranger = framework.task_of("t1", "stranger", "true");
     stranger.executor.as_mut().unwrap().command.as_mut().unwrap().user = Some("no-such-user".into());
     let mut contained = framework.task_of("t2", "contained", "true");
-    contained.executor.as_mut().unwrap().container = Some(ContainerInfo {
+    contained.executor.as_mut().unwrap().container = Some(Box::new(ContainerInfo {
         r#type: container_info::Type::Docker as i32,
         ..Default::default()
-    });
+    }));
     let mut unfetched = framework.task_of("t3", "unfetched", "true");
     unfetched.executor.as_mut().unwrap().command.as_mut().unwrap().uris = vec![command_info::Uri {
         value: "/no/such/file".into(),

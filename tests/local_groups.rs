@@ -167,9 +167,10 @@ fn operators_see_the_executor_of_a_group() {
         .unwrap();
     let found = executors.iter().find(|one| one["name"] == "the group's");
     let resources = &found.expect("the executor, by its name")["resources"];
+    // As a real agent has it: its own 0.1 and 32 MB, and those of its task.
     assert_eq!(
         (resources["cpus"].as_f64(), resources["mem"].as_f64()),
-        (Some(0.1), Some(32.0))
+        (Some(0.2), Some(48.0))
     );
 }
 
@@ -250,16 +251,16 @@ fn a_group_that_cannot_be_launched_as_a_whole_is_not_launched() {
         executor
     };
     let mut other_executor = task("b");
-    other_executor.executor = Some(change(&|e| e.executor_id.value = "x".into()));
+    other_executor.executor = Some(Box::new(change(&|e| e.executor_id.value = "x".into())));
     let mut docker = task("b");
-    docker.container = Some(ContainerInfo {
+    docker.container = Some(Box::new(ContainerInfo {
         r#type: container_info::Type::Docker as i32,
         docker: Some(container_info::DockerInfo {
             image: "x".into(),
             ..Default::default()
         }),
         ..Default::default()
-    });
+    }));
     let docker_container = docker.container.clone();
     let mut wrong_agent = task("b");
     wrong_agent.slave_id.value = "q".into();

@@ -7,9 +7,10 @@ use local_support::executor::{Executor, COMMAND};
 use local_support::*;
 use mesos_perl::local::{Cluster, Config};
 use mesos_perl::proto::executor::{call, Call};
-use mesos_perl::proto::{scheduler, TaskState};
+use mesos_perl::proto::{scheduler, Label, Labels, TaskInfo, TaskState};
 use prost::Message;
 use std::io::{BufReader, ErrorKind, Read};
+use std::ops::Range;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -213,6 +214,26 @@ fn large_calls_pass_and_larger_ones_are_refused_in_words() {
     );
     let length = framework.find("the message", |event| event.message.as_ref().map(|m| m.data.len()));
     assert_eq!(length, 70 * MEGABYTE);
+    let mut status = Executor::status("t", mesos_perl::proto::TaskState::TaskFinished, 9);
+    status.data = Some(vec![7; 70 * MEGABYTE].into());
+    let update = Call {
+        update: Some(call::Update { status }),
+        ..executor.call(call::Type::Update)
+    };
+    let body = update.encode_to_vec();
+    assert_eq!(
+        request(executor.address, "POST", "/api/v1/executor", &headers, &body).status,
+        202
+    );
+    let length = framework.find("the update", |event| {
+        let status = &event.update.as_ref()?.status;
+        status
+            .data
+            .as_ref()
+            .map(|data| data.len())
+            .filter(|length| *length > MEGABYTE)
+    });
+    assert_eq!(length, 70 * MEGABYTE);
 
     let mut connection = connect(executor.address);
     let head = format!("POST /api/v1/executor HTTP/1.1\r\nHost: t\r\nContent-Type: application/x-protobuf\r\nAuthorization: {authorization}\r\nContent-Length: {}\r\n\r\n", 300 * MEGABYTE);
@@ -226,49 +247,100 @@ fn large_calls_pass_and_larger_ones_are_refused_in_words() {
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("256 MiB"), "{answer}");
 }
 
+/// Launches so many simulated tasks, each of which takes this time, and waits until all of them are in this state.
+fn simulate(framework: &mut Framework, numbers: Range<usize>, time: &str, state: TaskState) {
+    const BATCH: usize = 250;
+    for first in numbers.step_by(BATCH) {
+        let task = |number: usize| {
+            let label = Label {
+                key: "simulate".into(),
+                value: Some(time.into()),
+            };
+            TaskInfo {
+                labels: Some(Labels { labels: vec![label] }),
+                ..framework.command(&format!("t{number}"), "true")
+            }
+        };
+        let tasks = (first..first + BATCH).map(task).collect();
+        // Not one of those with what a few tasks have given back.
+        let offer = framework.find("a large offer", |event| {
+            let offer = event.offers.as_ref()?.offers.first()?;
+            let cpus = offer.resources.iter().find(|resource| resource.name == "cpus")?;
+            (cpus.scalar.as_ref()?.value > 100.0).then(|| offer.clone())
+        });
+        framework.agent_id = offer.slave_id.clone();
+        framework.launch_on(&offer, tasks);
+        for _ in 0..BATCH {
+            framework.find("a state", |event| {
+                let update = event.update.as_ref()?;
+                (update.status.state() == state).then_some(())
+            });
+        }
+        // Not the offers, of which the next one is.
+        framework.forget_updates();
+    }
+}
+
+fn simulation() -> Cluster {
+    let config = Config {
+        simulate: true,
+        ..config("cpus:10000;mem:1000000")
+    };
+    Cluster::start(config).expect("the cluster starts")
+}
+
 /// What is remembered of tasks that have ended is bounded.
 #[test]
 fn tasks_that_have_ended_take_no_more_memory() {
     if !alone("tasks_that_have_ended_take_no_more_memory") {
         return;
     }
-    const BATCH: usize = 250;
-    let config = Config {
-        simulate: true,
-        ..config("cpus:10000;mem:1000000")
-    };
-    let cluster = Cluster::start(config).expect("the cluster starts");
+    let cluster = simulation();
     let mut framework = Framework::new(&cluster);
-    let mut launched = 0;
-    let mut run = |tasks: usize| {
-        let end = launched + tasks;
-        while launched < end {
-            let batch = launched..launched + BATCH;
-            launched = batch.end;
-            let tasks = batch.map(|number| framework.command(&format!("t{number}"), "true")).collect();
-            // Not one of those with what a few tasks have given back.
-            let offer = framework.find("a large offer", |event| {
-                let offer = event.offers.as_ref()?.offers.first()?;
-                let cpus = offer.resources.iter().find(|resource| resource.name == "cpus")?;
-                (cpus.scalar.as_ref()?.value > 100.0).then(|| offer.clone())
-            });
-            framework.agent_id = offer.slave_id.clone();
-            framework.launch_on(&offer, tasks);
-            for _ in 0..BATCH {
-                framework.find("an end", |event| {
-                    let state = event.update.as_ref()?.status.state();
-                    (state == TaskState::TaskFinished).then_some(())
-                });
-            }
-            // Not the offers, of which the next one is.
-            framework.forget_updates();
-        }
-    };
     // As many as are remembered, and then some.
-    run(1500);
+    simulate(&mut framework, 0..1500, "0secs", TaskState::TaskFinished);
     let before = peak();
-    run(2000);
+    simulate(&mut framework, 1500..3500, "0secs", TaskState::TaskFinished);
     let grown = peak() - before;
     println!("2000 more tasks: {grown} bytes more");
     assert!(grown < 4 * MEGABYTE, "{grown} bytes more");
+}
+
+/// A tenth of a GiB for 10,000 tasks.
+#[test]
+fn a_task_takes_little_memory_while_it_lives() {
+    if !alone("a_task_takes_little_memory_while_it_lives") {
+        return;
+    }
+    const TASKS: usize = 4000;
+    let cluster = simulation();
+    let mut framework = Framework::new(&cluster);
+    simulate(&mut framework, 0..500, "1hrs", TaskState::TaskRunning);
+    let before = peak();
+    simulate(&mut framework, 500..500 + TASKS, "1hrs", TaskState::TaskRunning);
+    let each = (peak() - before) / TASKS;
+    println!("{each} bytes for each of {TASKS} tasks that run");
+    assert!(each < 10 << 10, "{each} bytes for each");
+}
+
+#[test]
+fn a_task_takes_little_memory_after_its_end() {
+    if !alone("a_task_takes_little_memory_after_its_end") {
+        return;
+    }
+    const TASKS: usize = 1000;
+    const FRAMEWORKS: usize = 3;
+    let cluster = simulation();
+    let run = || {
+        let mut framework = Framework::new(&cluster);
+        // All of these are remembered.
+        simulate(&mut framework, 0..TASKS, "0secs", TaskState::TaskFinished);
+        framework.accepted(call(scheduler::call::Type::Teardown));
+    };
+    run();
+    let before = peak();
+    (0..FRAMEWORKS).for_each(|_| run());
+    let each = (peak() - before) / (TASKS * FRAMEWORKS);
+    println!("{each} bytes for each task that has ended");
+    assert!(each < 5 << 10, "{each} bytes for each");
 }

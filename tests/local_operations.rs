@@ -53,7 +53,7 @@ fn reserved(name: &str, value: f64) -> Resource {
 /// 10 MB at `data` of a sandbox.
 fn volume(id: &str) -> Resource {
     Resource {
-        disk: Some(DiskInfo {
+        disk: Some(Box::new(DiskInfo {
             persistence: Some(disk_info::Persistence {
                 id: id.into(),
                 principal: None,
@@ -63,7 +63,7 @@ fn volume(id: &str) -> Resource {
                 ..Default::default()
             }),
             ..Default::default()
-        }),
+        })),
         ..reserved("disk", 10.0)
     }
 }

@@ -118,11 +118,11 @@ fn limited(task: TaskInfo, limits: &[(Option<RLimitType>, Option<u64>, Option<u6
     };
     let rlimits = limits.iter().map(limit).collect();
     TaskInfo {
-        container: Some(ContainerInfo {
+        container: Some(Box::new(ContainerInfo {
             r#type: container_info::Type::Mesos as i32,
             rlimit_info: Some(RLimitInfo { rlimits }),
             ..Default::default()
-        }),
+        })),
         ..task
     }
 }

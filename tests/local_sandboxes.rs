@@ -196,11 +196,11 @@ fn of_sandbox(kind: volume::source::sandbox_path::Type, path: &str) -> volume::S
 }
 
 fn with_volumes(mut task: TaskInfo, volumes: Vec<Volume>) -> TaskInfo {
-    task.container = Some(ContainerInfo {
+    task.container = Some(Box::new(ContainerInfo {
         r#type: container_info::Type::Mesos as i32,
         volumes,
         ..Default::default()
-    });
+    }));
     task
 }
 

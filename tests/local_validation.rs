@@ -23,11 +23,11 @@ fn tasks_that_are_invalid_are_errors() {
     let long = "x".repeat(256);
     let agent = framework.agent_id.value.clone();
     let both = |t: &mut TaskInfo| {
-        t.executor = Some(ExecutorInfo {
+        t.executor = Some(Box::new(ExecutorInfo {
             executor_id: ExecutorId { value: "e".into() },
             command: t.command.clone(),
             ..Default::default()
-        });
+        }));
     };
     let cases: Vec<(TaskInfo, String)> = vec![
         (with("", &|_| ()), "ID must not be empty".into()),
@@ -64,11 +64,11 @@ fn tasks_that_are_invalid_are_errors() {
             with("nocommand", &|t| {
                 t.command = None;
                 let executor_id = ExecutorId { value: "e".into() };
-                t.executor = Some(ExecutorInfo {
+                t.executor = Some(Box::new(ExecutorInfo {
                     r#type: Some(executor_info::Type::Custom as i32),
                     executor_id,
                     ..Default::default()
-                });
+                }));
             }),
             "'ExecutorInfo.command' must be set for 'CUSTOM' executor".into(),
         ),
@@ -125,7 +125,7 @@ fn parts_that_are_missing_or_make_no_sense() {
             ..Default::default()
         };
         change(&mut check);
-        with(&|t| t.health_check = Some(check.clone()))
+        with(&|t| t.health_check = Some(Box::new(check.clone())))
     };
     let http = |path: Option<&str>, scheme: Option<&str>| health_check::HttpCheckInfo {
         port: 80,
@@ -140,7 +140,7 @@ fn parts_that_are_missing_or_make_no_sense() {
             interval_seconds,
             ..Default::default()
         };
-        with(&|t| t.check = Some(check.clone()))
+        with(&|t| t.check = Some(Box::new(check.clone())))
     };
     let limit = |name: &str, value: f64| with(&|t| t.limits = [(name.to_string(), value::Scalar { value })].into());
     let variable = |variable: environment::Variable| {
@@ -155,7 +155,7 @@ fn parts_that_are_missing_or_make_no_sense() {
             volumes,
             ..Default::default()
         };
-        with(&|t| t.container = Some(container.clone()))
+        with(&|t| t.container = Some(Box::new(container.clone())))
     };
     let (command, http_type, tcp) = (health_check::Type::Command, health_check::Type::Http, health_check::Type::Tcp);
     let secret = environment::Variable {

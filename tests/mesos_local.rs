@@ -6,11 +6,13 @@ mod local_support;
 mod program_support;
 
 use local_support::*;
-use mesos_perl::proto::TaskState;
+use mesos_perl::proto::{executor, ExecutorId, TaskState};
 use nix::sys::signal::Signal;
 use program_support::*;
+use prost::Message;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A file of a test's own, which goes with it.
 struct Scratch(PathBuf);
@@ -100,6 +102,56 @@ fn says_where_it_listens_and_runs_tasks() {
     let task = framework.command("t", "echo hello");
     framework.launch_on(&offer, vec![task]);
     assert_eq!(framework.story("t").last().unwrap().0, TaskState::TaskFinished);
+}
+
+/// A stopped process: what others said meanwhile comes before what it wanted to do in that time.
+#[test]
+fn a_program_that_was_stopped_hears_its_executors_before_it_gives_them_up() {
+    let program = Program::new(&["--executor_registration_timeout=2secs"]);
+    let mut framework = framework(&program);
+    let command = "echo $$ > pid; exec sleep 1000";
+    framework.launch(vec![
+        framework.task_of("a", "x", command),
+        framework.task_of("b", "y", command),
+    ]);
+    for executor in ["x", "y"] {
+        file_of(&program, executor, "pid");
+    }
+    let mut connections = [connect(program.address), connect(program.address)];
+    program.signal(Signal::SIGSTOP);
+    let stopped = Instant::now();
+    for (connection, executor) in connections.iter_mut().zip(["x", "y"]) {
+        let subscribe = executor::Call {
+            executor_id: ExecutorId { value: executor.into() },
+            framework_id: framework.id.clone(),
+            r#type: Some(executor::call::Type::Subscribe as i32),
+            subscribe: Some(executor::call::Subscribe::default()),
+            ..Default::default()
+        };
+        let headers = [
+            ("Content-Type", "application/x-protobuf"),
+            ("Accept", "application/x-protobuf"),
+        ];
+        send(
+            connection,
+            "POST",
+            "/slave(1)/api/v1/executor",
+            &headers,
+            &subscribe.encode_to_vec(),
+        );
+    }
+    // The subject of the test: longer than the agent waits for them.
+    until("the end of the pause", || stopped.elapsed() > Duration::from_secs(4));
+    program.signal(Signal::SIGCONT);
+    for connection in connections {
+        let mut records = Records::of(connection);
+        let mut next = || records.next::<executor::Event>().map(|event| event.r#type());
+        let events = [next(), next()];
+        assert_eq!(
+            events,
+            [executor::event::Type::Subscribed, executor::event::Type::Launch].map(Some)
+        );
+    }
 }
 
 #[test]
@@ -234,6 +286,57 @@ fn web_pages_of_others_are_refused() {
     );
 }
 
+/// Browsers run scripts from anywhere: an answer that is one must not tell pages of others anything.
+#[test]
+fn scripts_are_for_pages_that_may_call() {
+    let program = Program::new(&["--cors=http://localhost:8080"]);
+    let script = |path: &str, header| get(&program, path, &[("Host", "localhost"), header]);
+    let (own, listed) = (("Sec-Fetch-Site", "same-origin"), ("Referer", "http://localhost:8080/"));
+    for path in [
+        "/master/state?jsonp=a.b._0",
+        "/metrics/snapshot?jsonp=a.b._0",
+        "/master/roles?jsonp=a.b._0",
+        "/master/maintenance/schedule?jsonp=a.b._0",
+        "/slave(1)/state?jsonp=a.b._0",
+        "/slave(1)/monitor/statistics?jsonp=a.b._0",
+    ] {
+        let plain = path.split('?').next().unwrap();
+        let json = get(&program, plain, &[]);
+        assert_eq!(json.header("Content-Type"), Some("application/json"), "{path}");
+        for header in [own, listed] {
+            let script = script(path, header);
+            assert_eq!(
+                (script.status, script.header("Content-Type")),
+                (200, Some("text/javascript")),
+                "{path}"
+            );
+            let inner = script
+                .text()
+                .strip_prefix("a.b._0(")
+                .and_then(|text| text.strip_suffix(')'))
+                .map(str::to_string);
+            let inner: serde_json::Value = serde_json::from_str(&inner.expect("a call")).expect("JSON");
+            assert!(inner.is_object() || inner.is_array(), "{path}");
+        }
+    }
+    for header in [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Referer", "http://evil.example/"),
+        ("Accept", "*/*"),
+    ] {
+        let refused = script("/master/state?jsonp=f", header);
+        assert_eq!(refused.status, 403, "{header:?}");
+        assert!(!refused.text().contains("f("), "{header:?}");
+    }
+    assert_eq!(script("/master/state?jsonp=alert(1)//", own).status, 400);
+    assert_eq!(
+        script("/files/browse?path=/none&jsonp=f", own).status,
+        404,
+        "what is no success stays as it is"
+    );
+}
+
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {
     let program = Program::new(&[]);
@@ -285,6 +388,11 @@ fn help_and_mistakes() {
             "--credentials: cannot read /nowhere",
         ),
         (&["--open", "--nonsense"], 2, "there is no flag '--nonsense'"),
+        (
+            &["--open", "--prot=5050"],
+            2,
+            "there is no flag '--prot=5050': did you mean '--port'?",
+        ),
         (&["--open", "--port", port], 1, &format!("cannot listen on {busy}: ")),
     ] {
         let (status, text) = refused(arguments);
@@ -309,9 +417,14 @@ fn variables_of_mesos_are_read() {
     command
         .env("MESOS_PORT", "0")
         .env("MESOS_NUM_SLAVES", "2")
+        .env("MESOS_NUM_MASTERS", "3")
         .env("MESOS_RESOURCES", "cpus:1;mem:64");
     let program = Program::of(&mut command);
     assert_eq!(program.ready["agents"].as_array().unwrap().len(), 2);
+    assert_eq!(program.ready["masters"].as_array().unwrap().len(), 3);
+    let (status, error) = refused_by(crate::command(&["--open"]).env("MESOS_PORT", "http"));
+    let wanted = "mesos-local: MESOS_PORT: expected a port from 0 to 65535, not 'http'";
+    assert!(status == 2 && error.starts_with(wanted), "{error}");
     let (_, error) = refused(&["--open", "--offer-timeout=5"]);
     assert!(error.contains("--offer_timeout: expected a number above 0"), "{error}");
 }

@@ -258,6 +258,36 @@ fn calls_are_refused_and_launches_fail() {
 }
 
 #[test]
+fn calls_are_late_by_the_clusters_clock() {
+    let cluster = Controlled::new(&[]);
+    let mut framework = cluster.framework(info("f"));
+    cluster.json("POST", "clock/pause", &json!({}));
+    let delay = |seconds: f64| {
+        let late = json!({ "type": "GET_TASKS", "api": "operator", "seconds": seconds });
+        assert_eq!(cluster.json("POST", "calls/delay", &late)["calls"], 1);
+        let (address, (tell, told)) = (cluster.program.address, std::sync::mpsc::channel());
+        std::thread::spawn(move || {
+            let headers = [("Content-Type", "application/json")];
+            let reply = request(address, "POST", "/api/v1", &headers, br#"{"type":"GET_TASKS"}"#);
+            let _ = tell.send(reply.status);
+        });
+        until("the call has come", || cluster.get("faults")["calls"] == 0);
+        told
+    };
+    let told = delay(60.0);
+    cluster.json("POST", "clock/advance", &json!({ "seconds": 59 }));
+    // Others pass it.
+    assert_eq!(framework.post(call(Type::Suppress)).status, 202);
+    assert!(told.try_recv().is_err());
+    cluster.json("POST", "clock/advance", &json!({ "seconds": 2 }));
+    assert_eq!(told.recv_timeout(std::time::Duration::from_secs(10)), Ok(200));
+    let told = delay(3600.0);
+    cluster.json("POST", "reset", &json!({}));
+    let status = told.recv_timeout(std::time::Duration::from_secs(10));
+    assert_eq!(status, Ok(200), "a reset lets it go");
+}
+
+#[test]
 fn connections_are_muted_and_broken() {
     let cluster = Controlled::new(&[]);
     let mut framework = cluster.framework(lasting("the framework"));
@@ -291,6 +321,7 @@ fn faults_that_cannot_be_are_refused_and_a_reset_forgets_them() {
         ("updates/lose", json!({ "count": "1" })),
         ("updates/duplicate", json!({ "task_id": 1 })),
         ("calls/refuse", json!({})),
+        ("calls/delay", json!({ "type": "ACCEPT" })),
         ("calls/refuse", json!({ "type": "ACCEPT", "status": 200 })),
         ("calls/refuse", json!({ "type": "ACCEPT", "api": "none" })),
         ("launches/fail", json!({ "reason": "REASON_NONE" })),

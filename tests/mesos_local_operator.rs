@@ -34,7 +34,8 @@ const NOT_HERE: &[&str] = &[
     "reserved_resources_full",
     "unreserved_resources_allocated",
     "resource_providers",
-    "completed_executors",
+    // Those of v1: who looks into a sandbox takes the older ones.
+    "get_executors.completed_executors",
     // Commands run there in an executor of Mesos' own, and here in none.
     "GET_STATE of an agent: .get_state.get_executors.executors[].executor_info.",
     "offer_constraints",
@@ -187,12 +188,12 @@ fn answers_are_shaped_as_those_of_a_real_mesos() {
     ] {
         compare(path, &got(master, path), &got(program.address, path), &mut problems);
     }
-    compare(
-        "/slave(1)/state",
-        &got(agent, "/slave(1)/state"),
-        &got(program.address, "/slave(1)/state"),
-        &mut problems,
-    );
+    for (what, path) in [
+        ("/slave(1)/state", "/slave(1)/state"),
+        ("monitor", "/slave(1)/monitor/statistics"),
+    ] {
+        compare(what, &got(agent, path), &got(program.address, path), &mut problems);
+    }
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
     refusals_are_the_same(master, program.address);
 }
@@ -212,6 +213,50 @@ fn refusals_are_the_same(master: SocketAddr, own: SocketAddr) {
     ] {
         let (real, ours) = (post(master, path, &call), post(own, path, &call));
         assert_eq!((ours.status, ours.text()), (real.status, real.text()), "{call}");
+    }
+    let bodies = TEARDOWN.iter().map(|(body, _)| ("POST", "/teardown", *body));
+    let others = [
+        ("GET", "/teardown", ""),
+        ("GET", "/state.json", ""),
+        ("GET", "/master/slaves.json", ""),
+    ];
+    for (method, path, body) in bodies.chain(others) {
+        let [real, ours] = [master, own].map(|address| request(address, method, path, &[], body.as_bytes()));
+        assert_eq!(
+            (ours.status, ours.text()),
+            (real.status, real.text()),
+            "{method} {path} {body}"
+        );
+    }
+}
+
+/// What is posted to `/teardown`, and the answer of Mesos 1.11.0.
+const TEARDOWN: &[(&str, &str)] = &[
+    ("", "Missing 'frameworkId' query parameter in the request body"),
+    ("x=y", "Missing 'frameworkId' query parameter in the request body"),
+    (
+        "{\"frameworkId\":\"x\"}",
+        "Missing 'frameworkId' query parameter in the request body",
+    ),
+    ("frameworkId=", "No framework found with specified ID"),
+    ("frameworkId=none", "No framework found with specified ID"),
+];
+
+#[test]
+fn a_framework_can_be_torn_down_as_before_v1() {
+    let program = Program::new(&[]);
+    let at = |method: &str, path: &str, body: &str| request(program.address, method, path, &[], body.as_bytes());
+    for path in ["/teardown", "/master/teardown"] {
+        for (body, text) in TEARDOWN {
+            let reply = at("POST", path, body);
+            assert_eq!((reply.status, reply.text()), (400, *text), "{body}");
+        }
+        assert_eq!(at("GET", path, "").status, 405);
+        let framework = with_tasks(program.address);
+        let reply = at("POST", path, &format!("frameworkId={}", framework.id.value));
+        assert_eq!((reply.status, reply.text()), (200, ""));
+        let frameworks = got(program.address, "/frameworks");
+        assert_eq!(frameworks["frameworks"], json!([]));
     }
 }
 
@@ -295,6 +340,10 @@ fn a_master_and_its_agent_answer() {
         (&metrics["master/tasks_running"], &metrics["master/slaves_active"]),
         (&json!(1.0), &json!(2.0))
     );
+    // What the allocator's work has cost.
+    let runs = metrics["allocator/mesos/allocation_runs"].as_f64().expect("runs");
+    let median = metrics["allocator/mesos/allocation_run_ms/p50"].as_f64().expect("a median");
+    assert!(runs >= 1.0 && median > 0.0, "{runs} {median}");
     let summary = got(program.address, "/master/state-summary");
     assert_eq!(
         (
@@ -315,6 +364,39 @@ fn a_master_and_its_agent_answer() {
 
 fn framework_agent(framework: &Framework) -> Value {
     json!({ "value": framework.agent_id.value })
+}
+
+/// What Mesos' web UI takes from an agent: what is allocated to a container, and where the sandboxes of those are that have ended.
+#[test]
+fn an_agent_tells_of_executors_that_run_and_that_have_ended() {
+    let program = Program::new(&[]);
+    let _framework = with_tasks(program.address);
+    let state = got(program.address, "/slave(1)/state");
+    let shown = &state["frameworks"][0];
+    let runs = &shown["executors"][0];
+    assert_eq!((&runs["id"], &runs["resources"]["cpus"]), (&json!("long"), &json!(0.1)));
+    let statistics = got(program.address, "/slave(1)/monitor/statistics");
+    let limits = &statistics[0]["statistics"];
+    assert_eq!(
+        (
+            &statistics[0]["executor_id"],
+            &limits["cpus_limit"],
+            &limits["mem_limit_bytes"]
+        ),
+        (&json!("long"), &json!(0.1), &json!(16 << 20))
+    );
+    let mut ended = Value::Null;
+    until("the other one has ended", || {
+        ended = got(program.address, "/slave(1)/state")["frameworks"][0]["completed_executors"][0].take();
+        !ended.is_null()
+    });
+    assert_eq!(
+        (&ended["id"], &ended["completed_tasks"][0]["state"]),
+        (&json!("short"), &json!("TASK_FINISHED"))
+    );
+    let directory = ended["directory"].as_str().expect("a directory");
+    let files = got(program.address, &format!("/files/browse?path={directory}"));
+    assert!(!files.as_array().expect("a list").is_empty(), "its sandbox is there");
 }
 
 #[test]

@@ -520,15 +520,26 @@ fn a_reset_takes_agents_into_use_again() {
     assert_eq!(cpus_of(&next.offer()), 4.0);
 }
 
-/// With `source`, Mesos moves resources from one reservation to another. Without a word they would be reserved anew.
+/// With `source`, resources go from one reservation to another.
 #[test]
-fn reservations_are_not_moved() {
+fn reservations_are_moved() {
     let program = Program::new(&[]);
-    let (_, said) = step(program.address, "GET_AGENTS");
-    let id = &said["get_agents"]["agents"][0]["agent_info"]["id"];
-    let disk = |reservations: Value| json!([{ "name": "disk", "type": "SCALAR", "scalar": { "value": 10 }, "reservations": reservations }]);
-    let call = json!({ "agent_id": id, "source": disk(json!([])),
-        "resources": disk(json!([{ "type": "DYNAMIC", "role": "plan-disk" }])) });
-    let answer = step(program.address, &format!("RESERVE_RESOURCES {call}"));
-    assert_eq!(answer, (501, "mesos-local has no RESERVE_RESOURCES with 'source'".into()));
+    let agent = || step(program.address, "GET_AGENTS").1["get_agents"]["agents"][0].clone();
+    let id = agent()["agent_info"]["id"].clone();
+    let disk = |role: &str| {
+        let reserved = json!([{ "type": "DYNAMIC", "role": role }]);
+        let reservations = if role == "*" { json!([]) } else { reserved };
+        json!([{ "name": "disk", "type": "SCALAR", "scalar": { "value": 10 }, "reservations": reservations }])
+    };
+    let has = |role: &str| agent()["total_resources"].to_string().contains(role);
+    for (from, to) in [("*", "plan-a"), ("plan-a", "plan-b"), ("plan-b", "plan-c")] {
+        let call = json!({ "agent_id": id, "source": disk(from), "resources": disk(to) });
+        let answer = step(program.address, &format!("RESERVE_RESOURCES {call}"));
+        assert_eq!(answer, (202, "".into()));
+        assert!(has(to) && (from == "*" || !has(from)), "{from} to {to}");
+    }
+    // It is not there any more.
+    let call = json!({ "agent_id": id, "source": disk("plan-a"), "resources": disk("plan-b") });
+    let (status, text) = step(program.address, &format!("RESERVE_RESOURCES {call}"));
+    assert!(status == 409 && text.to_string().contains("plan-a"), "{status} {text}");
 }

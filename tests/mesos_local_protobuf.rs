@@ -11,13 +11,14 @@ mod program_support;
 #[path = "support/skip.rs"]
 mod skip;
 
-use local_support::{request, Reply, PATIENCE};
+use local_support::{connect, read_head, request, Reply, PATIENCE};
 use mesos_perl::message::json;
 use mesos_perl::message::text;
 use operator_support::*;
 use program_support::*;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
+use std::io::{BufReader, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Instant;
 
@@ -412,6 +413,66 @@ fn cases_of_one() -> Vec<Case> {
     );
     streamed.headers.push(("Message-Content-Type", "text/html"));
     all.push(streamed);
+    all.extend(cases_of_input());
+    all
+}
+
+/// The input of a container comes as a stream of calls, of which the first one is looked at by itself.
+fn cases_of_input() -> Vec<Case> {
+    const J: &str = "application/json";
+    let input = |rest: &str| format!(r#"{{"type":"ATTACH_CONTAINER_INPUT"{rest}}}"#);
+    let of = |member: &str| input(&format!(r#","attach_container_input":{member}"#));
+    let of_id = |id: &str| of(&format!(r#"{{"type":"CONTAINER_ID"{id}}}"#));
+    let known = of_id(r#","container_id":{"value":"x"}"#);
+    let streams = [
+        (known.clone(), 404, "Container x cannot be found"),
+        (of_id(r#","container_id":{"value":"y","parent":{"value":"x"}}"#), 404, "Container x.y cannot be found"),
+        (of(r#"{"type":"PROCESS_IO"}"#), 400, "Expecting 'attach_container_input.type' to be CONTAINER_ID"),
+        (
+            of_id(r#","container_id":{"value":"../x"}"#),
+            400,
+            "Failed to validate agent::Call: 'attach_container_input.container_id' is invalid: '../x' contains invalid characters",
+        ),
+        (
+            of_id(""),
+            400,
+            "Failed to validate agent::Call: 'attach_container_input.container_id' is invalid: ID must not be empty",
+        ),
+        (input(""), 400, "Failed to validate agent::Call: Expecting 'attach_container_input' to be present"),
+        (of("{}"), 400, "Failed to validate agent::Call: Expecting 'attach_container_input.type' to be present"),
+        (
+            of(r#"{"type":"UNKNOWN"}"#),
+            400,
+            "Failed to validate agent::Call: 'attach_container_input.type' is unknown",
+        ),
+        (
+            r#"{"type":"GET_HEALTH"}"#.into(),
+            415,
+            "Streaming 'Content-Type' application/recordio is not supported for GET_HEALTH call",
+        ),
+    ];
+    let stream = |body: &str, status, text| {
+        let mut case = case(1, RECORDIO, J, body.as_bytes(), status, text);
+        case.headers.push(("Message-Content-Type", J));
+        case
+    };
+    let mut all: Vec<Case> = streams
+        .iter()
+        .map(|(call, status, text)| stream(&format!("{}\n{call}", call.len()), *status, text))
+        .collect();
+    for body in ["", "xyz", "100\n{"] {
+        all.push(stream(body, 400, "Received EOF while reading request body"));
+    }
+    let alone = "Expecting 'Content-Type' to be application/recordio for ATTACH_CONTAINER_INPUT call";
+    all.push(case(1, J, J, known.as_bytes(), 415, alone));
+    let health = br#"{"type":"GET_HEALTH"}"#;
+    let of_messages = "Expecting 'Message-Content-Type' to be not set for non-streaming requests";
+    let accepted = "Expecting 'Message-Accept' to be not set for non-streaming responses";
+    for (name, status, text) in [("Message-Content-Type", 415, of_messages), ("Message-Accept", 406, accepted)] {
+        let mut case = case(1, J, J, health, status, text);
+        case.headers.push((name, J));
+        all.push(case);
+    }
     all
 }
 
@@ -438,5 +499,40 @@ fn types_are_negotiated_as_by_a_real_mesos() {
                 String::from_utf8_lossy(&case.body)
             );
         }
+    }
+}
+
+/// Whoever types waits for an answer before the next line: the stream of calls has not ended yet.
+#[test]
+fn input_of_a_session_is_refused_in_words() {
+    let program = Program::new(&[]);
+    let _framework = with_tasks(program.address);
+    let path = PATHS[1];
+    let containers = asked(program.address, path, &json!({ "type": "GET_CONTAINERS" }));
+    let task = containers["get_containers"]["containers"][0]["container_id"].clone();
+    let session = json!({ "value": "session", "parent": task });
+    let launch = json!({ "container_id": session, "command": { "value": "sleep 1000" } });
+    let launch = json!({ "type": "LAUNCH_NESTED_CONTAINER_SESSION", "launch_nested_container_session": launch });
+    let (reply, _output) = Events::of(program.address, path, &[JSON], launch.to_string().as_bytes());
+    assert_eq!(reply.status, 200);
+    for (id, status) in [(session, 501), (task, 500)] {
+        let input = json!({ "type": "CONTAINER_ID", "container_id": id });
+        let input = json!({ "type": "ATTACH_CONTAINER_INPUT", "attach_container_input": input }).to_string();
+        let record = format!("{}\n{input}", input.len());
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {RECORDIO}\r\nMessage-Content-Type: application/json\r\n\
+             Transfer-Encoding: chunked\r\n\r\n"
+        );
+        let mut stream = connect(program.address);
+        // Its first record comes in two pieces.
+        let (first, second) = record.split_at(20);
+        for piece in [
+            head,
+            format!("14\r\n{first}\r\n"),
+            format!("{:x}\r\n{second}\r\n", second.len()),
+        ] {
+            stream.write_all(piece.as_bytes()).expect("a piece");
+        }
+        assert_eq!(read_head(&mut BufReader::new(stream)).status, status);
     }
 }

@@ -31,12 +31,13 @@ impl Drop for File {
 fn a_file_counts_least_and_a_flag_most() {
     let file = File::new(
         "good.toml",
-        "open = true\nport = 0\nready-fd = 1\nagents = 2\nhostname = 'filed'\nresources = 'cpus:4;mem:64'\n",
+        "open = true\nport = 0\nready-fd = 1\nagents = 2\nmasters = 2\nhostname = 'filed'\nresources = 'cpus:4;mem:64'\n",
     );
     let started = |flags: &[&str], variables: &[(&str, &str)]| {
         let mut command = command(&[&["--config", file.path()], flags].concat());
         command.envs(variables.iter().copied());
         let program = Program::of(&mut command);
+        assert_eq!(program.ready["masters"].as_array().map(Vec::len), Some(2));
         let agents = program.ready["agents"].as_array().expect("agents").clone();
         (agents.len(), agents[0]["hostname"].as_str().expect("a name").to_string())
     };
@@ -58,8 +59,8 @@ fn mistakes_in_a_file_are_told() {
     for (number, (content, wanted)) in [
         ("prot = 5050", "there is no flag 'prot': did you mean 'port'?"),
         ("port = ", "line 1"),
-        ("port = 'x'", "--port: expected a port from 0 to 65535, not 'x'"),
-        ("open = 'perhaps'", "--open: expected true or false, not 'perhaps'"),
+        ("port = 'x'", "--config: port: expected a port from 0 to 65535, not 'x'"),
+        ("open = 'perhaps'", "--config: open: expected true or false, not 'perhaps'"),
         ("open = true\nnum_slaves = -1", "--config: agents: "),
         ("config = 'other.toml'", "there is no flag 'config'"),
     ]
@@ -126,4 +127,23 @@ fn https_needs_a_certificate_and_its_key() {
         #[cfg(not(feature = "tls"))]
         let _ = wanted;
     }
+}
+
+/// An isolator that is not there is refused as by Mesos' agent; so are limits where there can be none.
+#[test]
+fn isolation_is_there_or_refused() {
+    let (status, text) = refused(&["--open", "--port=0", "--isolation=cgroups/cpu,docker/runtime"]);
+    assert_eq!(status, 2, "{text}");
+    assert!(
+        text.contains("--isolation: Unknown or unsupported isolator 'docker/runtime'."),
+        "{text}"
+    );
+    // No cgroup has this name, whoever asks.
+    let (status, text) = refused(&["--open", "--port=0", "--isolation=cgroups/mem", "--cgroups_root=a/../b"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("MESOS_ISOLATION: ") && text.contains("systemd-run"), "{text}");
+    let program = Program::new(&["--isolation=posix/cpu,posix/mem", "--cgroups-enable-cfs"]);
+    assert!(program.text.contains("a master and 1 agent"), "{}", program.text);
+    // What is only simulated needs no cgroups.
+    Program::new(&["--simulate", "--isolation=cgroups/mem", "--cgroups_root=a/../b"]);
 }

@@ -116,7 +116,7 @@ fn a_real_mesos_behind_a_failing_network() {
         |_| true,
         |book| {
             assert!(book.registrations() >= 3, "{:?}", book.connection);
-            balance_with(&master, book);
+            balance_with(&[&master], book);
         },
     );
     stays_suppressed(&proxy, endpoint(&proxy));

@@ -5,10 +5,14 @@ mod support;
 
 use mesos_perl::driver::SchedulerOptions;
 use mesos_perl::proto::FrameworkInfo;
+use nix::sys::signal::{kill as kill_process, Signal};
+use nix::unistd::Pid;
 use prost::Message;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::framework::{alone, resident};
+use support::agents::{Agents, Master};
+use support::framework::{alone, resident, Framework};
 use support::proxy::Way;
 use support::scheduler::{kill, options, start, subscribe};
 use support::world::{worlds, World, FAST, SLOW};
@@ -350,7 +354,7 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
     if !alone("a_framework_that_handles_nothing_does_not_fill_the_memory") {
         return;
     }
-    let mut world = World::new(FAST);
+    let mut world = World::new(0.5);
     // Some 50 MB: more than the buffers of all the sockets on the way hold.
     world.agents.update(0..250_000);
     // The driver stops reading; the master is stuck with what the sockets do not hold.
@@ -361,7 +365,7 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
             before = (proxy.passed(), Instant::now());
         }
         // Longer than the watchdog's five intervals: it must not take our own silence for the master's.
-        (!channel.is_empty() && before.1.elapsed() > Duration::from_millis(1500)).then_some(())
+        (!channel.is_empty() && before.1.elapsed() > Duration::from_secs(3)).then_some(())
     });
     let queued = channel.len();
     assert!(queued > 1000 && queued < 50_000, "{queued} events wait");
@@ -370,6 +374,45 @@ fn a_framework_that_handles_nothing_does_not_fill_the_memory() {
     assert_eq!(world.framework.connection, ["registered"]);
     wait_for("all acknowledgements", || agents.lock().pending.is_empty().then_some(()));
     world.balance();
+}
+
+/// The program of the test below: a framework that handles what comes until it is killed.
+#[test]
+fn framework_process() {
+    let Ok(master) = std::env::var(FRAMEWORK_OF) else { return };
+    let mut framework = Framework::start(&master);
+    framework.until("the end", |_| false);
+}
+
+const FRAMEWORK_OF: &str = "MESOS_TEST_FRAMEWORK_OF";
+
+#[test]
+fn a_process_that_was_stopped_does_not_take_its_own_pause_for_silence() {
+    let agents = Arc::new(Agents::default());
+    let master = Master::new(&agents, FAST);
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "framework_process", "--nocapture"]);
+    let mut child = command
+        .env(FRAMEWORK_OF, master.address().to_string())
+        .spawn()
+        .expect("a framework");
+    let pid = Pid::from_raw(child.id() as i32);
+    for round in 0..6 {
+        agents.update(round..round + 1);
+        wait_for("an acknowledgement", || agents.lock().pending.is_empty().then_some(()));
+        kill_process(pid, Signal::SIGSTOP).expect("stop");
+        let stopped = Instant::now();
+        // The subject of the test: longer than the watchdog's five intervals.
+        wait_for("the end of the pause", || {
+            (stopped.elapsed() > Duration::from_millis(1200)).then_some(())
+        });
+        kill_process(pid, Signal::SIGCONT).expect("go on");
+    }
+    agents.update(6..7);
+    wait_for("the last acknowledgement", || agents.lock().pending.is_empty().then_some(()));
+    let subscriptions = agents.lock().subscriptions;
+    child.kill().and_then(|()| child.wait()).expect("the end");
+    assert_eq!(subscriptions, 1);
 }
 
 /// One life of a driver with a fault in it, by its number.

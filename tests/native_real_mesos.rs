@@ -339,7 +339,7 @@ fn run_our_executor(master: &str) {
         ..Default::default()
     };
     let task = proto::TaskInfo {
-        executor: Some(executor.clone()),
+        executor: Some(Box::new(executor.clone())),
         ..Default::default()
     };
     framework.launch_task("short", task.clone());

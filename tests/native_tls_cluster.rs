@@ -92,7 +92,7 @@ impl Site {
             task_id: proto::TaskId { value: "t".into() },
             slave_id: offer.slave_id.clone(),
             resources: vec![resource("cpus", 0.1), resource("mem", 32.0)],
-            executor: Some(self.executor()),
+            executor: Some(Box::new(self.executor())),
             ..Default::default()
         };
         SchedulerCall::LaunchTasks {

@@ -4,6 +4,7 @@ use crate::channel::Channel;
 use crate::driver::{DriverError, SchedulerOptions};
 use crate::local::{BadSetting, Cluster, Config, StartError};
 use crate::native;
+use std::net::SocketAddr;
 
 /// Starts the cluster, as libmesos does when a driver is made. `environment` may hold its settings (MESOS_RESOURCES, ...).
 pub fn new(
@@ -24,9 +25,12 @@ pub fn new(
     if let Some(seed) = cluster.jitter() {
         crate::logging::tell(&format!("master 'local': this run's jitter is that of MESOS_JITTER={seed}"));
     }
-    let address = cluster.address();
-    let endpoint = native::Endpoint::master(address.ip().to_string(), address.port()).with_bearer(cluster.secret());
-    Ok(native::SchedulerDriver::new(endpoint, options, channel)?.with_companion(cluster))
+    let endpoint = |address: &SocketAddr| {
+        let endpoint = native::Endpoint::master(address.ip().to_string(), address.port());
+        endpoint.with_bearer(cluster.secret())
+    };
+    let masters = native::Source::Fixed(cluster.masters().iter().map(endpoint).collect());
+    Ok(native::SchedulerDriver::new(masters, options, channel)?.with_companion(cluster))
 }
 
 /// Says which variables among `names` somebody may expect an effect of in vain.

@@ -112,3 +112,60 @@ impl Gate {
         *self.lock()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::Interrupt;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::Arc;
+
+    struct Nobody;
+
+    impl EventOwner for Nobody {
+        fn acknowledge(&self, _: Acknowledgement) {}
+        fn end_delivered(&self) {}
+    }
+
+    /// Threads pass callbacks, another one takes them, and one ends the driver: from then on nothing is there, and nothing comes.
+    #[test]
+    fn nothing_passes_a_gate_that_another_thread_has_silenced() {
+        let owner: Arc<dyn EventOwner> = Arc::new(Nobody);
+        for round in 0..100 {
+            let channel = Channel::new();
+            let calls = Arc::new(AtomicU64::new(0));
+            let counted = calls.clone();
+            channel.attach(Arc::new(Interrupt::new(Box::new(move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }))));
+            let gate = Gate::new(channel.clone());
+            gate.lifecycle.start();
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        while gate.lifecycle.is_running() {
+                            let two = [Emission::new("a", vec![]), Emission::new("b", vec![])];
+                            gate.pass(two, &Arc::downgrade(&owner));
+                        }
+                        gate.pass([Emission::new("late", vec![])], &Arc::downgrade(&owner));
+                    });
+                }
+                scope.spawn(|| while gate.lifecycle.is_running() && channel.take().map_or(true, |event| event.name != "late") {});
+                while channel.taken() <= round {
+                    std::thread::yield_now();
+                }
+                if round % 3 == 0 {
+                    gate.shut();
+                    assert_eq!(channel.len(), 0, "round {round}: shut");
+                }
+                gate.silence(|lifecycle| match round % 2 {
+                    0 => lifecycle.stop(),
+                    _ => lifecycle.abort(),
+                });
+                assert_eq!(channel.len(), 0, "round {round}: what was queued is gone");
+            });
+            assert_eq!(channel.len(), 0, "round {round}: nothing has passed");
+            assert!(calls.load(Ordering::Relaxed) > 0);
+        }
+    }
+}

@@ -15,6 +15,7 @@
 // The exported functions take C's pointers, which C vouches for: they are `unsafe` in C's sense, and no Rust code calls them.
 #![allow(clippy::not_unsafe_ptr_arg_deref)]
 
+mod answer;
 pub mod backend;
 pub mod bytes;
 pub mod channel;
@@ -25,6 +26,7 @@ pub mod event;
 pub mod executor_driver;
 pub mod guard;
 pub mod handle;
+pub mod json;
 pub mod log;
 pub mod message;
 pub mod process;

@@ -1,20 +1,16 @@
 //! Arithmetic on resources.
 
+use super::answer;
 use super::bytes::MesosBytes;
 use super::error::{FfiError, MesosCode};
 use super::guard::guard;
 use super::handle;
 use crate::resources::reckon::reckon;
-use std::cell::RefCell;
-
-thread_local! {
-    static ANSWER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// Carries `action` (`add`, `contains`, ...) out on one or two lists of resources, which are encoded mesos.Request messages; some
 /// actions take a text instead. Writes such a list, a text, or `1` and nothing for true and false.
 ///
-/// The result is borrowed: valid until the next call of this function in this thread.
+/// The result is borrowed: valid until the next call in this thread of a function that lends such a result.
 #[no_mangle]
 pub extern "C" fn mesos_resources_reckon(
     action: MesosBytes,
@@ -27,16 +23,7 @@ pub extern "C" fn mesos_resources_reckon(
         let (action, left, right, result) =
             unsafe { (action.to_text(), left.as_slice(), right.as_slice(), handle::out(result)?) };
         let answer = reckon(&action, left, right).map_err(|reason| FfiError::new(MesosCode::MesosBadArgument, reason))?;
-        let lent = ANSWER.try_with(|kept| {
-            let mut kept = kept.try_borrow_mut().ok()?;
-            *kept = answer;
-            Some(MesosBytes::borrowed(&kept))
-        });
-        // The thread ends, or a handler of a signal has interrupted this very line.
-        *result = lent
-            .ok()
-            .flatten()
-            .ok_or_else(|| FfiError::new(MesosCode::MesosSystem, "there is no place for the answer"))?;
+        *result = answer::lend(answer)?;
         Ok(())
     })
 }

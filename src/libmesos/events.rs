@@ -360,6 +360,7 @@ impl Events {
             Callback::Shutdown => named("shutdown", &[], arguments),
             other => return log::error!("a callback of libmesos is lost: {other:?}: {}", text(&arguments)),
         };
+        log::info!("libmesos: event {}", emission.name);
         shared.pass(emission);
     }
 
@@ -383,6 +384,7 @@ impl Events {
 
     fn error(&self, arguments: &[Vec<u8>]) {
         let message = text(arguments);
+        log::info!("libmesos: event error");
         if message == REMOVED {
             self.shared.forget_id();
         }

@@ -34,9 +34,13 @@ impl Work {
             ("UPDATE", _) => counters.count("updates_sent"),
             ("ACKNOWLEDGE", true) => counters.count("updates_acknowledged"),
             (_, true) => (),
-            ("REVIVE" | "SUPPRESS" | "UPDATE_FRAMEWORK", false) => return,
-            (_, false) => return counters.count("calls_dropped"),
+            ("REVIVE" | "SUPPRESS" | "UPDATE_FRAMEWORK", false) => return log::info!("libmesos: call {kind} waits for a master"),
+            (_, false) => {
+                log::info!("libmesos: no master, {kind} is dropped");
+                return counters.count("calls_dropped");
+            }
         }
+        log::info!("libmesos: call {kind}");
         counters.call(kind);
     }
 }

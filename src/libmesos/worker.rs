@@ -171,6 +171,7 @@ fn run(proxy: &mut dyn Proxy, commands: &Receiver<Command>, shared: &Arc<Shared>
                 }
                 stopped |= succeeded("stop", proxy.stop(failover)).is_some();
                 if stopped && !failover && shared.is_connected() {
+                    log::info!("libmesos: call TEARDOWN");
                     shared.counters.call("TEARDOWN");
                     shared.forget_id();
                 }

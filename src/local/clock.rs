@@ -65,7 +65,7 @@ impl Clock {
     }
 
     /// It stands at this time.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "stage"))]
     pub fn standing_at(time: Time) -> Clock {
         Clock {
             started: Instant::now(),

@@ -31,8 +31,12 @@ pub enum Control {
     UpdateMaintenance(Vec<Window>),
     /// As an operator's START_MAINTENANCE.
     StartMaintenance(Vec<MachineId>),
-    /// The master ends, and another one takes its place.
+    /// The leading master ends, and another one takes its place: after an election if there are several. It stands by from then on.
     FailOverMaster,
+    /// Ends a master, whether it leads or stands by: it refuses connections. Without effect on one that is alone.
+    StopMaster(usize),
+    /// Starts a master that was stopped.
+    StartMaster(usize),
     /// The cluster's time stands, for all its timers.
     PauseClock,
     ResumeClock,
@@ -63,6 +67,8 @@ pub fn carry_out(core: &mut Core, control: Control) {
         Control::UpdateMaintenance(schedule) => log_refusal(core.master.update_maintenance(schedule)),
         Control::StartMaintenance(machines) => log_refusal(core.master.start_maintenance(&machines)),
         Control::FailOverMaster => core.fail_over_master(),
+        Control::StopMaster(master) => core.stop_master(master),
+        Control::StartMaster(master) => core.start_master(master),
         Control::PauseClock => core.clock.pause(),
         Control::ResumeClock => core.clock.resume(),
         Control::AdvanceClock(by) => core.advance(by),

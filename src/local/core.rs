@@ -5,8 +5,7 @@
 
 use super::agent::helper::Helper;
 use super::agent::launch::{Launch, LaunchError};
-use super::agent::litter::Collector;
-use super::agent::state::{Checkpoint, Identity};
+use super::agent::state::Identity;
 use super::agent::{self, last_words, sandbox, volumes, Agent};
 use super::clock::{Clock, Time};
 use super::events::Stream;
@@ -18,9 +17,10 @@ use super::probe::{self, Order, Seen};
 use super::readers::Readers;
 use super::remover::{self, Remover};
 use super::settings::access::Access;
+use super::settings::isolation::Isolation;
 use super::settings::tls::Tls;
 use super::stream::{Event, EventStream, Format, Records, Subscriber};
-use crate::resources::Resources;
+use slots::{Slot, Slots, State};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -29,66 +29,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{watch, Notify};
 
+pub use masters::{Masters, Standing};
+
+/// What is late by so much was not looked at in time.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 /// What does not change while the cluster runs.
 pub struct Settings {
     /// Whose the cluster is, and its helper: who this process was when it was started.
     pub owner: nix::unistd::Uid,
-    /// By which others reach the cluster.
+    /// By which others reach the agents.
     pub address: SocketAddr,
     /// It listens on the loopback interface only.
     pub local_only: bool,
     pub work_dir: PathBuf,
+    /// Where the containers' cgroups are, if they have any.
+    pub cgroup: Option<PathBuf>,
+    pub isolation: Isolation,
     /// What every client but an executor has to know, also for /health, unless `access` has other ways. Never written anywhere.
     pub secret: String,
     /// What opens `/mesos-local/`, if that is there.
     pub control: Option<String>,
     pub access: Access,
     pub tls: Option<Tls>,
-}
-
-/// A place for an agent: its link, and who is at the other end.
-struct Slot {
-    identity: Identity,
-    state: State,
-    /// The next agent's first number for the helper's processes: none is used twice.
-    next_process: u64,
-    /// What an agent leaves to the next one, even if that has another id: reservations and volumes.
-    total: Resources,
-    /// Likewise: sandboxes that are to be removed, and the id of the agent that has ended.
-    collector: Collector,
-    ended: Option<String>,
-    /// The agent is to be started again when it has ended.
-    again: bool,
-}
-
-enum State {
-    Runs(Box<Agent>),
-    /// Its process was killed. It can be started again.
-    Crashed(Box<Checkpoint>),
-    /// It ended in order, or was told to.
-    Ended,
-}
-
-impl Slot {
-    fn new(identity: Identity, agent: Agent) -> Slot {
-        Slot {
-            total: identity.total.clone(),
-            identity,
-            state: State::Runs(Box::new(agent)),
-            next_process: 0,
-            collector: Collector::default(),
-            ended: None,
-            again: false,
-        }
-    }
-
-    /// The agent, if it runs.
-    fn agent(&mut self) -> Option<&mut Agent> {
-        match &mut self.state {
-            State::Runs(agent) => Some(agent),
-            State::Crashed(_) | State::Ended => None,
-        }
-    }
 }
 
 /// What somebody outside knows of a place for an agent.
@@ -112,10 +75,14 @@ pub struct Opened {
 pub struct Core {
     pub settings: Settings,
     pub clock: Clock,
+    /// The one that leads; while none does, one that knows what the last one has left, and that nobody reaches.
     pub master: Master,
+    pub masters: Masters,
     /// What is to go wrong next.
     pub faults: Faults,
-    slots: Vec<Slot>,
+    /// Calls that are late on demand, and when they go on.
+    held: Vec<(Time, Rc<Notify>)>,
+    slots: Slots,
     /// How many there were at first.
     at_first: usize,
     links: Links,
@@ -135,10 +102,11 @@ pub struct Core {
 }
 
 impl Core {
-    /// A master with `agents`, which have registered when this returns.
+    /// Masters, of which one leads and the others stand by, with `agents`, which have registered when this returns.
     pub fn new(
         settings: Settings,
-        master: master::Identity,
+        leader: master::Identity,
+        standbys: Vec<master::Identity>,
         agents: Vec<Identity>,
         helper: Helper,
         probes: probe::Orders,
@@ -146,10 +114,12 @@ impl Core {
     ) -> Self {
         let mut core = Core {
             settings,
-            master: Master::new(master, Registry::default(), clock.now()),
+            master: Master::new(leader.clone(), Registry::default(), clock.now()),
+            masters: Masters::new(leader, standbys),
             clock,
             faults: Faults::default(),
-            slots: Vec::new(),
+            held: Vec::new(),
+            slots: Slots::default(),
             at_first: agents.len(),
             links: Links::default(),
             streams: BTreeMap::new(),
@@ -174,22 +144,19 @@ impl Core {
         identity.number = self.links.add();
         let mut agent = Agent::new(identity.clone(), self.clock.now());
         agent.master_detected();
-        self.slots.push(Slot::new(identity, agent));
+        self.slots.push(identity, agent);
     }
 
     /// One more agent, with what the first one has.
     pub fn add_agent_like_the_others(&mut self) {
-        if let Some(identity) = self.slots.first().map(|slot| slot.identity.clone()) {
+        if let Some(identity) = self.slots.get(0).map(|slot| slot.identity.clone()) {
             self.add_agent(identity);
         }
     }
 
     /// The agents that run.
     pub fn agents(&self) -> impl Iterator<Item = &Agent> {
-        self.slots.iter().filter_map(|slot| match &slot.state {
-            State::Runs(agent) => Some(agent.as_ref()),
-            State::Crashed(_) | State::Ended => None,
-        })
+        self.slots.iter().filter_map(Slot::agent)
     }
 
     /// All places for agents.
@@ -228,11 +195,11 @@ impl Core {
 
     /// The agent with this number, if it runs.
     pub fn running_agent(&self, number: usize) -> Option<&Agent> {
-        self.agents().find(|agent| agent.identity.number == number)
+        self.slots.get(number)?.agent()
     }
 
     pub fn agent(&mut self, number: usize) -> Option<&mut Agent> {
-        self.slots.get_mut(number)?.agent()
+        self.slots.get_mut(number)?.agent_mut()
     }
 
     /// Whether an agent has crashed and may come back. Of its executors nobody knows anything until then.
@@ -240,12 +207,23 @@ impl Core {
         self.slots.iter().any(|slot| matches!(slot.state, State::Crashed(_)))
     }
 
+    /// Whether an agent that is down has left an executor with these ids.
+    pub fn is_left(&self, framework: &str, executor: &str) -> bool {
+        self.slots.iter().any(|slot| match &slot.state {
+            State::Crashed(checkpoint) => {
+                let mut containers = checkpoint.containers.values();
+                containers.any(|container| container.framework == framework && container.executor_id == executor)
+            }
+            State::Runs(_) | State::Ended => false,
+        })
+    }
+
     fn agents_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
-        self.slots.iter_mut().filter_map(Slot::agent)
+        self.slots.iter_mut().filter_map(Slot::agent_mut)
     }
 
     /// How many event streams are open.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "stage"))]
     pub fn streams(&self) -> usize {
         self.streams.len()
     }
@@ -272,19 +250,49 @@ impl Core {
         self.run();
     }
 
-    /// Tells everybody the time.
+    /// Tells everybody the time: an agent hears it when it is asked for something.
     pub fn tick(&mut self) {
         let now = self.clock.now();
         self.master.set_time(now);
-        self.agents_mut().for_each(|agent| agent.set_time(now));
+        self.slots.set_time(now);
     }
 
-    /// Does what is due, and carries out what the machines want, until they want nothing more.
+    /// Something was due long ago: this process was stopped, or it had no processor. What others have sent meanwhile was sent in time.
+    pub fn has_stood_still(&self) -> bool {
+        self.next().is_some_and(|due| due.plus(STANDSTILL) < self.clock.now())
+    }
+
+    /// Does what is due, and what follows. After a standstill that has to wait for `catch_up`.
     pub fn run(&mut self) {
         self.tick();
-        self.master.fire();
-        self.agents_mut().for_each(Agent::fire);
+        if !self.has_stood_still() {
+            self.fire();
+        }
+        self.carry_on();
+    }
+
+    /// As `run`, when all that others sent during a standstill has been read.
+    pub fn catch_up(&mut self) {
+        self.tick();
+        self.fire();
+        self.carry_on();
+    }
+
+    fn fire(&mut self) {
+        self.let_go();
+        self.elect();
+        if self.masters.leader().is_some() {
+            self.master.fire();
+        }
+        for number in self.slots.with_due_timers() {
+            self.agent(number).into_iter().for_each(Agent::fire);
+        }
+    }
+
+    /// Carries out what the machines want, until they want nothing more.
+    fn carry_on(&mut self) {
         while self.carry_out() {}
+        self.slots.settle();
         self.changed.notify_one();
         self.turns.send_modify(|turns| *turns += 1);
     }
@@ -301,7 +309,7 @@ impl Core {
                 master::Action::ToAgent { link, message } => self.links.send(now, link, Letter::ToAgent(message)),
             }
         }
-        for number in 0..self.slots.len() {
+        for number in self.slots.touched() {
             let actions = self.agent(number).map(Agent::take_actions).unwrap_or_default();
             some |= !actions.is_empty();
             actions.into_iter().for_each(|action| self.carry_out_for(number, action));
@@ -342,6 +350,7 @@ impl Core {
                 }
             }
             Action::Signal { process, signal } => self.helper.signal(process, signal),
+            Action::Limit(cgroup) => self.helper.limit(cgroup),
             Action::Probe { probe, target } => drop(self.probes.send(Order::Begin { probe, target })),
             Action::EndProbe { probe } => drop(self.probes.send(Order::End { probe })),
             Action::Volumes { make, remove } => {
@@ -421,7 +430,10 @@ impl Core {
         self.tick();
         let process = match &report {
             Report::Ready { .. } => return,
-            Report::Started { process, .. } | Report::Failed { process, .. } | Report::Exited { process, .. } => *process,
+            Report::Started { process, .. }
+            | Report::Failed { process, .. }
+            | Report::OutOfMemory { process, .. }
+            | Report::Exited { process, .. } => *process,
         };
         match self.slots.get_mut(Agent::owner_of(process)).map(|slot| &mut slot.state) {
             Some(State::Runs(agent)) => agent.helper_report(report),
@@ -444,7 +456,7 @@ impl Core {
     pub fn helper_gone(&mut self) {
         self.tick();
         self.helper.gone();
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut() {
             match &mut slot.state {
                 State::Runs(agent) => agent.helper_gone(),
                 State::Crashed(checkpoint) => checkpoint.helper_gone(),
@@ -466,8 +478,15 @@ impl Core {
 
     /// When [`run`](Self::run) has something to do, on the cluster's clock.
     pub fn next(&self) -> Option<Time> {
-        let agents = self.agents().filter_map(Agent::next_timer);
-        agents.chain(self.master.next_timer()).chain(self.links.next()).min()
+        let leads = self.masters.leader().and(self.master.next_timer());
+        self.next_of_others().into_iter().chain(leads).min()
+    }
+
+    /// The same without the leading master.
+    fn next_of_others(&self) -> Option<Time> {
+        let held = self.held.iter().map(|(due, _)| *due);
+        let agents = self.slots.next_timer().into_iter();
+        agents.chain(self.masters.next()).chain(self.links.next()).chain(held).min()
     }
 
     /// The same on the system's clock; `None` is not before something else happens.
@@ -493,7 +512,8 @@ impl Core {
     /// process that is meant, if that is known.
     pub fn find_executor(&self, framework: &str, executor: &str, only: Option<u64>) -> Result<u64, &'static str> {
         if let Some(process) = only {
-            let container = self.agents().find_map(|agent| agent.containers.get(&process));
+            let agent = self.slots.get(Agent::owner_of(process)).and_then(Slot::agent);
+            let container = agent.and_then(|agent| agent.containers.get(&process));
             if container.is_some_and(|c| c.framework == framework && c.executor_id == executor) {
                 return Ok(process);
             }
@@ -515,7 +535,7 @@ impl Core {
         self.master.something_happened();
         loop {
             let now = self.clock.now();
-            let others = self.agents().filter_map(Agent::next_timer).chain(self.links.next()).min();
+            let others = self.next_of_others();
             self.master.leave_out_rounds(others.map_or(end, |others| others.min(end)));
             match self.next().filter(|next| *next <= end) {
                 Some(next) => self.clock.advance(next.after(now)),
@@ -526,7 +546,11 @@ impl Core {
     }
 }
 
+#[cfg(any(test, feature = "stage"))]
+pub mod conserved;
 mod faults;
+mod masters;
 mod places;
+mod slots;
 #[cfg(test)]
 pub mod tests;

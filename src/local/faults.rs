@@ -1,6 +1,7 @@
 //! Faults that wait for what they are to happen to: the next updates, calls and launches.
 
 use crate::proto::task_status::Reason;
+use std::time::Duration;
 
 /// Of each fault so many are kept at most.
 pub const MOST: u64 = 1_000_000;
@@ -40,6 +41,14 @@ pub struct Refused {
     pub text: String,
 }
 
+/// What happens to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnCall {
+    Refuse(Refused),
+    /// It is carried out so much later, by the cluster's clock.
+    Delay(Duration),
+}
+
 /// Why a launch fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedLaunch {
@@ -59,7 +68,7 @@ struct Waiting<T> {
 pub struct Faults {
     /// With the id of the only task that is meant, if there is one.
     updates: Vec<Waiting<(OnUpdate, Option<String>)>>,
-    calls: Vec<Waiting<(Api, String, Refused)>>,
+    calls: Vec<Waiting<(Api, String, OnCall)>>,
     launches: Vec<Waiting<FailedLaunch>>,
 }
 
@@ -82,8 +91,8 @@ impl Faults {
     }
 
     /// The next `count` calls of this type.
-    pub fn refuse(&mut self, api: Api, kind: String, count: u64, refused: Refused) {
-        add(&mut self.calls, count, (api, kind, refused));
+    pub fn on_calls(&mut self, what: OnCall, api: Api, kind: String, count: u64) {
+        add(&mut self.calls, count, (api, kind, what));
     }
 
     /// The next `count` launches of commands and executors.
@@ -97,9 +106,9 @@ impl Faults {
         take(&mut self.updates, fits).map(|(what, _)| what)
     }
 
-    pub fn of_call(&mut self, api: Api, kind: &str) -> Option<Refused> {
-        let fits = |(of, name, _): &(Api, String, Refused)| *of == api && name == kind;
-        take(&mut self.calls, fits).map(|(_, _, refused)| refused)
+    pub fn of_call(&mut self, api: Api, kind: &str) -> Option<OnCall> {
+        let fits = |(of, name, _): &(Api, String, OnCall)| *of == api && name == kind;
+        take(&mut self.calls, fits).map(|(_, _, what)| what)
     }
 
     pub fn of_launch(&mut self) -> Option<FailedLaunch> {
@@ -137,16 +146,16 @@ mod tests {
         assert_eq!(faults.of_update("t"), Some(OnUpdate::Lose));
         assert_eq!(faults.of_update("t"), Some(OnUpdate::Duplicate));
         assert_eq!(faults.of_update("t"), None);
-        let refused = |status| Refused {
-            status,
-            text: String::new(),
-        };
-        faults.refuse(Api::Scheduler, "ACCEPT".into(), 1, refused(503));
-        faults.refuse(Api::Executor, "UPDATE".into(), u64::MAX, refused(400));
+        let text = String::new();
+        let refused = OnCall::Refuse(Refused { status: 503, text });
+        let late = OnCall::Delay(Duration::from_secs(1));
+        faults.on_calls(refused.clone(), Api::Scheduler, "ACCEPT".into(), 1);
+        faults.on_calls(late.clone(), Api::Executor, "UPDATE".into(), u64::MAX);
         assert_eq!(faults.of_call(Api::Scheduler, "UPDATE"), None);
-        assert_eq!(faults.of_call(Api::Scheduler, "ACCEPT"), Some(refused(503)));
+        assert_eq!(faults.of_call(Api::Executor, "UPDATE"), Some(late));
+        assert_eq!(faults.of_call(Api::Scheduler, "ACCEPT"), Some(refused));
         assert_eq!(faults.of_call(Api::Scheduler, "ACCEPT"), None);
-        // One was taken already.
-        assert_eq!(faults.waiting(), [0, MOST - 1, 0]);
+        // Another one was there when it came, and one was taken.
+        assert_eq!(faults.waiting(), [0, MOST - 2, 0]);
     }
 }

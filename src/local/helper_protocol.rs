@@ -6,6 +6,8 @@
 use crate::message::text;
 use std::io::{self, Read, Write};
 
+mod encoding;
+
 /// No frame is larger: a task's environment and arguments have the kernel's limits anyway.
 const MAX_FRAME: usize = 64 * 1024 * 1024;
 
@@ -32,6 +34,24 @@ pub struct Program {
     /// What is provided in `directory` before that.
     pub volumes: Vec<Volume>,
     pub limits: Vec<Limit>,
+    /// Which it joins, made if need be.
+    pub cgroup: Option<Cgroup>,
+}
+
+/// A cgroup, and what its files are to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cgroup {
+    /// An absolute path.
+    pub path: Vec<u8>,
+    pub settings: Vec<Setting>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub file: String,
+    pub value: String,
+    /// Older kernels do not have it, or such a machine does not.
+    pub optional: bool,
 }
 
 /// What setrlimit(2) is to be called with.
@@ -120,6 +140,8 @@ pub enum Command {
     Start { process: u64, program: Box<Program> },
     /// Sends `signal` to the process, its descendants, and the sessions and groups they lead.
     Signal { process: u64, signal: i32 },
+    /// Say this in the files of a cgroup, if it is there.
+    Limit(Cgroup),
     /// Kill everything and end.
     Shutdown,
 }
@@ -133,8 +155,18 @@ pub enum Report {
     Started { process: u64, pid: u32 },
     /// It could not be started; no `Exited` follows.
     Failed { process: u64, reason: String },
+    /// Too much memory was used in the process's cgroup: the kernel has killed something there. An `Exited` follows.
+    OutOfMemory { process: u64, memory: Memory },
     /// `status` is the raw status of wait(2).
     Exited { process: u64, status: i32 },
+}
+
+/// What a cgroup says of its memory, in bytes. `None` is not known, or without a limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    pub limit: Option<u64>,
+    pub peak: Option<u64>,
+    pub statistics: String,
 }
 
 /// A frame that no end of this build writes.
@@ -256,195 +288,15 @@ impl<'a> Fields<'a> {
         let count = self.u32()? as usize;
         Ok(self.bytes(count)?.to_vec())
     }
+
+    fn text(&mut self) -> Result<String, Malformed> {
+        Ok(text::from_bytes(&self.string()?).into_owned())
+    }
 }
 
 fn put_string(out: &mut Vec<u8>, string: &[u8]) {
     out.extend((string.len() as u32).to_le_bytes());
     out.extend(string);
-}
-
-impl Frame for Program {
-    fn put(&self, out: &mut Vec<u8>) {
-        for string in [&self.directory, &self.stdout, &self.stderr, &self.file] {
-            put_string(out, string);
-        }
-        out.extend((self.arguments.len() as u32).to_le_bytes());
-        for argument in &self.arguments {
-            put_string(out, argument);
-        }
-        out.extend((self.environment.len() as u32).to_le_bytes());
-        for (name, value) in &self.environment {
-            put_string(out, name);
-            put_string(out, value);
-        }
-        out.push(u8::from(self.user.is_some()));
-        if let Some(user) = &self.user {
-            put_string(out, &user.name);
-            out.extend(user.uid.to_le_bytes());
-            out.extend(user.gid.to_le_bytes());
-        }
-        out.extend((self.fetches.len() as u32).to_le_bytes());
-        for fetch in &self.fetches {
-            for string in [&fetch.uri, &fetch.from, &fetch.to, &fetch.cache] {
-                put_string(out, string);
-            }
-            out.push(u8::from(fetch.executable));
-            out.push(u8::from(fetch.extract));
-        }
-        out.extend((self.volumes.len() as u32).to_le_bytes());
-        for volume in &self.volumes {
-            for string in [&volume.from, &volume.root, &volume.to] {
-                put_string(out, string);
-            }
-            out.push(u8::from(volume.read_only));
-            out.push(u8::from(volume.mount));
-        }
-        out.extend((self.limits.len() as u32).to_le_bytes());
-        for limit in &self.limits {
-            out.push(limit.kind);
-            out.extend(limit.soft.to_le_bytes());
-            out.extend(limit.hard.to_le_bytes());
-        }
-    }
-
-    fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
-        let (directory, stdout, stderr, file) = (f.string()?, f.string()?, f.string()?, f.string()?);
-        let arguments = (0..f.u32()?).map(|_| f.string()).collect::<Result<_, _>>()?;
-        let environment = (0..f.u32()?)
-            .map(|_| Ok((f.string()?, f.string()?)))
-            .collect::<Result<_, _>>()?;
-        let user = match f.u8()? {
-            0 => None,
-            _ => Some(User {
-                name: f.string()?,
-                uid: f.u32()?,
-                gid: f.u32()?,
-            }),
-        };
-        let fetch = |f: &mut Fields<'_>| {
-            Ok(Fetch {
-                uri: f.string()?,
-                from: f.string()?,
-                to: f.string()?,
-                cache: f.string()?,
-                executable: f.u8()? != 0,
-                extract: f.u8()? != 0,
-            })
-        };
-        let fetches = (0..f.u32()?).map(|_| fetch(f)).collect::<Result<_, _>>()?;
-        let volume = |f: &mut Fields<'_>| {
-            Ok(Volume {
-                from: f.string()?,
-                root: f.string()?,
-                to: f.string()?,
-                read_only: f.u8()? != 0,
-                mount: f.u8()? != 0,
-            })
-        };
-        let volumes = (0..f.u32()?).map(|_| volume(f)).collect::<Result<_, _>>()?;
-        let limit = |f: &mut Fields<'_>| {
-            Ok(Limit {
-                kind: f.u8()?,
-                soft: f.u64()?,
-                hard: f.u64()?,
-            })
-        };
-        let limits = (0..f.u32()?).map(|_| limit(f)).collect::<Result<_, _>>()?;
-        Ok(Program {
-            directory,
-            stdout,
-            stderr,
-            file,
-            arguments,
-            environment,
-            user,
-            fetches,
-            volumes,
-            limits,
-        })
-    }
-}
-
-impl Frame for Command {
-    fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Command::Start { process, program } => {
-                out.push(1);
-                out.extend(process.to_le_bytes());
-                program.put(out);
-            }
-            Command::Signal { process, signal } => {
-                out.push(2);
-                out.extend(process.to_le_bytes());
-                out.extend(signal.to_le_bytes());
-            }
-            Command::Shutdown => out.push(3),
-        }
-    }
-
-    fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
-        Ok(match f.u8()? {
-            1 => Command::Start {
-                process: f.u64()?,
-                program: Box::new(Program::take(f)?),
-            },
-            2 => Command::Signal {
-                process: f.u64()?,
-                signal: f.u32()? as i32,
-            },
-            3 => Command::Shutdown,
-            _ => return Err(Malformed),
-        })
-    }
-}
-
-impl Frame for Report {
-    fn put(&self, out: &mut Vec<u8>) {
-        match self {
-            Report::Ready { server, guard } => {
-                out.push(1);
-                out.extend(server.to_le_bytes());
-                out.extend(guard.to_le_bytes());
-            }
-            Report::Started { process, pid } => {
-                out.push(2);
-                out.extend(process.to_le_bytes());
-                out.extend(pid.to_le_bytes());
-            }
-            Report::Failed { process, reason } => {
-                out.push(3);
-                out.extend(process.to_le_bytes());
-                put_string(out, &text::to_bytes(reason));
-            }
-            Report::Exited { process, status } => {
-                out.push(4);
-                out.extend(process.to_le_bytes());
-                out.extend(status.to_le_bytes());
-            }
-        }
-    }
-
-    fn take(f: &mut Fields<'_>) -> Result<Self, Malformed> {
-        Ok(match f.u8()? {
-            1 => Report::Ready {
-                server: f.u32()?,
-                guard: f.u32()?,
-            },
-            2 => Report::Started {
-                process: f.u64()?,
-                pid: f.u32()?,
-            },
-            3 => Report::Failed {
-                process: f.u64()?,
-                reason: text::from_bytes(&f.string()?).into_owned(),
-            },
-            4 => Report::Exited {
-                process: f.u64()?,
-                status: f.u32()? as i32,
-            },
-            _ => return Err(Malformed),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -484,6 +336,19 @@ mod tests {
                 soft: 7,
                 hard: u64::MAX,
             }],
+            cgroup: Some(cgroup()),
+        }
+    }
+
+    fn cgroup() -> Cgroup {
+        let setting = Setting {
+            file: "memory.swap.max".into(),
+            value: "0".into(),
+            optional: true,
+        };
+        Cgroup {
+            path: b"/sys/fs/cgroup/c".to_vec(),
+            settings: vec![setting],
         }
     }
 
@@ -495,6 +360,7 @@ mod tests {
                 program: Box::new(program()),
             },
             Command::Signal { process: 7, signal: 15 },
+            Command::Limit(cgroup()),
             Command::Shutdown,
         ];
         let mut pipe = Vec::new();
@@ -516,6 +382,14 @@ mod tests {
             Report::Failed {
                 process: 3,
                 reason: "no such file".into(),
+            },
+            Report::OutOfMemory {
+                process: 4,
+                memory: Memory {
+                    limit: Some(1 << 25),
+                    peak: None,
+                    statistics: "anon 1\n".into(),
+                },
             },
             Report::Exited { process: 4, status: -1 },
         ];

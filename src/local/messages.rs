@@ -5,6 +5,7 @@ use crate::proto::{ExecutorInfo, FrameworkInfo, KillPolicy, OperationId, Operati
 use crate::proto::{SlaveId, SlaveInfo, TaskInfo, TaskState, TaskStatus};
 use bytes::Bytes;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// From the master to an agent.
@@ -31,14 +32,14 @@ pub enum ToAgent {
     Run {
         framework: Box<FrameworkInfo>,
         role: String,
-        task: Box<TaskInfo>,
+        task: Arc<TaskInfo>,
     },
     /// Run these tasks, all in this executor.
     RunGroup {
         framework: Box<FrameworkInfo>,
         role: String,
         executor: Box<ExecutorInfo>,
-        tasks: Vec<TaskInfo>,
+        tasks: Vec<Arc<TaskInfo>>,
     },
     Kill {
         framework: String,
@@ -166,7 +167,7 @@ pub struct RunningExecutor {
 pub struct RunningTask {
     pub framework: String,
     pub role: String,
-    pub info: TaskInfo,
+    pub info: Arc<TaskInfo>,
     /// The newest state.
     pub state: TaskState,
     /// State and uuid of the update that waits for its acknowledgement.

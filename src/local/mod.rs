@@ -5,13 +5,15 @@
 //! | step | module |
 //! |---|---|
 //! | settings: arguments, `MESOS_*` variables, what the machine has | [`settings`] |
-//! | connections, timers, the thread's loop | `server` |
+//! | connections, timers, the thread's loop | `server`, `ports` |
 //! | requests in, answers out | `api`: `guests`, `http`, `scheduler`, `executor`, `state` |
 //! | the parts put together | `core`, with `stream` (event streams), `link` (between master and agents), `clock`, `control` and `faults` (faults on demand) |
 //! | the master, a machine without I/O | `master` |
+//! | which of several masters leads, a machine without I/O | `election` |
 //! | an agent, a machine without I/O | `agent` |
 //! | what both speak and use | `messages`, `events`, `capabilities`, `timers`, `jitter`, `ids`, `resources` |
 //! | HTTP and TCP checks of tasks | `probe` |
+//! | limits of tasks, where they have cgroups | `agent::cgroups`, [`cgroups`] |
 //! | processes | `agent::helper`, [`helper_protocol`], and the executable `mesos-perl-helper` |
 //!
 //! One thread (tokio, current thread) owns everything. Tasks and executors are children of the helper, never of this process.
@@ -19,9 +21,11 @@
 mod agent;
 mod api;
 mod capabilities;
+pub mod cgroups;
 mod clock;
 mod control;
 mod core;
+mod election;
 mod events;
 mod faults;
 pub mod helper_protocol;
@@ -30,6 +34,7 @@ mod jitter;
 mod link;
 mod master;
 mod messages;
+mod ports;
 mod probe;
 mod readers;
 pub mod removal;
@@ -37,20 +42,23 @@ mod remover;
 mod reset;
 mod server;
 pub mod settings;
-#[cfg(test)]
-pub(crate) mod stage;
+#[cfg(any(test, feature = "stage"))]
+pub mod stage;
 mod stream;
 mod timers;
 
-use crate::descriptors::{moved, AboveStandard};
+use crate::descriptors::AboveStandard;
+use api::entrance::Entrance;
 pub use control::{Control, Quota, Window};
+use ports::Port;
+use server::Door;
 pub use settings::access::{Access, Credentials};
 pub use settings::config::{BadSetting, Config};
 pub use settings::intervals::Intervals;
 pub use settings::tls::Tls;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -114,7 +122,8 @@ const JOIN_MARGIN: Duration = Duration::from_secs(2);
 ///
 /// After a fork, the child's copy is without effect: dropping it there does nothing.
 pub struct Cluster {
-    address: SocketAddr,
+    masters: Vec<SocketAddr>,
+    agents: SocketAddr,
     scheme: &'static str,
     jitter: Option<u32>,
     secret: String,
@@ -135,7 +144,7 @@ impl std::fmt::Debug for Cluster {
     /// Without the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cluster")
-            .field("address", &self.address)
+            .field("masters", &self.masters)
             .field("work_dir", &self.work_dir)
             .finish_non_exhaustive()
     }
@@ -163,22 +172,33 @@ impl Cluster {
     }
 
     fn start_in(config: Config, work_dir: PathBuf, private: Option<&Path>) -> Result<Cluster, StartError> {
-        let listen = |error| StartError::Listen {
-            address: config.listen,
-            error,
-        };
-        let listener = TcpListener::from(moved(TcpListener::bind(config.listen).map_err(listen)?.into())?);
-        listener.set_nonblocking(true)?;
-        let address = advertised(listener.local_addr()?, config.advertise);
+        let doors = doors(config.listen, config.masters)?;
+        let addresses = doors.iter().map(|door| advertised(door.port.address(), config.advertise));
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let masters: Vec<SocketAddr> = addresses.iter().copied().take(config.masters).collect();
+        // The last port is theirs.
+        let agents = addresses.last().copied().unwrap_or(config.listen);
         let secret = ids::secret()?;
         let jitter = config.jitter;
         let control = config.access.control.then(ids::secret).transpose()?;
-        let pipes = agent::helper::launch(&config.helper, private).map_err(|error| StartError::Helper {
-            path: config.helper.clone(),
-            error,
+        // Before the helper, which stays where this process is.
+        let cgroup = place_for_cgroups(&config)?;
+        let launched = agent::helper::launch(&config.helper, private, cgroup.as_deref());
+        let pipes = launched.map_err(|error| {
+            cgroup.iter().for_each(|cgroup| cgroups::end(cgroup));
+            let path = config.helper.clone();
+            StartError::Helper { path, error }
         })?;
-        let parts =
-            server::parts(config, address, secret.clone(), control.clone(), work_dir.clone()).map_err(StartError::Setting)?;
+        let parts = server::parts(
+            config,
+            &masters,
+            agents,
+            secret.clone(),
+            control.clone(),
+            work_dir.clone(),
+            cgroup,
+        );
+        let parts = parts.map_err(StartError::Setting)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -190,16 +210,17 @@ impl Cluster {
         let serve = move || {
             let _ending: Sender<()> = ending;
             let tasks = tokio::task::LocalSet::new();
-            let serving = tasks.run_until(server::serve(parts, listener, pipes, received, stopped));
+            let serving = tasks.run_until(server::serve(parts, doors, pipes, received, stopped));
             if let Err(e) = runtime.block_on(AboveStandard::polled(serving)) {
                 log::error!("the embedded cluster has ended: {e}");
             }
         };
         let thread = crate::thread::spawn("mesos-local", serve)?;
-        log::info!("embedded cluster at {address}, work directory {}", work_dir.display());
+        log::info!("embedded cluster at {masters:?}, work directory {}", work_dir.display());
         let (stop, thread) = (Some(stop), Some(thread));
         Ok(Cluster {
-            address,
+            masters,
+            agents,
             scheme,
             jitter,
             secret,
@@ -214,14 +235,34 @@ impl Cluster {
         })
     }
 
-    /// By which address master and agents are reached: a port of 127.0.0.1, unless the settings say otherwise.
+    /// By which address the master is reached that leads at first: a port of 127.0.0.1, unless the settings say otherwise. A master that is
+    /// alone has it together with the agents.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.masters.first().copied().unwrap_or(self.agents)
     }
 
     /// The same as a URL.
     pub fn url(&self) -> String {
-        format!("{}://{}", self.scheme, self.address)
+        self.url_of(self.address())
+    }
+
+    pub fn url_of(&self, address: SocketAddr) -> String {
+        format!("{}://{address}", self.scheme)
+    }
+
+    /// By which addresses all masters are reached.
+    pub fn masters(&self) -> &[SocketAddr] {
+        &self.masters
+    }
+
+    /// And the agents, which are there as long as the cluster is.
+    pub fn agents_address(&self) -> SocketAddr {
+        self.agents
+    }
+
+    /// The master that leads, unless none does.
+    pub fn leader(&self) -> Option<SocketAddr> {
+        self.ask(|core| core.masters.leading()).flatten()
     }
 
     /// The seed of its jitter, if it has any: another cluster with the same seed has the same delays.
@@ -294,6 +335,43 @@ impl Drop for Cluster {
             }
         }
     }
+}
+
+/// Listens for so many masters, and, if there are several, for their agents, in this order: each at the next port.
+fn doors(first: SocketAddr, masters: usize) -> Result<Vec<Door>, StartError> {
+    let entrances = (0..masters).map(Entrance::Master);
+    let of_agents = (masters > 1).then_some(Entrance::Agents);
+    let door = |(number, entrance): (u16, Entrance)| {
+        let port = match first.port() {
+            0 => Some(0),
+            first => first.checked_add(number),
+        };
+        let address = SocketAddr::new(first.ip(), port.unwrap_or(u16::MAX));
+        let made = match (port, entrance) {
+            (None, _) => Err(io::Error::new(io::ErrorKind::InvalidInput, "there are not so many ports")),
+            (_, Entrance::Master(_)) if masters > 1 => Port::kept(address),
+            _ => Port::new(address),
+        };
+        let (port, listener) = made.map_err(|error| StartError::Listen { address, error })?;
+        Ok(Door {
+            entrance,
+            port,
+            listener,
+        })
+    };
+    (0..).zip(entrances.chain(of_agents)).map(door).collect()
+}
+
+/// Where the containers' cgroups will be, if there are to be any. What is only simulated needs none.
+fn place_for_cgroups(config: &Config) -> Result<Option<PathBuf>, StartError> {
+    if config.simulate || config.isolation.controllers().is_empty() {
+        return Ok(None);
+    }
+    let setting = |reason| {
+        let name = settings::isolation::ISOLATION;
+        StartError::Setting(BadSetting { name, reason })
+    };
+    cgroups::prepare(&config.isolation).map(Some).map_err(setting)
 }
 
 /// By which address others reach a listener: none can connect to "any address".

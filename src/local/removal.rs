@@ -124,7 +124,7 @@ impl Removal {
     /// Removes the directory here, which has been emptied as far as it can be, from the one above. False at the top.
     fn up(&mut self) -> io::Result<bool> {
         let Some(level) = self.levels.pop() else { return Ok(false) };
-        let up = openat(&self.here, c"..", DIRECTORY, Mode::empty())?;
+        let up = openat(&self.here, "..", DIRECTORY, Mode::empty())?;
         // Somebody has moved it: what is above now is none of our business.
         if identity(&fstat(&up)?) != level.above {
             return Err(io::Error::other("a directory was moved while it was removed"));
@@ -190,14 +190,14 @@ fn enter(place: &OwnedFd) -> io::Result<OwnedFd> {
     let us = rustix::process::geteuid();
     if us.is_root() && stat.st_uid != us.as_raw() {
         // Where not even root may, it is as it is.
-        let _ = chownat(place, c"", Some(us), None, AtFlags::EMPTY_PATH);
+        let _ = chownat(place, "", Some(us), None, AtFlags::EMPTY_PATH);
     }
     if stat.st_mode & 0o7777 != 0o700 {
         // By its descriptor, since chmod follows links. Not its owner: perhaps there is nothing in it.
         let link = format!("/proc/self/fd/{}", place.as_raw_fd());
         let _ = chmod(link.as_str(), Mode::RWXU);
     }
-    Ok(openat(place, c".", DIRECTORY, Mode::empty())?)
+    Ok(openat(place, ".", DIRECTORY, Mode::empty())?)
 }
 
 #[cfg(test)]

@@ -31,13 +31,14 @@ pub fn left_over(core: &Core) -> Vec<LeftFramework> {
 }
 
 /// Ends all frameworks with their tasks, forgets quotas, weights, maintenance, and what was drained or deactivated, repairs the agents of
-/// the beginning, stops those that came later, and lets the clock go on.
+/// the beginning, stops those that came later, starts masters that were stopped, and lets the clock go on.
 ///
 /// Agents that have to come back, and processes that have to end, take a moment: see [`is_settled`].
 pub fn reset(core: &mut Core) {
     core.clock.resume();
     core.tick();
     core.forget_faults();
+    core.restore_masters();
     // First of all: an agent that is being drained may be gone when it is back, or when its frameworks are.
     core.master.forget_drains();
     for number in 0..core.places().len() {
@@ -65,5 +66,6 @@ pub fn is_settled(core: &Core) -> bool {
         agent.is_some_and(|agent| agent.connected)
     };
     let mut first = core.places().into_iter().take(core.agents_at_first());
-    first.all(|place| registered(&place.id)) && core.agents().all(|agent| agent.containers.is_empty())
+    let masters = core.masters.leader().is_some() && core.masters.ports_follow();
+    masters && first.all(|place| registered(&place.id)) && core.agents().all(|agent| agent.containers.is_empty())
 }

@@ -5,10 +5,11 @@
 
 use super::agent::helper::Helper;
 use super::agent::state::Identity;
+use super::api::entrance::Entrance;
 use super::api::guests::Guests;
 use super::clock::{Clock, Time};
 use super::control::{carry_out, Control};
-use super::core::{tests::conserved, Core, Settings};
+use super::core::{conserved::conserved, Core, Settings};
 use super::helper_protocol::{Command, Frame, Report};
 use super::settings::intervals::Intervals;
 use super::{ids, master, server};
@@ -30,6 +31,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver};
 use tokio::task::LocalSet;
+
+pub mod requests;
 
 /// What clients have to show.
 pub const SECRET: &str = "secret";
@@ -163,6 +166,7 @@ impl Stage {
             address,
             work_dir: work_dir.canonicalize().expect("it is there"),
             attributes: Vec::new(),
+            cgroups: None,
             total: Resources::new(&resource_text::parse(&resources).expect("resources")),
             executor_environment: BTreeMap::new(),
             intervals: intervals.clone(),
@@ -174,6 +178,8 @@ impl Stage {
             address,
             local_only: true,
             work_dir: identity.work_dir.clone(),
+            cgroup: None,
+            isolation: Default::default(),
             secret: SECRET.to_string(),
             control: None,
             access: Default::default(),
@@ -183,16 +189,18 @@ impl Stage {
             id: ids::uuid(),
             hostname: "host".into(),
             address,
+            agents: address,
             scheme: "http",
             started: EPOCH as f64,
             intervals: intervals.clone(),
             minimum: Default::default(),
+            stopwatch: || std::time::Duration::ZERO,
             jitter: None,
         };
         let (helper, commands) = Helper::new();
         let clock = Clock::standing_at(Time::from_epoch(Duration::from_secs(EPOCH)));
         let (probes, _) = unbounded_channel();
-        let core = Core::new(settings, master, vec![identity; agents], helper, probes, clock);
+        let core = Core::new(settings, master, Vec::new(), vec![identity; agents], helper, probes, clock);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         Stage {
             core: Rc::new(RefCell::new(core)),
@@ -241,7 +249,7 @@ impl Stage {
     pub fn connect(&mut self) -> u64 {
         let ends = Rc::<RefCell<Ends>>::default();
         let _guard = self.runtime.enter();
-        let conversation = server::converse(self.core.clone(), &self.guests, Wire(ends.clone()));
+        let conversation = server::converse(self.core.clone(), &self.guests, Entrance::Master(0), None, Wire(ends.clone()));
         self.tasks.spawn_local(conversation);
         self.connections += 1;
         self.wires.insert(self.connections, ends);
@@ -302,7 +310,7 @@ impl Stage {
                     orders.push(Order::Start { process, environment });
                 }
                 Command::Signal { process, signal } => orders.push(Order::Signal { process, signal }),
-                Command::Shutdown => {}
+                Command::Limit(_) | Command::Shutdown => {}
             }
         }
         orders
@@ -355,7 +363,9 @@ impl Stage {
         has("guests", self.guests.count());
         has(
             "agents away",
-            self.agents - core.master.agents.values().filter(|a| a.connected).count(),
+            // Somebody may have added some.
+            self.agents
+                .saturating_sub(core.master.agents.values().filter(|a| a.connected).count()),
         );
         for agent in core.agents() {
             has("frameworks of an agent", agent.frameworks.len());

@@ -41,10 +41,10 @@ fn complete(id: ClassId, message: &[u8], depth: usize) -> Result<bool, WireError
         }
     }
     for (index, field) in fields.iter().enumerate() {
-        let inside = match &single[index] {
+        let inside: &[u8] = match &single[index] {
             Some(value) => value,
             // The entry of a map has its value, if only an empty one.
-            None if class.map_entry && field.kind == Kind::Message => &Cow::Borrowed(&[][..]),
+            None if class.map_entry && field.kind == Kind::Message => &[],
             None if field.label == Label::Required && !there[index] => return Ok(false),
             None => continue,
         };

@@ -35,6 +35,24 @@ pub struct TaskInfo {
     pub task_id: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "3")]
     pub agent_id: Option<Vec<u8>>,
+    #[prost(message, repeated, tag = "4")]
+    pub resources: Vec<Resource>,
+    #[prost(message, optional, tag = "5")]
+    pub executor: Option<ExecutorInfo>,
+}
+
+/// What the driver reads of an ExecutorInfo.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ExecutorInfo {
+    #[prost(message, repeated, tag = "5")]
+    pub resources: Vec<Resource>,
+}
+
+/// What the driver reads of a Resource.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Resource {
+    #[prost(int32, optional, tag = "2")]
+    pub kind: Option<i32>,
 }
 
 /// What the driver reads of an OperationStatus.

@@ -5,6 +5,7 @@ use super::item::{canonical, is_indivisible, is_like, reserved_for, shown};
 use super::role::is_at_or_below;
 use crate::proto::resource::AllocationInfo;
 use crate::proto::Resource;
+use std::borrow::Cow;
 
 /// Resources without zero items, each [canonical].
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,8 +15,12 @@ pub struct Resources {
 
 impl Resources {
     pub fn new<'a>(items: impl IntoIterator<Item = &'a Resource>) -> Self {
-        let mut all = Resources::default();
-        items.into_iter().for_each(|item| all.add_item(&canonical(item)));
+        let items = items.into_iter();
+        let mut all = Resources {
+            // Many are kept, and seldom changed.
+            items: Vec::with_capacity(items.size_hint().0),
+        };
+        items.for_each(|item| all.add_item(&canonical(item)));
         all
     }
 
@@ -50,6 +55,9 @@ impl Resources {
 
     /// What is not there cannot be taken away, and is ignored.
     pub fn subtract(&mut self, other: &Resources) {
+        if other.is_empty() {
+            return;
+        }
         for item in &other.items {
             let amount = Amount::of(item);
             let mine = self
@@ -95,8 +103,16 @@ impl Resources {
     }
 
     /// The items that `role` may use: unreserved ones, and those reserved for it or for a role above it.
-    pub fn usable_by(&self, role: &str) -> Resources {
-        self.only(|item| reserved_for(item).map_or(true, |reserved| is_at_or_below(role, reserved)))
+    pub fn usable_by(&self, role: &str) -> Cow<'_, Resources> {
+        self.those(|item| reserved_for(item).map_or(true, |reserved| is_at_or_below(role, reserved)))
+    }
+
+    /// The items that `wanted` wants, which are mostly all of them.
+    pub fn those(&self, wanted: impl Fn(&Resource) -> bool) -> Cow<'_, Resources> {
+        match self.items.iter().all(&wanted) {
+            true => Cow::Borrowed(self),
+            false => Cow::Owned(self.only(wanted)),
+        }
     }
 
     /// The items that `wanted` wants.
@@ -105,6 +121,15 @@ impl Resources {
         Resources {
             items: items.cloned().collect(),
         }
+    }
+
+    /// What any number of tasks may use at a time. It is a volume, and each of them that uses it has an item of its own.
+    pub fn shared(&self) -> Resources {
+        self.only(|item| item.shared.is_some())
+    }
+
+    pub fn unshared(&self) -> Resources {
+        self.only(|item| item.shared.is_none())
     }
 
     /// The items as a framework is to see them: see [`shown`].
@@ -117,11 +142,14 @@ impl Resources {
         self.only(|item| item.scalar.is_some())
     }
 
-    /// The sum of all scalars called `name`, reserved or not.
+    /// The sum of all scalars called `name`, reserved or not. What is shared counts once.
     pub fn scalar(&self, name: &str) -> f64 {
-        let items = self.items.iter().filter(|item| item.name == name);
+        let again =
+            |at: usize, item: &Resource| item.shared.is_some() && self.items.iter().take(at).any(|before| is_like(before, item));
+        let items = self.items.iter().enumerate().filter(|(_, item)| item.name == name);
         let sum: i64 = items
-            .filter_map(|item| item.scalar.map(|scalar| thousandths(scalar.value)))
+            .filter(|(at, item)| !again(*at, item))
+            .filter_map(|(_, item)| item.scalar.map(|scalar| thousandths(scalar.value)))
             .sum();
         sum as f64 / 1000.0
     }

@@ -23,8 +23,14 @@ pub fn of(operation: &Operation) -> Conversion {
     };
     let (before, after) = match operation.r#type() {
         Type::Reserve => {
-            let items = operation.reserve.as_ref().map(|one| one.resources.as_slice());
-            each(items.unwrap_or_default(), without_reservation)
+            let (source, items) = match &operation.reserve {
+                Some(one) => (one.source.as_slice(), one.resources.as_slice()),
+                None => Default::default(),
+            };
+            match source.is_empty() {
+                true => each(items, without_reservation),
+                false => (Resources::new(source), Resources::new(items)),
+            }
         }
         Type::Unreserve => {
             let items = operation.unreserve.as_ref().map(|one| one.resources.as_slice());

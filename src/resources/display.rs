@@ -2,7 +2,7 @@
 
 use super::amount::Amount;
 use super::bag::Resources;
-use super::item::canonical;
+use super::item::{canonical, is_like};
 use crate::proto::resource::{DiskInfo, ReservationInfo};
 use crate::proto::{Label, Resource};
 
@@ -27,10 +27,18 @@ pub fn to_text(resources: &Resources, role: Option<&str>) -> String {
 
 /// The same for a list of items.
 pub fn items_text<'a>(items: impl IntoIterator<Item = &'a Resource>, role: Option<&str>) -> String {
-    let items = items.into_iter();
-    let all: Vec<String> = items
-        .map(|item| format!("{}:{}", kind_text(&canonical(item), role), amount_text(item)))
-        .collect();
+    let items: Vec<Resource> = items.into_iter().map(canonical).collect();
+    let text = |item: &Resource| format!("{}:{}", kind_text(item, role), amount_text(item));
+    let mut all = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        if item.shared.is_none() {
+            all.push(text(item));
+        } else if !items.iter().take(at).any(|before| is_like(before, item)) {
+            // As often as tasks or offers have it.
+            let times = items.iter().filter(|other| is_like(other, item)).count();
+            all.push(format!("{}<{times}>", text(item)));
+        }
+    }
     match all.is_empty() {
         true => "{}".into(),
         false => all.join("; "),

@@ -79,7 +79,7 @@ pub fn is_indivisible(item: &Resource) -> bool {
         let source = disk.source.as_ref();
         source.is_some_and(|source| source.r#type() == Type::Mount || source.r#type() == Type::Block)
     };
-    volume_id(item).is_some() || item.disk.as_ref().is_some_and(mount)
+    volume_id(item).is_some() || item.disk.as_deref().is_some_and(mount)
 }
 
 /// The role that a canonical item is reserved for: the last of its stack.
@@ -98,9 +98,11 @@ pub fn without_volume(item: &Resource) -> Resource {
     let mut item = item.clone();
     item.shared = None;
     let source = item.disk.take().and_then(|disk| disk.source);
-    item.disk = source.map(|source| DiskInfo {
-        source: Some(source),
-        ..Default::default()
+    item.disk = source.map(|source| {
+        Box::new(DiskInfo {
+            source: Some(source),
+            ..Default::default()
+        })
     });
     item
 }
@@ -109,6 +111,13 @@ pub fn without_volume(item: &Resource) -> Resource {
 pub fn without_reservation(item: &Resource) -> Resource {
     let mut item = item.clone();
     item.reservations.pop();
+    item
+}
+
+/// The same, reserved for nobody.
+pub fn without_reservations(item: &Resource) -> Resource {
+    let mut item = item.clone();
+    item.reservations.clear();
     item
 }
 

@@ -146,7 +146,7 @@ fn volume(id: &str, size: f64, path: &str) -> Resource {
     use crate::proto::resource::{disk_info::Persistence, DiskInfo};
     let mut item = json("disk(eng):1").remove(0);
     item.scalar = Some(Scalar { value: size });
-    item.disk = Some(DiskInfo {
+    item.disk = Some(Box::new(DiskInfo {
         persistence: Some(Persistence {
             id: id.into(),
             principal: None,
@@ -156,7 +156,7 @@ fn volume(id: &str, size: f64, path: &str) -> Resource {
             ..Default::default()
         }),
         ..Default::default()
-    });
+    }));
     item
 }
 

@@ -419,7 +419,7 @@ fn task_info(name: &str, agent: &str, executor: Option<&str>) -> TaskInfo {
         slave_id: SlaveId { value: agent.into() },
         resources: resources("cpus:0.5;mem:32"),
         command: Some(command).filter(|_| executor.is_none()),
-        executor,
+        executor: executor.map(Box::new),
         ..Default::default()
     }
 }

@@ -153,7 +153,12 @@ impl Records {
             ("Authorization", &authorization),
         ];
         send(&mut stream, "POST", path, &headers, &call.encode_to_vec());
-        let mut reader = BufReader::new(stream);
+        Records::of(stream)
+    }
+
+    /// What comes on a connection on which SUBSCRIBE was sent.
+    pub fn of(connection: TcpStream) -> Records {
+        let mut reader = BufReader::new(connection);
         let reply = read_head(&mut reader);
         assert_eq!(reply.status, 200, "SUBSCRIBE is accepted");
         assert_eq!(reply.header("Transfer-Encoding"), Some("chunked"));
@@ -448,7 +453,7 @@ impl Framework {
         };
         TaskInfo {
             command: None,
-            executor: Some(info),
+            executor: Some(Box::new(info)),
             ..self.command(id, "")
         }
     }

@@ -23,7 +23,11 @@ pub fn command(arguments: &[&str]) -> Command {
 
 /// What the program says when it does not start: its exit status and standard error.
 pub fn refused(arguments: &[&str]) -> (i32, String) {
-    let output = command(arguments).output().expect("it runs");
+    refused_by(&mut command(arguments))
+}
+
+pub fn refused_by(command: &mut Command) -> (i32, String) {
+    let output = command.output().expect("it runs");
     let text = String::from_utf8(output.stderr).expect("text");
     (output.status.code().expect("no signal"), text)
 }

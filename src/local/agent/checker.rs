@@ -218,12 +218,12 @@ pub fn status_of(check: &CheckInfo, seen: &Result<Seen, String>) -> CheckStatusI
 
 impl Checks {
     pub fn of(task: &TaskInfo) -> Checks {
-        let health = task.health_check.as_ref().and_then(Checker::of_health);
-        let check = task.check.as_ref().and_then(Checker::of_check);
+        let health = task.health_check.as_deref().and_then(Checker::of_health);
+        let check = task.check.as_deref().and_then(Checker::of_check);
         Checks {
             checkers: health.into_iter().chain(check).collect(),
             healthy: None,
-            check_status: task.check.as_ref().map(empty_status),
+            check_status: task.check.as_deref().map(empty_status),
         }
     }
 }

@@ -22,7 +22,7 @@ impl Agent {
         let mut fresh = status(self.now, task, state, Source::Executor);
         fresh.uuid = uuid();
         let known = self.frameworks.get(framework).and_then(|f| f.tasks.get(task));
-        fresh.check_status = known.and_then(|known| known.info.check.as_ref()).map(empty_status);
+        fresh.check_status = known.and_then(|known| known.info.check.as_deref()).map(empty_status);
         self.fill_container(&mut fresh, process);
         fresh
     }

@@ -1,6 +1,7 @@
 //! Which sandboxes are removed, and when: those of executors that ended, by Mesos' rule.
 
 use super::litter::{Collector, Litter};
+use super::sandbox::Place;
 use super::{Action, Agent, Timer};
 use crate::local::clock::Time;
 
@@ -28,6 +29,25 @@ impl Agent {
         };
         collector.add(self.now, sandbox);
         self.arm_collector();
+    }
+
+    /// The sandboxes of a framework's executors that have ended, as long as they are there, the newest first.
+    pub fn ended_of<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = Place<'a>> {
+        let place = move |litter: &'a Litter| match litter {
+            Litter::Sandbox {
+                agent,
+                framework,
+                executor,
+                container,
+            } if **framework == *wanted => Some(Place {
+                agent,
+                framework,
+                executor,
+                container,
+            }),
+            _ => None,
+        };
+        self.collector.ended.iter().rev().filter_map(move |(_, litter)| place(litter))
     }
 
     /// This agent goes on from what an earlier one in this place has left. `before` is the id of one that will not come back.

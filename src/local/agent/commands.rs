@@ -7,6 +7,7 @@ use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::task_status::Reason;
 use crate::proto::{FrameworkInfo, KillPolicy, TaskInfo, TaskState};
 use nix::sys::signal::Signal;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Between SIGTERM and SIGKILL, unless a policy says otherwise.
@@ -18,7 +19,7 @@ pub(super) fn grace(policy: Option<&KillPolicy>) -> Option<Duration> {
 
 impl Agent {
     /// RUN of the master.
-    pub(super) fn run(&mut self, info: FrameworkInfo, role: String, task: TaskInfo) {
+    pub(super) fn run(&mut self, info: FrameworkInfo, role: String, task: Arc<TaskInfo>) {
         let framework_id = info.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
         let framework = self
             .frameworks
@@ -34,16 +35,16 @@ impl Agent {
         }
         match task.executor.is_some() {
             true => self.launch_in_executor(&framework_id, task, &role),
-            false => self.launch_command(&framework_id, task, &role),
+            false => self.launch_command(&framework_id, &task, &role),
         }
     }
 
     /// Starts a task's own command.
-    fn launch_command(&mut self, framework: &str, task: TaskInfo, role: &str) {
+    fn launch_command(&mut self, framework: &str, task: &TaskInfo, role: &str) {
         let id = task.task_id.value.clone();
         let command = task.command.clone().unwrap_or_default();
         // An image has a command of its own: what is missing then is the container.
-        if command.value.is_none() && contained_by_a_process(task.container.as_ref()).is_ok() {
+        if command.value.is_none() && contained_by_a_process(task.container.as_deref()).is_ok() {
             let message = format!("Executor terminated: {}", unspecified(&command));
             let (state, reason) = (TaskState::TaskFailed, Reason::ExecutorTerminated);
             return self.agent_update(framework, &id, &id, state, reason, message);
@@ -52,7 +53,7 @@ impl Agent {
             framework,
             executor: &id,
             command: &command,
-            container: task.container.as_ref(),
+            container: task.container.as_deref(),
             role,
             kind: Kind::command(&id),
             nested: None,

@@ -131,7 +131,7 @@ impl Agent {
             }
             Report::Exited { process, status } => self.companion_ended(process, status),
             Report::Failed { process, reason } => self.companion_failed(process, &reason),
-            Report::Ready { .. } => {}
+            Report::Ready { .. } | Report::OutOfMemory { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@ use super::checker::Checks;
 use super::companions::remember_end;
 use super::launch::{check_size, contained_by_a_process, Launch, LaunchError, Mount, Place, PlaceKind, Start};
 use super::state::{Container, Kind, Origin, Token};
-use super::{environment, limits, sandbox, task_volumes, wait_status, Action, Agent, Timer};
+use super::{cgroups, environment, limits, sandbox, task_volumes, wait_status, Action, Agent, Timer};
 use crate::local::events::{status, uuid};
 use crate::local::helper_protocol::{not_fetched, Program, Report};
 use crate::local::ids;
@@ -71,7 +71,7 @@ impl Agent {
             });
         }
         let program = match &token {
-            Ok(token) => self.program(&start, &user, &sandbox, token),
+            Ok(token) => self.program(&start, &container_id, &user, &sandbox, token),
             Err(e) => Err(LaunchError::Container(format!("no randomness for a token: {e}"))),
         };
         let checks = self.checks_of(&start);
@@ -79,6 +79,8 @@ impl Agent {
             Box::new(Origin {
                 program: Program {
                     fetches: Vec::new(),
+                    // What joins it later does not set it.
+                    cgroup: program.cgroup.as_ref().map(cgroups::joined),
                     ..program.clone()
                 },
                 user: user.clone(),
@@ -89,6 +91,7 @@ impl Agent {
         let container = Container {
             token: Token(token.unwrap_or_default()),
             checks,
+            memory_limit: program.as_ref().map_or(0, cgroups::memory_limit),
             origin,
             nested: start.nested,
             ..Container::new(framework, executor, container_id, sandbox, start.role, start.kind)
@@ -133,7 +136,14 @@ impl Agent {
     }
 
     /// What is to run in `directory`.
-    fn program(&mut self, start: &Start<'_>, user: &str, directory: &Path, token: &str) -> Result<Program, LaunchError> {
+    fn program(
+        &mut self,
+        start: &Start<'_>,
+        container_id: &str,
+        user: &str,
+        directory: &Path,
+        token: &str,
+    ) -> Result<Program, LaunchError> {
         contained_by_a_process(start.container).map_err(LaunchError::Container)?;
         if environment::has_secret_references(start.command) {
             let reason = "Default secret resolver cannot resolve references".to_string();
@@ -169,6 +179,7 @@ impl Agent {
             fetches,
             volumes,
             limits: limits::of(start.container).map_err(LaunchError::Container)?,
+            cgroup: self.cgroup_of(start, container_id).map_err(LaunchError::Container)?,
         };
         check_size(&program)?;
         Ok(program)
@@ -250,6 +261,11 @@ impl Agent {
     pub fn helper_report(&mut self, report: Report) {
         match report {
             Report::Ready { .. } => {}
+            Report::OutOfMemory { process, memory } => {
+                if let Some(container) = self.containers.get_mut(&process) {
+                    container.exceeded = Some(memory);
+                }
+            }
             Report::Started { process, .. } | Report::Failed { process, .. } | Report::Exited { process, .. }
                 if self.companions.contains_key(&process) =>
             {
@@ -311,6 +327,7 @@ impl Agent {
             remember_end(&mut self.ends, process, raw);
         }
         let state = match &container.kind {
+            Kind::Command { .. } | Kind::Custom(_) if container.exceeded.is_some() => self.memory_exceeded(process, raw),
             Kind::Command { .. } => self.command_exited(process, raw),
             Kind::Custom(_) => {
                 self.executor_exited(process, raw);

@@ -11,16 +11,19 @@ use crate::proto::executor::{event, Call, Event};
 use crate::proto::task_status::Reason;
 use crate::proto::{ContainerId, ExecutorInfo, KillPolicy, TaskGroupInfo, TaskId, TaskInfo, TaskState, TaskStatus};
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 
-fn launch_event(task: TaskInfo) -> Event {
+fn launch_event(task: &TaskInfo) -> Event {
+    let task = task.clone();
     Event {
         launch: Some(event::Launch { task }),
         ..executor_event(event::Type::Launch)
     }
 }
 
-pub(super) fn launch_group_event(tasks: Vec<TaskInfo>) -> Event {
+pub(super) fn launch_group_event(tasks: &[Arc<TaskInfo>]) -> Event {
+    let tasks = tasks.iter().map(|task| TaskInfo::clone(task)).collect();
     let task_group = TaskGroupInfo { tasks };
     Event {
         launch_group: Some(event::LaunchGroup { task_group }),
@@ -55,10 +58,10 @@ impl Agent {
     }
 
     /// Gives a task to its executor, which is started if need be.
-    pub(super) fn launch_in_executor(&mut self, framework: &str, task: TaskInfo, role: &str) {
+    pub(super) fn launch_in_executor(&mut self, framework: &str, task: Arc<TaskInfo>, role: &str) {
         let id = task.task_id.value.clone();
         let Some(info) = task.executor.clone() else { return };
-        let process = self.custom_executor(framework, info, role);
+        let process = self.custom_executor(framework, *info, role);
         self.mount(process, &task.resources);
         let Some(executor) = self.executor_mut(process).filter(|executor| !executor.terminating) else {
             return self.drop_task(framework, &id, Reason::ExecutorTerminated, "Executor terminating");
@@ -67,7 +70,7 @@ impl Agent {
         match listening {
             Some(stream) => {
                 executor.had_task = true;
-                self.send(stream, launch_event(task));
+                self.send(stream, launch_event(&task));
             }
             None => executor.queued.push(task),
         }
@@ -81,7 +84,10 @@ impl Agent {
     pub(super) fn custom_executor(&mut self, framework: &str, info: ExecutorInfo, role: &str) -> u64 {
         let executor_id = info.executor_id.value.clone();
         match self.find_executor(framework, &executor_id) {
-            Ok(process) => process,
+            Ok(process) => {
+                self.limit_container(process);
+                process
+            }
             Err(_) => {
                 let command = info.command.clone().unwrap_or_default();
                 let container = info.container.clone();
@@ -99,7 +105,7 @@ impl Agent {
                     framework,
                     executor: &executor_id,
                     command: &command,
-                    container: container.as_ref(),
+                    container: container.as_deref(),
                     role,
                     kind: Kind::Custom(Box::new(executor)),
                     nested: None,
@@ -172,17 +178,15 @@ impl Agent {
             self.executor_update(process, update.status);
         }
         self.lose_undelivered(&framework_id, process, &subscribe.unacknowledged_tasks);
-        let mut delivered = |task: &TaskInfo| {
+        let mut delivered = |task: &Arc<TaskInfo>| {
             let framework = self.frameworks.get_mut(&framework_id);
             if let Some(known) = framework.and_then(|f| f.tasks.get_mut(&task.task_id.value)) {
                 known.delivered = true;
             }
         };
         queued.iter().chain(groups.iter().flatten()).for_each(&mut delivered);
-        queued.into_iter().for_each(|task| self.send(number, launch_event(task)));
-        groups
-            .into_iter()
-            .for_each(|group| self.send(number, launch_group_event(group)));
+        queued.iter().for_each(|task| self.send(number, launch_event(task)));
+        groups.iter().for_each(|group| self.send(number, launch_group_event(group)));
     }
 
     /// SHUTDOWN on a stream, which then ends.
@@ -305,7 +309,7 @@ impl Agent {
         if executor.queued.len() != before {
             return self.killed_before_delivery(framework_id, id, &executor_id);
         }
-        let has_it = |group: &Vec<TaskInfo>| group.iter().any(|task| task.task_id.value == id);
+        let has_it = |group: &Vec<Arc<TaskInfo>>| group.iter().any(|task| task.task_id.value == id);
         if let Some(index) = executor.queued_groups.iter().position(has_it) {
             for task in executor.queued_groups.remove(index) {
                 self.killed_before_delivery(framework_id, &task.task_id.value, &executor_id);

@@ -11,10 +11,11 @@ use crate::local::ids;
 use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::task_status::Reason;
 use crate::proto::{ExecutorInfo, FrameworkInfo, TaskInfo, TaskState};
+use std::sync::Arc;
 
 impl Agent {
     /// RUN of a group of tasks, all of which have `executor` as theirs.
-    pub(super) fn run_group(&mut self, info: FrameworkInfo, role: &str, executor: ExecutorInfo, tasks: Vec<TaskInfo>) {
+    pub(super) fn run_group(&mut self, info: FrameworkInfo, role: &str, executor: ExecutorInfo, tasks: Vec<Arc<TaskInfo>>) {
         let id = info.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
         let framework = self.frameworks.entry(id.clone()).or_insert_with(|| Framework::new(info));
         if framework.terminating {
@@ -35,7 +36,7 @@ impl Agent {
         }
     }
 
-    fn launch_in_default_executor(&mut self, framework: &str, role: &str, info: ExecutorInfo, tasks: Vec<TaskInfo>) {
+    fn launch_in_default_executor(&mut self, framework: &str, role: &str, info: ExecutorInfo, tasks: Vec<Arc<TaskInfo>>) {
         let executor_id = info.executor_id.value.clone();
         let refused = info.container.clone().filter(|it| contained_by_a_process(Some(it)).is_err());
         let parent = self.default_executor(framework, &executor_id).unwrap_or_else(|| {
@@ -48,8 +49,8 @@ impl Agent {
         let terminating = |container: &Container| matches!(&container.kind, Kind::Default(executor) if executor.terminating);
         if self.containers.get(&parent).map_or(true, terminating) {
             for task in tasks {
-                let id = task.task_id.value;
-                self.drop_task(framework, &id, Reason::ExecutorTerminated, "Executor terminating");
+                let id = &task.task_id.value;
+                self.drop_task(framework, id, Reason::ExecutorTerminated, "Executor terminating");
             }
             return;
         }
@@ -59,7 +60,7 @@ impl Agent {
             let nested = self.nested(parent, group);
             (task, nested)
         });
-        let nested: Vec<(TaskInfo, Nested)> = nested.collect();
+        let nested: Vec<(Arc<TaskInfo>, Nested)> = nested.collect();
         // All of them are known before one of them can fail.
         for (task, nested) in nested {
             let id = task.task_id.value.clone();
@@ -68,7 +69,7 @@ impl Agent {
                 framework,
                 executor: &executor_id,
                 command: &command,
-                container: refused.as_ref().or(task.container.as_ref()),
+                container: refused.as_deref().or(task.container.as_deref()),
                 role,
                 kind: Kind::command(&id),
                 nested: Some(nested),
@@ -188,7 +189,7 @@ impl Agent {
     }
 
     /// A group for a custom executor, which is started if need be.
-    fn launch_group_in_executor(&mut self, framework: &str, role: &str, info: ExecutorInfo, tasks: Vec<TaskInfo>) {
+    fn launch_group_in_executor(&mut self, framework: &str, role: &str, info: ExecutorInfo, tasks: Vec<Arc<TaskInfo>>) {
         let process = self.custom_executor(framework, info, role);
         tasks.iter().for_each(|task| self.mount(process, &task.resources));
         let ids: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
@@ -202,7 +203,7 @@ impl Agent {
         match listening {
             Some(stream) => {
                 executor.had_task = true;
-                self.send(stream, launch_group_event(tasks));
+                self.send(stream, launch_group_event(&tasks));
             }
             None => executor.queued_groups.push(tasks),
         }

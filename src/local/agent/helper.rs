@@ -1,7 +1,7 @@
 //! The cluster's end of the helper's pipes.
 
 use crate::descriptors::moved;
-use crate::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
+use crate::local::helper_protocol::{self as protocol, Cgroup, Command, Frame, Program, Report};
 use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
 use std::cell::Cell;
 use std::io;
@@ -39,12 +39,12 @@ impl Processes {
 
 /// Starts the helper, without leaving a child to this process: the first stage is waited for here.
 ///
-/// `private` is a directory that the helper removes at its end.
-pub fn launch(executable: &Path, private: Option<&Path>) -> io::Result<Pipes> {
+/// `private` is a directory that the helper removes at its end, `cgroup` the cluster's place among the cgroups, which goes likewise.
+pub fn launch(executable: &Path, private: Option<&Path>, cgroup: Option<&Path>) -> io::Result<Pipes> {
     let mut child = std::process::Command::new(executable)
         .arg0("mesos-perl-helper")
         .args(["start", &std::process::id().to_string()])
-        .args(private)
+        .args([private, cgroup].map(|path| path.unwrap_or(Path::new(""))))
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -103,6 +103,11 @@ impl Helper {
             process,
             signal: signal as i32,
         });
+    }
+
+    /// What a cgroup is to say from now on.
+    pub fn limit(&self, cgroup: Cgroup) {
+        self.send(&Command::Limit(cgroup));
     }
 
     /// Kills everything.

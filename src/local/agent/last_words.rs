@@ -10,7 +10,8 @@ use std::path::Path;
 const BYTES: u64 = 4096;
 const LINES: usize = 10;
 
-/// Tells the user the last lines of `stderr` in this sandbox, if there are any. `who`: "task t", `how`: its end.
+/// Tells the user the last lines of `stderr` in this sandbox, if there are any. `who`: "task t", `how`: its end. That there are none is for
+/// the log alone: the framework has been told how the task ended, and may well expect it.
 pub fn tell_of(who: &str, how: &str, sandbox: &Path) {
     match last_lines(&sandbox.join("stderr")) {
         Ok(lines) if !lines.is_empty() => {
@@ -19,7 +20,7 @@ pub fn tell_of(who: &str, how: &str, sandbox: &Path) {
                 tell(&format!("    {}", shown(&line)));
             }
         }
-        Ok(_) => (),
+        Ok(_) => log::info!("{}: {how}, without a word on its stderr", shown(who)),
         Err(why) => log::info!("{who}: its stderr cannot be read: {why}"),
     }
 }

@@ -10,6 +10,7 @@
 //! | their checks and health checks | `checks`, `checker` |
 //! | tasks of executors | `executors` |
 //! | task groups, and what Mesos' default executor does with them | `groups` |
+//! | limits of containers by cgroups, and their memory | `contained`, `cgroups` |
 //! | status updates until they are acknowledged | `updates` |
 //! | operations on its resources | `operations` |
 //! | its end by an operator's word | `drain` |
@@ -20,11 +21,13 @@
 //! Beside the machine: `helper` (the pipes to the helper process), `sandbox` (directories), `volumes` (what outlives them), `orphans` (what is left of
 //! them when the helper is killed), `last_words` (what a failed program wrote).
 
+pub mod cgroups;
 mod checker;
 mod checks;
 mod collector;
 mod commands;
 pub mod companions;
+mod contained;
 mod containers;
 mod drain;
 mod environment;
@@ -48,6 +51,7 @@ pub mod volumes;
 mod wait_status;
 
 use super::clock::Time;
+use super::helper_protocol::Cgroup;
 use super::messages::{ToAgent, ToMaster};
 use super::probe::Target;
 use super::timers::Timers;
@@ -82,6 +86,8 @@ pub enum Action {
         process: u64,
         launch: Box<Launch>,
     },
+    /// What a cgroup is to say from now on.
+    Limit(Cgroup),
     /// To a process and all that belongs to it.
     Signal {
         process: u64,
@@ -299,7 +305,7 @@ impl Agent {
             ToAgent::Run { task, .. } if !self.is_registered() => {
                 log::info!("task {} comes from a connection that is given up", task.task_id.value);
             }
-            ToAgent::Run { framework, role, task } => self.run(*framework, role, *task),
+            ToAgent::Run { framework, role, task } => self.run(*framework, role, task),
             ToAgent::Apply { name, .. } if !self.is_registered() => {
                 log::info!("operation {name} comes from a connection that is given up");
             }
@@ -367,9 +373,9 @@ impl Agent {
 
     /// Forgets a framework of which nothing is left.
     fn tidy(&mut self, id: &str) {
-        let runs = self.containers.values().any(|container| container.framework == id);
         let done = |f: &Framework| f.terminating || (f.tasks.is_empty() && f.late.is_empty());
-        if !runs && self.frameworks.get(id).is_some_and(done) {
+        let runs = || self.containers.values().any(|container| container.framework == id);
+        if self.frameworks.get(id).is_some_and(done) && !runs() {
             self.frameworks.remove(id);
             self.drain_if_empty();
         }

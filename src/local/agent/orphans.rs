@@ -2,7 +2,9 @@
 //!
 //! Their programs are told by the agent's id in their environment, which they cannot take out of the kernel's copy by mistake.
 
+use crate::local::cgroups;
 use rustix::process::{pidfd_open, pidfd_send_signal, Pid, PidfdFlags, Signal};
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -12,8 +14,9 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Members may fork while we look.
 const LOOKS: usize = 100;
 
-/// Kills every process that runs for these agents. On a thread of its own, since reading another's environment can block.
-pub async fn end_all(agents: &[String]) {
+/// Kills every process that runs for these agents, or in the cluster's cgroups. On a thread of its own, since reading another's environment can block.
+pub async fn end_all(agents: &[String], cgroup: Option<&Path>) {
+    let cgroup = cgroup.map(Path::to_path_buf);
     let marks: Vec<Vec<u8>> = agents
         .iter()
         .map(|agent| format!("MESOS_SLAVE_ID={agent}").into_bytes())
@@ -21,6 +24,8 @@ pub async fn end_all(agents: &[String]) {
     let (done, ended) = oneshot::channel::<()>();
     let work = move || {
         let _done = done;
+        // What is killed there cannot fork meanwhile.
+        cgroup.iter().for_each(|cgroup| cgroups::end(cgroup));
         for _ in 0..LOOKS {
             if !kill_marked(&marks) {
                 return;

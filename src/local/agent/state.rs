@@ -1,11 +1,12 @@
 //! What an agent knows: frameworks with their tasks, and containers.
 
+use super::cgroups::Cgroups;
 use super::checker::Checks;
 use super::litter::Collector;
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
-use crate::local::helper_protocol::{Program, Report};
+use crate::local::helper_protocol::{Memory, Program, Report};
 use crate::local::ids;
 use crate::local::messages::KnownOperation;
 use crate::local::settings::intervals::Intervals;
@@ -14,9 +15,10 @@ use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::{Attribute, ExecutorInfo, FrameworkInfo, SlaveId, TaskInfo, TaskState, TaskStatus};
 use crate::resources::Resources;
 use prost::Message;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// So many uuids of a task's updates are remembered, to know an update that comes twice.
@@ -39,6 +41,8 @@ pub struct Identity {
     pub address: SocketAddr,
     pub work_dir: PathBuf,
     pub attributes: Vec<Attribute>,
+    /// Of its containers, if they have any.
+    pub cgroups: Option<Cgroups>,
     pub total: Resources,
     /// Below MESOS_* and below what frameworks set.
     pub executor_environment: BTreeMap<String, String>,
@@ -125,7 +129,8 @@ pub struct Framework {
 
 #[derive(Debug, Clone)]
 pub struct Task {
-    pub info: TaskInfo,
+    /// The master has the same one.
+    pub info: Arc<TaskInfo>,
     pub role: String,
     /// The newest, whatever has been acknowledged.
     pub state: TaskState,
@@ -147,9 +152,9 @@ pub struct Updates {
     pub backoff: Duration,
     /// The one that is armed.
     pub retry: Option<Key>,
-    /// Updates that were taken from the executor, by uuid, and in which order.
-    seen: BTreeSet<Vec<u8>>,
-    order: VecDeque<Vec<u8>>,
+    /// The uuids of updates that were taken from the executor, oldest first: copies, since theirs hold the calls that they came in. Most
+    /// tasks have two or three.
+    seen: VecDeque<Box<[u8]>>,
 }
 
 /// A running (or starting) program with its sandbox.
@@ -174,6 +179,10 @@ pub struct Container {
     pub origin: Option<Box<Origin>>,
     /// When a simulated program ends, and how.
     pub simulated: Option<(Time, i32)>,
+    /// The highest limit that its memory has had, in bytes.
+    pub memory_limit: u64,
+    /// The kernel has killed something in its cgroup, for its memory.
+    pub exceeded: Option<Memory>,
     /// Of a task of a group: where it belongs.
     pub nested: Option<Nested>,
 }
@@ -299,6 +308,8 @@ impl Container {
             checks: Checks::default(),
             origin: None,
             simulated: None,
+            memory_limit: 0,
+            exceeded: None,
             nested: None,
         }
     }
@@ -311,9 +322,9 @@ pub struct Executor {
     /// Has been subscribed once.
     pub registered: bool,
     /// To be sent when it subscribes, in this order.
-    pub queued: Vec<TaskInfo>,
+    pub queued: Vec<Arc<TaskInfo>>,
     /// The same as groups.
-    pub queued_groups: Vec<Vec<TaskInfo>>,
+    pub queued_groups: Vec<Vec<Arc<TaskInfo>>>,
     pub had_task: bool,
     pub terminating: bool,
     /// A timer sends heartbeats to its present stream.
@@ -358,7 +369,7 @@ impl Framework {
 }
 
 impl Task {
-    pub fn new(info: TaskInfo, role: String) -> Task {
+    pub fn new(info: Arc<TaskInfo>, role: String) -> Task {
         Task {
             info,
             role,
@@ -377,15 +388,13 @@ impl Task {
 impl Updates {
     /// Takes an update in, unless it was taken in before.
     pub fn push(&mut self, update: TaskStatus) -> bool {
-        let uuid = update.uuid.clone().unwrap_or_default().to_vec();
-        if !self.seen.insert(uuid.clone()) {
+        let uuid = update.uuid.as_deref().unwrap_or_default();
+        if self.seen.iter().any(|seen| **seen == *uuid) {
             return false;
         }
-        self.order.push_back(uuid);
-        if self.order.len() > REMEMBERED_UPDATES {
-            if let Some(oldest) = self.order.pop_front() {
-                self.seen.remove(&oldest);
-            }
+        self.seen.push_back(uuid.into());
+        if self.seen.len() > REMEMBERED_UPDATES {
+            self.seen.pop_front();
         }
         self.waiting += cost(&update);
         self.queue.push_back(update);
@@ -399,6 +408,10 @@ impl Updates {
         }
         let acknowledged = self.queue.pop_front()?;
         self.waiting -= cost(&acknowledged);
+        // A task that runs has nothing to say for long.
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
         Some(acknowledged)
     }
 }

@@ -13,7 +13,9 @@ use crate::proto::{
     TaskState, TaskStatus,
 };
 use crate::resources::Resources;
+use std::sync::Arc;
 
+mod cgroups;
 mod drain;
 mod ends;
 mod jitter;
@@ -32,6 +34,7 @@ impl World {
             address: ([127, 0, 0, 1], 1).into(),
             work_dir: "/work".into(),
             attributes: Vec::new(),
+            cgroups: None,
             total: Resources::default(),
             executor_environment: BTreeMap::new(),
             intervals: Intervals::default(),
@@ -57,7 +60,7 @@ impl World {
         self.agent.master_message(ToAgent::Run {
             framework: Box::new(framework),
             role: "*".into(),
-            task: Box::new(task),
+            task: Arc::new(task),
         });
     }
 
@@ -143,7 +146,7 @@ fn health() -> HealthCheck {
 #[test]
 fn a_health_check_has_its_delay_interval_timeout_and_grace() {
     let mut world = world_with(TaskInfo {
-        health_check: Some(health()),
+        health_check: Some(Box::new(health())),
         ..task()
     });
     assert_eq!(world.probe(4), None, "the delay");
@@ -216,13 +219,13 @@ fn a_check_tells_changes_only() {
         ..Default::default()
     };
     let mut world = world_with(TaskInfo {
-        check: Some(CheckInfo {
+        check: Some(Box::new(CheckInfo {
             r#type: Some(check_info::Type::Command as i32),
             command: Some(check_info::Command { command }),
             delay_seconds: Some(0.0),
             interval_seconds: Some(1.0),
             ..Default::default()
-        }),
+        })),
         ..task()
     });
     let code = |update: &TaskStatus| update.check_status.unwrap().command.unwrap().exit_code;
@@ -269,7 +272,7 @@ fn a_check_tells_changes_only() {
 #[test]
 fn an_agent_that_comes_back_goes_on_with_checks() {
     let mut world = world_with(TaskInfo {
-        health_check: Some(health()),
+        health_check: Some(Box::new(health())),
         ..task()
     });
     let lost = world.probe(5).unwrap();
@@ -303,7 +306,7 @@ fn a_group_that_cannot_start_as_a_whole_ends() {
             executor_id: ExecutorId { value: "E".into() },
             ..Default::default()
         }),
-        tasks: vec![named("a"), named("b"), named("c")],
+        tasks: ["a", "b", "c"].map(|id| Arc::new(named(id))).into(),
     });
     let starts: Vec<u64> = world.agent.actions.iter().filter_map(started).collect();
     let [a, b, c] = starts[..] else { panic!("three processes") };
@@ -538,7 +541,7 @@ fn who_comes_next_collects_what_is_left() {
     world.agent.master_message(ToAgent::Run {
         framework: Box::new(framework),
         role: "*".into(),
-        task: Box::new(fleeting),
+        task: Arc::new(fleeting),
     });
     let (identity, now) = (world.agent.identity.clone(), world.now);
     let (checkpoint, _) = world.agent.crash();

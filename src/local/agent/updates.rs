@@ -36,6 +36,9 @@ impl Agent {
         if first {
             self.forward(framework_id, &id);
         }
+        if is_terminal(state) {
+            self.limit_container_of(framework_id, &id);
+        }
     }
 
     fn updates(&mut self, framework: &str, task: &str) -> Option<&mut Updates> {
@@ -197,10 +200,10 @@ impl Agent {
                 protocol: None,
                 ip_address,
             };
-            status.network_infos.push(NetworkInfo {
+            status.network_infos = vec![NetworkInfo {
                 ip_addresses: vec![ip],
                 ..Default::default()
-            });
+            }];
         }
     }
 }

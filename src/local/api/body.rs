@@ -1,14 +1,21 @@
 //! Bodies of requests: how large they may be, and how long they are waited for.
 
+use super::guests::Guest;
 use super::refusal::Refusal;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::StatusCode;
 use prost::bytes::BytesMut;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// A call may be so large: drivers send less.
 const MAX_BODY: usize = 256 << 20;
+
+/// A record's length has no more digits than this.
+const LONGEST_NUMBER: usize = 20;
 
 /// How long a body is waited for.
 #[derive(Clone, Copy)]
@@ -23,6 +30,51 @@ pub const PATIENCE: Patience = Patience {
     stall: Duration::from_secs(30),
     for_mebibyte: Duration::from_secs(1),
 };
+
+/// The body of a request as it comes, of which its connection gives account.
+pub struct Arriving {
+    body: Incoming,
+    guest: Rc<Guest>,
+    come: usize,
+}
+
+impl Arriving {
+    pub fn new(body: Incoming, guest: Rc<Guest>) -> Arriving {
+        Arriving { body, guest, come: 0 }
+    }
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let bytes = match &polled {
+            Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
+        if bytes > 0 || polled.is_pending() {
+            self.come += bytes;
+            self.guest.sends(bytes);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.guest.has_sent(self.come);
+    }
+}
 
 pub async fn collect<B>(body: B, patience: Patience) -> Result<Bytes, Refusal>
 where
@@ -58,12 +110,46 @@ where
     }
 }
 
+/// The first record of a stream, without what follows it: that may come much later.
+pub async fn first_record<B>(mut body: B, patience: Patience) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut come = BytesMut::new();
+    loop {
+        if let Some(line) = come.iter().take(LONGEST_NUMBER).position(|byte| *byte == b'\n') {
+            let length = std::str::from_utf8(&come[..line])
+                .ok()
+                .and_then(|text| text.parse::<usize>().ok());
+            let length = length.ok_or_else(|| Refusal::bad("Failed to decode the length of a record"))?;
+            if length > MAX_BODY {
+                return Err(too_large());
+            }
+            if come.len() > line + length {
+                return Ok(come.freeze().slice(line + 1..line + 1 + length));
+            }
+        } else if come.len() > LONGEST_NUMBER {
+            return Err(Refusal::bad("Failed to decode the length of a record"));
+        }
+        let frame = tokio::time::timeout(patience.stall, body.frame());
+        let frame = frame
+            .await
+            .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "The request does not end"))?;
+        match frame {
+            None => return Err(Refusal::bad("Received EOF while reading request body")),
+            Some(Ok(frame)) => come.extend(frame.into_data()),
+            Some(Err(e)) => return Err(Refusal::bad(format!("Failed to read the request: {}", e.into()))),
+        }
+    }
+}
+
 fn too_large() -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than 256 MiB")
 }
 
 /// Takes a small body off the connection. Closed with bytes unread, it would be reset, and the answer lost with it.
-pub async fn drain(mut body: Incoming) {
+pub async fn drain(mut body: Arriving) {
     let mut left = 64 * 1024_usize;
     while let Some(Ok(frame)) = body.frame().await {
         let length = frame.data_ref().map_or(0, |data| data.len());
@@ -77,10 +163,7 @@ pub async fn drain(mut body: Incoming) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::body::{Frame, SizeHint};
     use std::convert::Infallible;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
 
     /// A byte now and then, for ever.
     struct Trickle(tokio::time::Interval);

@@ -62,11 +62,41 @@ pub const CALLS: &[&str] = &[
     "WAIT_CONTAINER",
     "KILL_CONTAINER",
     "ATTACH_CONTAINER_OUTPUT",
+    INPUT,
 ];
+
+/// The only call that comes as a stream of calls.
+const INPUT: &str = "ATTACH_CONTAINER_INPUT";
 
 /// Those that are answered with a stream.
 pub fn is_streaming(kind: &str) -> bool {
     matches!(kind, "LAUNCH_NESTED_CONTAINER_SESSION" | "ATTACH_CONTAINER_OUTPUT")
+}
+
+/// Whether this call may come as the first one of a stream of calls, or alone.
+pub fn check_stream(kind: &str, is_first: bool) -> Result<(), Refusal> {
+    let text = match (kind == INPUT, is_first) {
+        (true, false) => format!("Expecting 'Content-Type' to be {RECORDIO} for {kind} call"),
+        (false, true) => format!("Streaming 'Content-Type' {RECORDIO} is not supported for {kind} call"),
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text))
+}
+
+/// What Mesos looks at in the member of a call before it looks how the call has come.
+pub fn validate(kind: &str, given: &Value) -> Result<(), Refusal> {
+    let invalid = |text: &str| Refusal::bad(format!("Failed to validate agent::Call: {text}"));
+    match given["type"].as_str() {
+        _ if kind != INPUT => Ok(()),
+        None => Err(invalid("Expecting 'attach_container_input.type' to be present")),
+        Some("UNKNOWN") => Err(invalid("'attach_container_input.type' is unknown")),
+        Some("CONTAINER_ID") if given["container_id"].is_null() => {
+            let empty = json!({ "container_id": { "value": "" } });
+            id_of(&empty, "attach_container_input", false).map(drop)
+        }
+        Some("CONTAINER_ID") => id_of(given, "attach_container_input", false).map(drop),
+        Some(_) => Ok(()),
+    }
 }
 
 /// The id in a call, from the outermost container on.
@@ -137,6 +167,9 @@ fn described(of: &Container, id: Value, pid: Option<u32>) -> Value {
 pub fn carry_out(core: &mut Core, number: usize, kind: &str, given: &Value) -> Result<Answer, Refusal> {
     let member = kind.to_ascii_lowercase();
     let nested = kind.contains("NESTED");
+    if kind == INPUT && given["type"] != "CONTAINER_ID" {
+        return Err(Refusal::bad("Expecting 'attach_container_input.type' to be CONTAINER_ID"));
+    }
     let id = id_of(given, &member, nested)?;
     core.tick();
     let agent = core.agent(number).ok_or_else(not_back)?;
@@ -145,6 +178,10 @@ pub fn carry_out(core: &mut Core, number: usize, kind: &str, given: &Value) -> R
         "KILL_NESTED_CONTAINER" | "KILL_CONTAINER" => kill(agent, &id, given),
         "REMOVE_NESTED_CONTAINER" => remove(agent, &id),
         "ATTACH_CONTAINER_OUTPUT" => attach(agent, &id),
+        INPUT => attach(agent, &id).and_then(|_| {
+            let text = "mesos-local gives containers no input: their standard input is empty";
+            Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text))
+        }),
         _ => {
             let found = agent.companion_at(&id).or_else(|| agent.container_at(&id));
             let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("Container {} cannot be found", id.join(".")));

@@ -1,12 +1,12 @@
 //! What calls and answers are written in: JSON or protobuf, as `Content-Type` and `Accept` say.
 
-use super::body;
+use super::body::{self, Arriving};
 use super::refusal::Refusal;
 use super::reply::{self, wrong_method, Reply};
 use crate::local::stream::{Format, JSON, PROTOBUF, RECORDIO};
 use crate::message::json;
 use crate::message::{required, text};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use prost::Message;
@@ -29,6 +29,8 @@ pub struct Content {
     format: Format,
     bytes: Bytes,
     speaker: Speaker,
+    /// It is the first one of a stream of calls.
+    is_first: bool,
 }
 
 impl Content {
@@ -60,6 +62,10 @@ impl Content {
             Speaker::Master => not_understood(),
             Speaker::Agent => Refusal::bad("Failed to parse body into a protobuf object"),
         })
+    }
+
+    pub fn is_first(&self) -> bool {
+        self.is_first
     }
 
     pub fn is_json(&self) -> bool {
@@ -105,36 +111,55 @@ pub fn answer(format: Format, class: &str, value: &Value) -> Result<Reply, Refus
 }
 
 /// Headers and body of a POST; the inner error is the answer to another method.
-pub async fn read(request: Request<Incoming>, speaker: Speaker) -> Result<Result<(HeaderMap, Content), Reply>, Refusal> {
+pub async fn read(request: Request<Arriving>, speaker: Speaker) -> Result<Result<(HeaderMap, Content), Reply>, Refusal> {
     if request.method() != Method::POST {
         return Ok(Err(wrong_method(request.method(), &["POST"])));
     }
     let (parts, body) = request.into_parts();
-    // Compared as a whole: a charset makes it another type.
-    let format = match parts.headers.get(header::CONTENT_TYPE) {
-        None => return Err(Refusal::bad("Expecting 'Content-Type' to be present")),
-        Some(given) if given == PROTOBUF => Format::Protobuf,
-        Some(given) if given == JSON => Format::Json,
-        Some(given) => {
-            let unsupported = |text: &str| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
-            return Err(match (speaker, parts.headers.get(MESSAGE_CONTENT_TYPE)) {
-                (Speaker::Agent, None) if given == RECORDIO => {
-                    Refusal::bad("Expecting 'Message-Content-Type' to be set for streaming requests")
-                }
-                (Speaker::Agent, Some(kind)) if given == RECORDIO && kind != JSON && kind != PROTOBUF => {
-                    unsupported("Expecting 'Message-Content-Type' of application/json or application/x-protobuf")
-                }
-                (Speaker::Agent, _) if given == RECORDIO => unsupported("mesos-local takes no streams of calls"),
-                (Speaker::Agent, _) => {
-                    unsupported("Expecting 'Content-Type' of application/json or application/x-protobuf or application/recordio")
-                }
-                (Speaker::Master, _) => unsupported("Expecting 'Content-Type' of application/json or application/x-protobuf"),
-            });
-        }
+    let (format, is_first) = given_format(&parts.headers, speaker)?;
+    let bytes = match is_first {
+        true => body::first_record(body, body::PATIENCE).await?,
+        false => body::collect(body, body::PATIENCE).await?,
     };
-    let bytes = body::collect(body, body::PATIENCE).await?;
-    let content = Content { format, bytes, speaker };
+    let content = Content {
+        format,
+        bytes,
+        speaker,
+        is_first,
+    };
     Ok(Ok((parts.headers, content)))
+}
+
+/// What a call is written in, and whether it is the first one of a stream, which only agents take.
+fn given_format(headers: &HeaderMap, speaker: Speaker) -> Result<(Format, bool), Refusal> {
+    let unsupported = |text: &str| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+    let of_messages = headers.get(MESSAGE_CONTENT_TYPE).filter(|_| speaker == Speaker::Agent);
+    // Compared as a whole: a charset makes it another type.
+    let of = |given: &HeaderValue| match given {
+        given if given == PROTOBUF => Some(Format::Protobuf),
+        given if given == JSON => Some(Format::Json),
+        _ => None,
+    };
+    let given = headers.get(header::CONTENT_TYPE);
+    let given = given.ok_or_else(|| Refusal::bad("Expecting 'Content-Type' to be present"))?;
+    match (of(given), speaker) {
+        (Some(_), _) if of_messages.is_some() => Err(unsupported(
+            "Expecting 'Message-Content-Type' to be not set for non-streaming requests",
+        )),
+        (Some(format), _) => Ok((format, false)),
+        (None, Speaker::Agent) if given == RECORDIO => {
+            let absent = || Refusal::bad("Expecting 'Message-Content-Type' to be set for streaming requests");
+            let format = of(of_messages.ok_or_else(absent)?);
+            let text = "Expecting 'Message-Content-Type' of application/json or application/x-protobuf";
+            format.map(|format| (format, true)).ok_or_else(|| unsupported(text))
+        }
+        (None, Speaker::Agent) => Err(unsupported(
+            "Expecting 'Content-Type' of application/json or application/x-protobuf or application/recordio",
+        )),
+        (None, Speaker::Master) => Err(unsupported(
+            "Expecting 'Content-Type' of application/json or application/x-protobuf",
+        )),
+    }
 }
 
 /// Whether a header like `Accept` allows a type; one that is not there allows all. Of a quality only `q=0` counts.
@@ -179,6 +204,11 @@ pub struct Accepted {
 pub fn accepted_of_agent(headers: &HeaderMap) -> Result<Accepted, Refusal> {
     let not_acceptable = |text: &str| Refusal::new(StatusCode::NOT_ACCEPTABLE, text);
     if let Some(format) = allowed(headers, "accept") {
+        if headers.contains_key("message-accept") {
+            return Err(not_acceptable(
+                "Expecting 'Message-Accept' to be not set for non-streaming responses",
+            ));
+        }
         return Ok(Accepted { format, stream: false });
     }
     if !allows(headers, "accept", RECORDIO) {

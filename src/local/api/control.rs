@@ -1,14 +1,14 @@
 //! `/mesos-local/`: faults and repairs on demand, over HTTP. docs/mesos-local.md says what there is.
 
+use super::body::{self, Arriving};
 use super::refusal::Refusal;
 use super::reply::{json, Reply};
-use super::{body, door, faults};
+use super::{door, faults};
 use crate::local::control::{carry_out, Control};
-use crate::local::core::Core;
+use crate::local::core::{Core, Standing};
 use crate::local::ids;
 use crate::local::reset::{is_settled, left_over, reset};
 use crate::message::text;
-use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
 use serde_json::{json, Value};
@@ -34,7 +34,7 @@ pub fn may(headers: &HeaderMap, token: &str) -> bool {
 }
 
 /// Answers a request of somebody who may.
-pub async fn answer(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+pub async fn answer(core: Rc<RefCell<Core>>, request: Request<Arriving>) -> Result<Reply, Refusal> {
     let (parts, body) = request.into_parts();
     let bytes = body::collect(body, body::PATIENCE).await?;
     let given = match bytes.is_empty() {
@@ -48,6 +48,7 @@ pub async fn answer(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resu
     let way: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let value = match (&parts.method, way.as_slice()) {
         (&Method::POST, ["reset"]) => reset_all(core).await,
+        (&Method::POST, ["master" | "masters", ..]) => change_master(core, &way).await?,
         (&Method::POST, ["updates" | "calls" | "launches" | "frameworks", _]) => {
             faults::cause(&mut core.borrow_mut(), &way, &given)?.ok_or_else(nothing_there)?
         }
@@ -67,8 +68,11 @@ fn nothing_there() -> Refusal {
 
 fn show(core: &Core, way: &[&str]) -> Result<Value, Refusal> {
     Ok(match way {
-        [] => json!({ "agents": agents(core), "clock": clock(core), "left": left(core), "master": core.master.identity.id }),
+        [] => {
+            json!({ "agents": agents(core), "clock": clock(core), "left": left(core), "master": core.master.identity.id, "masters": masters(core) })
+        }
         ["agents"] => agents(core),
+        ["masters"] => masters(core),
         ["clock"] => clock(core),
         ["left"] => left(core),
         ["faults"] => faults::show(core),
@@ -81,6 +85,50 @@ fn agents(core: &Core) -> Value {
     places
         .map(|place| json!({ "number": place.number, "id": place.id, "hostname": place.hostname, "state": place.state, "cut": place.cut }))
         .collect()
+}
+
+fn masters(core: &Core) -> Value {
+    let all = core.masters.standings().into_iter();
+    all.map(|master| json!({ "number": master.number, "address": master.address.to_string(), "state": master.state }))
+        .collect()
+}
+
+/// Returns when the masters' ports are open or closed as they have to be.
+async fn change_master(core: Rc<RefCell<Core>>, way: &[&str]) -> Result<Value, Refusal> {
+    let control = master_control(&core.borrow(), way)?;
+    carry_out(&mut core.borrow_mut(), control);
+    let end = Instant::now() + SETTLING;
+    while !core.borrow().masters.ports_follow() && Instant::now() < end {
+        tokio::time::sleep(LOOK).await;
+    }
+    let core = core.borrow();
+    Ok(json!({ "masters": masters(&core) }))
+}
+
+/// A master is named by its number, or by its address, or as the `leader`.
+fn master_control(core: &Core, way: &[&str]) -> Result<Control, Refusal> {
+    let (which, action) = match way {
+        ["master", "failover"] => return Ok(Control::FailOverMaster),
+        ["masters", which, action] => (which, action),
+        _ => return Err(nothing_there()),
+    };
+    let named = |master: &Standing| {
+        master.number.to_string() == *which
+            || master.address.to_string() == *which
+            || (*which == "leader" && master.state == "leading")
+    };
+    let mut all = core.masters.standings().into_iter();
+    let found = all.find(named).map(|master| master.number);
+    let number = found.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, format!("There is no master '{which}'")))?;
+    match *action {
+        "stop" if core.masters.is_alone() => {
+            let text = "The agents and this API are at the port of the only master: with --masters they have a port of their own";
+            Err(Refusal::new(StatusCode::CONFLICT, text))
+        }
+        "stop" => Ok(Control::StopMaster(number)),
+        "start" => Ok(Control::StartMaster(number)),
+        _ => Err(nothing_there()),
+    }
 }
 
 fn clock(core: &Core) -> Value {
@@ -103,10 +151,9 @@ fn change(core: &mut Core, way: &[&str], given: &Value) -> Result<Value, Refusal
     let control = match way {
         ["agents"] => Control::AddAgent,
         ["agents", which, action] => of_agent(core, which, action, given)?,
-        ["master", "failover"] => Control::FailOverMaster,
         ["clock", "pause"] => Control::PauseClock,
         ["clock", "resume"] => Control::ResumeClock,
-        ["clock", "advance"] => Control::AdvanceClock(seconds(given)?),
+        ["clock", "advance"] => Control::AdvanceClock(faults::seconds(given)?),
         ["tasks", "kill"] => {
             let named = |name: &str| {
                 given[name]
@@ -150,7 +197,7 @@ fn of_agent(core: &Core, which: &str, action: &str, given: &Value) -> Result<Con
         "cut" => Control::CutAgent(number),
         "heal" => Control::HealAgent(number),
         "collect" => Control::CollectSandboxes(number),
-        "delay" => Control::DelayAgent(number, seconds(given)?),
+        "delay" => Control::DelayAgent(number, faults::seconds(given)?),
         "gone" => {
             let place = core.places().into_iter().nth(number);
             let id = place.and_then(|place| place.id);
@@ -158,16 +205,6 @@ fn of_agent(core: &Core, which: &str, action: &str, given: &Value) -> Result<Con
         }
         _ => return Err(nothing_there()),
     })
-}
-
-/// `{"seconds": 1.5}`
-fn seconds(given: &Value) -> Result<Duration, Refusal> {
-    let seconds = given["seconds"].as_f64();
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        // Far enough for any test; a million years of timers would take long.
-        .filter(|duration| *duration <= Duration::from_secs(10 * 366 * 24 * 3600))
-        .ok_or_else(|| Refusal::bad("Expecting {\"seconds\": NUMBER}, from 0 to ten years"))
 }
 
 /// Says what was left over, and returns when the cluster is as it was at first.
@@ -181,24 +218,6 @@ async fn reset_all(core: Rc<RefCell<Core>>) -> Value {
     let core = core.borrow();
     report["settled"] = is_settled(&core).into();
     report["agents"] = agents(&core);
+    report["masters"] = masters(&core);
     report
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations() {
-        assert_eq!(seconds(&json!({ "seconds": 1.5 })).unwrap(), Duration::from_millis(1500));
-        for bad in [
-            json!({ "seconds": -1 }),
-            json!({ "seconds": "1" }),
-            json!(1),
-            Value::Null,
-            json!({ "seconds": 1e300 }),
-        ] {
-            assert!(seconds(&bad).is_err(), "{bad}");
-        }
-    }
 }

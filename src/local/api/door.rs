@@ -38,6 +38,12 @@ pub fn caller(headers: &HeaderMap, core: &Core) -> Option<Caller> {
     (known || access.open).then_some(Caller::Client)
 }
 
+/// Whether there is a token, and it is neither the cluster's secret nor that of an executor of an agent that runs.
+pub fn has_unknown_token(headers: &HeaderMap, core: &Core) -> bool {
+    bearer(headers)
+        .is_some_and(|given| !ids::is_same_secret(given, &core.settings.secret) && core.executor_of_token(given).is_none())
+}
+
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")
 }
@@ -98,6 +104,18 @@ pub fn page(headers: &HeaderMap, settings: &Settings) -> Result<Page, Refusal> {
     }
 }
 
+/// Whether a browser says that a script is for a page of this very address, or of an origin that may call. A page can hide what it is from
+/// the cluster, but cannot pass for another one.
+pub fn is_for_own_page(headers: &HeaderMap, settings: &Settings) -> bool {
+    let has = |name: &str, value: &str| headers.get(name).is_some_and(|given| given == value);
+    let referer = headers.get(header::REFERER).and_then(|referer| referer.to_str().ok());
+    let is_from = |origin: &[u8]| {
+        let rest = referer.and_then(|referer| referer.as_bytes().strip_prefix(origin));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    };
+    has("sec-fetch-site", "same-origin") || settings.access.origins.iter().any(|origin| is_from(origin.as_bytes()))
+}
+
 /// Whether a browser with this Host header was pointed here by the user, and not by somebody's name server: addresses are nobody's names.
 fn is_own_name(host: &[u8], settings: &Settings) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
@@ -151,6 +169,8 @@ mod tests {
             address: (std::net::Ipv4Addr::LOCALHOST, 5050).into(),
             local_only,
             work_dir: "/".into(),
+            cgroup: None,
+            isolation: Default::default(),
             secret: "s".into(),
             control: None,
             access: Access {
@@ -194,6 +214,31 @@ mod tests {
             "an address is of use to whoever listens on it"
         );
         assert!(page(&HeaderMap::new(), &settings(true)).is_ok(), "no browser");
+    }
+
+    #[test]
+    fn scripts_are_for_pages_that_may_call() {
+        let ok = |name: &'static str, value: &str| {
+            let headers = headers(&[(header::HeaderName::from_static(name), value)]);
+            is_for_own_page(&headers, &settings(true))
+        };
+        assert!(ok("sec-fetch-site", "same-origin"));
+        assert!(ok("referer", "http://localhost:8080") && ok("referer", "http://localhost:8080/app/"));
+        for site in ["cross-site", "same-site", "none"] {
+            assert!(!ok("sec-fetch-site", site), "{site}");
+        }
+        for bad in [
+            "http://localhost:80801/",
+            "http://localhost:8080@evil.example/",
+            "http://127.0.0.1:5050/",
+            "",
+        ] {
+            assert!(!ok("referer", bad), "{bad}");
+        }
+        assert!(
+            !is_for_own_page(&HeaderMap::new(), &settings(true)),
+            "it may be a page that does not say what it is"
+        );
     }
 
     #[test]

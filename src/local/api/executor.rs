@@ -114,7 +114,9 @@ fn answer(core: &mut Core, kind: Type, call: Call, only: Option<u64>, format: Fo
         return Ok(Answer::Accepted);
     }
     let found = core.find_executor(&call.framework_id.value, &call.executor_id.value, only);
-    if found.is_err() && core.an_agent_is_down() {
+    // By its ids alone it may also be one of another agent.
+    let is_left = || only.is_none() && core.is_left(&call.framework_id.value, &call.executor_id.value);
+    if found.is_err() && core.an_agent_is_down() || is_left() {
         return Err(not_back());
     }
     if only.is_some_and(|only| found != Ok(only)) {

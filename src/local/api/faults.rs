@@ -2,17 +2,18 @@
 
 use super::refusal::Refusal;
 use crate::local::core::Core;
-use crate::local::faults::{Api, FailedLaunch, OnUpdate, Refused, MOST};
+use crate::local::faults::{Api, FailedLaunch, OnCall, OnUpdate, Refused, MOST};
 use crate::proto::task_status::Reason;
 use hyper::StatusCode;
 use serde_json::{json, Value};
+use std::time::Duration;
 
 /// Has something go wrong; `None` if there is no such thing.
 pub fn cause(core: &mut Core, way: &[&str], given: &Value) -> Result<Option<Value>, Refusal> {
     match way {
         ["updates", "lose"] => on_updates(core, OnUpdate::Lose, given)?,
         ["updates", "duplicate"] => on_updates(core, OnUpdate::Duplicate, given)?,
-        ["calls", "refuse"] => refuse(core, given)?,
+        ["calls", what @ ("refuse" | "delay")] => on_calls(core, what, given)?,
         ["launches", "fail"] => fail_launches(core, given)?,
         ["frameworks", what @ ("mute" | "unmute" | "disconnect")] => {
             connection(core, what, given)?;
@@ -48,16 +49,35 @@ fn count(given: &Value) -> Result<u64, Refusal> {
         .ok_or_else(|| Refusal::bad(format!("Expecting 'count' to be a number from 1 to {MOST}")))
 }
 
+/// `{"seconds": 1.5}`
+pub fn seconds(given: &Value) -> Result<Duration, Refusal> {
+    let seconds = given["seconds"].as_f64();
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        // Far enough for any test; a million years of timers would take long.
+        .filter(|duration| *duration <= Duration::from_secs(10 * 366 * 24 * 3600))
+        .ok_or_else(|| Refusal::bad("Expecting {\"seconds\": NUMBER}, from 0 to ten years"))
+}
+
 fn on_updates(core: &mut Core, what: OnUpdate, given: &Value) -> Result<(), Refusal> {
     let (task, count) = (text(given, "task_id")?, count(given)?);
     core.faults.on_updates(what, task.map(str::to_string), count);
     Ok(())
 }
 
-fn refuse(core: &mut Core, given: &Value) -> Result<(), Refusal> {
+fn on_calls(core: &mut Core, what: &str, given: &Value) -> Result<(), Refusal> {
     let kind = text(given, "type")?.ok_or_else(|| Refusal::bad("Expecting 'type', as \"ACCEPT\""))?;
     let api = Api::of(text(given, "api")?.unwrap_or("scheduler"))
         .ok_or_else(|| Refusal::bad("Expecting 'api' to be scheduler, executor or operator"))?;
+    let fault = match what {
+        "delay" => OnCall::Delay(seconds(given)?),
+        _ => OnCall::Refuse(refused(given)?),
+    };
+    core.faults.on_calls(fault, api, kind.to_string(), count(given)?);
+    Ok(())
+}
+
+fn refused(given: &Value) -> Result<Refused, Refusal> {
     let status = match &given["status"] {
         Value::Null => Some(503),
         given => given.as_u64().and_then(|status| u16::try_from(status).ok()),
@@ -66,9 +86,7 @@ fn refuse(core: &mut Core, given: &Value) -> Result<(), Refusal> {
         .filter(|status| (400..600).contains(status))
         .ok_or_else(|| Refusal::bad("Expecting 'status' to be a number from 400 to 599"))?;
     let text = text(given, "message")?.unwrap_or("Refused on demand").to_string();
-    core.faults
-        .refuse(api, kind.to_string(), count(given)?, Refused { status, text });
-    Ok(())
+    Ok(Refused { status, text })
 }
 
 fn fail_launches(core: &mut Core, given: &Value) -> Result<(), Refusal> {
@@ -98,4 +116,23 @@ fn connection(core: &mut Core, what: &str, given: &Value) -> Result<(), Refusal>
         what => core.mute(stream, what == "mute"),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(seconds(&json!({ "seconds": 1.5 })).unwrap(), Duration::from_millis(1500));
+        for bad in [
+            json!({ "seconds": -1 }),
+            json!({ "seconds": "1" }),
+            json!(1),
+            Value::Null,
+            json!({ "seconds": 1e300 }),
+        ] {
+            assert!(seconds(&bad).is_err(), "{bad}");
+        }
+    }
 }

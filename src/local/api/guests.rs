@@ -1,22 +1,25 @@
-//! Connections that have not shown a secret yet: few, and not for long.
+//! Connections, and how long those may stay that anybody on this machine can make.
 //!
-//! Anybody on this machine may connect. What such connections hold of this program (descriptors, buffers) has a small bound. So has what
-//! the connections of an executor hold, which is a program of somebody else's.
+//! A *guest* has not shown yet that it may call: of these there are few, and not for long. The others have a bound that is made of the
+//! descriptors which the process may have: see [`Crowd`]. What the connections of an executor hold, which is a program of somebody else's,
+//! has a small bound, too.
 
+use super::crowd::{Crowd, Place, Stage, MOST_LISTENING};
+use rustix::process::{getrlimit, Resource};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{oneshot, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{oneshot, watch, OwnedSemaphorePermit, Semaphore};
 
-/// So many at a time. One more, and the oldest has to go.
-pub const MOST: usize = 64;
-
-/// A guest that is younger is not sent away for another: time enough for an honest client's request.
+/// One that is younger, or has given a sign of life since, is not sent away for another: time enough for an honest client's request.
 const COURTESY: Duration = Duration::from_millis(250);
 
-/// Then it has to have sent a request with a secret.
+/// So often it is looked whether there is room again before one of them is old enough.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Then a guest has to have sent a request with a secret.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// So many connections may show the token of one executor. Two are usual.
@@ -25,76 +28,98 @@ pub const MOST_OF_EXECUTOR: usize = 16;
 /// So many MiB may the bodies have that executors send at a time, as long as they are not handled.
 const BODIES: u32 = 256;
 
-/// All that are there, the oldest first.
+/// So many bytes may have come of bodies whose end has not come yet.
+const MOST_HELD: usize = 512 << 20;
+
+/// All connections.
 pub struct Guests {
-    present: RefCell<VecDeque<Entry>>,
-    numbers: Cell<u64>,
+    crowd: RefCell<Crowd<oneshot::Sender<()>, Instant>>,
     /// How many connections each executor has.
     executors: RefCell<BTreeMap<u64, usize>>,
     bodies: Arc<Semaphore>,
+    /// What has come of bodies that come.
+    held: Cell<usize>,
 }
 
 impl Default for Guests {
     fn default() -> Self {
         Guests {
-            present: RefCell::default(),
-            numbers: Cell::default(),
+            crowd: RefCell::default(),
             executors: RefCell::default(),
             bodies: Arc::new(Semaphore::new(BODIES as usize)),
+            held: Cell::default(),
         }
     }
 }
 
-struct Entry {
-    number: u64,
-    since: Instant,
-    /// Dropping it sends the guest away.
-    _stay: oneshot::Sender<()>,
-}
-
-/// One connection. It counts until it is known, or dropped.
+/// One connection.
 pub struct Guest {
     all: Rc<Guests>,
-    number: u64,
-    known: Cell<bool>,
+    place: Cell<Place>,
+    controls: Cell<bool>,
     executor: Cell<Option<u64>>,
 }
 
+/// A quarter is for others: pipes, files of sandboxes, and what the program has besides the cluster.
+fn most_descriptors() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit - limit / 4).unwrap_or(usize::MAX)
+}
+
 impl Guests {
-    /// How many are there, and how many executors have connections.
-    #[cfg(test)]
+    /// How many are guests, and how many executors have connections.
+    #[cfg(any(test, feature = "stage"))]
     pub fn count(&self) -> usize {
-        self.present.borrow().len() + self.executors.borrow().len()
+        self.crowd.borrow().count(Stage::Guest) + self.executors.borrow().len()
     }
 
-    /// Returns when there is room for one more, by sending away the oldest if need be.
+    /// Returns when there is room for one more, by sending one away if need be.
     pub async fn room(&self) {
+        // Those that came just now may have sent a whole head already: then they are guests no longer when their tasks have run.
+        tokio::task::yield_now().await;
         loop {
-            let oldest = match self.present.borrow().front() {
-                Some(entry) if self.present.borrow().len() >= MOST => entry.since,
-                _ => return,
-            };
-            let age = oldest.elapsed();
-            if age >= COURTESY {
-                log::debug!("the embedded cluster closes a connection without a secret: there are {MOST} of them");
-                self.present.borrow_mut().pop_front();
-                return;
+            let too_many = self.crowd.borrow().too_many(most_descriptors());
+            let Some(stage) = too_many else { return };
+            match self.send_away(stage) {
+                // It gives its descriptor back as soon as its task runs.
+                Ok(()) => tokio::task::yield_now().await,
+                Err(wait) => tokio::time::sleep(wait.min(LOOK)).await,
             }
-            tokio::time::sleep(COURTESY - age).await;
+        }
+    }
+
+    /// Sends one away, since there are no descriptors; false if none can go yet.
+    pub fn relieve(&self) -> bool {
+        let largest = self.crowd.borrow().largest();
+        largest.is_some_and(|stage| self.send_away(stage).is_ok())
+    }
+
+    /// Or else how long that has to wait.
+    fn send_away(&self, stage: Stage) -> Result<(), Duration> {
+        let mut crowd = self.crowd.borrow_mut();
+        let age = crowd.since(stage).map_or(COURTESY, |since| since.elapsed());
+        match COURTESY.checked_sub(age).filter(|wait| !wait.is_zero()) {
+            Some(wait) => Err(wait),
+            None => {
+                log::debug!(
+                    "the embedded cluster closes a connection ({stage:?}): there are {}",
+                    crowd.count(stage)
+                );
+                // Dropping what it gives sends it away.
+                drop(crowd.send_away(stage));
+                Ok(())
+            }
         }
     }
 
     /// A connection has come. The receiver says when it has to go.
     pub fn arrive(self: &Rc<Self>) -> (Rc<Guest>, oneshot::Receiver<()>) {
-        let (_stay, sent_away) = oneshot::channel();
-        let number = self.numbers.get() + 1;
-        self.numbers.set(number);
-        let since = Instant::now();
-        self.present.borrow_mut().push_back(Entry { number, since, _stay });
+        let (stay, sent_away) = oneshot::channel();
+        let place = self.crowd.borrow_mut().enter(Stage::Guest, stay, Instant::now());
         let guest = Guest {
             all: self.clone(),
-            number,
-            known: Cell::new(false),
+            place: Cell::new(place),
+            controls: Cell::new(false),
             executor: Cell::new(None),
         };
         (Rc::new(guest), sent_away)
@@ -102,10 +127,87 @@ impl Guests {
 }
 
 impl Guest {
-    /// It has shown a secret: no guest any more.
+    fn is(&self, stage: Stage) -> bool {
+        self.place.get().stage == stage
+    }
+
+    fn now_does(&self, stage: Stage) {
+        let mut place = self.place.get();
+        match self.all.crowd.borrow_mut().go_on(place, stage, Instant::now()) {
+            Some(now) => place = now,
+            // It is about to go.
+            None => place.stage = stage,
+        }
+        self.place.set(place);
+    }
+
+    /// It may call: no guest any more.
     pub fn is_known(&self) {
-        if !self.known.replace(true) {
-            self.leave();
+        if self.is(Stage::Guest) {
+            self.now_does(Stage::Answered);
+        }
+    }
+
+    /// A request has come.
+    pub fn asks(&self) {
+        if !self.is(Stage::Guest) {
+            self.now_does(Stage::Answered);
+        }
+    }
+
+    /// So many bytes of its request's body have come, or are still waited for.
+    pub fn sends(&self, bytes: usize) {
+        let is_new = self.is(Stage::Answered);
+        if is_new || bytes > 0 && self.is(Stage::Sending) {
+            self.now_does(Stage::Sending);
+        }
+        let held = self.all.held.get() + bytes;
+        self.all.held.set(held);
+        if held > MOST_HELD && bytes > 0 {
+            drop(self.all.crowd.borrow_mut().send_away(Stage::Sending));
+        }
+    }
+
+    /// Its request's body, of which so much had come, is whole, or is not waited for any more.
+    pub fn has_sent(&self, bytes: usize) {
+        self.all.held.set(self.all.held.get().saturating_sub(bytes));
+        if self.is(Stage::Sending) {
+            self.now_does(Stage::Answered);
+        }
+    }
+
+    /// A short answer goes out.
+    pub fn has_answer(&self) {
+        if self.is(Stage::Answered) {
+            self.now_does(Stage::Idle);
+        }
+    }
+
+    /// It hears the operators' events. Of too many the oldest has to go.
+    pub fn listens(&self) {
+        self.now_does(Stage::Listening);
+        let mut crowd = self.all.crowd.borrow_mut();
+        if crowd.count(Stage::Listening) > MOST_LISTENING {
+            drop(crowd.send_away(Stage::Listening));
+        }
+    }
+
+    /// It has the event stream of a framework or an executor.
+    pub fn stays(&self) {
+        self.now_does(Stage::Kept);
+    }
+
+    /// It has asked for a fault on demand, as its last request: its connection ends with the answer.
+    pub fn controls(&self) {
+        self.controls.set(true);
+    }
+
+    /// Returns when the master has ended with which it speaks, unless it is the one who ends it.
+    pub async fn cut_off(&self, mut life: watch::Receiver<Option<u64>>) {
+        // An error: the cluster has ended.
+        let _ = life.changed().await;
+        if self.controls.get() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -144,28 +246,25 @@ impl Guest {
         }
     }
 
-    fn leave(&self) {
-        self.all.present.borrow_mut().retain(|entry| entry.number != self.number);
-    }
-
-    /// Returns when a guest has to go, and never for one that is known by then.
-    pub async fn overdue(&self, sent_away: oneshot::Receiver<()>) {
-        let _ = tokio::time::timeout(PATIENCE, sent_away).await;
-        if self.known.get() {
-            std::future::pending::<()>().await;
+    /// Returns when it has to go.
+    pub async fn overdue(&self, mut sent_away: oneshot::Receiver<()>) {
+        let in_time = tokio::time::timeout(PATIENCE, &mut sent_away).await;
+        if in_time.is_err() && !self.is(Stage::Guest) {
+            let _ = sent_away.await;
         }
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.leave();
+        drop(self.all.crowd.borrow_mut().leave(self.place.get()));
         self.executor_leaves();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::crowd::MOST_GUESTS;
     use super::*;
 
     fn paused(test: impl std::future::Future<Output = ()>) {
@@ -177,20 +276,58 @@ mod tests {
     fn the_oldest_goes_and_who_is_known_stays() {
         paused(async {
             let guests = Rc::new(Guests::default());
-            let mut all: Vec<_> = (0..MOST).map(|_| guests.arrive()).collect();
+            let mut all: Vec<_> = (0..MOST_GUESTS).map(|_| guests.arrive()).collect();
             all[0].0.is_known();
             guests.room().await;
-            assert_eq!(guests.present.borrow().len(), MOST - 1, "nobody had to go");
+            let there = || guests.crowd.borrow().count(Stage::Guest);
+            assert_eq!(there(), MOST_GUESTS - 1, "nobody had to go");
             all.push(guests.arrive());
             guests.room().await;
             let (second, sent_away) = all.remove(1);
             second.overdue(sent_away).await;
-            assert_eq!(guests.present.borrow().len(), MOST - 1);
+            assert_eq!(there(), MOST_GUESTS - 1);
             let (first, receiver) = all.remove(0);
             let overdue = tokio::time::timeout(Duration::ZERO, first.overdue(receiver)).await;
             assert!(overdue.is_err(), "the known one stays");
-            drop(all);
-            assert!(guests.present.borrow().is_empty());
+            drop((all, first, second));
+            assert_eq!((guests.count(), guests.crowd.borrow().total()), (0, 0));
+        });
+    }
+
+    #[test]
+    fn listeners_and_what_has_come_of_bodies_have_a_bound() {
+        paused(async {
+            let guests = Rc::new(Guests::default());
+            let known = || {
+                let (guest, sent_away) = guests.arrive();
+                guest.is_known();
+                (guest, sent_away)
+            };
+            let listeners: Vec<_> = (0..MOST_LISTENING).map(|_| known()).collect();
+            listeners.iter().for_each(|(guest, _)| guest.listens());
+            let (one_more, mut waits) = known();
+            one_more.listens();
+            let gone = listeners.into_iter().map(|(_guest, mut sent_away)| sent_away.try_recv());
+            let closed = |one: &Result<(), _>| *one == Err(oneshot::error::TryRecvError::Closed);
+            assert_eq!(gone.map(|one| closed(&one)).position(|closed| closed), Some(0), "the oldest");
+            assert!(!closed(&waits.try_recv()));
+
+            let (mut half, mut large, mut third) = (known(), known(), known());
+            half.0.sends(MOST_HELD / 2);
+            large.0.sends(MOST_HELD / 2);
+            assert!(!closed(&half.1.try_recv()));
+            third.0.sends(1);
+            assert!(closed(&half.1.try_recv()) && !closed(&large.1.try_recv()));
+            half.0.has_sent(MOST_HELD / 2);
+            large.0.sends(1000);
+            assert!(!closed(&third.1.try_recv()), "there is room again");
+            large.0.has_sent(MOST_HELD / 2 + 1000);
+            large.0.has_answer();
+            assert!(large.0.is(Stage::Idle) && third.0.is(Stage::Sending));
+            large.0.asks();
+            large.0.stays();
+            large.0.has_answer();
+            assert!(large.0.is(Stage::Kept));
         });
     }
 
@@ -201,7 +338,7 @@ mod tests {
             let all: Vec<_> = (0..MOST_OF_EXECUTOR).map(|_| guests.arrive()).collect();
             assert!(all.iter().all(|(guest, _)| guest.is_of(7) && guest.is_of(7)));
             let (one_more, _) = guests.arrive();
-            assert!(!one_more.is_of(7) && !one_more.known.get());
+            assert!(!one_more.is_of(7) && one_more.is(Stage::Guest));
             assert!(one_more.is_of(8), "another executor");
             assert_eq!(guests.executors.borrow()[&8], 1);
             let half = one_more.room_for(Some(200 << 20)).await;

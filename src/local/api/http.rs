@@ -1,28 +1,32 @@
 //! HTTP: routes, authentication, content types. Everything is checked in the order in which Mesos checks it.
 
-use super::body::drain;
+use super::body::{drain, Arriving};
 use super::content::{self, Speaker};
 use super::door::{self, Caller};
+use super::entrance::{self, Entrance};
 use super::guests::{Guest, MOST_OF_EXECUTOR};
 use super::operator::Whom;
 use super::refusal::Refusal;
 use super::reply::{empty, json, refuse, stream, Reply};
 use super::scheduler::Answer;
 use super::{
-    containers, control, executor, files, legacy, operator, plans, reply, sandboxes, scheduler, state, subscribe, views,
+    containers, control, executor, files, jsonp, legacy, operator, plans, reply, sandboxes, scheduler, state, subscribe, views,
 };
 use crate::local::agent::Agent;
 use crate::local::core::Core;
-use crate::local::faults::Api;
+use crate::local::faults::{Api, OnCall};
 use crate::local::readers::Readers;
 use crate::local::stream::Format;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Uri};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::rc::Rc;
+
+/// An answer that is no longer does not wait for who asked.
+const SHORT: u64 = 64 * 1024;
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,7 @@ enum Route {
     /// Of the agent with this number.
     AgentState(usize),
     Containers(usize),
+    Statistics(usize),
     Redirect,
     /// JSON of v0, of the master.
     Old(Old),
@@ -72,11 +77,20 @@ fn actor(path: &str) -> Option<(Option<Whom>, &str)> {
     }
 }
 
-/// All spellings of each path. A trailing slash does not count, nor whether parentheses are percent-encoded, nor `.json`.
+fn is_of_agent(path: &str) -> bool {
+    matches!(actor(&plain(path)), Some((Some(Whom::Agent(_)), _)))
+}
+
+/// Without percent-encoded parentheses.
+fn plain(path: &str) -> String {
+    path.replace("%28", "(").replace("%29", ")")
+}
+
+/// All spellings of each path. A trailing slash does not count, nor whether parentheses are percent-encoded, nor what stands behind the
+/// operator API's: pymesos calls `/api/v1/operator`, which a Mesos answers. Mesos 1.11 has no `.json` any more.
 fn route(path: &str) -> Option<Route> {
-    let path = path.replace("%28", "(").replace("%29", ")");
+    let path = plain(path);
     let path = path.strip_suffix('/').unwrap_or(&path);
-    let path = path.strip_suffix(".json").unwrap_or(path);
     let (whom, rest) = actor(path)?;
     let of_agent = match whom {
         Some(Whom::Agent(number)) => Some(number),
@@ -93,6 +107,7 @@ fn route(path: &str) -> Option<Route> {
         "/files/browse" if whom.is_none() => Some(Route::Files("browse")),
         "/files/read" if whom.is_none() => Some(Route::Files("read")),
         "/files/download" if whom.is_none() => Some(Route::Download),
+        _ if behind_operators(rest) => Some(Route::Operator(whom.unwrap_or(Whom::Master))),
         _ => None,
     };
     if of_both.is_some() {
@@ -102,6 +117,7 @@ fn route(path: &str) -> Option<Route> {
         ("", None) if whom.is_none() => Route::Page,
         ("/state", Some(number)) => Route::AgentState(number),
         ("/containers", Some(number)) => Route::Containers(number),
+        ("/monitor/statistics", Some(number)) => Route::Statistics(number),
         (_, Some(_)) => return None,
         ("/api/v1/scheduler", None) => Route::Scheduler,
         ("/state", None) => Route::State,
@@ -115,8 +131,20 @@ fn route(path: &str) -> Option<Route> {
     })
 }
 
+fn behind_operators(path: &str) -> bool {
+    let behind = path.strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next());
+    behind.is_some_and(|name| !matches!(name, "scheduler" | "executor"))
+}
+
 /// Answers one request. The core is borrowed only between awaits.
-pub async fn answer(core: Rc<RefCell<Core>>, guest: Rc<Guest>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+pub async fn answer(
+    core: Rc<RefCell<Core>>,
+    entrance: Entrance,
+    guest: Rc<Guest>,
+    request: Request<Incoming>,
+) -> Result<Reply, Infallible> {
+    guest.asks();
+    let request = request.map(|body| Arriving::new(body, guest.clone()));
     let page = door::page(request.headers(), &core.borrow().settings);
     let page = match page {
         Ok(page) => page,
@@ -125,15 +153,37 @@ pub async fn answer(core: Rc<RefCell<Core>>, guest: Rc<Guest>, request: Request<
             return Ok(closing(refuse(refusal)));
         }
     };
-    let mut reply = match respond(core, &guest, request).await {
+    let mut reply = match respond_as_wanted(core, entrance, &guest, request).await {
         Ok(reply) => reply,
         Err(refusal) => refuse(refusal),
     };
     page.allow(reply.headers_mut());
+    if reply.body().size_hint().exact().is_some_and(|bytes| bytes <= SHORT) {
+        guest.has_answer();
+    }
     Ok(reply)
 }
 
-async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn respond_as_wanted(
+    core: Rc<RefCell<Core>>,
+    entrance: Entrance,
+    guest: &Guest,
+    request: Request<Arriving>,
+) -> Result<Reply, Refusal> {
+    let function = jsonp::wanted(&request, &core.borrow().settings)?;
+    let reply = respond(core, entrance, guest, request).await?;
+    Ok(match function {
+        Some(name) => jsonp::script(reply, &name).await,
+        None => reply,
+    })
+}
+
+async fn respond(
+    core: Rc<RefCell<Core>>,
+    entrance: Entrance,
+    guest: &Guest,
+    request: Request<Arriving>,
+) -> Result<Reply, Refusal> {
     let route = route(request.uri().path());
     // What a browser asks before a call from a page of another origin; the answer's headers say whether it may.
     if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
@@ -146,16 +196,19 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
             return Ok(unauthorized("mesos-local-control", "Bearer"));
         }
         guest.is_known();
-        return control::answer(core, request).await;
+        return controlled(core, entrance, guest, request).await;
     }
     let caller = door::caller(request.headers(), &core.borrow());
     match (&caller, &route) {
-        (Some(Caller::Client), _) | (Some(Caller::Executor(_)), Some(Route::Executor)) => {}
-        // Its token may be one that the agent knows when it is back.
-        (None, Some(Route::Executor)) if door::bearer(request.headers()).is_some() && core.borrow().an_agent_is_down() => {
+        // It may be one that the agent knows when it is back. An open cluster must not take it for that of an executor with the same id on
+        // another agent.
+        (_, Some(Route::Executor))
+            if core.borrow().an_agent_is_down() && door::has_unknown_token(request.headers(), &core.borrow()) =>
+        {
             drain(request.into_body()).await;
             return Err(executor::not_back());
         }
+        (Some(Caller::Client), _) | (Some(Caller::Executor(_)), Some(Route::Executor)) => {}
         _ => {
             drain(request.into_body()).await;
             let basic = core.borrow().settings.access.credentials.is_some();
@@ -171,26 +224,24 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
         Some(Caller::Executor(_)) => {}
         _ => guest.is_known(),
     }
+    let elsewhere = route.and_then(|route| not_leading(&core.borrow(), entrance, route, request.uri()));
+    if let Some(answer) = elsewhere {
+        drain(request.into_body()).await;
+        return answer;
+    }
     match route {
         None => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
-        Some(Route::Scheduler) => scheduler(core, request).await,
+        Some(Route::Scheduler) => scheduler(core, guest, request).await,
         Some(Route::Executor) => executor(core, guest, request, caller).await,
         Some(Route::Version) => Ok(json(&state::version())),
         Some(Route::State) => Ok(json(&state::state(&core.borrow()))),
         Some(Route::Plans(endpoint)) => plans::answer(core, endpoint, request).await,
-        Some(Route::Redirect) => {
-            let location = HeaderValue::from_str(&format!("//{}", core.borrow().settings.address));
-            let mut reply = empty(StatusCode::TEMPORARY_REDIRECT);
-            reply
-                .headers_mut()
-                .extend(location.ok().map(|location| (header::LOCATION, location)));
-            Ok(reply)
-        }
+        Some(Route::Redirect) => entrance::to_leader(&core.borrow(), None),
         Some(Route::Health) => Ok(empty(StatusCode::OK)),
         // Browsers have no secret to send.
         Some(Route::Page) if core.borrow().settings.access.is_for_browsers() => Ok(reply::page()),
         Some(Route::Page) => Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")),
-        Some(Route::Operator(whom)) => operator(core, whom, request).await,
+        Some(Route::Operator(whom)) => operator(core, guest, whom, request).await,
         Some(Route::Download) => download(core, request.uri().query()).await,
         Some(Route::Files(action)) => {
             let (work_dir, readers) = of_files(&core);
@@ -200,6 +251,49 @@ async fn respond(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Incomi
         Some(Route::Old(old)) => Ok(json(&of_v0(&core.borrow(), old, request.uri().query()))),
         Some(Route::AgentState(number)) => of_agent(&core.borrow(), number, legacy::agent_state),
         Some(Route::Containers(number)) => of_agent(&core.borrow(), number, |_, agent| legacy::containers(agent)),
+        Some(Route::Statistics(number)) => of_agent(&core.borrow(), number, legacy::statistics),
+    }
+}
+
+/// Carries out a request for faults on demand. It may end the very master at whose port it came: that answers before it goes.
+async fn controlled(
+    core: Rc<RefCell<Core>>,
+    entrance: Entrance,
+    guest: &Guest,
+    request: Request<Arriving>,
+) -> Result<Reply, Refusal> {
+    let at_master = matches!(entrance, Entrance::Master(_)) && !core.borrow().masters.is_alone();
+    if !at_master {
+        return control::answer(core, request).await;
+    }
+    guest.controls();
+    let answer = control::answer(core, request).await;
+    Ok(closing(answer.unwrap_or_else(refuse)))
+}
+
+/// What is answered at a port at which the leading master is not; none if that makes no difference.
+fn not_leading(core: &Core, entrance: Entrance, route: Route, uri: &Uri) -> Option<Result<Reply, Refusal>> {
+    if entrance.leads(core) {
+        return None;
+    }
+    let not_here = || Some(Err(Refusal::new(StatusCode::NOT_FOUND, "404 Not Found.")));
+    let stands_by = matches!(entrance, Entrance::Master(_)) && !core.masters.is_alone();
+    if stands_by && (route == Route::Executor || is_of_agent(uri.path())) {
+        return not_here();
+    }
+    match (route, entrance) {
+        (Route::Page, _) => Some(entrance::to_leader(core, Some(uri))),
+        (Route::Executor | Route::Operator(Whom::Agent(_)), _) => None,
+        (Route::AgentState(_) | Route::Containers(_) | Route::Statistics(_), _) => None,
+        (Route::Health | Route::Version | Route::Files(_) | Route::Download, _) => None,
+        (Route::Old(Old::Flags | Old::Metrics), Entrance::Agents) => None,
+        (_, Entrance::Agents) => not_here(),
+        (Route::Old(Old::Flags), Entrance::Master(number)) => Some(Ok(json(&entrance::flags(core, number)))),
+        (Route::Old(Old::Metrics), Entrance::Master(number)) => Some(Ok(json(&entrance::metrics(core, number)))),
+        (Route::Redirect, _) => Some(entrance::to_leader(core, None)),
+        (Route::Scheduler | Route::Operator(Whom::Master) | Route::State | Route::Plans(_) | Route::Old(_), _) => {
+            Some(entrance::to_leader(core, Some(uri)))
+        }
     }
 }
 
@@ -240,12 +334,15 @@ async fn download(core: Rc<RefCell<Core>>, query: Option<&str>) -> Result<Reply,
     Ok(reply::download(file, readers, &name))
 }
 
-async fn operator(core: Rc<RefCell<Core>>, whom: Whom, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn operator(core: Rc<RefCell<Core>>, guest: &Guest, whom: Whom, request: Request<Arriving>) -> Result<Reply, Refusal> {
     let (headers, body) = match content::read(request, whom.speaker()).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
-    let (answer, accepted) = operator::handle(&mut core.borrow_mut(), whom, &headers, body)?;
+    let asked = operator::understand(whom, &headers, body)?;
+    on_demand(&core, Api::Operator, &asked.kind).await?;
+    let accepted = asked.accepted;
+    let answer = operator::handle(&mut core.borrow_mut(), whom, asked)?;
     let format = accepted.format;
     match answer {
         operator::Answer::Container(number, answer) => containers::answer(core, number, answer, accepted).await,
@@ -256,18 +353,21 @@ async fn operator(core: Rc<RefCell<Core>>, whom: Whom, request: Request<Incoming
         }
         operator::Answer::Value(value) => content::answer(format, &whom.class("Response"), &value),
         operator::Answer::Empty(status) => Ok(empty(status)),
-        operator::Answer::Subscribed => Ok(subscribe::open(core, format)),
+        operator::Answer::Subscribed => {
+            guest.listens();
+            Ok(subscribe::open(core, format))
+        }
     }
 }
 
-async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Result<Reply, Refusal> {
+async fn scheduler(core: Rc<RefCell<Core>>, guest: &Guest, request: Request<Arriving>) -> Result<Reply, Refusal> {
     let (headers, body) = match content::read(request, Speaker::Master).await? {
         Ok(read) => read,
         Err(wrong_method) => return Ok(wrong_method),
     };
     let call = scheduler::Call::from_body(body)?;
     let kind = scheduler::validate(&call)?;
-    refused_on_demand(&core, Api::Scheduler, kind.as_str_name())?;
+    on_demand(&core, Api::Scheduler, kind.as_str_name()).await?;
     use crate::proto::scheduler::call::Type;
     let format = match kind {
         Type::Subscribe | Type::ReconcileOperations => content::accepted(&headers)?,
@@ -282,6 +382,7 @@ async fn scheduler(core: Rc<RefCell<Core>>, request: Request<Incoming>) -> Resul
         Answer::Accepted => empty(StatusCode::ACCEPTED),
         Answer::Done => empty(StatusCode::OK),
         Answer::Subscribed { stream_id, opened } => {
+            guest.stays();
             let mut reply = stream(core, opened, format);
             reply
                 .headers_mut()
@@ -298,7 +399,7 @@ fn mesos_stream_id() -> header::HeaderName {
 async fn executor(
     core: Rc<RefCell<Core>>,
     guest: &Guest,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
     caller: Option<Caller>,
 ) -> Result<Reply, Refusal> {
     let _room = match caller {
@@ -311,7 +412,7 @@ async fn executor(
     };
     let call: crate::proto::executor::Call = body.message("Mesos::Executor::Call")?;
     let kind = executor::validate(&call)?;
-    refused_on_demand(&core, Api::Executor, kind.as_str_name())?;
+    on_demand(&core, Api::Executor, kind.as_str_name()).await?;
     let format = match kind {
         crate::proto::executor::call::Type::Subscribe => content::accepted(&headers)?,
         _ => Format::Json,
@@ -331,14 +432,25 @@ async fn executor(
     let answer = executor::handle(&mut core.borrow_mut(), kind, call, only, format)?;
     Ok(match answer {
         executor::Answer::Accepted => empty(StatusCode::ACCEPTED),
-        executor::Answer::Subscribed(opened) => stream(core, opened, format),
+        executor::Answer::Subscribed(opened) => {
+            guest.stays();
+            stream(core, opened, format)
+        }
     })
 }
 
-/// Whether a test wants a call of this type to be refused.
-fn refused_on_demand(core: &Rc<RefCell<Core>>, api: Api, kind: &str) -> Result<(), Refusal> {
-    let refused = core.borrow_mut().faults.of_call(api, kind);
-    refused.map_or(Ok(()), |refused| Err(refused.into()))
+/// A test may want a call of this type to be refused, or to be late.
+async fn on_demand(core: &Rc<RefCell<Core>>, api: Api, kind: &str) -> Result<(), Refusal> {
+    let fault = core.borrow_mut().faults.of_call(api, kind);
+    match fault {
+        None => {}
+        Some(OnCall::Refuse(refused)) => return Err(refused.into()),
+        Some(OnCall::Delay(time)) => {
+            let go = core.borrow_mut().hold(time);
+            go.notified().await;
+        }
+    }
+    Ok(())
 }
 
 /// The connection stays no longer than the answer.
@@ -386,21 +498,29 @@ mod tests {
             ("/api/v1", Route::Operator(Whom::Master)),
             ("/master/api/v1", Route::Operator(Whom::Master)),
             ("/slave(2)/api/v1", Route::Operator(Whom::Agent(1))),
+            ("/api/v1/operator", Route::Operator(Whom::Master)),
+            ("/master/api/v1/any/thing", Route::Operator(Whom::Master)),
+            ("/slave(1)/api/v1/operator", Route::Operator(Whom::Agent(0))),
             ("/slave(1)/state", Route::AgentState(0)),
-            ("/state.json", Route::State),
+            ("/slave(3)/monitor/statistics", Route::Statistics(2)),
+            ("/state", Route::State),
             ("/master/slaves", Route::Old(Old::Slaves)),
             ("/quota", Route::Plans(plans::Endpoint::Quota)),
             ("/master/quota/role", Route::Plans(plans::Endpoint::Quota)),
             ("/maintenance/status", Route::Plans(plans::Endpoint::Status)),
-            ("/files/read.json", Route::Files("read")),
+            ("/master/teardown", Route::Plans(plans::Endpoint::Teardown)),
+            ("/files/read", Route::Files("read")),
         ] {
             assert_eq!(route(path), Some(wanted), "{path}");
         }
         for path in [
             "/redirect/x",
+            "/state.json",
             "/slave(0)/api/v1",
             "/slave(1)/api/v1/scheduler",
             "/master/api/v1/executor",
+            "/api/v1/scheduler/x",
+            "/api/v10",
             "/masterstate",
             "/slave(1)",
             "/slave(1)/quota",

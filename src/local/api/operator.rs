@@ -8,7 +8,6 @@ use super::{orders, plans, sandboxes, state, views};
 use crate::local::agent::Agent;
 use crate::local::control::{carry_out, Control};
 use crate::local::core::Core;
-use crate::local::faults::Api;
 use hyper::header::HeaderMap;
 use hyper::StatusCode;
 use serde_json::{json, Value};
@@ -138,13 +137,23 @@ impl Whom {
     }
 }
 
-/// Answers a call, in a format that the caller takes.
-pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -> Result<(Answer, Accepted), Refusal> {
+/// A call that can be carried out, and what its caller takes for an answer.
+pub struct Asked {
+    pub kind: String,
+    pub accepted: Accepted,
+    call: Value,
+    /// The agent whose container it is about.
+    of_container: Option<usize>,
+}
+
+/// What is asked for, in the order in which Mesos looks at it.
+pub fn understand(whom: Whom, headers: &HeaderMap, body: Content) -> Result<Asked, Refusal> {
     // An agent looks at this first, a master when it has understood the call.
     let early = match whom {
         Whom::Master => None,
         Whom::Agent(_) => Some(content::accepted_of_agent(headers)?),
     };
+    let is_first = body.is_first();
     let call = body.call(&whom.class("Call"))?;
     let (known, class) = match whom {
         Whom::Master => (OF_MASTER, "master::Call"),
@@ -169,6 +178,10 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
             "Failed to validate {class}: Expecting '{member}' to be present"
         )));
     }
+    if of_container.is_some() {
+        containers::validate(kind, &call[&member])?;
+    }
+    containers::check_stream(kind, is_first)?;
     let accepted = match early {
         Some(accepted) => accepted,
         None => Accepted {
@@ -180,32 +193,40 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
         let text = format!("Streaming response is not supported for {kind} call");
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, text));
     }
-    if let Some(refused) = core.faults.of_call(Api::Operator, kind) {
-        return Err(refused.into());
-    }
-    if let Some(number) = of_container {
-        let answer = match containers::carry_out(core, number, kind, &call[&member])? {
+    Ok(Asked {
+        kind: kind.to_string(),
+        accepted,
+        of_container,
+        call,
+    })
+}
+
+/// Answers a call.
+pub fn handle(core: &mut Core, whom: Whom, asked: Asked) -> Result<Answer, Refusal> {
+    let (kind, member) = (asked.kind.as_str(), asked.kind.to_ascii_lowercase());
+    let given = &asked.call[&member];
+    if let Some(number) = asked.of_container {
+        return Ok(match containers::carry_out(core, number, kind, given)? {
             containers::Answer::Empty(status) => Answer::Empty(status),
             answer => Answer::Container(number, answer),
-        };
-        return Ok((answer, accepted));
+        });
     }
-    if let Some(answer) = action(core, kind, &call[&member])? {
-        return Ok((answer, accepted));
+    if let Some(answer) = action(core, kind, given)? {
+        return Ok(answer);
     }
     core.tick();
     let answer = match whom {
         Whom::Master => of_master(core, kind),
         Whom::Agent(number) => {
             let agent = core.running_agent(number);
-            of_agent(core, agent.ok_or_else(not_back)?, kind, &call[&member])
+            of_agent(core, agent.ok_or_else(not_back)?, kind, given)
         }
     };
     let mut made = json!({ "type": kind });
     let answer = match answer {
         Some(answer) => answer,
-        None => match sandboxes::call(core, kind, &call[&member])? {
-            Some(work) => return Ok((Answer::Later { made, member, work }, accepted)),
+        None => match sandboxes::call(core, kind, given)? {
+            Some(work) => return Ok(Answer::Later { made, member, work }),
             None => common(core, kind),
         },
     };
@@ -213,7 +234,7 @@ pub fn handle(core: &mut Core, whom: Whom, headers: &HeaderMap, body: Content) -
     if !answer.is_null() {
         made[member] = answer;
     }
-    Ok((Answer::Value(made), accepted))
+    Ok(Answer::Value(made))
 }
 
 /// What is done, and not only told.
@@ -226,13 +247,7 @@ fn action(core: &mut Core, kind: &str, given: &Value) -> Result<Option<Answer>, 
     match kind {
         "SUBSCRIBE" => Ok(Some(Answer::Subscribed)),
         "TEARDOWN" => {
-            let id = named("framework_id")?;
-            if !core.master.frameworks.contains_key(&id) {
-                return Err(Refusal::bad("No framework found with specified ID"));
-            }
-            core.tick();
-            core.master.remove_framework(&id);
-            core.run();
+            orders::teardown(core, &named("framework_id")?)?;
             Ok(Some(Answer::Empty(StatusCode::OK)))
         }
         "MARK_AGENT_GONE" => {
@@ -264,7 +279,7 @@ fn of_master(core: &Core, kind: &str) -> Option<Value> {
         "GET_MASTER" => {
             let started = core.master.identity.started;
             let info = views::message("Mesos::MasterInfo", &core.master.master_info());
-            json!({ "master_info": info, "start_time": started, "elected_time": started })
+            json!({ "master_info": info, "start_time": started, "elected_time": core.master.elected })
         }
         _ => return plans::asked(core, kind),
     })

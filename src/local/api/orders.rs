@@ -12,6 +12,17 @@ use serde_json::{json, Value};
 
 const OPERATION: &str = "Mesos::Offer::Operation";
 
+/// Ends a framework and everything that it has.
+pub fn teardown(core: &mut Core, framework: &str) -> Result<(), Refusal> {
+    core.tick();
+    if !core.master.frameworks.contains_key(framework) {
+        return Err(Refusal::bad("No framework found with specified ID"));
+    }
+    core.master.remove_framework(framework);
+    core.run();
+    Ok(())
+}
+
 /// Carries out a call; the code of its answer if it is one of these.
 pub fn carry_out(core: &mut Core, kind: &str, given: &Value) -> Result<Option<StatusCode>, Refusal> {
     let prefix = kind.to_ascii_lowercase();
@@ -120,14 +131,9 @@ fn grace(given: &Value) -> Result<Option<i64>, Refusal> {
 
 /// The operation that a call is; `None` if it is none.
 fn operation(kind: &str, given: &Value, prefix: &str) -> Result<Option<Operation>, Refusal> {
-    // Reservations that are changed into others: not to do that and say 202 would be a lie.
-    if kind == "RESERVE_RESOURCES" && given["source"].as_array().is_some_and(|source| !source.is_empty()) {
-        let text = "mesos-local has no RESERVE_RESOURCES with 'source'";
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, text));
-    }
     let list = |member: &str| given.get(member).cloned().unwrap_or_else(|| json!([]));
     let (name, inside) = match kind {
-        "RESERVE_RESOURCES" => ("RESERVE", json!({ "resources": list("resources") })),
+        "RESERVE_RESOURCES" => ("RESERVE", json!({ "source": list("source"), "resources": list("resources") })),
         "UNRESERVE_RESOURCES" => ("UNRESERVE", json!({ "resources": list("resources") })),
         "CREATE_VOLUMES" => ("CREATE", json!({ "volumes": list("volumes") })),
         "DESTROY_VOLUMES" => ("DESTROY", json!({ "volumes": list("volumes") })),

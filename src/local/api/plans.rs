@@ -1,17 +1,18 @@
-//! What operators plan: quotas and weights of roles, and maintenance. As calls of v1, and as the older endpoints.
+//! What operators plan: quotas and weights of roles, and maintenance. As calls of v1, and as the older endpoints, of which there is one
+//! more: it ends a framework.
 
-use super::body::{self, PATIENCE};
+use super::body::{self, Arriving, PATIENCE};
 use super::content;
 use super::refusal::Refusal;
 use super::reply::{empty, json, wrong_method, Reply};
 use super::views::{message, put};
+use super::{files, orders};
 use crate::local::core::Core;
 use crate::local::master::state::{Quota, Window};
 use crate::message::json as json_of;
 use crate::message::text;
 use crate::proto::{value, MachineId, Resource, Unavailability, WeightInfo};
 use crate::resources::role::check_role;
-use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use prost::Message;
 use serde_json::{json, Map, Value};
@@ -30,6 +31,7 @@ pub enum Endpoint {
     Status,
     Down,
     Up,
+    Teardown,
 }
 
 impl Endpoint {
@@ -42,6 +44,7 @@ impl Endpoint {
             ("/maintenance/status", Endpoint::Status),
             ("/machine/down", Endpoint::Down),
             ("/machine/up", Endpoint::Up),
+            ("/teardown", Endpoint::Teardown),
         ];
         let it = |name: &str| {
             path.strip_prefix(name)
@@ -56,13 +59,13 @@ impl Endpoint {
             Endpoint::Weights => &["GET", "PUT"],
             Endpoint::Schedule => &["GET", "POST"],
             Endpoint::Status => &["GET"],
-            Endpoint::Down | Endpoint::Up => &["POST"],
+            Endpoint::Down | Endpoint::Up | Endpoint::Teardown => &["POST"],
         }
     }
 }
 
 /// Answers at an older endpoint.
-pub async fn answer(core: Rc<RefCell<Core>>, endpoint: Endpoint, request: Request<Incoming>) -> Result<Reply, Refusal> {
+pub async fn answer(core: Rc<RefCell<Core>>, endpoint: Endpoint, request: Request<Arriving>) -> Result<Reply, Refusal> {
     let (parts, body) = request.into_parts();
     if !endpoint.methods().contains(&parts.method.as_str()) {
         return Ok(wrong_method(&parts.method, endpoint.methods()));
@@ -100,6 +103,11 @@ pub async fn answer(core: Rc<RefCell<Core>>, endpoint: Endpoint, request: Reques
             windows
                 .and_then(|windows| core.master.update_maintenance(windows))
                 .map_err(Refusal::bad)
+        }
+        (Endpoint::Teardown, _) => {
+            let id = files::query(Some(&body), "frameworkId");
+            let missing = || Refusal::bad("Missing 'frameworkId' query parameter in the request body");
+            orders::teardown(core, &id.ok_or_else(missing)?)
         }
         (endpoint, _) => {
             let given = list_of(&body).map_err(Refusal::bad)?;

@@ -109,7 +109,7 @@ pub fn task(framework: &str, task: &Task) -> Value {
         // What it was launched with, also after its end.
         "resources": flat(&Resources::new(&task.info.resources)),
         "role": task.role,
-        "statuses": task.history.iter().map(status).collect::<Vec<_>>(),
+        "statuses": task.history.iter().map(|one| status(&one)).collect::<Vec<_>>(),
     });
     if let Some(all) = &task.info.labels {
         made["labels"] = labels(all);
@@ -200,11 +200,7 @@ fn executor(agent: &str, container: &Container) -> Option<Value> {
 }
 
 pub fn slave(core: &Core, id: &str, agent: &Agent) -> Value {
-    let offers = core.master.offers.values().filter(|offer| offer.agent == id);
-    let offered = sum(offers.map(|offer| &offer.resources));
-    let mut used = agent.total.clone();
-    used.subtract(&agent.free);
-    used.subtract(&offered);
+    let (offered, used) = core.master.offered_and_used(id, agent);
     let mut made = json!({
         "id": id,
         "hostname": agent.info.hostname,
@@ -254,7 +250,7 @@ pub fn state(core: &Core) -> Value {
         "build_time": version()["build_time"],
         "build_user": version()["build_user"],
         "start_time": identity.started,
-        "elected_time": identity.started,
+        "elected_time": master.elected,
         "id": identity.id,
         "pid": format!("master@{address}"),
         "hostname": hostname,

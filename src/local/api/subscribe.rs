@@ -40,12 +40,16 @@ pub fn open(core: Rc<RefCell<Core>>, format: Format) -> Reply {
 
 async fn follow(core: Rc<RefCell<Core>>, told: Told) -> Result<(), ()> {
     let mut turns = core.borrow().turns();
-    let (first, mut seen) = {
-        let core = core.borrow();
-        let subscribed = json!({ "get_state": views::state(&core), "heartbeat_interval_seconds": HEARTBEAT.as_secs_f64() });
-        (json!({ "type": "SUBSCRIBED", "subscribed": subscribed }), Seen::of(&core))
+    let mut seen = {
+        let (first, seen) = {
+            let core = core.borrow();
+            let subscribed = json!({ "get_state": views::state(&core), "heartbeat_interval_seconds": HEARTBEAT.as_secs_f64() });
+            (json!({ "type": "SUBSCRIBED", "subscribed": subscribed }), Seen::of(&core))
+        };
+        told.send(&first).await?;
+        // What was the cluster's state is not kept for as long as somebody listens.
+        seen
     };
-    told.send(&first).await?;
     loop {
         let turned = tokio::select! {
             turned = tokio::time::timeout(HEARTBEAT, turns.changed()) => turned,
@@ -175,8 +179,8 @@ impl Seen {
                     events.push(json!({ "type": "TASK_ADDED", "task_added": { "task": views::task(framework, task) } }));
                     0
                 });
-            for status in task.history.iter().skip(told) {
-                let status = views::message("Mesos::TaskStatus", status);
+            for status in task.history.after(told) {
+                let status = views::message("Mesos::TaskStatus", &status);
                 let updated = json!({ "framework_id": { "value": framework }, "status": status, "state": status["state"] });
                 events.push(json!({ "type": "TASK_UPDATED", "task_updated": updated }));
             }

@@ -1,5 +1,6 @@
 //! What a master and its agents know, as the operator API shows it: messages of v1 in JSON.
 
+use super::crowd::MOST_LISTENING;
 use crate::local::core::Core;
 use crate::local::ids;
 use crate::local::master::state::{Agent, Framework, Offer, Task};
@@ -62,7 +63,7 @@ pub fn task(framework: &str, task: &Task) -> Value {
         },
         state: task.state as i32,
         resources: info.resources.clone(),
-        statuses: task.history.clone(),
+        statuses: task.history.iter().collect(),
         status_update_state: state,
         status_update_uuid: uuid,
         labels: info.labels.clone(),
@@ -140,12 +141,7 @@ fn offer(core: &Core, id: &str, offer: &Offer) -> Value {
 }
 
 pub fn agent(core: &Core, id: &str, agent: &Agent) -> Value {
-    let mut offered = Resources::default();
-    let offers = core.master.offers.values().filter(|offer| offer.agent == id);
-    offers.for_each(|offer| offered.add(&offer.resources));
-    let mut used = agent.total.clone();
-    used.subtract(&agent.free);
-    used.subtract(&offered);
+    let (offered, used) = core.master.offered_and_used(id, agent);
     let mut info = message("Mesos::SlaveInfo", &agent.info);
     info["checkpoint"] = true.into();
     let mut made = json!({
@@ -299,11 +295,18 @@ pub fn flags(core: &Core) -> Map<String, Value> {
     set("allocation_interval", seconds(intervals.allocation));
     set("authenticate_http_frameworks", (!core.settings.access.open).to_string());
     set("hostname", core.master.identity.hostname.clone());
-    set("ip", core.settings.address.ip().to_string());
+    set("ip", core.master.identity.address.ip().to_string());
     set("max_agent_ping_timeouts", intervals.pings.to_string());
+    set("max_operator_event_stream_subscribers", MOST_LISTENING.to_string());
     set("min_allocatable_resources", core.master.identity.minimum.text().to_string());
-    set("port", core.settings.address.port().to_string());
+    set("port", core.master.identity.address.port().to_string());
     set("work_dir", core.settings.work_dir.to_string_lossy().into_owned());
+    let isolation = &core.settings.isolation;
+    set("isolation", isolation.text.clone());
+    set("cgroups_enable_cfs", isolation.cfs.to_string());
+    if let Some(root) = &isolation.root {
+        set("cgroups_root", root.clone());
+    }
     if let Some(offer) = intervals.offer {
         set("offer_timeout", seconds(offer));
     }
@@ -329,9 +332,12 @@ pub fn metrics(core: &Core) -> Map<String, Value> {
         ("master/frameworks_disconnected", disconnected.len() as f64),
         ("master/frameworks_inactive", disconnected.len() as f64),
         ("master/outstanding_offers", master.offers.len() as f64),
+        ("allocator/mesos/allocation_runs", master.runs.count as f64),
     ]
     .map(|(name, value)| (name.to_string(), value))
     .into();
+    let runs = master.runs.figures().into_iter();
+    all.extend(runs.map(|(name, value)| (format!("allocator/mesos/allocation_run_ms{name}"), value)));
     for (state, count) in counts(core, |_, _| true) {
         all.push((
             format!("master/{}", state.to_ascii_lowercase().replacen("task_", "tasks_", 1)),

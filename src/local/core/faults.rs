@@ -3,10 +3,16 @@
 use super::Core;
 use crate::local::faults::{Faults, OnUpdate};
 use crate::local::messages::ToMaster;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Notify;
 
 impl Core {
-    /// A message of an agent arrives, unless it is to be lost.
+    /// A message of an agent arrives, unless it is to be lost, or there is nobody.
     pub(super) fn arrives_at_master(&mut self, link: usize, message: ToMaster) {
+        if self.masters.leader().is_none() {
+            return;
+        }
         let fault = match &message {
             ToMaster::Update { status, .. } => self.faults.of_update(&status.task_id.value),
             _ => None,
@@ -26,9 +32,29 @@ impl Core {
         }
     }
 
+    /// Holds a call back for so long. Whoever carries it out is notified then.
+    pub fn hold(&mut self, time: Duration) -> Rc<Notify> {
+        let (due, go) = (self.clock.now().plus(time), Rc::new(Notify::new()));
+        self.held.push((due, go.clone()));
+        self.changed.notify_one();
+        go
+    }
+
+    /// Calls that were held back long enough go their way.
+    pub(super) fn let_go(&mut self) {
+        let now = self.clock.now();
+        self.held.retain(|(due, go)| {
+            if *due <= now {
+                go.notify_one();
+            }
+            *due > now
+        });
+    }
+
     /// What is held back goes its way, and nothing waits to go wrong.
     pub fn forget_faults(&mut self) {
         self.faults = Faults::default();
+        self.held.drain(..).for_each(|(_, go)| go.notify_one());
         self.streams.values().for_each(|stream| stream.mute(false));
     }
 

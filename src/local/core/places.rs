@@ -1,9 +1,8 @@
-//! What happens to agents and their links on demand, and to the master: they crash, end, start again, and are cut off.
+//! What happens to agents and their links on demand: they crash, end, start again, and are cut off.
 
-use super::{Core, State};
+use super::slots::State;
+use super::Core;
 use crate::local::agent::Agent;
-use crate::local::ids;
-use crate::local::master::{self, Master};
 use crate::local::messages::ToAgent;
 use std::time::Duration;
 
@@ -75,25 +74,5 @@ impl Core {
 
     pub fn delay_agent(&mut self, number: usize, delay: Duration) {
         self.links.delay(number, delay);
-    }
-
-    /// The master ends, and another one takes its place. Frameworks and agents have to come back to it.
-    pub fn fail_over_master(&mut self) {
-        let identity = master::Identity {
-            id: ids::uuid(),
-            started: self.clock.now().seconds(),
-            ..self.master.identity.clone()
-        };
-        for framework in self.master.frameworks.values() {
-            if let Some(subscription) = &framework.subscription {
-                self.streams.remove(&subscription.stream.id);
-            }
-        }
-        self.master = Master::new(identity, self.master.registry(), self.clock.now());
-        (0..self.slots.len()).for_each(|number| self.links.reset(number));
-        for agent in self.agents_mut() {
-            agent.master_lost();
-            agent.master_detected();
-        }
     }
 }

@@ -10,7 +10,7 @@ use crate::proto::scheduler::{event, Event};
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{ExecutorId, OperationState, SlaveInfo, TaskState, TimeInfo};
 use crate::resources::Resources;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Why an agent is not taken.
 const GONE: &str = "Agent has been marked gone";
@@ -25,12 +25,12 @@ impl Master {
             return self.send_link(link, ToAgent::Shutdown { message });
         }
         // It asks again because the answer was late or lost.
-        if let Some((id, _)) = self.agents.iter().find(|(_, agent)| agent.link == link && agent.connected) {
-            let agent = slave_id(id);
-            return self.send_link(link, ToAgent::Registered { agent });
-        }
-        // Another process has taken this agent's place without an end that was seen.
         if let Some(id) = self.agent_at(link) {
+            if self.agents.get(&id).is_some_and(|agent| agent.connected) {
+                let agent = slave_id(&id);
+                return self.send_link(link, ToAgent::Registered { agent });
+            }
+            // Another process has taken this agent's place without an end that was seen.
             self.remove_agent(&id, "a new agent registered at the same address");
         }
         let id = format!("{}-S{}", self.identity.id, self.next_agent);
@@ -38,6 +38,7 @@ impl Master {
         let agent = slave_id(&id);
         info.id = Some(agent.clone());
         let connection = self.number();
+        self.by_link.insert(link, id.clone());
         self.agents.insert(id.clone(), Agent::new(link, info, connection, self.now));
         self.start_pings(&id, connection);
         log::info!("agent {id} registered with the embedded master");
@@ -87,16 +88,16 @@ impl Master {
     /// Puts what an agent has in the place of what was known of it. Returns the tasks that it did not name.
     fn replace(&mut self, id: &str, link: usize, what: Reregister, was_unreachable: bool) -> Vec<MissingTask> {
         self.rescind_offers_of(id);
-        let (known, kills) = match self.agents.remove(id) {
-            Some(old) => {
-                self.forget_executors(&old);
-                (true, old.kills)
-            }
-            None => (false, BTreeMap::new()),
-        };
         let connection = self.number();
         let mut agent = Agent::new(link, what.info, connection, self.now);
-        agent.kills = kills;
+        let old = self.agents.remove(id);
+        let known = old.is_some();
+        if let Some(old) = old {
+            self.forget_executors(&old);
+            agent.kills = old.kills;
+            agent.filters = old.filters;
+        }
+        self.by_link.insert(link, id.to_string());
         self.agents.insert(id.to_string(), agent);
         self.start_pings(id, connection);
         let mut ended = BTreeSet::new();
@@ -137,7 +138,7 @@ impl Master {
                 continue;
             };
             if agent.free.contains(&task.resources) {
-                agent.free.subtract(&task.resources);
+                agent.take(&task.resources);
             } else if let Some(task) = framework.tasks.get_mut(&one.task) {
                 // Reservations that it was launched with got lost with it.
                 let lost = std::mem::take(&mut task.resources);
@@ -256,13 +257,15 @@ impl Master {
     }
 
     pub(super) fn pong(&mut self, link: usize) {
-        let agent = self.agents.values_mut().find(|agent| agent.link == link);
-        agent.into_iter().for_each(|agent| agent.missed = 0);
+        if let Some(agent) = self.agent_at(link).and_then(|id| self.agents.get_mut(&id)) {
+            agent.missed = 0;
+        }
     }
 
     pub(super) fn agent_at(&self, link: usize) -> Option<String> {
-        let of = |(id, agent): (&String, &Agent)| (agent.link == link).then(|| id.clone());
-        self.agents.iter().find_map(of)
+        let id = self.by_link.get(&link)?;
+        let is_there = self.agents.get(id).is_some_and(|agent| agent.link == link);
+        is_there.then(|| id.clone())
     }
 
     /// The link broke: the agent's process has ended, say. It may come back. What cannot survive that is lost now.
@@ -438,9 +441,6 @@ impl Master {
         self.rescind_inverse_offers(|(_, on)| on == id);
         self.inverse_offers.answers.retain(|(_, on), _| on != id);
         self.agents.remove(id);
-        for framework in self.frameworks.values_mut() {
-            framework.filters.remove(id);
-        }
         self.agent_failure(id);
         log::info!("agent {id} is no more: {message}");
     }

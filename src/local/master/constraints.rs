@@ -69,6 +69,11 @@ impl Constraints {
         &self.wished
     }
 
+    /// Whether there are any for `role`.
+    pub fn concern(&self, role: &str) -> bool {
+        self.roles.contains_key(role)
+    }
+
     /// Whether an agent may be offered in `role`.
     pub fn allow(&self, role: &str, agent: &SlaveInfo) -> bool {
         let holds = |group: &Vec<Constraint>| group.iter().all(|constraint| constraint.holds(agent));

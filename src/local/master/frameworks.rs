@@ -155,10 +155,6 @@ impl Master {
                 info.checkpoint = framework.info.checkpoint;
                 framework.info = info;
                 framework.roles = roles;
-                // What the framework refused before is refused still, if only its driver is another one.
-                if replaced.is_none() {
-                    framework.filters.clear();
-                }
                 match std::mem::take(&mut framework.recovered) {
                     true => framework.registered = now.seconds(),
                     false => framework.reregistered = Some(now.seconds()),
@@ -169,8 +165,10 @@ impl Master {
                 self.frameworks.insert(id.to_string(), framework);
             }
         }
-        if let Some(old) = replaced {
-            self.end_with(old.stream.id, "Framework failed over".to_string());
+        match replaced {
+            // What the framework refused before is refused still: only its driver is another one.
+            Some(old) => self.end_with(old.stream.id, "Framework failed over".to_string()),
+            None => self.forget_refusals(id, |_| true),
         }
         if let Some(framework) = self.frameworks.get_mut(id) {
             framework.subscription = Some(subscription);
@@ -276,6 +274,7 @@ impl Master {
     /// TEARDOWN, or a disconnection that lasted: executors are shut down, tasks end as killed without any update.
     pub fn remove_framework(&mut self, id: &str) {
         self.take_back_offers(id);
+        self.forget_refusals(id, |_| true);
         self.forget_inverse_offers(id);
         self.inverse_offers.answers.retain(|(owner, _), _| owner != id);
         let Some(mut framework) = self.frameworks.remove(id) else {

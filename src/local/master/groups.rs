@@ -1,6 +1,6 @@
 //! LAUNCH_GROUP: the tasks of a group are launched together or not at all. The checks are the master's, in its order, with its texts.
 
-use super::launch::{allocated, refusal};
+use super::launch::{allocated, shared};
 use super::operations::Left;
 use super::state::{Executor, Task};
 use super::validate::{self, Against};
@@ -10,9 +10,10 @@ use crate::proto::container_info::Type as ContainerType;
 use crate::proto::executor_info::Type as ExecutorType;
 use crate::proto::offer::operation::LaunchGroup;
 use crate::proto::task_status::Reason;
-use crate::proto::{ExecutorInfo, TaskInfo, TaskState};
+use crate::proto::{ExecutorInfo, TaskInfo};
 use crate::resources::{self, Resources};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What an executor of a group has at least.
 const CPUS: f64 = 0.01;
@@ -40,9 +41,7 @@ impl Master {
         };
         if let Err(message) = valid {
             for task in &tasks {
-                let (state, reason) = (TaskState::TaskError, Reason::TaskGroupInvalid);
-                let refused = refusal(self.now, task, state, reason, message.clone());
-                self.send_status(framework_id, refused);
+                self.refuse_task(framework_id, task, Reason::TaskGroupInvalid, &message);
             }
             return;
         }
@@ -51,7 +50,7 @@ impl Master {
         allocated(&mut executor.resources, role);
         for task in &mut tasks {
             allocated(&mut task.resources, role);
-            task.executor = Some(executor.clone());
+            task.executor = Some(Box::new(executor.clone()));
         }
         if starts_executor {
             let key = (framework_id.to_string(), executor.executor_id.value.clone());
@@ -67,6 +66,7 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(framework_id) else {
             return;
         };
+        let tasks: Vec<Arc<TaskInfo>> = tasks.into_iter().map(shared).collect();
         for task in &tasks {
             let known = Task::launched(task.clone(), agent_id, role);
             framework.tasks.insert(task.task_id.value.clone(), known);

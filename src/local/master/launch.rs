@@ -7,12 +7,14 @@ use super::Master;
 use crate::local::clock::Time;
 use crate::local::events::status;
 use crate::local::messages::ToAgent;
+use crate::logging::{shown, tell};
 use crate::proto::resource::AllocationInfo;
 use crate::proto::scheduler::call;
 use crate::proto::task_status::{Reason, Source};
 use crate::proto::{Filters, Resource, TaskInfo, TaskState, TaskStatus};
 use crate::resources::Resources;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Master {
     /// ACCEPT. Its results are updates: the call itself has been accepted before.
@@ -21,12 +23,13 @@ impl Master {
             Ok(both) => both,
             Err(error) => return self.reject(framework, &accept, &error),
         };
-        let mut left = Left::default();
+        let mut offered = Resources::default();
         for id in &accept.offer_ids {
             if let Some(offer) = self.offers.remove(&id.value) {
-                left.available.add(&offer.resources);
+                offered.add(&offer.resources);
             }
         }
+        let mut left = Left::new(offered);
         for operation in accept.operations {
             if let Some(launch) = operation.launch {
                 let void = match operation.id {
@@ -36,10 +39,7 @@ impl Master {
                 for task in launch.task_infos {
                     match &void {
                         Ok(()) => self.launch(framework, task, &agent, &role, &mut left),
-                        Err(message) => {
-                            let error = refusal(self.now, &task, TaskState::TaskError, Reason::TaskInvalid, message.clone());
-                            self.send_status(framework, error);
-                        }
+                        Err(message) => self.refuse_task(framework, &task, Reason::TaskInvalid, message),
                     }
                 }
             } else if let Some(group) = operation.launch_group {
@@ -118,19 +118,33 @@ impl Master {
         })
     }
 
+    /// The framework hears of it by an update. Who writes one reads it here, even if that does not look at updates of this kind yet.
+    pub(super) fn refuse_task(&mut self, framework: &str, task: &TaskInfo, reason: Reason, message: &str) {
+        if self.told.len() < TOLD && self.told.insert(message.to_string()) {
+            tell(&format!(
+                "task '{}' is refused, TASK_ERROR: {}",
+                shown(&task.task_id.value),
+                shown(message)
+            ));
+        }
+        let refused = refusal(self.now, task, TaskState::TaskError, reason, message.to_string());
+        self.send_status(framework, refused);
+    }
+
     /// Validates one task and hands it to the agent.
     fn launch(&mut self, framework_id: &str, mut task: TaskInfo, agent_id: &str, role: &str, left: &mut Left) {
         validate::complete(&mut task, framework_id);
-        let Some(against) = self.against(framework_id, agent_id, role, &left.available) else {
+        let available = left.for_a_task();
+        let Some(against) = self.against(framework_id, agent_id, role, &available) else {
             return;
         };
         let valid = validate::task(&task, &against);
         let starts_executor = validate::starts_executor(&task, &against);
         let needed = validate::needed(&task, &against);
         if let Err(message) = valid {
-            let refused = refusal(self.now, &task, TaskState::TaskError, Reason::TaskInvalid, message);
-            return self.send_status(framework_id, refused);
+            return self.refuse_task(framework_id, &task, Reason::TaskInvalid, &message);
         }
+        let more = left.shared_again(&needed);
         left.take(&needed);
         // Executors see what the resources were allocated for.
         allocated(&mut task.resources, role);
@@ -142,24 +156,36 @@ impl Master {
             let executor = Executor {
                 resources: Resources::new(&info.resources),
                 role: role.to_string(),
-                info,
+                info: *info,
             };
             if let Some(agent) = self.agents.get_mut(agent_id) {
                 agent.executors.insert(key, executor);
             }
         }
+        let task = shared(task);
         let known = Task::launched(task.clone(), agent_id, role);
         let Some(framework) = self.frameworks.get_mut(framework_id) else {
             return;
         };
+        framework.add_allocated(role, &more);
         framework.tasks.insert(task.task_id.value.clone(), known);
         let message = ToAgent::Run {
             framework: Box::new(framework.info.clone()),
             role: role.to_string(),
-            task: Box::new(task),
+            task,
         };
         self.send_agent(agent_id, message);
     }
+}
+
+/// So many different reasons are told.
+const TOLD: usize = 20;
+
+/// What master and agent keep as long as the task lives, and the master beyond: without what decoding has left room for.
+pub(super) fn shared(mut task: TaskInfo) -> Arc<TaskInfo> {
+    task.resources.shrink_to_fit();
+    task.labels.iter_mut().for_each(|labels| labels.labels.shrink_to_fit());
+    Arc::new(task)
 }
 
 /// Says whom resources were allocated to.

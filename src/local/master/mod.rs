@@ -3,23 +3,29 @@
 //!
 //! | what | module |
 //! |---|---|
-//! | what it knows | `state` |
+//! | what it knows | `state`, `history` |
 //! | frameworks from SUBSCRIBE to their end | `frameworks` |
 //! | agents from their registration to their end | `agents` |
 //! | agents that are drained or deactivated | `drain` |
 //! | maintenance of machines, and inverse offers | `maintenance` |
-//! | who gets which offer | `offers`, `turns`, `rounds`, `quota`, `constraints` |
+//! | who gets which offer | `allocator`, `turns`, `quota`, `constraints`; when, and what that costs: `rounds`, `runs` |
+//! | offers that are out, and what was refused | `offers`, `filters` |
 //! | ACCEPT: from offers to tasks | `launch`, `validate`, `checks` |
 //! | the same for task groups | `groups` |
 //! | and to reservations and volumes | `operations`, `operation_checks`, `operators` |
 //! | status updates, acknowledgements, kills, reconciliation | `updates` |
+//! | what looks as if its program waits in vain | `idle` |
 
 mod agents;
+mod allocator;
 mod checks;
 mod constraints;
 mod drain;
+mod filters;
 mod frameworks;
 mod groups;
+mod history;
+mod idle;
 mod launch;
 mod maintenance;
 mod offers;
@@ -30,6 +36,7 @@ mod operations;
 mod operators;
 mod quota;
 mod rounds;
+mod runs;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -52,6 +59,7 @@ pub use operators::Refused;
 use state::{Agent, Framework, InverseOffers, Maintenance, Offer, Operation, Quota, Rounds, Task, Unreachable};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The version of Mesos whose behaviour this is.
 pub const VERSION: &str = "1.11.0";
@@ -68,6 +76,8 @@ pub struct Identity {
     pub id: String,
     pub hostname: String,
     pub address: SocketAddr,
+    /// Where all agents are reached: at the same address, unless there are several masters.
+    pub agents: SocketAddr,
     /// `http`, or `https`.
     pub scheme: &'static str,
     /// Seconds since the epoch.
@@ -77,6 +87,8 @@ pub struct Identity {
     pub minimum: Minimum,
     /// Offers come late, by what follows from this number.
     pub jitter: Option<u64>,
+    /// By which the allocator's work is timed, and nothing else.
+    pub stopwatch: fn() -> Duration,
 }
 
 /// What a master wants to be done.
@@ -104,6 +116,8 @@ enum Timer {
     Reregister,
     /// An offer was out for long enough.
     OfferTimeout { offer: String },
+    /// A framework without tasks, whose last one failed, had some time.
+    Idle { framework: String, task: String },
 }
 
 /// What a master keeps for its successor.
@@ -123,6 +137,8 @@ pub struct Registry {
 /// A master.
 pub struct Master {
     pub identity: Identity,
+    /// Since when it leads, in seconds since the epoch.
+    pub elected: f64,
     now: Time,
     pub frameworks: BTreeMap<String, Framework>,
     /// Ids that can never subscribe again.
@@ -147,9 +163,15 @@ pub struct Master {
     pub inverse_offers: InverseOffers,
     timers: Timers<Timer>,
     rounds: Rounds,
+    /// What runs of the allocator have cost.
+    pub runs: runs::Runs,
+    /// Which agent is at the other end of a link, as far as it is still there.
+    by_link: BTreeMap<usize, String>,
     actions: Vec<Action>,
     turns: turns::Turns,
-    /// What all agents have together of what is [`SHARED`](offers::SHARED), as of the last allocation.
+    /// Why tasks were refused, as far as it was told on standard error.
+    told: BTreeSet<String>,
+    /// What all agents have together of what is [`SHARED`](allocator::SHARED), as of the last allocation.
     totals: [f64; 4],
     allocation_pending: bool,
     jitter: Option<Jitter>,
@@ -185,6 +207,7 @@ impl Master {
         Master {
             jitter: identity.jitter.map(Jitter::new),
             identity,
+            elected: now.seconds(),
             now,
             frameworks: BTreeMap::new(),
             removed: BTreeSet::new(),
@@ -205,8 +228,11 @@ impl Master {
             operations: BTreeMap::new(),
             timers,
             rounds,
+            runs: runs::Runs::default(),
+            by_link: BTreeMap::new(),
             actions: Vec::new(),
             turns: turns::Turns::default(),
+            told: BTreeSet::new(),
             totals: [0.0; 4],
             allocation_pending: false,
             next_framework: 0,
@@ -275,6 +301,7 @@ impl Master {
                 Timer::Ping { agent, connection } => self.ping(&agent, connection),
                 Timer::Reregister => self.give_up_recovered(),
                 Timer::OfferTimeout { offer } => self.rescind(&offer),
+                Timer::Idle { framework, task } => self.idle(&framework, &task),
             }
         }
     }
@@ -369,17 +396,18 @@ impl Master {
             pid: Some(format!("master@{address}")),
             hostname: Some(self.identity.hostname.clone()),
             version: Some(VERSION.into()),
-            address: Some(self.address()),
+            address: Some(self.as_address(address)),
             domain: None,
             capabilities: vec![capability(master_info::capability::Type::AgentUpdate)],
         }
     }
 
-    fn address(&self) -> Address {
+    /// An address of this host.
+    fn as_address(&self, address: SocketAddr) -> Address {
         Address {
             hostname: Some(self.identity.hostname.clone()),
-            ip: Some(self.identity.address.ip().to_string()),
-            port: i32::from(self.identity.address.port()),
+            ip: Some(address.ip().to_string()),
+            port: i32::from(address.port()),
         }
     }
 }

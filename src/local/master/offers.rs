@@ -1,10 +1,8 @@
-//! The allocator and its offers: who gets the agents' free resources, and who refused them.
-//!
-//! A run goes through the agents. Everything of one that is free and fits goes to the first framework whose [turn](super::turns) it is.
+//! Offers, from the [allocator](super::allocator) to their end, and who refused what.
 
-use super::state::{Agent, Filter, Framework, Offer};
+use super::filters::Seat;
+use super::state::{Agent, Framework, Offer};
 use super::{Master, Timer};
-use crate::local::clock::Time;
 use crate::local::events::scheduler_event;
 use crate::local::ids;
 use crate::local::jitter::Jitter;
@@ -15,12 +13,6 @@ use crate::proto::{self, ExecutorId, Filters, FrameworkId, OfferId};
 use crate::resources::Resources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// What shares are of.
-pub const SHARED: [&str; 4] = ["cpus", "mem", "disk", "gpus"];
-
-/// The frameworks of each role, while the allocator runs.
-type Members = BTreeMap<String, BTreeSet<String>>;
 
 const DEFAULT_REFUSE_SECONDS: f64 = 5.0;
 const MAX_REFUSE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
@@ -40,21 +32,8 @@ pub(super) fn refusal(filters: Option<&Filters>, period: Duration) -> Option<Dur
 
 impl Framework {
     /// Whether it takes offers in `role` at all.
-    fn listens(&self, role: &str) -> bool {
+    pub(super) fn listens(&self, role: &str) -> bool {
         self.is_connected() && !self.suppressed.contains(role)
-    }
-
-    /// Whether `resources` of `agent` may be offered in `role` now: not when an unexpired refusal covers all of them.
-    fn wants(&self, role: &str, agent: &str, resources: &Resources, now: Time) -> bool {
-        let keeps_away = |f: &Filter| f.role == role && f.until > now && f.refused.contains(resources);
-        self.listens(role) && !self.filters.get(agent).is_some_and(|filters| filters.iter().any(keeps_away))
-    }
-
-    /// Whether it may be offered such an item: some are only for those that know what they mean.
-    fn knows(&self, item: &proto::Resource) -> bool {
-        (item.shared.is_none() || self.has(Capability::SharedResources))
-            && (item.revocable.is_none() || self.has(Capability::RevocableResources))
-            && (item.reservations.len() < 2 || self.has(Capability::ReservationRefinement))
     }
 
     fn strip(&self) -> bool {
@@ -71,42 +50,6 @@ impl Master {
         }
     }
 
-    /// One run over all agents, roles and frameworks.
-    pub(super) fn make_offers(&mut self) {
-        let now = self.now;
-        for framework in self.frameworks.values_mut() {
-            framework.keep_filters(|filter| filter.until > now);
-        }
-        self.totals = SHARED.map(|name| self.agents.values().map(|agent| agent.total.scalar(name)).sum());
-        let mut made: BTreeMap<String, Vec<proto::Offer>> = BTreeMap::new();
-        let agents = self
-            .agents
-            .iter()
-            .filter(|(id, agent)| self.is_active(id) && self.identity.minimum.is_reached_by(&agent.free));
-        let mut agents: Vec<String> = agents.map(|(id, _)| id.clone()).collect();
-        if let Some(jitter) = &mut self.jitter {
-            jitter.shuffle(&mut agents);
-        }
-        let members = self.members();
-        for agent in agents {
-            self.allocate_agent(&agent, &members, &mut made);
-        }
-        for (id, offers) in made {
-            let offers = Some(event::Offers {
-                offers,
-                ..Default::default()
-            });
-            self.send(
-                &id,
-                Event {
-                    offers,
-                    ..scheduler_event(event::Type::Offers)
-                },
-            );
-        }
-        self.make_inverse_offers();
-    }
-
     /// Offers and inverse offers are numbered together.
     pub(super) fn new_offer_id(&mut self) -> String {
         self.next_offer += 1;
@@ -117,84 +60,10 @@ impl Master {
     pub fn agent_url(&self, agent: &Agent) -> proto::Url {
         proto::Url {
             scheme: self.identity.scheme.into(),
-            address: self.address(),
+            address: self.as_address(self.identity.agents),
             path: Some(format!("/{}", ids::agent_name(agent.link))),
             ..Default::default()
         }
-    }
-
-    /// Gives what an agent has free to those whose turn it is.
-    fn allocate_agent(&mut self, agent_id: &str, members: &Members, made: &mut BTreeMap<String, Vec<proto::Offer>>) {
-        for role in self.roles_in_turn() {
-            for id in self.frameworks_in_turn(&role, members) {
-                let Some(agent) = self.agents.get(agent_id) else { return };
-                let resources = agent.free.usable_by(&role);
-                if !self.identity.minimum.is_reached_by(&resources) {
-                    break;
-                }
-                let Some(framework) = self.frameworks.get(&id) else { continue };
-                // An agent with gpus is kept for those that can use them.
-                let has_gpus = agent.total.scalar("gpus") > 0.0;
-                if !framework.listens(&role) || (has_gpus && !framework.has(Capability::GpuResources)) {
-                    continue;
-                }
-                if !framework.constraints.allow(&role, &agent.info) {
-                    continue;
-                }
-                let resources = self.within_quotas(&role, resources.only(|item| framework.knows(item)));
-                if self.identity.minimum.is_reached_by(&resources) && framework.wants(&role, agent_id, &resources, self.now) {
-                    self.turns.chosen(&role, &id);
-                    if let Some(offer) = self.make_offer(&id, agent_id, &role, resources) {
-                        made.entry(id).or_default().push(offer);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The largest share of any resource that `allocated` is of the whole.
-    fn dominant_share<'a>(&self, allocated: impl Iterator<Item = &'a Resources> + Clone) -> f64 {
-        let share = |(name, all): (&str, f64)| match all > 0.0 {
-            true => allocated.clone().map(|one| one.scalar(name)).sum::<f64>() / all,
-            false => 0.0,
-        };
-        SHARED.into_iter().zip(self.totals).map(share).fold(0.0, f64::max)
-    }
-
-    /// The roles in which somebody may get offers, the next one first.
-    pub(super) fn roles_in_turn(&self) -> Vec<String> {
-        let connected = self.frameworks.values().filter(|f| f.is_connected());
-        let wanted = connected.flat_map(|f| f.roles.iter().filter(|role| !f.suppressed.contains(*role)));
-        // Once for all roles, not once for each.
-        let mut allocated: BTreeMap<&str, Vec<&Resources>> = BTreeMap::new();
-        for (role, resources) in self.frameworks.values().flat_map(|framework| &framework.allocated) {
-            allocated.entry(role).or_default().push(resources);
-        }
-        let share = |path: &str, roles: &[&str]| {
-            let of = roles.iter().filter_map(|role| allocated.get(role)).flatten().copied();
-            self.dominant_share(of) / self.weight(path)
-        };
-        let mut roles = self.turns.roles(&wanted.map(String::as_str).collect(), &share);
-        roles.sort_by_cached_key(|role| !self.is_short(role));
-        roles
-    }
-
-    /// The frameworks of each role.
-    fn members(&self) -> Members {
-        let mut members = Members::new();
-        for (id, framework) in &self.frameworks {
-            for role in &framework.roles {
-                members.entry(role.clone()).or_default().insert(id.clone());
-            }
-        }
-        members
-    }
-
-    fn frameworks_in_turn(&self, role: &str, members: &Members) -> Vec<String> {
-        let members = members.get(role).into_iter().flatten();
-        let members = members.filter_map(|id| Some((id, self.frameworks.get(id)?)));
-        let shares = members.map(|(id, f)| (self.dominant_share(f.allocated.get(role).into_iter()), id.clone()));
-        self.turns.frameworks(role, shares.collect())
     }
 
     /// Forgets the turns of frameworks that are gone, and of roles that nobody has any more.
@@ -203,7 +72,13 @@ impl Master {
         self.turns.keep(&roles.collect(), |id| self.frameworks.contains_key(id));
     }
 
-    fn make_offer(&mut self, framework_id: &str, agent_id: &str, role: &str, resources: Resources) -> Option<proto::Offer> {
+    pub(super) fn make_offer(
+        &mut self,
+        framework_id: &str,
+        agent_id: &str,
+        role: &str,
+        resources: Resources,
+    ) -> Option<proto::Offer> {
         let id = self.new_offer_id();
         self.charge(framework_id, agent_id, role, &resources);
         let (agent, framework) = (self.agents.get(agent_id)?, self.frameworks.get(framework_id)?);
@@ -260,7 +135,7 @@ impl Master {
     /// Takes `resources` from what an agent has free, for a framework. [`recover`](Self::recover) is the way back.
     pub(super) fn charge(&mut self, framework: &str, agent: &str, role: &str, resources: &Resources) {
         if let Some(agent) = self.agents.get_mut(agent) {
-            agent.free.subtract(resources);
+            agent.take(resources);
         }
         if let Some(framework) = self.frameworks.get_mut(framework) {
             framework.add_allocated(role, resources);
@@ -355,13 +230,26 @@ impl Master {
         resources: &Resources,
         filters: Option<&Filters>,
     ) {
-        let duration = refusal(filters, self.identity.intervals.allocation);
-        if let (Some(framework), Some(duration)) = (self.frameworks.get_mut(framework), duration) {
-            framework.filters.entry(agent.to_string()).or_default().push(Filter {
-                role: role.to_string(),
-                refused: resources.clone(),
-                until: self.now.plus(duration),
-            });
+        let Some(duration) = refusal(filters, self.identity.intervals.allocation) else {
+            return;
+        };
+        let (new, until) = (self.number(), self.now.plus(duration));
+        if let (Some(framework), Some(agent)) = (self.frameworks.get_mut(framework), self.agents.get_mut(agent)) {
+            let seat = *framework.seats.entry(role.to_string()).or_insert(new);
+            agent.filters.add(seat, until, resources);
+        }
+    }
+
+    /// A framework may get what it has refused in these roles.
+    pub(super) fn forget_refusals(&mut self, framework: &str, which: impl Fn(&str) -> bool) {
+        let Some(framework) = self.frameworks.get_mut(framework) else {
+            return;
+        };
+        let named = framework.seats.iter().filter(|(role, _)| which(role));
+        let seats: BTreeSet<Seat> = named.map(|(_, seat)| *seat).collect();
+        if !seats.is_empty() {
+            framework.seats.retain(|_, seat| !seats.contains(seat));
+            self.agents.values_mut().for_each(|agent| agent.filters.forget(&seats));
         }
     }
 
@@ -373,9 +261,9 @@ impl Master {
         if roles.iter().any(|role| !framework.roles.contains(role)) {
             return;
         }
-        let named = |role: &String| roles.is_empty() || roles.contains(role);
+        let named = |role: &str| roles.is_empty() || roles.iter().any(|one| one == role);
         framework.suppressed.retain(|role| !named(role));
-        framework.keep_filters(|filter| !named(&filter.role));
+        self.forget_refusals(id, named);
         self.allocate();
     }
 

@@ -2,13 +2,17 @@
 
 use super::state::{Agent, Framework};
 use crate::local::ids;
+use crate::local::stream::Format;
 use crate::proto::framework_info::capability::Type as Capability;
 use crate::proto::offer::{operation::Type, Operation};
 use crate::proto::volume::Mode;
 use crate::proto::Resource;
 use crate::resources::conversion::{self, size, Volume};
-use crate::resources::item::{canonical, is_dynamically_reserved, is_like, reserved_for, volume_id, without_volume};
+use crate::resources::item::{
+    canonical, is_dynamically_reserved, is_like, reserved_for, volume_id, without_reservations, without_volume,
+};
 use crate::resources::{self, items_text, Resources};
+use prost::Message;
 use std::collections::BTreeSet;
 
 type Checked = Result<(), String>;
@@ -22,7 +26,7 @@ pub struct Against<'a> {
     pub role: Option<&'a str>,
     /// What is left of the offers.
     pub available: &'a Resources,
-    /// What tasks and executors use on the agent.
+    /// What tasks and executors use on the agent: for DESTROY.
     pub used: &'a Resources,
 }
 
@@ -74,6 +78,17 @@ fn items(operation: &Operation) -> Option<Vec<Resource>> {
     })
 }
 
+/// What a RESERVE takes, if it says so: what is reserved for others, mostly.
+pub fn source(operation: &Operation) -> &[Resource] {
+    operation.reserve.as_ref().map_or(&[], |reserve| &reserve.source)
+}
+
+/// Whether an item is a resource at all.
+pub fn is_resource(item: &Resource) -> Checked {
+    let text = || resources::item_text(item, None);
+    resources::validate_item(item).map_err(|reason| format!("Resource '{}' is invalid: {reason}", text()))
+}
+
 /// Whether all of its items are resources at all.
 pub fn resources(operation: &Operation) -> Checked {
     let check = || {
@@ -84,13 +99,10 @@ pub fn resources(operation: &Operation) -> Checked {
                 "A {kind} offer operation must have the Offer.Operation.{member} field set."
             ));
         };
-        if operation.reserve.as_ref().is_some_and(|reserve| !reserve.source.is_empty()) {
+        if !source(operation).is_empty() {
             return Err("Reservation updates are not yet implemented for the scheduler API.".into());
         }
-        items.iter().try_for_each(|item| {
-            let text = || resources::item_text(item, None);
-            resources::validate_item(item).map_err(|reason| format!("Resource '{}' is invalid: {reason}", text()))
-        })
+        items.iter().try_for_each(is_resource)
     };
     check().map_err(|why| format!("Operation attempted with invalid resources: {why}"))
 }
@@ -100,7 +112,7 @@ pub fn operation(operation: &Operation, against: &Against<'_>) -> Checked {
     let given = items(operation).unwrap_or_default();
     let items = against.items(&given);
     match operation.r#type() {
-        Type::Reserve => reserve(&items, against),
+        Type::Reserve => reserve(&items, &against.items(source(operation)), against),
         Type::Unreserve => unreserve(&items),
         Type::Create => create(&items, against),
         Type::Destroy => destroy(&items, against),
@@ -119,19 +131,70 @@ pub fn operation(operation: &Operation, against: &Against<'_>) -> Checked {
 
 /// What holds for the items of any operation.
 fn common(items: &[Item]) -> Checked {
-    let check = || {
-        for one in items {
-            let item = std::slice::from_ref(&one.item);
-            resources::validate_disks(item, ids::check)?;
-            resources::validate_reservations(item, one.role.as_deref())?;
-        }
-        match items.is_empty() {
-            // That is what it says.
-            true => Err("The resources have multiple resource providers: ".to_string()),
-            false => Ok(()),
-        }
+    valid(items, "resources")?;
+    not_empty(items)
+}
+
+/// What holds for each item. `what` they are.
+fn valid(items: &[Item], what: &str) -> Checked {
+    let check = |one: &Item| {
+        let item = std::slice::from_ref(&one.item);
+        resources::validate_disks(item, ids::check)?;
+        resources::validate_reservations(item, one.role.as_deref())
     };
-    check().map_err(|why| format!("Invalid resources: {why}"))
+    items
+        .iter()
+        .try_for_each(check)
+        .map_err(|why| format!("Invalid {what}: {why}"))
+}
+
+fn not_empty(items: &[Item]) -> Checked {
+    match items.is_empty() {
+        // That is what it says.
+        true => Err("Invalid resources: The resources have multiple resource providers: ".to_string()),
+        false => Ok(()),
+    }
+}
+
+/// Whether a reservation may become another one: what is the same but for that.
+fn moved(source: &[Item], target: &[Item]) -> Checked {
+    alike(source).map_err(|why| format!("Invalid source: {why}"))?;
+    alike(target).map_err(|why| format!("Invalid resources: {why}"))?;
+    let unreserved = |items: &[Item]| {
+        let items: Vec<Resource> = items.iter().map(|one| without_reservations(&one.item)).collect();
+        Resources::new(&items)
+    };
+    let role = |items: &[Item]| items.first().and_then(|one| one.role.clone());
+    let (from, to) = (unreserved(source), unreserved(target));
+    if from.contains(&to) && to.contains(&from) && role(source) == role(target) {
+        return Ok(());
+    }
+    let text = |all: &Resources, items: &[Item]| items_text(all.items(), role(items).as_deref());
+    let (from, to) = (text(&from, source), text(&to, target));
+    Err(format!(
+        "Source and target resources should refer to identical resource quantities: {from} vs. {to}"
+    ))
+}
+
+/// Whether all of these are reserved in the same way.
+fn alike(items: &[Item]) -> Checked {
+    let Some(first) = items.first() else {
+        return Err("Resource cannot be empty".into());
+    };
+    match items.iter().all(|one| one.item.reservations == first.item.reservations) {
+        true => Ok(()),
+        false => Err(format!("Mixed reservations are not supported{}", as_json(items))),
+    }
+}
+
+/// The items as Mesos writes them there: by the names of their fields.
+fn as_json(items: &[Item]) -> serde_json::Value {
+    const CLASS: &str = "Mesos::Resource";
+    let value = |one: &Item| {
+        let text = Format::Json.write(CLASS, one.item.encode_to_vec());
+        serde_json::from_slice::<serde_json::Value>(&text).unwrap_or_default()
+    };
+    items.iter().map(value).collect()
 }
 
 fn dynamically_reserved(one: &Item) -> Checked {
@@ -141,8 +204,13 @@ fn dynamically_reserved(one: &Item) -> Checked {
     }
 }
 
-fn reserve(items: &[Item], against: &Against<'_>) -> Checked {
-    common(items)?;
+fn reserve(items: &[Item], source: &[Item], against: &Against<'_>) -> Checked {
+    valid(items, "resources")?;
+    valid(source, "source")?;
+    if !source.is_empty() {
+        moved(source, items)?;
+    }
+    not_empty(items)?;
     for one in items {
         dynamically_reserved(one)?;
         let theirs = one.item.reservations.last().and_then(|last| last.principal.as_deref());
@@ -227,7 +295,6 @@ fn create(items: &[Item], against: &Against<'_>) -> Checked {
                     one.text(),
                 ));
             }
-            return Err("The embedded cluster has no shared volumes".into());
         }
         let persistence = one.item.disk.as_ref().and_then(|disk| disk.persistence.as_ref());
         match (against.principal(), persistence.and_then(|one| one.principal.as_deref())) {

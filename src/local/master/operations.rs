@@ -4,7 +4,7 @@
 //! shrinks is with nobody until the agent has done that. All of this is so in Mesos.
 
 use super::operation_checks::{self as checks, Against};
-use super::state::{Agent, Operation};
+use super::state::{Agent, Offer, Operation};
 use super::{slave_id, Master};
 use crate::local::events::scheduler_event;
 use crate::local::ids;
@@ -13,7 +13,7 @@ use crate::proto::offer::{operation::Type, Operation as Wanted};
 use crate::proto::scheduler::call::reconcile_operations;
 use crate::proto::scheduler::{event, Event};
 use crate::proto::{OperationId, OperationState, OperationStatus, SlaveId};
-use crate::resources::conversion::{self, Conversion};
+use crate::resources::conversion::{self, Conversion, Volume};
 use crate::resources::Resources;
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -24,17 +24,47 @@ pub(super) struct Left {
     pub available: Resources,
     /// What of it was made by operations: it was never refused.
     pub converted: Resources,
+    /// What tasks may share: one of them using it leaves it to the others.
+    pub shared: Resources,
 }
 
 impl Left {
+    pub fn new(offered: Resources) -> Self {
+        Left {
+            shared: offered.shared(),
+            available: offered,
+            converted: Resources::default(),
+        }
+    }
+
     pub fn take(&mut self, used: &Resources) {
         self.available.subtract(used);
         self.converted.subtract(used);
     }
 
-    fn add(&mut self, made: &Resources) {
-        self.available.add(made);
-        self.converted.add(made);
+    /// What a task may use.
+    pub fn for_a_task(&self) -> Resources {
+        let mut all = self.available.unshared();
+        all.add(&self.shared);
+        all
+    }
+
+    /// What of it tasks have used already, so that the next one shares it with them.
+    pub fn shared_again(&self, used: &Resources) -> Resources {
+        let mut more = used.shared();
+        more.subtract(&self.available);
+        more
+    }
+
+    /// An operation has made one of the other.
+    fn convert(&mut self, kind: Type, conversion: &Conversion) {
+        self.take(&conversion.consumed);
+        self.available.add(&conversion.converted);
+        self.converted.add(&conversion.converted);
+        // As in Mesos: what tasks before it use, tasks after it cannot share.
+        if matches!(kind, Type::Create | Type::Destroy) {
+            self.shared = self.available.shared();
+        }
     }
 }
 
@@ -56,29 +86,38 @@ impl Master {
         let (Some(framework), Some(agent)) = (self.frameworks.get(framework_id), self.agents.get(agent_id)) else {
             return;
         };
+        // To look through all tasks is only for those that ask for it.
+        let used = match wanted.r#type() {
+            Type::Destroy => self.used_on(agent_id),
+            _ => Resources::default(),
+        };
         let against = Against {
             framework: Some((framework_id, framework)),
             agent,
             role: Some(role),
             available: &left.available,
-            used: &self.used_on(agent_id),
+            used: &used,
         };
         let place = format!("; on{}", self.place(agent_id, agent));
-        let checked = checks::resources(&wanted)
-            .and_then(|()| checks::operation(&wanted, &against).map_err(|why| why + &place))
-            .and_then(|()| checks::fits(&wanted, &against));
-        if let Err(why) = checked {
+        let valid = checks::resources(&wanted).and_then(|()| checks::operation(&wanted, &against).map_err(|why| why + &place));
+        let fits = valid.clone().and_then(|()| checks::fits(&wanted, &against));
+        if valid.is_ok() {
+            self.rescind_destroyed(agent_id, &wanted);
+        }
+        if let Err(why) = fits {
             return self.refuse_operation(framework_id, &wanted, why);
         }
         let conversion = conversion::of(&wanted);
-        left.take(&conversion.consumed);
         let held = match conversion::is_speculative(&wanted) {
             true => {
-                left.add(&conversion.converted);
+                left.convert(wanted.r#type(), &conversion);
                 self.convert(agent_id, framework_id, role, &conversion);
                 Resources::default()
             }
-            false => conversion.consumed,
+            false => {
+                left.take(&conversion.consumed);
+                conversion.consumed
+            }
         };
         let operation = Operation {
             framework: framework_id.to_string(),
@@ -102,9 +141,25 @@ impl Master {
         );
     }
 
+    /// Takes back what others were offered of a shared volume that is to be destroyed.
+    fn rescind_destroyed(&mut self, agent_id: &str, wanted: &Wanted) {
+        let volumes = conversion::destroyed(wanted);
+        let holds = |offer: &Offer| {
+            offer
+                .resources
+                .items()
+                .iter()
+                .filter_map(Volume::of)
+                .any(|held| volumes.contains(&held))
+        };
+        for id in self.offers_where(|offer| offer.agent == agent_id && holds(offer)) {
+            self.rescind(&id);
+        }
+    }
+
     /// Where an agent is, in texts.
     pub(super) fn place(&self, id: &str, agent: &Agent) -> String {
-        let pid = ids::agent_pid(agent.link, self.identity.address);
+        let pid = ids::agent_pid(agent.link, self.identity.agents);
         format!(" agent {id} at {pid} ({})", agent.info.hostname)
     }
 
@@ -128,11 +183,22 @@ impl Master {
         used
     }
 
+    /// What of an agent is offered, and what is used.
+    pub fn offered_and_used(&self, id: &str, agent: &Agent) -> (Resources, Resources) {
+        let mut offered = Resources::default();
+        let offers = self.offers.values().filter(|offer| offer.agent == id);
+        offers.for_each(|offer| offered.add(&offer.resources));
+        let mut used = agent.total.clone();
+        used.subtract(&agent.free);
+        used.subtract(&offered);
+        used.add(&self.used_on(id).shared());
+        (offered, used)
+    }
+
     /// What a framework was offered of an agent has become something else.
     pub(super) fn convert(&mut self, agent: &str, framework: &str, role: &str, conversion: &Conversion) {
         if let Some(agent) = self.agents.get_mut(agent) {
-            agent.total.subtract(&conversion.consumed);
-            agent.total.add(&conversion.converted);
+            agent.convert(conversion);
         }
         if let Some(framework) = self.frameworks.get_mut(framework) {
             framework.subtract_allocated(role, &conversion.consumed);

@@ -23,6 +23,10 @@ impl Master {
         let Some(agent) = self.agents.get(agent_id) else {
             return Err(Refused::Bad("No agent found with specified ID".into()));
         };
+        checks::source(&wanted)
+            .iter()
+            .try_for_each(checks::is_resource)
+            .map_err(Refused::Bad)?;
         let kind = wanted.r#type();
         // Mesos says of these only where.
         let place = match kind {
@@ -50,7 +54,7 @@ impl Master {
             );
             return Err(Refused::Conflict(format!("{there} does not contain {wanted}")));
         }
-        agent.free.subtract(&conversion.consumed);
+        agent.take(&conversion.consumed);
         self.apply_for_operator(agent_id, wanted, conversion);
         self.allocate_soon();
         Ok(())
@@ -61,7 +65,7 @@ impl Master {
             true => {
                 self.convert(agent_id, "", "", &conversion);
                 if let Some(agent) = self.agents.get_mut(agent_id) {
-                    agent.free.add(&conversion.converted);
+                    agent.give_back(&conversion.converted);
                 }
                 Resources::default()
             }
@@ -192,6 +196,46 @@ mod tests {
             json!({ "resources": [reserved("disk", 100.0)] }),
             "cpus:4; mem:512; disk:100",
         );
+    }
+
+    #[test]
+    fn reservations_move() {
+        let mut master = master();
+        register(&mut master, 0, "cpus:4;mem:512");
+        let cpus = |value: f64, roles: &[&str]| {
+            let roles = roles.iter().map(|role| json!({ "type": "DYNAMIC", "role": role }));
+            json!({ "name": "cpus", "type": "SCALAR", "scalar": { "value": value }, "reservations": roles.collect::<Vec<_>>() })
+        };
+        let ops = cpus(1.0, &["ops"]);
+        master
+            .operate_on("M-S0", operation("RESERVE", json!({ "resources": [ops] })))
+            .unwrap();
+        done(&mut master);
+        let mut moves = |source: &[&Value], resources: &[&Value]| {
+            let moved = operation("RESERVE", json!({ "source": source, "resources": resources }));
+            let done_so = master.operate_on("M-S0", moved).map(|()| done(&mut master));
+            done_so.map(|()| free(&master))
+        };
+        let bad = |why: &str| {
+            let place = "Invalid RESERVE operation on agent M-S0 at slave(1)@127.0.0.1:1 (host):";
+            Err(Refused::Bad(format!("{place} {why}")))
+        };
+        let refined = cpus(1.0, &["dev", "dev/web"]);
+        let text = "cpus:3; mem:512; cpus(reservations: [(DYNAMIC,dev),(DYNAMIC,dev/web)]):1";
+        assert_eq!(moves(&[&ops], &[&refined]), Ok(text.into()));
+        let text = format!("{text} does not contain cpus(reservations: [(DYNAMIC,ops)]):1");
+        assert_eq!(moves(&[&ops], &[&refined]), Err(Refused::Conflict(text)));
+        let text = "Source and target resources should refer to identical resource quantities: cpus:1 vs. cpus:0.5";
+        assert_eq!(moves(&[&refined], &[&cpus(0.5, &["ops"])]), bad(text));
+        assert_eq!(moves(&[&refined], &[]), bad("Invalid resources: Resource cannot be empty"));
+        let text = r#"Invalid source: Mixed reservations are not supported[{"name":"cpus","reservations":[{"role":"ops","type":"DYNAMIC"}],"scalar":{"value":1.0},"type":"SCALAR"},{"name":"cpus","reservations":[{"role":"dev","type":"DYNAMIC"}],"scalar":{"value":0.5},"type":"SCALAR"}]"#;
+        assert_eq!(moves(&[&ops, &cpus(0.5, &["dev"])], &[&cpus(1.5, &["ops"])]), bad(text));
+        let text = "Resource cpus:1 is not dynamically reserved";
+        assert_eq!(moves(&[&refined], &[&cpus(1.0, &[])]), bad(text));
+        let text = "Resource 'cpus(reservations: [(DYNAMIC,ops)]):-1' is invalid: Invalid scalar resource: value <= 0";
+        assert_eq!(moves(&[&cpus(-1.0, &["ops"])], &[&ops]), Err(Refused::Bad(text.into())));
+        let text = "cpus:3; mem:512; cpus(reservations: [(DYNAMIC,ops)]):1";
+        assert_eq!(moves(&[&refined], &[&ops]), Ok(text.into()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::proto::Resource;
 use crate::resources::item::{is_indivisible, reserved_for, with_thousandths};
 use crate::resources::role::{check_role, is_at_or_below};
 use crate::resources::{conversion::size, thousandths, Resources};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// More than this of anything is no quota.
@@ -60,10 +61,53 @@ fn top(role: &str) -> &str {
     role.split('/').next().unwrap_or(role)
 }
 
-/// What a role lacks of its guarantee.
-fn lacks(quota: &Quota, consumed: &Quantities, name: &str) -> i64 {
-    let guarantee = quota.guarantees.get(name).map_or(0, |amount| thousandths(*amount));
-    (guarantee - consumed.get(name).copied().unwrap_or(0)).max(0)
+/// What counts for quotas during a run of the allocator: summed up over all agents and frameworks once, and not for each offer.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// What each role with a quota uses up, offers included.
+    consumed: BTreeMap<String, Quantities>,
+    guarantees: BTreeMap<String, Quantities>,
+    /// What all roles together lack of their guarantees.
+    lacking: Quantities,
+    /// What is free and reserved for nobody.
+    free: Quantities,
+}
+
+impl Ledger {
+    fn consumed(&self, role: &str, name: &str) -> i64 {
+        amount(&self.consumed, role, name)
+    }
+
+    /// What a role lacks of its guarantee.
+    fn lacks(&self, role: &str, name: &str) -> i64 {
+        (amount(&self.guarantees, role, name) - self.consumed(role, name)).max(0)
+    }
+
+    /// What is free anywhere, less what others than this role lack of their guarantees.
+    fn surplus(&self, role: &str, name: &str) -> i64 {
+        let of = |quantities: &Quantities| quantities.get(name).copied().unwrap_or(0);
+        of(&self.free) - (of(&self.lacking) - self.lacks(role, name))
+    }
+
+    /// A role is offered something.
+    pub(super) fn offered(&mut self, role: &str, resources: &Resources) {
+        let role = top(role);
+        for item in resources.items().iter().filter(is_unreserved) {
+            let before = self.lacks(role, &item.name);
+            if let Some(consumed) = self.consumed.get_mut(role) {
+                add(consumed, item, 1);
+            }
+            let less = before - self.lacks(role, &item.name);
+            if let Some(lacking) = self.lacking.get_mut(&item.name) {
+                *lacking -= less;
+            }
+            add(&mut self.free, item, -1);
+        }
+    }
+}
+
+fn amount(of: &BTreeMap<String, Quantities>, role: &str, name: &str) -> i64 {
+    of.get(role).and_then(|quantities| quantities.get(name)).copied().unwrap_or(0)
 }
 
 fn is_above(used: &Quantities, limits: &Quantities) -> bool {
@@ -223,35 +267,43 @@ impl Master {
         sum
     }
 
+    /// What a run of the allocator begins with. Without quotas nobody asks for it.
+    pub(super) fn ledger(&self) -> Ledger {
+        let mut ledger = Ledger::default();
+        if self.quotas.is_empty() {
+            return ledger;
+        }
+        let consumed = self.quotas.keys().map(|role| (role.clone(), self.consumed(role, true)));
+        ledger.consumed = consumed.collect();
+        let guarantees = self.quotas.iter();
+        ledger.guarantees = guarantees
+            .map(|(role, quota)| (role.clone(), quantities(&quota.guarantees)))
+            .collect();
+        let mut lacking = Quantities::new();
+        for (role, guarantees) in &ledger.guarantees {
+            for name in guarantees.keys() {
+                *lacking.entry(name.clone()).or_default() += ledger.lacks(role, name);
+            }
+        }
+        ledger.lacking = lacking;
+        let connected = self.agents.values().filter(|agent| agent.connected);
+        let free = connected.flat_map(|agent| agent.free.items()).filter(is_unreserved);
+        free.for_each(|item| add(&mut ledger.free, item, 1));
+        ledger
+    }
+
     /// What of `resources` a role may still have.
-    pub(super) fn within_quotas(&self, role: &str, resources: Resources) -> Resources {
+    pub(super) fn within_quotas<'a>(&self, ledger: &Ledger, role: &str, resources: Cow<'a, Resources>) -> Cow<'a, Resources> {
         if self.quotas.is_empty() {
             return resources;
         }
         let top = top(role);
-        let quota = self.quotas.get(top).cloned().unwrap_or_default();
-        let consumed = self.consumed(top, true);
-        let others = self.quotas.iter().filter(|(other, _)| *other != top);
-        let others: Vec<(&Quota, Quantities)> = others.map(|(other, quota)| (quota, self.consumed(other, true))).collect();
-        // What is free anywhere, less what others lack of their guarantees.
-        let surplus = |name: &str| {
-            let free = self
-                .agents
-                .values()
-                .filter(|agent| agent.connected)
-                .flat_map(|agent| agent.free.items());
-            let free: i64 = free
-                .filter(|item| item.name == name && item.reservations.is_empty())
-                .map(size)
-                .sum();
-            let lacking: i64 = others.iter().map(|(quota, consumed)| lacks(quota, consumed, name)).sum();
-            free - lacking
-        };
+        let quota = self.quotas.get(top);
         let most = |name: &str| {
-            let limit = quota.limits.get(name).map(|limit| thousandths(*limit));
-            let below = limit.map_or(i64::MAX, |limit| limit - consumed.get(name).copied().unwrap_or(0));
-            let own = lacks(&quota, &consumed, name);
-            below.min(surplus(name).max(own)).max(0)
+            let (surplus, own) = (ledger.surplus(top, name), ledger.lacks(top, name));
+            let limit = quota.and_then(|quota| quota.limits.get(name));
+            let below = limit.map_or(i64::MAX, |limit| thousandths(*limit) - ledger.consumed(top, name));
+            below.min(surplus.max(own)).max(0)
         };
         let shrunk = resources
             .items()
@@ -264,15 +316,15 @@ impl Master {
                     most => with_thousandths(item, most),
                 },
             });
-        Resources::new(&shrunk.collect::<Vec<_>>())
+        Cow::Owned(Resources::new(&shrunk.collect::<Vec<_>>()))
     }
 
     /// Whether a role lacks something of its guarantees: then it comes first.
-    pub(super) fn is_short(&self, role: &str) -> bool {
+    pub(super) fn is_short(&self, ledger: &Ledger, role: &str) -> bool {
         let top = top(role);
         self.quotas.get(top).is_some_and(|quota| {
-            let consumed = self.consumed(top, true);
-            quota.guarantees.keys().any(|name| lacks(quota, &consumed, name) > 0)
+            let mut names = quota.guarantees.keys();
+            names.any(|name| ledger.lacks(top, name) > 0)
         })
     }
 }
@@ -370,6 +422,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_counts_in_the_same_run() {
+        let two = |quota: &[(String, Quota)], name: &str| {
+            let mut master = master();
+            (0..2).for_each(|link| register(&mut master, link, "cpus:2;mem:512"));
+            master.update_quotas(quota, false).unwrap();
+            role(&mut master, 1, name);
+            offered(&master, name)
+        };
+        assert_eq!(two(&limits("eng", "cpus:3"), "eng"), 3.0);
+        assert_eq!(two(&guarantees("db", "cpus:3"), "a"), 1.0);
+    }
+
+    #[test]
+    fn a_guarantee_is_kept_for_nobody_once_it_is_offered() {
+        let mut master = master();
+        (0..2).for_each(|link| register(&mut master, link, "cpus:2;mem:512"));
+        let quotas = ["db", "web"].map(|name| {
+            let limits = amounts("cpus:1");
+            let guarantees = amounts("cpus:1");
+            (name.to_string(), Quota { guarantees, limits })
+        });
+        master.update_quotas(&quotas, false).unwrap();
+        ["db", "web", "a"]
+            .into_iter()
+            .zip(1..)
+            .for_each(|(name, stream)| role(&mut master, stream, name));
+        ["db", "web", "a"].iter().for_each(|name| master.take_back_offers(name));
+        // In one run.
+        master.allocate();
+        assert_eq!(["db", "web", "a"].map(|name| offered(&master, name)), [1.0, 1.0, 2.0]);
+    }
+
+    #[test]
     fn weights_shift_turns() {
         let mut master = master();
         (0..2).for_each(|link| register(&mut master, link, "cpus:4;mem:1024"));
@@ -384,7 +469,7 @@ mod tests {
         let next = |master: &mut Master| {
             let frameworks = master.frameworks.values_mut();
             let suppressed: Vec<_> = frameworks.map(|f| std::mem::take(&mut f.suppressed)).collect();
-            let order = master.roles_in_turn();
+            let order = master.roles_in_turn(&master.ledger());
             for (framework, suppressed) in master.frameworks.values_mut().zip(suppressed) {
                 framework.suppressed = suppressed;
             }

@@ -42,11 +42,8 @@ impl Master {
         if !self.rounds.idle {
             return;
         }
-        let refusals = self
-            .frameworks
-            .values()
-            .flat_map(|framework| framework.filters.values().flatten());
-        let others = refusals.map(|filter| filter.until).chain(self.timers.next());
+        let refusals = self.agents.values().flat_map(|agent| agent.filters.ends());
+        let others = refusals.chain(self.timers.next());
         let until = others.min().map_or(end, |first| first.min(end));
         // The last one before the end is left: it was idle, but the next one is to be on time.
         let (period, left) = (self.identity.intervals.allocation, until.after(self.rounds.next));

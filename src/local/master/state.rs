@@ -1,6 +1,8 @@
 //! What a master knows: frameworks with their tasks, agents, offers.
 
 use super::constraints::Constraints;
+use super::filters::{Filters, Seat};
+use super::history::History;
 use crate::local::capabilities;
 use crate::local::clock::Time;
 use crate::local::events::{is_terminal, Stream};
@@ -9,21 +11,22 @@ use crate::proto::{
     CheckStatusInfo, ContainerStatus, ExecutorInfo, FrameworkInfo, KillPolicy, MachineId, OperationId, OperationState, SlaveInfo,
     TaskInfo, TaskState, TaskStatus, Unavailability,
 };
+use crate::resources::conversion::Conversion;
 use crate::resources::Resources;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-/// How many tasks of one framework `/state` remembers after their end, and how many states of a task it tells.
+/// How many tasks of one framework `/state` remembers after their end.
 const REMEMBERED_TASKS: usize = 1000;
-const HISTORY: usize = 100;
 
 pub struct Framework {
     pub info: FrameworkInfo,
     /// Always at least one: `*` when the framework named none.
     pub roles: Vec<String>,
     pub suppressed: BTreeSet<String>,
-    /// By agent.
-    pub filters: BTreeMap<String, Vec<Filter>>,
+    /// Its numbers in the [filters](Filters) of agents, by role: only where it has refused something.
+    pub seats: BTreeMap<String, Seat>,
     /// Of which agents it wants offers.
     pub constraints: Constraints,
     /// Absent while disconnected.
@@ -41,19 +44,14 @@ pub struct Framework {
     pub recovered: bool,
     /// Which of its disconnections it is in or had last: a timer of an older one means nothing.
     pub disconnection: u64,
+    /// The user knows that it may wait in vain.
+    pub idle_told: bool,
 }
 
 pub struct Subscription {
     /// The Mesos-Stream-Id.
     pub id: String,
     pub stream: Stream,
-}
-
-/// Keeps offers away: see [`offers`](super::offers).
-pub struct Filter {
-    pub role: String,
-    pub refused: Resources,
-    pub until: Time,
 }
 
 pub struct Offer {
@@ -81,7 +79,8 @@ pub struct Operation {
 
 #[derive(Clone)]
 pub struct Task {
-    pub info: TaskInfo,
+    /// The agent has the same one.
+    pub info: Arc<TaskInfo>,
     pub agent: String,
     pub role: String,
     /// The newest that the agent has told of, whatever has been acknowledged.
@@ -90,8 +89,7 @@ pub struct Task {
     pub forwarded: Option<(TaskState, Bytes)>,
     /// What it uses: nothing any more after its end.
     pub resources: Resources,
-    /// One for each state that was reported, oldest first.
-    pub history: Vec<TaskStatus>,
+    pub history: History,
     pub healthy: Option<bool>,
     pub check_status: Option<CheckStatusInfo>,
     pub container_status: Option<ContainerStatus>,
@@ -116,6 +114,8 @@ pub struct Agent {
     pub reregistered: Option<f64>,
     /// Tasks to be killed, and how: told again when it comes back.
     pub kills: BTreeMap<(String, String), Option<KillPolicy>>,
+    /// What frameworks have refused of it.
+    pub filters: Filters,
 }
 
 pub struct Executor {
@@ -189,7 +189,7 @@ impl Framework {
             info,
             roles,
             suppressed: BTreeSet::new(),
-            filters: BTreeMap::new(),
+            seats: BTreeMap::new(),
             constraints: Constraints::default(),
             subscription: None,
             allocated: BTreeMap::new(),
@@ -201,6 +201,7 @@ impl Framework {
             unregistered: 0.0,
             recovered: false,
             disconnection: 0,
+            idle_told: false,
         }
     }
 
@@ -241,14 +242,6 @@ impl Framework {
         }
     }
 
-    /// Forgets all filters but these.
-    pub fn keep_filters(&mut self, which: impl Fn(&Filter) -> bool) {
-        self.filters.retain(|_, filters| {
-            filters.retain(&which);
-            !filters.is_empty()
-        });
-    }
-
     /// Takes a task out of the living.
     pub fn complete_task(&mut self, id: &str) {
         if let Some(task) = self.tasks.remove(id) {
@@ -272,14 +265,14 @@ impl Framework {
 
 impl Task {
     /// One that was just handed to an agent.
-    pub fn launched(info: TaskInfo, agent: &str, role: &str) -> Task {
+    pub fn launched(info: Arc<TaskInfo>, agent: &str, role: &str) -> Task {
         Task {
             agent: agent.to_string(),
             role: role.to_string(),
             state: TaskState::TaskStaging,
             forwarded: None,
             resources: Resources::new(&info.resources),
-            history: Vec::new(),
+            history: History::default(),
             healthy: None,
             check_status: None,
             container_status: None,
@@ -301,18 +294,7 @@ impl Task {
 
     /// Adds a status to the history that `/state` shows.
     pub fn record(&mut self, status: &TaskStatus) {
-        if self.history.last().is_some_and(|last| last.state == status.state) {
-            return;
-        }
-        // These can be large, and `/state` does not show them.
-        self.history.push(TaskStatus {
-            data: None,
-            message: None,
-            ..status.clone()
-        });
-        if self.history.len() > HISTORY {
-            self.history.remove(0);
-        }
+        self.history.record(status);
     }
 }
 
@@ -332,15 +314,30 @@ impl Agent {
             registered: now.seconds(),
             reregistered: None,
             kills: BTreeMap::new(),
+            filters: Filters::default(),
         }
+    }
+
+    /// Somebody has it now. What is shared stays free for others.
+    pub fn take(&mut self, resources: &Resources) {
+        self.free.subtract(&resources.unshared());
     }
 
     /// What was used is free again, as the agent knows it: a task may have mounted a volume elsewhere.
     pub fn give_back(&mut self, resources: &Resources) {
+        let resources = resources.unshared();
         match resources.items().iter().any(|item| item.disk.is_some()) {
             true => self.free.add(&resources.spelled_as(&self.total)),
-            false => self.free.add(resources),
+            false => self.free.add(&resources),
         }
+    }
+
+    /// An operation has changed what there is. Who did it has what it took, and gets what it gave; what is shared, all have.
+    pub fn convert(&mut self, conversion: &Conversion) {
+        self.total.subtract(&conversion.consumed);
+        self.total.add(&conversion.converted);
+        self.free.subtract(&conversion.consumed.shared());
+        self.free.add(&conversion.converted.shared());
     }
 
     /// What it runs executors with, for offers to `framework`.

@@ -9,6 +9,7 @@ use crate::proto::scheduler::call::{self, reconcile};
 use crate::proto::{framework_info, FrameworkInfo, SlaveInfo, TaskId, TaskInfo, TaskState};
 use crate::resources::text as resource_text;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub fn master() -> Master {
@@ -16,10 +17,12 @@ pub fn master() -> Master {
         id: "M".into(),
         hostname: "localhost".into(),
         address: ([127, 0, 0, 1], 1).into(),
+        agents: ([127, 0, 0, 1], 1).into(),
         scheme: "http",
         started: 0.0,
         intervals: Intervals::default(),
         minimum: Minimum::default(),
+        stopwatch: || Duration::ZERO,
         jitter: None,
     };
     Master::new(identity, Registry::default(), Time::from_epoch(Duration::from_secs(1000)))
@@ -140,11 +143,11 @@ fn come_back(master: &mut Master, tasks: &[(&str, &str, TaskState)]) {
     let task = |(framework, task, state): &(&str, &str, TaskState)| RunningTask {
         framework: framework.to_string(),
         role: "*".into(),
-        info: TaskInfo {
+        info: Arc::new(TaskInfo {
             task_id: TaskId { value: task.to_string() },
             resources: resource_text::parse("cpus:1;mem:32").unwrap(),
             ..Default::default()
-        },
+        }),
         state: *state,
         forwarded: None,
     };

@@ -11,7 +11,7 @@ pub struct Turns {
     /// By path in the tree of roles. `eng/.` is the role `eng` itself, `eng` with all below it.
     roles: BTreeMap<String, u64>,
     /// By role and framework.
-    frameworks: BTreeMap<(String, String), u64>,
+    frameworks: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl Turns {
@@ -20,8 +20,8 @@ impl Turns {
         for path in above.chain([role]).map(str::to_string).chain([itself(role)]) {
             *self.roles.entry(path).or_default() += 1;
         }
-        let key = (role.to_string(), framework.to_string());
-        *self.frameworks.entry(key).or_default() += 1;
+        let of_role = self.frameworks.entry(role.to_string()).or_default();
+        *of_role.entry(framework.to_string()).or_default() += 1;
     }
 
     /// Forgets whoever is neither among `roles` nor above one of them, and frameworks that are not `there`.
@@ -31,8 +31,10 @@ impl Turns {
             roles.iter().any(|role| crate::resources::role::is_at_or_below(role, path))
         };
         self.roles.retain(|path, _| is_of(path));
-        self.frameworks
-            .retain(|(role, id), _| roles.contains(role.as_str()) && there(id));
+        self.frameworks.retain(|role, counts| {
+            counts.retain(|id, _| there(id));
+            roles.contains(role.as_str()) && !counts.is_empty()
+        });
     }
 
     /// All `roles`, the next one first. `share` is what of a path in the tree these roles have together.
@@ -71,13 +73,12 @@ impl Turns {
     }
 
     /// `frameworks` with their shares, the next one first.
-    pub fn frameworks(&self, role: &str, mut frameworks: Vec<(f64, String)>) -> Vec<String> {
-        let count = |id: &String| self.frameworks.get(&(role.to_string(), id.clone())).copied().unwrap_or(0);
-        frameworks.sort_by(|a, b| {
-            a.0.total_cmp(&b.0)
-                .then_with(|| (count(&a.1), &a.1).cmp(&(count(&b.1), &b.1)))
-        });
-        frameworks.into_iter().map(|(_, id)| id).collect()
+    pub fn frameworks(&self, role: &str, frameworks: Vec<(f64, String)>) -> Vec<String> {
+        let counts = self.frameworks.get(role);
+        let count = |id: &String| counts.and_then(|counts| counts.get(id)).copied().unwrap_or(0);
+        let mut ranked: Vec<_> = frameworks.into_iter().map(|(share, id)| (share, count(&id), id)).collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, &a.2).cmp(&(b.1, &b.2))));
+        ranked.into_iter().map(|(_, _, id)| id).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tasks after their launch: status updates and acknowledgements, kills, reconciliation, messages.
 
 use super::state::{Framework, Task};
-use super::{slave_id, Master};
+use super::{idle, slave_id, Master};
 use crate::local::events::{is_terminal, scheduler_event, status};
 use crate::local::messages::ToAgent;
 use crate::proto::scheduler::{call, event, Event};
@@ -28,7 +28,8 @@ impl Master {
             .filter(|task| task.agent == agent);
         if let (Some(task), Ok(state)) = (known, state) {
             unread = full && task.forwarded.as_ref().map(|(_, uuid)| uuid) == uuid.as_ref();
-            task.forwarded = uuid.map(|uuid| (state, uuid));
+            // A copy: its own holds the executor's whole call.
+            task.forwarded = uuid.map(|uuid| (state, Bytes::copy_from_slice(&uuid)));
             task.healthy = update.healthy;
             task.check_status = update.check_status;
             if update.container_status.is_some() {
@@ -70,6 +71,7 @@ impl Master {
             if is_terminal(*state) && forwarded == uuid {
                 one.state = *state;
                 known.complete_task(task);
+                idle::ended(&mut self.timers, self.now, (framework, known), task);
                 self.forget_kill(agent, framework, task);
             }
         }

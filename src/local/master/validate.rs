@@ -57,7 +57,7 @@ pub fn needed(task: &TaskInfo, against: &Against<'_>) -> Resources {
 /// Whether the task has an executor that does not run on the agent yet.
 pub fn starts_executor(task: &TaskInfo, against: &Against<'_>) -> bool {
     let new = |executor: &ExecutorInfo| running(executor, against).is_none();
-    task.executor.as_ref().is_some_and(new)
+    task.executor.as_deref().is_some_and(new)
 }
 
 /// The first reason why not, as far as tasks of groups have it, too.
@@ -207,6 +207,10 @@ fn validate_executor(executor: &ExecutorInfo, against: &Against<'_>) -> Result<(
     let Some(command) = &executor.command else {
         return Err("'ExecutorInfo.command' must be set".into());
     };
+    if executor.resources.iter().any(|item| item.shared.is_some()) {
+        let given = resources::to_text(&Resources::new(&executor.resources), Some(against.role));
+        return Err(format!("Executor resources {given} should not contain any shared resources"));
+    }
     checks::command(command).map_err(|reason| format!("Executor's `CommandInfo` is invalid: {reason}"))
 }
 

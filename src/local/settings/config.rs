@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::collection::{self, DELAY, HEADROOM};
 use super::intervals::{self, Intervals};
+use super::isolation::{Isolation, CFS, ISOLATION, ROOT};
 use super::minimum::Minimum;
 use super::tls::Tls;
 use crate::driver::duration;
@@ -31,14 +32,19 @@ pub struct Config {
     pub hostname: Option<String>,
     /// How many agents there are. Each has all of `resources`.
     pub agents: usize,
+    /// How many masters there are, of which one leads.
+    pub masters: usize,
     pub intervals: Intervals,
     /// What an offer has at least.
     pub minimum: Minimum,
+    /// What keeps tasks to their resources.
+    pub isolation: Isolation,
     /// Tasks are timers, not processes.
     pub simulate: bool,
     /// Updates overtake each other and offers come late, by what follows from this number.
     pub jitter: Option<u32>,
-    /// Where to listen. By default a port of 127.0.0.1 that is free.
+    /// Where to listen. By default a port of 127.0.0.1 that is free. Several masters have a port each from this one on, and their agents
+    /// the next one.
     pub listen: SocketAddr,
     /// By which address others reach it, if not by that.
     pub advertise: Option<IpAddr>,
@@ -57,8 +63,10 @@ impl Default for Config {
             attributes: None,
             hostname: None,
             agents: 1,
+            masters: 1,
             intervals: Intervals::default(),
             minimum: Minimum::default(),
+            isolation: Isolation::default(),
             simulate: false,
             jitter: None,
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -90,6 +98,7 @@ pub const WORK_DIR: &str = "MESOS_WORK_DIR";
 pub const ENVIRONMENT: &str = "MESOS_EXECUTOR_ENVIRONMENT_VARIABLES";
 pub const HOSTNAME: &str = "MESOS_HOSTNAME";
 pub const AGENTS: &str = "MESOS_NUM_SLAVES";
+pub const MASTERS: &str = "MESOS_NUM_MASTERS";
 pub const PINGS: &str = "MESOS_MAX_AGENT_PING_TIMEOUTS";
 pub const OFFER: &str = "MESOS_OFFER_TIMEOUT";
 pub const SIMULATE: &str = "MESOS_SIMULATE";
@@ -98,6 +107,8 @@ pub const MINIMUM: &str = "MESOS_MIN_ALLOCATABLE_RESOURCES";
 
 /// More agents than this are a mistake.
 const MOST_AGENTS: usize = 10_000;
+/// And more masters.
+const MOST_MASTERS: usize = 9;
 
 impl Config {
     /// The settings that `get` knows (`std::env::var(name).ok()`, say). An empty value is none.
@@ -127,10 +138,13 @@ impl Config {
         self.work_dir = get(WORK_DIR)?.map(|path| text::to_os(&path).into()).or(self.work_dir.take());
         self.hostname = get(HOSTNAME)?.or(self.hostname.take());
         if let Some(text) = get(AGENTS)? {
-            self.agents = count(AGENTS, &text)?;
+            self.agents = count(AGENTS, &text, MOST_AGENTS)?;
+        }
+        if let Some(text) = get(MASTERS)? {
+            self.masters = count(MASTERS, &text, MOST_MASTERS)?;
         }
         if let Some(text) = get(PINGS)? {
-            self.intervals.pings = u32::try_from(count(PINGS, &text)?).unwrap_or(u32::MAX);
+            self.intervals.pings = u32::try_from(count(PINGS, &text, MOST_AGENTS)?).unwrap_or(u32::MAX);
         }
         if let Some(text) = get(OFFER)? {
             self.intervals.offer = Some(parse_duration(OFFER, &text)?);
@@ -145,6 +159,14 @@ impl Config {
             let name = MINIMUM;
             self.minimum = Minimum::parse(&text).map_err(|reason| BadSetting { name, reason })?;
         }
+        if let Some(text) = get(ISOLATION)? {
+            let name = ISOLATION;
+            self.isolation.choose(&text).map_err(|reason| BadSetting { name, reason })?;
+        }
+        if let Some(text) = get(CFS)? {
+            self.isolation.cfs = yes_or_no(CFS, &text)?;
+        }
+        self.isolation.root = get(ROOT)?.or(self.isolation.root.take());
         if let Some(text) = get(DELAY)? {
             let reason = || format!("expected a number with one of ns us ms secs mins hrs days weeks, not '{text}'");
             let parsed = duration::parse(&text).ok_or_else(reason);
@@ -164,6 +186,7 @@ impl Config {
 
     /// Whether all texts can be understood.
     pub fn check(&self) -> Result<(), BadSetting> {
+        count(MASTERS, &self.masters.to_string(), MOST_MASTERS)?;
         let bad = |name| {
             move |e: resource_text::BadText| BadSetting {
                 name,
@@ -233,12 +256,12 @@ fn seed(text: &str) -> Result<Option<u32>, BadSetting> {
     }
 }
 
-/// A whole number from 1 to [`MOST_AGENTS`].
-fn count(name: &'static str, text: &str) -> Result<usize, BadSetting> {
-    let number = text.parse().ok().filter(|number| (1..=MOST_AGENTS).contains(number));
+/// A whole number from 1 to `most`.
+fn count(name: &'static str, text: &str, most: usize) -> Result<usize, BadSetting> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| BadSetting {
         name,
-        reason: format!("expected a whole number from 1 to {MOST_AGENTS}, not '{text}'"),
+        reason: format!("expected a whole number from 1 to {most}, not '{text}'"),
     })
 }
 
@@ -295,11 +318,15 @@ pub fn without_effect(names: impl IntoIterator<Item = String>) -> Vec<String> {
         ENVIRONMENT,
         HOSTNAME,
         AGENTS,
+        MASTERS,
         PINGS,
         OFFER,
         SIMULATE,
         JITTER,
         MINIMUM,
+        ISOLATION,
+        CFS,
+        ROOT,
         DELAY,
         HEADROOM,
     ];
@@ -346,10 +373,15 @@ mod tests {
         assert!(from(&[(RESOURCES, "")]).unwrap().resources.is_none());
         let config = from(&[
             (AGENTS, "3"),
+            (MASTERS, "5"),
+            ("MESOS_ELECTION_DELAY", "3secs"),
             (PINGS, "2"),
             (OFFER, "5secs"),
             (SIMULATE, "true"),
             (MINIMUM, "cpus:1;mem:64"),
+            (ISOLATION, "cgroups/mem"),
+            (CFS, "true"),
+            (ROOT, "some/where"),
             (DELAY, "0secs"),
             (HEADROOM, "0.25"),
             ("MESOS_DISK_WATCH_INTERVAL", "2secs"),
@@ -360,6 +392,9 @@ mod tests {
         let milliseconds = std::time::Duration::from_millis;
         assert_eq!(of_intervals, (2, Some(milliseconds(5000)), milliseconds(100)));
         assert_eq!(config.minimum.text(), "cpus:1;mem:64");
+        let isolation = &config.isolation;
+        assert!(isolation.mem && !isolation.cpu && isolation.cfs);
+        assert_eq!(isolation.root.as_deref(), Some("some/where"));
         let collection = &config.intervals.collection;
         let zero = std::time::Duration::ZERO;
         assert_eq!(
@@ -367,6 +402,8 @@ mod tests {
             (zero, 0.25, milliseconds(2000))
         );
         assert_eq!((config.agents, Config::default().agents), (3, 1));
+        assert_eq!((config.masters, Config::default().masters), (5, 1));
+        assert_eq!(config.intervals.election, milliseconds(3000));
         assert!(config.simulate && !from(&[(SIMULATE, "0")]).unwrap().simulate);
     }
 
@@ -431,6 +468,9 @@ mod tests {
             (HOSTNAME, &"x".repeat(256)),
             (AGENTS, "0"),
             (AGENTS, "many"),
+            (MASTERS, "0"),
+            (MASTERS, "10"),
+            ("MESOS_ELECTION_DELAY", "0secs"),
             (PINGS, "-1"),
             (OFFER, "5"),
             (SIMULATE, "yes, please"),
@@ -439,6 +479,8 @@ mod tests {
             (JITTER, "4294967296"),
             (MINIMUM, "cpus"),
             (MINIMUM, "cpus:-1"),
+            (ISOLATION, "cgroups/disk"),
+            (CFS, "perhaps"),
             (DELAY, "-1secs"),
             (DELAY, "7"),
             (HEADROOM, "1.5"),

@@ -36,6 +36,8 @@ pub struct Intervals {
     /// An unacknowledged update is sent again after this, then after twice as long, at most `retry_max`.
     pub retry: Duration,
     pub retry_max: Duration,
+    /// So long are several masters without a leader when the last one is gone.
+    pub election: Duration,
     /// When sandboxes of what has ended are removed.
     pub collection: Collection,
 }
@@ -60,6 +62,7 @@ impl Default for Intervals {
             register: Duration::from_secs(1),
             retry: Duration::from_secs(10),
             retry_max: Duration::from_secs(10 * MINUTE),
+            election: Duration::from_millis(100),
             collection: Collection::default(),
         }
     }
@@ -67,13 +70,14 @@ impl Default for Intervals {
 
 impl Intervals {
     /// The variable for each one that users may set, and where it goes. All are above zero.
-    pub fn durations(&mut self) -> [(&'static str, &mut Duration); 6] {
+    pub fn durations(&mut self) -> [(&'static str, &mut Duration); 7] {
         [
             ("MESOS_ALLOCATION_INTERVAL", &mut self.allocation),
             ("MESOS_AGENT_PING_TIMEOUT", &mut self.ping),
             ("MESOS_AGENT_REREGISTER_TIMEOUT", &mut self.reregister),
             ("MESOS_EXECUTOR_REGISTRATION_TIMEOUT", &mut self.registration),
             ("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", &mut self.reregistration),
+            ("MESOS_ELECTION_DELAY", &mut self.election),
             ("MESOS_DISK_WATCH_INTERVAL", &mut self.collection.watch),
         ]
     }

@@ -5,5 +5,6 @@ pub mod collection;
 pub mod config;
 pub mod detect;
 pub mod intervals;
+pub mod isolation;
 pub mod minimum;
 pub mod tls;

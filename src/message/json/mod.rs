@@ -12,9 +12,11 @@
 
 mod names;
 mod read;
+mod surplus;
 mod write;
 
 pub use read::{parse, read, BadJson};
+pub use surplus::surplus;
 pub use write::{value, write};
 
 #[cfg(test)]

@@ -96,13 +96,19 @@ pub fn complete(status: &[u8], environment: &Environment, uuid: &[u8], wall: f64
     let argument = |problem: String| DriverError::Argument { name: "status", problem };
     let decoded =
         crate::native::wire::TaskStatus::decode(status).map_err(|e| argument(format!("not an encoded TaskStatus ({e})")))?;
-    if decoded.task_id.is_none() {
-        return Err(argument("TaskStatus.task_id is missing".to_string()));
+    match decoded.task_id.as_deref().map(|id| value(id).unwrap_or_default()) {
+        None => return Err(argument("TaskStatus.task_id is missing".to_string())),
+        Some(id) if id.is_empty() => return Err(argument("TaskStatus.task_id is empty".to_string())),
+        Some(_) => (),
     }
     match decoded.state {
         None => return Err(argument("TaskStatus.state is missing".to_string())),
         Some(state) if state == proto::TaskState::TaskStaging as i32 => {
             return Err(argument("TASK_STAGING is not for executors: agents refuse it".to_string()))
+        }
+        // To an agent it would be no state at all.
+        Some(state) if proto::TaskState::try_from(state).is_err() => {
+            return Err(argument(format!("TaskStatus.state: there is no state {state}")))
         }
         Some(_) => (),
     }

@@ -12,7 +12,7 @@ use crate::native::net::transport::Transport;
 use crate::native::protocol::action::{Link, LinkAction};
 use crate::native::protocol::endpoint::Endpoint;
 use bytes::{Bytes, BytesMut};
-use std::future::{pending, poll_fn, Future};
+use std::future::{pending, poll_fn, ready, Future};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -24,6 +24,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
+use tokio::task::{unconstrained, yield_now};
 
 /// Bytes that one read takes at most, and for how many there is room at least.
 const READ_SIZE: usize = 64 << 10;
@@ -190,8 +191,10 @@ impl Unsent {
 struct Unused(usize);
 
 impl Unused {
-    fn read(&mut self, length: usize) {
-        self.0 = self.0.saturating_add(length);
+    fn read(&mut self, event: &SocketEvent) {
+        if let SocketEvent::Received(data) = event {
+            self.0 = self.0.saturating_add(data.len());
+        }
     }
 
     /// While more than half of what comes is of no use, what is of use is copied.
@@ -261,6 +264,8 @@ struct Outside {
     calls: Socket,
     detections: Option<UnboundedReceiver<Detection>>,
     dialer: Dialer,
+    /// The deadline that has passed, and the link that was looked at since.
+    looked: Option<(Option<Duration>, Link)>,
 }
 
 impl Outside {
@@ -270,7 +275,35 @@ impl Outside {
             calls: Socket::Closed,
             detections: None,
             dialer: Dialer::default(),
+            looked: None,
         }
+    }
+
+    /// What came before `deadline` was noticed. A process that was stopped finds its timers and its data due at once: the data count,
+    /// or its own pause would be taken for the server's silence. Each link is looked at once, so that data cannot put off a deadline.
+    async fn arrived(
+        &mut self,
+        deadline: Option<Duration>,
+        [stream, calls]: [&mut BytesMut; 2],
+        reads: bool,
+    ) -> Option<(Link, SocketEvent)> {
+        let looked = self.looked.take().filter(|(of, _)| *of == deadline).map(|(_, link)| link);
+        if looked.is_none() {
+            self.looked = Some((deadline, Link::Stream));
+            // The runtime asks the system what is there to read.
+            yield_now().await;
+            if let Some(event) = at_once(self.stream.next(stream, reads)).await {
+                return Some((Link::Stream, event));
+            }
+        }
+        if looked != Some(Link::Calls) {
+            self.looked = Some((deadline, Link::Calls));
+            if let Some(event) = at_once(self.calls.next(calls, true)).await {
+                return Some((Link::Calls, event));
+            }
+        }
+        self.looked = None;
+        None
     }
 
     fn link(&mut self, action: LinkAction) {
@@ -349,12 +382,11 @@ async fn drive<M: Machine>(
                 machine.commands(commands.take(), clock.now());
             }
             event = outside.stream.next(&mut stream_buffer, reads) => {
-                if let SocketEvent::Received(data) = &event {
-                    unused.read(data.len());
-                }
-                dispatch(&mut machine, Link::Stream, event, clock.now());
+                dispatch(&mut machine, &mut unused, (Link::Stream, event), clock.now());
             }
-            event = outside.calls.next(&mut calls_buffer, true) => dispatch(&mut machine, Link::Calls, event, clock.now()),
+            event = outside.calls.next(&mut calls_buffer, true) => {
+                dispatch(&mut machine, &mut unused, (Link::Calls, event), clock.now());
+            }
             detection = next_detection(&mut outside.detections) => machine.detected(detection, clock.now()),
             () = relief(&mut congestion) => congestion = None,
             () = clock.sleep_until(machine.deadline()) => {
@@ -362,9 +394,21 @@ async fn drive<M: Machine>(
                     // As above: no bytes, but no timeout either.
                     machine.resume(clock.now());
                 }
-                machine.tick(clock.now());
+                match outside.arrived(machine.deadline(), [&mut stream_buffer, &mut calls_buffer], reads).await {
+                    Some(event) => dispatch(&mut machine, &mut unused, event, clock.now()),
+                    None => machine.tick(clock.now()),
+                }
             }
         }
+    }
+}
+
+/// What a socket has to say without waiting for it.
+async fn at_once(event: impl Future<Output = SocketEvent>) -> Option<SocketEvent> {
+    tokio::select! {
+        biased;
+        event = unconstrained(event) => Some(event),
+        () = ready(()) => None,
     }
 }
 
@@ -388,7 +432,10 @@ async fn relief(congestion: &mut Option<oneshot::Receiver<()>>) {
     }
 }
 
-fn dispatch<M: Machine>(machine: &mut M, link: Link, event: SocketEvent, now: Now) {
+fn dispatch<M: Machine>(machine: &mut M, unused: &mut Unused, (link, event): (Link, SocketEvent), now: Now) {
+    if link == Link::Stream {
+        unused.read(&event);
+    }
     match event {
         SocketEvent::Opened => machine.opened(link, now),
         SocketEvent::Received(data) => machine.received_shared(link, data, now),

@@ -5,7 +5,8 @@
 //! When the thread has just passed on updates it looks by itself too, and is woken only by the last of their acknowledgements: to wake
 //! an idle processor takes Perl's thread longer than to handle the update.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{timeout_at, Instant};

@@ -9,6 +9,7 @@ use crate::fork::Private;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
 use rustix::net::{connect, socket_with, AddressFamily, SocketFlags, SocketType};
+use socket2::SockRef;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -29,6 +30,10 @@ const MAX_NAMES: usize = 64;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_PROBES: u32 = 4;
+/// The longest segment on a loopback connection, which has 64 KiB else: as much as a receiver's whole window at first. When a driver that
+/// did not read for a while reads again, there would be no room for a whole segment, and Linux sends no part of one until its timer for
+/// that fires: as late again as the driver was.
+const LOOPBACK_SEGMENT: u32 = 16 << 10;
 
 /// With which of a name's addresses to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +150,10 @@ async fn attempt(address: SocketAddr) -> io::Result<Private<TcpStream>> {
         moved(socket_with(family, SocketType::STREAM, flags, None)?)?
     };
     let socket = Private::new(made);
+    if address.ip().is_loopback() {
+        // Not worth an error: without it there is a pause in the worst case.
+        let _ = SockRef::from(socket.get_ref()).set_tcp_mss(LOOPBACK_SEGMENT);
+    }
     match connect(socket.get_ref(), &address) {
         Ok(()) | Err(Errno::INPROGRESS) => (),
         Err(why) => return Err(why.into()),
@@ -218,6 +227,22 @@ mod tests {
         let listener = TcpListener::bind((host, 0)).await.expect("listen");
         let address = listener.local_addr().expect("address");
         (listener, address)
+    }
+
+    /// What both ends have agreed on.
+    #[test]
+    fn loopback_has_short_segments() {
+        run(async {
+            for host in ["127.0.0.1", "::1"] {
+                let (listener, address) = listener(host).await;
+                let stream = attempt(address).await.expect("connected");
+                let (accepted, _) = listener.accept().await.expect("accepted");
+                for end in [stream.get_ref(), &accepted] {
+                    let length = SockRef::from(end).tcp_mss().expect("length");
+                    assert!(length <= LOOPBACK_SEGMENT, "{host}: {length}");
+                }
+            }
+        });
     }
 
     /// Swallows SYNs: nobody accepts, and no more connections find room. They last as long as what is returned.

@@ -4,9 +4,9 @@ use crate::driver::{DriverError, SchedulerCall};
 use crate::event::Acknowledgement;
 use crate::message::field_number::{acknowledge as acknowledge_field, scheduler_call};
 use crate::message::fields;
-use crate::native::scheduler::operations::operation_is_whole;
+use crate::native::scheduler::operations::{of_known_types, operation_is_whole};
 use crate::native::scheduler::wire::{self, Call, CallType};
-use crate::native::wire::{problem, Id, Launch, Operation, OperationStatus, OperationType, TaskInfo, TaskStatus};
+use crate::native::wire::{problem, Id, Launch, Operation, OperationStatus, OperationType, Resource, TaskInfo, TaskStatus};
 use bytes::Bytes;
 use prost::Message;
 
@@ -145,7 +145,8 @@ fn request(requests: Vec<Vec<u8>>) -> Result<Prepared, DriverError> {
 }
 
 fn launch(offer_ids: Vec<Vec<u8>>, tasks: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Result<Prepared, DriverError> {
-    let task_ids = task_ids("tasks", &tasks)?;
+    let task_ids = tasks.iter().map(|task| id_of_task("tasks", task, is_of_known_types));
+    let task_ids = task_ids.collect::<Result<Vec<_>, _>>()?;
     let operation = Operation {
         kind: Some(OperationType::Launch as i32),
         launch: Some(Launch { task_infos: tasks }),
@@ -455,12 +456,26 @@ fn inverse_offers(offer_ids: Vec<Vec<u8>>, filters: Option<Vec<u8>>) -> Result<w
 }
 
 fn task_ids(name: &'static str, tasks: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, DriverError> {
-    let decoded = tasks.iter().map(|task| {
-        let task = TaskInfo::decode(&task[..]).map_err(|e| problem(name, "TaskInfo", &e))?;
-        required(name, "TaskInfo.slave_id", task.agent_id)?;
-        required(name, "TaskInfo.task_id", task.task_id)
-    });
-    decoded.collect()
+    tasks.iter().map(|task| id_of_task(name, task, |_| Ok(()))).collect()
+}
+
+/// `check` looks at a task that says where it is to run.
+fn id_of_task(name: &'static str, task: &[u8], check: impl Fn(&TaskInfo) -> Result<(), String>) -> Result<Vec<u8>, DriverError> {
+    let mut task = TaskInfo::decode(task).map_err(|e| problem(name, "TaskInfo", &e))?;
+    required(name, "TaskInfo.slave_id", task.agent_id.take())?;
+    check(&task).map_err(|problem| DriverError::Argument { name, problem })?;
+    required(name, "TaskInfo.task_id", task.task_id)
+}
+
+/// What the task and its executor ask for; acceptOffers looks at it with all else of an operation.
+fn is_of_known_types(task: &TaskInfo) -> Result<(), String> {
+    of_known_types("TaskInfo.resources", kinds(&task.resources))?;
+    let executor = task.executor.iter().flat_map(|executor| kinds(&executor.resources));
+    of_known_types("TaskInfo.executor.resources", executor)
+}
+
+fn kinds(resources: &[Resource]) -> impl Iterator<Item = i32> + '_ {
+    resources.iter().map(|resource| resource.kind.unwrap_or_default())
 }
 
 fn ids(name: &'static str, class: &str, all: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, DriverError> {

@@ -31,6 +31,7 @@ use std::time::Duration;
 mod absence;
 mod answers;
 mod detection;
+mod unacknowledged;
 
 /// The longest pause between attempts to subscribe.
 const BACKOFF_CAP: Duration = Duration::from_secs(15);
@@ -110,6 +111,8 @@ pub struct SchedulerMachine {
     offers: Remembered,
     /// How many acknowledgements were queued to this subscription and are not answered.
     acknowledgements: usize,
+    /// Of a program that acknowledges itself.
+    unacknowledged: unacknowledged::Unacknowledged,
     end_by: Option<Duration>,
     actions: Vec<Action>,
 }
@@ -133,6 +136,7 @@ impl SchedulerMachine {
             pause: Duration::ZERO,
             offers: Remembered::default(),
             acknowledgements: 0,
+            unacknowledged: Default::default(),
             end_by: None,
             actions: Vec::new(),
             config,
@@ -256,6 +260,15 @@ impl SchedulerMachine {
             kind => {
                 if kind == EventType::Update {
                     self.config.counters.count("updates_received");
+                    let explicit = !self.config.implicit_acknowledgements && self.state == State::Running;
+                    let status = event
+                        .update
+                        .as_ref()
+                        .and_then(|update| update.status.as_ref())
+                        .filter(|_| explicit);
+                    if let Some(text) = status.and_then(|status| self.unacknowledged.came(status)) {
+                        tell(&format!("framework {}: {text}", self.framework()));
+                    }
                 }
                 if let Some(id) = event.rescind.as_ref().and_then(|r| r.offer_id.as_ref()) {
                     self.offers.remove(&id[..]);
@@ -318,6 +331,7 @@ impl SchedulerMachine {
         self.last_reason = reason;
         self.forget_offers();
         self.acknowledgements = 0;
+        self.unacknowledged.lost();
         let since = self.subscribed_since.take();
         if let Some(since) = since {
             if now.elapsed >= since + STABLE && !too_long {
@@ -466,7 +480,10 @@ impl Machine for SchedulerMachine {
         match command {
             _ if self.state == State::Ended => (),
             Command::Call(prepared) if self.state != State::Ending => self.send(prepared, now),
-            Command::Acknowledge(update) if self.state == State::Running => self.send(calls::acknowledge(update), now),
+            Command::Acknowledge(update) if self.state == State::Running => {
+                self.unacknowledged.acknowledged();
+                self.send(calls::acknowledge(update), now);
+            }
             Command::Call(_) | Command::Acknowledge(_) => (),
             Command::Stop { failover } => {
                 if !failover {

@@ -6,7 +6,7 @@ use crate::driver::DriverError;
 use crate::native::wire::problem;
 use crate::proto::offer::{operation::Type, Operation};
 use crate::proto::resource::disk_info::source::Type as Disk;
-use crate::proto::{resource, value, volume, Resource};
+use crate::proto::{resource, value, volume, Resource, TaskInfo};
 use crate::resources::conversion::size;
 use crate::resources::item::{canonical, is_like, volume_id, without_volume};
 use crate::resources::{self, thousandths, Resources};
@@ -57,13 +57,16 @@ fn check(operation: Operation) -> Checked {
             let got = operation.r#type.map_or("none".to_string(), |t| t.to_string());
             Err(format!("expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got {got}").into())
         }
-        Type::Launch => Ok(not_empty(
-            "launch.task_infos",
-            &part(name, "launch", operation.launch)?.task_infos,
-        )?),
+        Type::Launch => {
+            let tasks = part(name, "launch", operation.launch)?.task_infos;
+            not_empty("launch.task_infos", &tasks)?;
+            Ok(tasks_are_known("launch.task_infos", &tasks)?)
+        }
         Type::LaunchGroup => {
-            let group = part(name, "launch_group", operation.launch_group)?.task_group;
-            Ok(not_empty("launch_group.task_group.tasks", &group.tasks)?)
+            let part = part(name, "launch_group", operation.launch_group)?;
+            not_empty("launch_group.task_group.tasks", &part.task_group.tasks)?;
+            of_known_types("launch_group.executor.resources", kinds(&part.executor.resources))?;
+            Ok(tasks_are_known("launch_group.task_group.tasks", &part.task_group.tasks)?)
         }
         Type::Reserve => {
             let part = part(name, "reserve", operation.reserve)?;
@@ -181,6 +184,37 @@ fn named(path: &str, field: &str, value: Option<&str>) -> Result<(), String> {
     }
 }
 
+/// A real master ends itself when it meets a resource of another type, whatever that is for.
+pub fn of_known_types(path: &str, kinds: impl IntoIterator<Item = i32>) -> Result<(), String> {
+    let is_known = |kind: i32| {
+        use value::Type::{Ranges, Scalar, Set};
+        matches!(value::Type::try_from(kind), Ok(Scalar | Ranges | Set))
+    };
+    match kinds.into_iter().enumerate().find(|(_, kind)| !is_known(*kind)) {
+        None => Ok(()),
+        Some((index, kind)) => Err(not_known(&format!("{path}[{index}]"), kind)),
+    }
+}
+
+fn not_known(path: &str, kind: i32) -> String {
+    format!("{path}.type: expected SCALAR, RANGES or SET, got {kind}")
+}
+
+fn kinds(resources: &[Resource]) -> impl Iterator<Item = i32> + '_ {
+    resources.iter().map(|resource| resource.r#type)
+}
+
+/// What tasks and their executors ask for is of known types.
+fn tasks_are_known(path: &str, tasks: &[TaskInfo]) -> Result<(), String> {
+    for (index, task) in tasks.iter().enumerate() {
+        let of = |why: String| format!("{path}[{index}].{why}");
+        of_known_types("resources", kinds(&task.resources)).map_err(of)?;
+        let executor = task.executor.iter().flat_map(|executor| kinds(&executor.resources));
+        of_known_types("executor.resources", executor).map_err(of)?;
+    }
+    Ok(())
+}
+
 /// What a master wants of every resource.
 fn valid(path: &str, resource: &Resource) -> Result<(), String> {
     named(path, "name", Some(&resource.name))?;
@@ -188,12 +222,7 @@ fn valid(path: &str, resource: &Resource) -> Result<(), String> {
         Ok(value::Type::Scalar) => is_there(path, "scalar", resource.scalar.is_some())?,
         Ok(value::Type::Ranges) => is_there(path, "ranges", resource.ranges.is_some())?,
         Ok(value::Type::Set) => is_there(path, "set", resource.set.is_some())?,
-        _ => {
-            return Err(format!(
-                "{path}.type: expected SCALAR, RANGES or SET, got {}",
-                resource.r#type
-            ))
-        }
+        _ => return Err(not_known(path, resource.r#type)),
     }
     if let Some(allocation) = &resource.allocation_info {
         named(path, "allocation_info.role", allocation.role.as_deref())?;

@@ -68,3 +68,46 @@ pub fn place(root: impl AsFd, path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
     let name = plain(path.components().next_back().ok_or(io::ErrorKind::InvalidInput)?)?;
     Ok((directory, name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, read_to_string};
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    /// What the task's user has planted in the sandbox leads nowhere, whatever it is.
+    #[test]
+    fn planted_links_are_replaced_or_refused() {
+        let folder = std::env::temp_dir().join(format!("mesos-perl-files-{}", std::process::id()));
+        let (path, outside) = (folder.join("sandbox"), folder.join("outside"));
+        fs::create_dir_all(path.join("own")).unwrap();
+        fs::create_dir(folder.join("elsewhere")).unwrap();
+        fs::write(&outside, "untouched").unwrap();
+        for name in ["program", "own/program", "stdout"] {
+            symlink(&outside, path.join(name)).unwrap();
+        }
+        symlink(folder.join("elsewhere"), path.join("folder")).unwrap();
+        nix::unistd::mkfifo(&path.join("stderr"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let sandbox = open_sandbox(path.as_os_str().as_bytes()).unwrap();
+
+        for to in ["program", "own/program"] {
+            let (directory, name) = place(&sandbox, Path::new(to)).unwrap();
+            // Planted after the place was cleared: an error, and never the other file.
+            assert!(create(&directory, name, OFlags::WRONLY).is_err(), "{to}");
+            replace(&directory, name).unwrap();
+            create(&directory, name, OFlags::WRONLY)
+                .unwrap()
+                .write_all(b"fetched")
+                .unwrap();
+            assert_eq!(read_to_string(path.join(to)).unwrap(), "fetched");
+        }
+        assert!(place(&sandbox, Path::new("folder/program")).is_err());
+        assert!(place(&sandbox, Path::new("../program")).is_err());
+        assert!(open_output(&sandbox, b"stdout").is_err(), "a link");
+        assert!(open_output(&sandbox, b"stderr").is_err(), "a FIFO, at once");
+        assert_eq!(read_to_string(&outside).unwrap(), "untouched");
+        assert_eq!(fs::read_dir(folder.join("elsewhere")).unwrap().count(), 0);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

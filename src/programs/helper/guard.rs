@@ -3,29 +3,27 @@
 //! It is a subreaper, too: what the server leaves when it is killed comes here, and is ended. Should this process be killed
 //! instead, the server notices, and ends everything itself.
 
+use super::leavings::Leavings;
 use super::processes;
 use crate::programs::system::{FAILURE, SUCCESS};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{waitid, Id, WaitPidFlag, WaitStatus};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command};
 
 /// Starts the server and stays until it and all that it started are gone. The pipe for reports is kept open until then.
-pub fn guard(creator: i32, directory: Option<PathBuf>) -> u8 {
-    let Ok(server) = start(creator, &directory) else {
+pub fn guard(creator: i32, leavings: &Leavings) -> u8 {
+    let Ok(server) = start(creator, leavings) else {
         return FAILURE;
     };
     watch(&server);
     processes::end_all_descendants();
-    if let Some(directory) = directory {
-        let _ = crate::local::removal::remove_tree(&directory);
-    }
+    leavings.remove();
     SUCCESS
 }
 
-fn start(creator: i32, directory: &Option<PathBuf>) -> std::io::Result<Child> {
+fn start(creator: i32, leavings: &Leavings) -> std::io::Result<Child> {
     // Own session: the terminal's Ctrl-C is for Perl, which may want its tasks to end in order.
     rustix::process::setsid()?;
     nix::sys::prctl::set_child_subreaper(true)?;
@@ -33,7 +31,7 @@ fn start(creator: i32, directory: &Option<PathBuf>) -> std::io::Result<Child> {
     let server = Command::new(processes::SELF)
         .arg0(processes::NAME)
         .args(["serve", &creator.to_string()])
-        .args(directory)
+        .args(leavings.arguments())
         .env_clear()
         .spawn()?;
     // The end of the pipe for commands is the server's alone: the cluster shall see when nobody reads it.

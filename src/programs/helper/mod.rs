@@ -3,18 +3,22 @@
 //!
 //! | mode | who starts it | what it does |
 //! |---|---|---|
-//! | `start CREATOR [DIRECTORY]` | the cluster, which waits for it at once | starts `guard` and exits, which orphans that |
-//! | `guard CREATOR [DIRECTORY]` | `start` | starts `serve`, and ends what that leaves when it is killed; see [`guard`] |
-//! | `serve CREATOR [DIRECTORY]` | `guard` | takes commands on stdin, reports on stdout, removes DIRECTORY at its end; see [`serve`] |
+//! | `start CREATOR DIRECTORY CGROUP` | the cluster, which waits for it at once | starts `guard` and exits, which orphans that |
+//! | `guard CREATOR DIRECTORY CGROUP` | `start` | starts `serve`, and ends what that leaves when it is killed; see [`guard`] |
+//! | `serve CREATOR DIRECTORY CGROUP` | `guard` | takes commands on stdin, reports on stdout, removes both at its end; see [`serve`] |
 //! | `run PARENT` | `serve`, for each program that needs files | prepares the process and turns into the program; see [`run`] |
+//!
+//! DIRECTORY and CGROUP may be empty.
 //!
 //! Nothing here is of use to a person: the modes are not documented elsewhere.
 
+mod cgroups;
 mod extract;
 mod fetch;
 mod files;
 mod guard;
 mod http;
+mod leavings;
 mod limits;
 mod processes;
 mod run;
@@ -23,9 +27,9 @@ mod start;
 mod volumes;
 
 use super::system::Primitives;
+use leavings::Leavings;
 pub use processes::NAME;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// Runs it with these arguments. Gives its exit status.
 pub fn main(mut arguments: impl Iterator<Item = OsString>, primitives: Primitives) -> u8 {
@@ -35,9 +39,9 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>, primitives: Primitive
         .and_then(|text| text.to_str()?.parse::<i32>().ok())
         .filter(|pid| *pid > 0);
     match (mode.to_str().unwrap_or_default(), pid) {
-        ("start", Some(creator)) => start::start(creator, arguments.next().as_deref(), primitives.reset_signals),
-        ("guard", Some(creator)) => guard::guard(creator, arguments.next().map(PathBuf::from)),
-        ("serve", Some(creator)) => serve::serve(creator, arguments.next().map(PathBuf::from), primitives),
+        ("start", Some(creator)) => start::start(creator, &Leavings::from_arguments(arguments), primitives.reset_signals),
+        ("guard", Some(creator)) => guard::guard(creator, &Leavings::from_arguments(arguments)),
+        ("serve", Some(creator)) => serve::serve(creator, &Leavings::from_arguments(arguments), primitives),
         ("run", Some(parent)) => run::run(parent),
         _ => {
             eprintln!("{NAME} is started by the module Mesos (master \"local\"); it is of no use by itself");

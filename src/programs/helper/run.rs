@@ -1,6 +1,6 @@
 //! The last mode: becomes the program of a task or executor, in its sandbox, with nothing inherited.
 
-use super::{fetch, files, limits, volumes};
+use super::{cgroups, fetch, files, limits, volumes};
 use crate::local::helper_protocol::{not_fetched, Frame, Program};
 use crate::programs::system::FAILURE;
 use nix::sys::signal::{SigSet, Signal};
@@ -18,12 +18,20 @@ pub fn run(parent: i32) -> u8 {
     let Ok(mut answer) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).map(File::from) else {
         return FAILURE;
     };
-    let Err(reason) = read_program().and_then(|program| become_program(&program, parent));
+    let reason = why_not(read_program().and_then(|program| become_program(&program, parent)));
     let _ = answer.write_all(reason.as_bytes());
     FAILURE
 }
 
 pub enum Never {}
+
+/// What is left of an outcome that is no success: older versions of Rust want to hear that there is none.
+pub fn why_not(outcome: Result<Never, String>) -> String {
+    match outcome {
+        Ok(never) => match never {},
+        Err(reason) => reason,
+    }
+}
 
 fn read_program() -> Result<Program, String> {
     let mut encoded = Vec::new();
@@ -43,6 +51,8 @@ pub fn become_program(program: &Program, parent: i32) -> Result<Never, String> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let null = File::open("/dev/null").map_err(|e| format!("cannot open /dev/null: {e}"))?;
     let failed = |e| format!("cannot redirect output: {e}");
+    // Before the change of user, who need not have the right to it.
+    program.cgroup.iter().try_for_each(cgroups::join)?;
     volumes::mount(&program.directory, &program.volumes, program.user.as_ref())?;
     limits::raise(&program.limits)?;
     // As the user of the program, so that the files are his.

@@ -4,6 +4,8 @@
 //! gone. It ends when it is told to, when the pipe ends, when the guard is gone, or when the
 //! creator is (a fork of the creator may hold the pipe open).
 
+use super::cgroups::Cgroups;
+use super::leavings::Leavings;
 use super::{processes, run};
 use crate::local::helper_protocol::{self as protocol, Command, Frame, Program, Report};
 use crate::programs::system::{Primitives, FAILURE, SUCCESS};
@@ -18,17 +20,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 /// `creator` is alive for sure until `Ready` has been written: the cluster waits for that.
-/// `directory` goes when everything is dead: the creator may have had no time to remove it.
-pub fn serve(creator: i32, directory: Option<PathBuf>, primitives: Primitives) -> u8 {
+pub fn serve(creator: i32, leavings: &Leavings, primitives: Primitives) -> u8 {
     let guard = nix::unistd::getppid();
     let worked = Server::new(creator, guard, primitives).and_then(|mut server| server.work());
-    if let Some(directory) = directory {
-        let _ = crate::local::removal::remove_tree(&directory);
-    }
+    leavings.remove();
     // Else it would stay, stopped by a task.
     if nix::unistd::getppid() == guard {
         let _ = nix::sys::signal::kill(guard, Signal::SIGCONT);
@@ -44,6 +42,7 @@ struct Server {
     running: BTreeMap<i32, u64>,
     /// The pipe of each that is on its way to its exec. What it says is why it failed; it ends with the exec.
     starting: BTreeMap<i32, Starting>,
+    cgroups: Cgroups,
     guard: nix::unistd::Pid,
     /// Readable when the creator is gone; absent on kernels before 5.3.
     creator: Option<OwnedFd>,
@@ -59,6 +58,9 @@ struct Starting {
     pipe: OwnedFd,
     reason: Vec<u8>,
 }
+
+/// Milliseconds between two looks at a cgroup that is not empty yet.
+const LOOK_AGAIN: i32 = 20;
 
 /// What the kernel sends when the guard dies.
 const GUARD_DIED: Signal = Signal::SIGUSR1;
@@ -76,6 +78,7 @@ impl Server {
         Ok(Server {
             running: BTreeMap::new(),
             starting: BTreeMap::new(),
+            cgroups: Cgroups::default(),
             guard,
             creator,
             signals,
@@ -100,13 +103,15 @@ impl Server {
             if nix::unistd::getppid() != self.guard {
                 return Ok(());
             }
+            // What is to leave a cgroup need not be a child of ours, whose end we hear of.
+            let patience = if self.cgroups.tidy() { -1 } else { LOOK_AGAIN };
             let (commands, creator_gone, talking) = {
                 let stdin = rustix::stdio::stdin();
                 let mut watched = vec![PollFd::new(&stdin, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
                 watched.extend(self.starting.values().map(|one| PollFd::new(&one.pipe, PollFlags::IN)));
                 let creator = watched.len();
                 watched.extend(self.creator.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
-                match poll(&mut watched, -1) {
+                match poll(&mut watched, patience) {
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(e) => return Err(e.into()),
                 }
@@ -141,23 +146,34 @@ impl Server {
         self.pending.extend(piece.iter().take(count));
         while let Some(body) = protocol::split(&mut self.pending)? {
             match Command::decode(&body)? {
-                Command::Start { process, program } => match start(&program, self.primitives) {
-                    Ok((pid, pipe)) => {
-                        let starting = Starting {
-                            process,
-                            pipe,
-                            reason: Vec::new(),
-                        };
-                        self.running.insert(pid, process);
-                        self.starting.insert(pid, starting);
-                    }
-                    Err(reason) => report(&Report::Failed { process, reason })?,
-                },
+                Command::Start { process, program } => self.start(process, &program)?,
+                Command::Limit(cgroup) => self.cgroups.set(&cgroup),
                 Command::Signal { process, signal } => self.signal(process, signal),
                 Command::Shutdown => return Ok(false),
             }
         }
         Ok(true)
+    }
+
+    fn start(&mut self, process: u64, program: &Program) -> std::io::Result<()> {
+        let prepared = program.cgroup.iter().try_for_each(|cgroup| self.cgroups.prepare(cgroup));
+        let started = prepared.and_then(|()| start(program, self.primitives));
+        if let Some(cgroup) = &program.cgroup {
+            let pid = started.as_ref().ok().map(|(pid, _)| *pid);
+            self.cgroups.started(cgroup, pid);
+        }
+        let (pid, pipe) = match started {
+            Ok(started) => started,
+            Err(reason) => return report(&Report::Failed { process, reason }),
+        };
+        let starting = Starting {
+            process,
+            pipe,
+            reason: Vec::new(),
+        };
+        self.running.insert(pid, process);
+        self.starting.insert(pid, starting);
+        Ok(())
     }
 
     /// Hears what a starting program says, and reports it when that is all.
@@ -191,8 +207,21 @@ impl Server {
     fn signal(&self, process: u64, signal: i32) {
         let Ok(signal) = Signal::try_from(signal) else { return };
         if let Some((pid, _)) = self.running.iter().find(|(_, p)| **p == process) {
+            if signal == Signal::SIGKILL {
+                self.cgroups.kill(*pid);
+            }
             processes::signal_tree(*pid, signal);
         }
+    }
+
+    /// A child has ended: what there is to say of its cgroup, and the end of what it has left there.
+    fn ends(&self, pid: i32) -> std::io::Result<()> {
+        if let Some((process, memory)) = self.running.get(&pid).zip(self.cgroups.exceeded(pid)) {
+            let process = *process;
+            report(&Report::OutOfMemory { process, memory })?;
+        }
+        self.cgroups.kill(pid);
+        Ok(())
     }
 
     /// Waits for every child that has ended: programs, and orphans that came to us.
@@ -211,6 +240,7 @@ impl Server {
             };
             // Its end of the pipe is closed, so this is all.
             self.listen(ended)?;
+            self.ends(ended)?;
             // Whatever it has left behind is a child of ours by now.
             if self.running.contains_key(&ended) && processes::has_children_but(|pid| self.running.contains_key(&pid)) {
                 processes::kill_rest(ended);
@@ -220,6 +250,7 @@ impl Server {
                 None => rustix::process::wait(WaitOptions::NOHANG)?,
             };
             let Some((pid, status)) = waited else { return Ok(()) };
+            self.cgroups.ended(pid.as_raw_nonzero().get());
             if let Some(process) = self.running.remove(&pid.as_raw_nonzero().get()) {
                 report(&Report::Exited {
                     process,
@@ -244,7 +275,7 @@ fn fork(program: &Program, primitives: Primitives) -> std::io::Result<(i32, Owne
     rustix::io::ioctl_fionbio(&pipe, true)?;
     let parent = std::process::id() as i32;
     let pid = (primitives.fork)(Box::new(move || {
-        let Err(reason) = run::become_program(program, parent);
+        let reason = run::why_not(run::become_program(program, parent));
         let _ = File::from(answer).write_all(reason.as_bytes());
         1
     }))?;

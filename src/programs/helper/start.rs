@@ -1,19 +1,19 @@
 //! The first stage: sheds what the Perl process had, starts the guard and exits.
 
+use super::leavings::Leavings;
 use crate::programs::system::{FAILURE, SUCCESS};
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
-use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// `creator` is the Perl process, `directory` the guard's. Succeeds when that has been started.
-pub fn start(creator: i32, directory: Option<&OsStr>, reset_signals: fn()) -> u8 {
+/// `creator` is the Perl process. Succeeds when the guard has been started.
+pub fn start(creator: i32, leavings: &Leavings, reset_signals: fn()) -> u8 {
     reset_signals();
     close_on_exec();
     let started = Command::new(super::processes::SELF)
         .arg0(super::processes::NAME)
         .args(["guard", &creator.to_string()])
-        .args(directory)
+        .args(leavings.arguments())
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::inherit())

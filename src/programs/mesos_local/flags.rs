@@ -41,6 +41,8 @@ pub const FLAGS: &[Flag] = &[
     flag("ssl_cert_file", "FILE", "", "speak https, with the certificates in it (PEM). LIBPROCESS_SSL_CERT_FILE says the same with LIBPROCESS_SSL_ENABLED=true"),
     flag("ssl_key_file", "FILE", "", "their key (PEM), or LIBPROCESS_SSL_KEY_FILE"),
     flag("", "", "", "What it consists of"),
+    flag("masters", "NUMBER", "MESOS_NUM_MASTERS", "how many masters there are, 1 by default. One leads, and the others send callers to it. Each has a \
+        port, from --port on, and the agents have the next one"),
     flag("agents", "NUMBER", "MESOS_NUM_SLAVES", "how many agents there are, 1 by default"),
     flag("resources", "TEXT", "MESOS_RESOURCES", "of each agent: 'cpus:4;mem:2048;ports:[31000-32000]' or JSON. What it does not name is this \
         machine's"),
@@ -50,6 +52,10 @@ pub const FLAGS: &[Flag] = &[
     flag("executor_environment_variables", "JSON", "MESOS_EXECUTOR_ENVIRONMENT_VARIABLES", "the environment of tasks and executors"),
     flag("min_allocatable_resources", "TEXT", "MESOS_MIN_ALLOCATABLE_RESOURCES", "what an offer has at least, 'cpus:0.01|mem:32' by default; \
         '|' is between alternatives, ';' between what belongs together"),
+    flag("isolation", "LIST", "MESOS_ISOLATION", "'posix/cpu,posix/mem' by default: nothing is limited. With 'cgroups/cpu,cgroups/mem' tasks get \
+        their cpus, and no more memory than they have. It needs a cgroup (version 2) of its own: systemd-run --user --scope -p Delegate=yes mesos-local"),
+    flag("cgroups_enable_cfs", "", "MESOS_CGROUPS_ENABLE_CFS", "with 'cgroups/cpu': no more time than their cpus, also if there is some to spare"),
+    flag("cgroups_root", "PATH", "MESOS_CGROUPS_ROOT", "the cgroup in which those of tasks are made; that of this program by default"),
     flag("simulate", "", "MESOS_SIMULATE", "tasks are timers instead of processes: they take the time in their label 'simulate'"),
     flag("jitter", "", "MESOS_JITTER", "updates of different tasks overtake each other, and offers come up to 0.8 s late, so that races in a framework \
         show. The first line says by which seed; --jitter=SEED does the same again"),
@@ -58,6 +64,7 @@ pub const FLAGS: &[Flag] = &[
     flag("offer_timeout", "TIME", "MESOS_OFFER_TIMEOUT", "after it an offer that nobody uses is rescinded; never by default"),
     flag("agent_ping_timeout", "TIME", "MESOS_AGENT_PING_TIMEOUT", "between two pings of an agent, 15secs by default"),
     flag("max_agent_ping_timeouts", "NUMBER", "MESOS_MAX_AGENT_PING_TIMEOUTS", "so many without an answer, and it is unreachable; 5 by default"),
+    flag("election_delay", "TIME", "MESOS_ELECTION_DELAY", "until another one of several masters leads when the leader is gone, 100ms by default"),
     flag("agent_reregister_timeout", "TIME", "MESOS_AGENT_REREGISTER_TIMEOUT", "for agents to come back after a failover, 10mins by default"),
     flag("executor_registration_timeout", "TIME", "MESOS_EXECUTOR_REGISTRATION_TIMEOUT", "for an executor to subscribe, 1mins by default"),
     flag("executor_reregistration_timeout", "TIME", "MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "the same after an agent's restart, 2secs by default"),
@@ -80,6 +87,7 @@ pub const FLAGS: &[Flag] = &[
 
 /// Other names: what Mesos' own mesos-local calls it.
 const ALIASES: &[(&str, &str)] = &[
+    ("num_masters", "masters"),
     ("num_slaves", "agents"),
     ("num_agents", "agents"),
     ("agent_attributes", "attributes"),
@@ -96,6 +104,38 @@ pub fn find(name: &str) -> Option<&'static Flag> {
         .find(|(alias, _)| *alias == name)
         .map_or(name.as_str(), |(_, of)| of);
     FLAGS.iter().find(|flag| !flag.name.is_empty() && flag.name == name)
+}
+
+/// The flag that is spelled nearly like this.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let name = name.replace('-', "_");
+    let names = FLAGS.iter().map(|flag| flag.name).filter(|flag| !flag.is_empty());
+    let (apart, flag) = names.map(|flag| (distance(&name, flag), flag)).min()?;
+    (!name.is_empty() && (apart <= 2 || 2 * apart < name.len())).then_some(flag)
+}
+
+/// What is said of a flag that there is not.
+pub fn unknown(name: &str, meant: Option<String>) -> String {
+    match meant {
+        Some(meant) => format!("there is no flag '{name}': did you mean '{meant}'?"),
+        None => format!("there is no flag '{name}'"),
+    }
+}
+
+/// How many letters have to be put in, taken out or changed to make one of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    // The name comes from outside, and may be as long as the file.
+    for (i, a) in one.chars().take(100).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 impl Given {
@@ -128,7 +168,7 @@ impl Given {
                 (None, Some(flag)) if flag.value.is_empty() && value.is_none() => {
                     given.0.insert(flag.name, "false".into());
                 }
-                _ => return Err(format!("there is no flag '{shown}'")),
+                _ => return Err(unknown(&shown, nearest(name).map(|flag| format!("--{flag}")))),
             }
         }
         Ok(given)
@@ -161,15 +201,23 @@ impl Given {
     /// How to call a setting in an error: as the user did.
     pub fn called(&self, variable: &str) -> String {
         let flag = FLAGS.iter().find(|flag| flag.variable == variable);
-        match flag.filter(|flag| self.0.contains_key(flag.name)) {
-            Some(flag) => format!("--{}", flag.name),
-            None => match FLAGS.iter().find(|flag| flag.variable == variable) {
-                Some(flag) if environment(variable).is_none() && self.1.contains_key(flag.name) => {
-                    format!("--config: {}", flag.name)
-                }
-                _ => variable.to_string(),
-            },
+        flag.map_or_else(|| variable.to_string(), |flag| self.as_given(flag))
+    }
+
+    fn as_given(&self, flag: &Flag) -> String {
+        let is_set = || environment(flag.variable).is_some_and(|value| !value.is_empty());
+        match flag.name {
+            "" => flag.variable.to_string(),
+            name if self.0.contains_key(name) => format!("--{name}"),
+            name if !is_set() && self.1.contains_key(name) => format!("--config: {name}"),
+            name if flag.variable.is_empty() => format!("--{name}"),
+            _ => flag.variable.to_string(),
         }
+    }
+
+    /// The same by the flag's name.
+    fn named(&self, name: &str) -> String {
+        find(name).map_or_else(|| format!("--{name}"), |flag| self.as_given(flag))
     }
 
     /// A switch; the error says what was expected.
@@ -179,7 +227,8 @@ impl Given {
             Some("true" | "1") => Ok(Some(true)),
             Some("false" | "0") => Ok(Some(false)),
             Some(other) => Err(format!(
-                "--{name}: expected true or false, not '{}'",
+                "{}: expected true or false, not '{}'",
+                self.named(name),
                 crate::logging::shown(other)
             )),
         }
@@ -188,7 +237,13 @@ impl Given {
     /// A value that can be parsed; the error says what was expected.
     pub fn parsed<T: std::str::FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, String> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let wrong = |_| format!("--{name}: expected {expected}, not '{}'", crate::logging::shown(&value));
+        let wrong = |_| {
+            format!(
+                "{}: expected {expected}, not '{}'",
+                self.named(name),
+                crate::logging::shown(&value)
+            )
+        };
         value.parse().map(Some).map_err(wrong)
     }
 }
@@ -206,12 +261,13 @@ pub fn help() -> String {
     let mut all = String::from(
         "Usage: mesos-local [FLAGS]
 
-A small Apache Mesos for tests: one master and some agents in one process, ready in milliseconds.
+A small Apache Mesos for tests: masters and agents in one process, ready in milliseconds.
 Frameworks of any language connect to it as to a Mesos (127.0.0.1:5050), and its tasks are real
 processes of this machine. Everything ends with it: press Ctrl-C.
 
   mesos-local                                        one agent with what this machine has
   mesos-local --agents 3 --resources 'cpus:4;mem:2048'
+  mesos-local --masters 3                            at 5050, 5051 and 5052, of which one leads
   mesos-local --port 0 --ready-fd 3 --with-parent    for a test that starts its own
 ",
     );
@@ -277,8 +333,12 @@ mod tests {
     fn mistakes() {
         for (arguments, error) in [
             (&["5050"][..], "expected a flag (--name=value), not '5050'"),
-            (&["--prot=1"], "there is no flag '--prot=1'"),
-            (&["--no-port"], "there is no flag '--no-port'"),
+            (&["--prot=1"], "there is no flag '--prot=1': did you mean '--port'?"),
+            (
+                &["--resource=cpus:1"],
+                "there is no flag '--resource=cpus:1': did you mean '--resources'?",
+            ),
+            (&["--no-port"], "there is no flag '--no-port': did you mean '--port'?"),
             (&["--"], "there is no flag '--'"),
             (&["--port"], "--port needs a value: PORT"),
         ] {

@@ -6,6 +6,7 @@ use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 
 /// A descriptor that the parent has opened for this program to write to.
@@ -46,15 +47,30 @@ impl Descriptor {
 
 pub fn text(cluster: &Cluster) -> String {
     let agents = cluster.agents().len();
-    let (address, url) = (cluster.address().to_string(), cluster.url());
+    let masters: Vec<String> = cluster
+        .masters()
+        .iter()
+        .map(|address| shown_address(cluster, *address))
+        .collect();
+    let (count, at) = match masters.as_slice() {
+        [first, others @ ..] if !others.is_empty() => (
+            format!("{} masters", masters.len()),
+            format!("{first} (leads), {}", others.join(", ")),
+        ),
+        _ => ("a master".to_string(), masters.join(", ")),
+    };
     let jitter = cluster.jitter().map(|seed| format!(", --jitter={seed}")).unwrap_or_default();
     format!(
-        "mesos-local {}: a master and {agents} agent{} at {}, sandboxes in {}{jitter}",
+        "mesos-local {}: {count} and {agents} agent{} at {at}, sandboxes in {}{jitter}",
         env!("CARGO_PKG_VERSION"),
         if agents == 1 { "" } else { "s" },
-        if url.starts_with("https:") { url } else { address },
         shown(&cluster.work_dir().to_string_lossy())
     )
+}
+
+fn shown_address(cluster: &Cluster, address: SocketAddr) -> String {
+    let url = cluster.url_of(address);
+    url.strip_prefix("http://").unwrap_or(&url).to_string()
 }
 
 /// One line. With the secret only if that is the way in.
@@ -65,6 +81,14 @@ pub fn json(cluster: &Cluster, shows_secret: bool) -> String {
         .map(|agent| json!({ "number": agent.number, "id": agent.id, "hostname": agent.hostname }))
         .collect();
     let address = cluster.address();
+    let leader = cluster.leader();
+    let master = |(number, address): (usize, &SocketAddr)| {
+        let leads = leader == Some(*address);
+        json!({ "number": number, "address": address.to_string(), "url": cluster.url_of(*address), "leads": leads })
+    };
+    let masters: Vec<_> = cluster.masters().iter().enumerate().map(master).collect();
+    let list = cluster.masters().iter().map(|address| shown_address(cluster, *address));
+    let list: Vec<String> = list.collect();
     let mut line = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -72,6 +96,10 @@ pub fn json(cluster: &Cluster, shows_secret: bool) -> String {
         "host": address.ip().to_string(),
         "port": address.port(),
         "url": cluster.url(),
+        "master": list.join(","),
+        "masters": masters,
+        "leader": leader.map(|leader| leader.to_string()),
+        "agents_url": cluster.url_of(cluster.agents_address()),
         "work_dir": cluster.work_dir().to_string_lossy(),
         "agents": agents,
     });

@@ -71,12 +71,12 @@ fn with_an_executor() -> World {
     let mut world = World::new();
     let mut task = task();
     task.command = None;
-    task.executor = Some(ExecutorInfo {
+    task.executor = Some(Box::new(ExecutorInfo {
         executor_id: ExecutorId { value: "e".into() },
         r#type: Some(ExecutorType::Custom as i32),
         command: Some(CommandInfo::default()),
         ..Default::default()
-    });
+    }));
     world.run(task);
     world.updates();
     world
@@ -114,7 +114,7 @@ fn draining_ends_with_the_last_executor() {
             r#type: Some(ExecutorType::Default as i32),
             ..Default::default()
         }),
-        tasks: vec![task()],
+        tasks: vec![Arc::new(task())],
     });
     dropped(&mut world);
     world.agent.helper_report(Report::Exited { process: 1, status: 0 });

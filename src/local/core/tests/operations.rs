@@ -24,7 +24,7 @@ fn reserved(text: &str) -> Vec<Resource> {
 
 fn volume(id: &str) -> Resource {
     let mut item = reserved("disk:5").remove(0);
-    item.disk = Some(DiskInfo {
+    item.disk = Some(Box::new(DiskInfo {
         persistence: Some(Persistence {
             id: id.into(),
             principal: None,
@@ -34,7 +34,7 @@ fn volume(id: &str) -> Resource {
             ..Default::default()
         }),
         ..Default::default()
-    });
+    }));
     item
 }
 

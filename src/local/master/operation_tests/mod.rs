@@ -1,5 +1,6 @@
 //! Operations on resources, with a made-up clock. Texts and states are those of a real 1.11.0 that the same ACCEPTs were sent to.
 
+mod shared;
 mod texts;
 
 use super::tests::{info, master, register, subscribe, told, update, wait};
@@ -55,7 +56,7 @@ fn reserved(text: &str, role: &str) -> Vec<Resource> {
 fn volume(id: &str, size: f64) -> Resource {
     let mut item = reserved("disk:1", "eng").remove(0);
     item.scalar = Some(Scalar { value: size });
-    item.disk = Some(DiskInfo {
+    item.disk = Some(Box::new(DiskInfo {
         persistence: Some(Persistence {
             id: id.into(),
             principal: None,
@@ -66,7 +67,7 @@ fn volume(id: &str, size: f64) -> Resource {
             ..Default::default()
         }),
         ..Default::default()
-    });
+    }));
     item
 }
 

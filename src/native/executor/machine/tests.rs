@@ -208,8 +208,13 @@ fn updates_are_completed_like_the_captured_ones() {
 
     let staging = proto::TaskStatus {
         state: proto::TaskState::TaskStaging as i32,
-        ..status
+        ..status.clone()
     };
+    let empty = proto::TaskStatus {
+        task_id: proto::TaskId { value: String::new() },
+        ..status.clone()
+    };
+    let unknown = proto::TaskStatus { state: 99, ..status };
     for (bytes, problem) in [
         (vec![0xff], "not an encoded TaskStatus"),
         (vec![], "TaskStatus.task_id is missing"),
@@ -218,6 +223,8 @@ fn updates_are_completed_like_the_captured_ones() {
             "not an encoded TaskStatus",
         ),
         (staging.encode_to_vec(), "TASK_STAGING is not for executors"),
+        (empty.encode_to_vec(), "TaskStatus.task_id is empty"),
+        (unknown.encode_to_vec(), "TaskStatus.state: there is no state 99"),
     ] {
         let error = complete(&bytes, &environment, &[5; 16], 0.0).expect_err(problem).to_string();
         assert!(error.starts_with(&format!("status: {problem}")), "{error}");
