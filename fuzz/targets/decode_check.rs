@@ -6,6 +6,8 @@ use mesos_perl::message::tape::{MesosToken, MesosTokenOp as Op};
 use mesos_perl::message::ClassId;
 use std::collections::HashSet;
 
+const MAP: u16 = Op::MesosTokenMap as u16;
+
 /// The class is chosen by the first two bytes; the rest is what is decoded.
 pub fn split(data: &[u8]) -> Option<(ClassId, &[u8])> {
     let (head, bytes) = (data.get(..2)?, data.get(2..)?);
@@ -24,13 +26,15 @@ pub fn check(data: &[u8]) {
     if let Some(tape) = &plain {
         check_tape(tape, bytes);
     }
-    for (reject_unknown, enum_names) in [(false, true), (true, false), (true, true)] {
+    for options in 1..8 {
+        let (reject_unknown, enum_names, maps) = (options & 1 != 0, options & 2 != 0, options & 4 != 0);
         decoder.options = DecodeOptions {
             reject_unknown,
             enum_names,
-            maps: false,
+            maps,
         };
         match (decoder.decode(class, bytes), &plain) {
+            (Ok(tape), Some(_)) if maps => check_tape(tape, bytes),
             (Ok(tape), Some(plain)) => check_named(tape, plain, enum_names),
             (Ok(_), None) => panic!("an option makes invalid bytes valid"),
             (Err(_), Some(_)) => assert!(reject_unknown, "names of enums make valid bytes invalid"),
@@ -54,9 +58,9 @@ fn check_named(tape: &[MesosToken], plain: &[MesosToken], enum_names: bool) {
 }
 
 fn check_tape(tape: &[MesosToken], bytes: &[u8]) {
-    // Bounded: a field takes two bytes at least, and makes a value and perhaps a list or message around it.
+    // Bounded: a field takes two bytes at least, and makes a value and perhaps a list or message around it. A map's entry is completed.
     assert!(
-        tape.len() <= 4 + 4 * bytes.len(),
+        tape.len() <= 5 + 4 * bytes.len(),
         "{} tokens from {} bytes",
         tape.len(),
         bytes.len()
@@ -65,19 +69,24 @@ fn check_tape(tape: &[MesosToken], bytes: &[u8]) {
     let mut open: Vec<(u16, u32, HashSet<u16>)> = Vec::new();
     for (index, token) in tape.iter().enumerate() {
         assert!(index == 0 || !open.is_empty(), "something follows the end");
-        if token.op == Op::MesosTokenEnd as u16 {
-            let (_, left, _) = open.pop().expect("an end without a beginning");
+        if [Op::MesosTokenEnd as u16, Op::MesosTokenMapEnd as u16].contains(&token.op) {
+            let (op, left, _) = open.pop().expect("an end without a beginning");
             assert_eq!(left, 0, "another size");
+            assert_eq!(op == MAP, token.op == Op::MesosTokenMapEnd as u16, "the end of another");
             continue;
         }
         if let Some((op, left, keys)) = open.last_mut() {
             *left = left.checked_sub(1).expect("another size");
-            match *op == Op::MesosTokenList as u16 {
+            match [MAP, Op::MesosTokenList as u16].contains(op) {
                 true => assert_eq!(token.key, 0),
                 false => assert!(token.key != 0 && keys.insert(token.key), "no key, or one a second time"),
             }
+            if *op == MAP {
+                let entry = (token.op, token.count);
+                assert_eq!(entry, (Op::MesosTokenMessage as u16, 2), "an entry has a key and a value");
+            }
         }
-        if token.op == Op::MesosTokenMessage as u16 || token.op == Op::MesosTokenList as u16 {
+        if [MAP, Op::MesosTokenMessage as u16, Op::MesosTokenList as u16].contains(&token.op) {
             open.push((token.op, token.count, HashSet::new()));
             assert!(open.len() <= 2 * 128, "nested too deep");
         } else if token.op == Op::MesosTokenBytes as u16 {

@@ -14,6 +14,7 @@ use mesos_perl::message::ClassId;
 use mesos_perl::native::detector::zookeeper::group;
 use mesos_perl::native::detector::zookeeper::protocol::{connected, next_frame, Reader, Reply};
 use mesos_perl::native::executor::environment::Environment;
+use mesos_perl::native::executor::machine::ExecutorMachine;
 use mesos_perl::native::machine::{Action, Machine, Now};
 use mesos_perl::native::protocol::action::{Link, LinkAction};
 use mesos_perl::native::protocol::http::{Part, ResponseParser};
@@ -21,7 +22,7 @@ use mesos_perl::native::protocol::recordio::Decoder;
 use mesos_perl::native::scheduler::machine::{Config, SchedulerMachine};
 use mesos_perl::native::Endpoint;
 use mesos_perl::resources::{text, Resources};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What holds for inputs of a kind.
@@ -32,6 +33,7 @@ pub const KINDS: &[(&str, Check)] = &[
     ("recordio", recordio),
     ("response", response),
     ("session", session),
+    ("executor", executor),
     ("zookeeper", zookeeper),
     ("master", master),
     ("location", location),
@@ -41,12 +43,16 @@ pub const KINDS: &[(&str, Check)] = &[
     ("frames", frames),
 ];
 
-/// For the fuzzer: the first byte is the kind.
+/// For the fuzzer: `FUZZ_KIND` is the kind, so that inputs are as they are in the corpus.
 #[allow(dead_code)] // the tests go through KINDS
 pub fn check(data: &[u8]) {
-    if let Some((kind, rest)) = data.split_first() {
-        KINDS[usize::from(*kind) % KINDS.len()].1(rest);
-    }
+    static KIND: OnceLock<Check> = OnceLock::new();
+    let check = KIND.get_or_init(|| {
+        let wanted = std::env::var("FUZZ_KIND").expect("FUZZ_KIND is a folder of corpus/inputs");
+        let kind = KINDS.iter().find(|(kind, _)| *kind == wanted);
+        kind.unwrap_or_else(|| panic!("FUZZ_KIND: there is no kind '{wanted}'")).1
+    });
+    check(data);
 }
 
 /// Pieces whose lengths follow from the bytes.
@@ -110,45 +116,77 @@ fn at(seconds: usize) -> Now {
     }
 }
 
-/// A driver that a master answers so. Even pieces come on the stream, some others on the connection for calls.
+/// A scheduler's driver that a master answers so.
 fn session(data: &[u8]) {
-    let mut machine = SchedulerMachine::new(Config {
-        source: Endpoint::master("127.0.0.1", 5050).into(),
-        framework: b"\x0a\x04user\x12\x04name".to_vec(),
-        implicit_acknowledgements: true,
-        master_timeout: None,
-        window: 4,
-        reconcile_on_registration: true,
-        store: None,
-        known_id: Arc::default(),
-        offered: Arc::default(),
-        counters: Arc::new(Counters::scheduler()),
-        seed: 7,
-    });
+    converse(
+        data,
+        SchedulerMachine::new(Config {
+            source: Endpoint::master("127.0.0.1", 5050).into(),
+            framework: b"\x0a\x04user\x12\x04name".to_vec(),
+            implicit_acknowledgements: true,
+            master_timeout: None,
+            window: 4,
+            reconcile_on_registration: true,
+            store: None,
+            known_id: Arc::default(),
+            offered: Arc::default(),
+            counters: Arc::new(Counters::scheduler()),
+            seed: 7,
+        }),
+    );
+}
+
+/// An executor's, that an agent answers so. The first byte says whether there are checkpoints.
+fn executor(data: &[u8]) {
+    let Some((first, data)) = data.split_first() else { return };
+    let set = |name: &str| {
+        let value = match name {
+            "MESOS_SLAVE_PID" => "slave(1)@127.0.0.1:5051",
+            "MESOS_SLAVE_ID" => "a",
+            "MESOS_FRAMEWORK_ID" => "f",
+            "MESOS_EXECUTOR_ID" => "e",
+            "MESOS_DIRECTORY" => "/d",
+            "MESOS_CHECKPOINT" if first % 2 == 1 => "1",
+            _ => return None,
+        };
+        Some(value.to_string())
+    };
+    let environment = Environment::read(set).expect("an environment");
+    converse(data, ExecutorMachine::new(environment, Arc::new(Counters::executor()), 7));
+}
+
+/// Most pieces come on the stream, some on the connection for calls; one that begins with 0xff is the end of its connection.
+fn converse(data: &[u8], mut machine: impl Machine) {
     machine.start(at(0));
-    let mut done = carry_out(&mut machine, at(0));
+    let mut open = Vec::new();
+    let mut done = carry_out(&mut machine, &mut open, at(0));
     for (number, piece) in pieces(data).into_iter().enumerate() {
         let now = at(number);
         let link = if number % 5 == 4 { Link::Calls } else { Link::Stream };
         match piece.first() {
-            Some(0xff) => machine.broken(link, "gone".to_string(), now),
+            Some(0xff) => {
+                open.retain(|other| *other != link);
+                machine.broken(link, "gone".to_string(), now);
+            }
             _ => machine.received(link, piece, now),
         }
         let was_done = done;
-        done |= carry_out(&mut machine, now);
+        done |= carry_out(&mut machine, &mut open, now);
         while !done && machine.deadline().is_some_and(|deadline| deadline <= now.elapsed) {
             machine.tick(now);
-            done = carry_out(&mut machine, now);
+            done = carry_out(&mut machine, &mut open, now);
         }
         if was_done {
             return;
         }
-        assert!(done || machine.deadline().is_some(), "a driver that runs waits for something");
+        // An executor without checkpoints has no patience that could end: an open connection is enough.
+        let waits = machine.deadline().is_some() || !open.is_empty();
+        assert!(done || waits, "a driver that runs waits for something");
     }
 }
 
 /// What the machine wants: each connection is there at once. Whether the driver ends, behind which nothing comes.
-fn carry_out(machine: &mut SchedulerMachine, now: Now) -> bool {
+fn carry_out(machine: &mut impl Machine, open: &mut Vec<Link>, now: Now) -> bool {
     let mut done = false;
     for _ in 0..1000 {
         let actions = machine.take_actions();
@@ -158,7 +196,13 @@ fn carry_out(machine: &mut SchedulerMachine, now: Now) -> bool {
         for action in actions {
             assert!(!done, "nothing comes behind the end");
             match action {
-                Action::Link(LinkAction::Open(link, _)) => machine.opened(link, now),
+                Action::Link(LinkAction::Open(link, _)) => {
+                    open.push(link);
+                    machine.opened(link, now);
+                }
+                Action::Link(LinkAction::Close(link)) => open.retain(|other| *other != link),
+                // This process is no more.
+                Action::KillProcessGroup => return true,
                 Action::Done => done = true,
                 _ => (),
             }
