@@ -159,6 +159,20 @@ _dispatch_event(SV *consumer)
     for (i = 0; i < count; i++)
         PUSHs(*av_fetch(result, i, 0));
 
+# What Mesos would pass over in JSON that is to be a message of a class: JSON as well.
+SV *
+_json_surplus(SV *class_name, SV *json)
+  PREINIT:
+    MesosBytes class_bytes, json_bytes, result;
+  CODE:
+    HOLD_ARGUMENTS;
+    class_bytes = mesos_bytes(aTHX_ class_name);
+    json_bytes = mesos_bytes(aTHX_ json);
+    mesos_check(aTHX_ mesos_json_surplus(class_bytes, json_bytes, &result));
+    RETVAL = newSVpvn((const char *)result.data, result.len);
+  OUTPUT:
+    RETVAL
+
 MODULE = Mesos    PACKAGE = Mesos::Resources
 
 # An action on lists of resources, each an encoded Mesos::Request.

@@ -120,19 +120,53 @@ callback(pTHX_ SV *handler, MesosBytes name)
     return SvTRUE(code) ? code : NULL;
 }
 
-/* Decodes the arguments, and calls the method with them if there is one. What the method throws, mortal; NULL if nothing. */
-static SV *
-call(pTHX_ MesosEvent *event, SV *method, SV *handler, SV *driver, AV *result)
+/* Whether a callback may return a promise, as an async sub does. */
+static bool
+has_promises(pTHX)
 {
+    return gv_stashpvs("Future", 0) || gv_stashpvs("Mojo::Promise", 0);
+}
+
+/* Calls the method with what is pushed. What it returns if that is an object and the program has promises, mortal, else NULL: in scalar
+ * context a method's last value is copied, and it may be long. */
+static SV *
+call_method_code(pTHX_ SV *method, bool promises)
+{
+    SV *returned;
+    if (!promises) {
+        call_sv(method, G_VOID | G_DISCARD | G_EVAL);
+        return NULL;
+    }
+    call_sv(method, G_SCALAR | G_EVAL);
+    {
+        dSP;
+        returned = POPs;
+        PUTBACK;
+    }
+    return SvROK(returned) && SvOBJECT(SvRV(returned)) ? returned : NULL;
+}
+
+/* Decodes the arguments, and calls the method with them if there is one. What the method throws, or what the promise that it returns has
+ * failed with, mortal; NULL if nothing. */
+static SV *
+call(pTHX_ MesosEvent *event, SV *method, SV *handler, SV *driver, AV *result, bool promises)
+{
+    SV *returned;
     open_call(aTHX_ handler, driver, NULL);
     push_arguments(aTHX_ event, result);
     if (!method) {
         PL_stack_sp = PL_stack_base + POPMARK;
         return NULL;
     }
-    call_sv(method, G_VOID | G_DISCARD | G_EVAL);
+    returned = call_method_code(aTHX_ method, promises);
     /* An object may call itself false. */
-    return SvROK(ERRSV) || SvTRUE(ERRSV) ? sv_mortalcopy(ERRSV) : NULL;
+    if (SvROK(ERRSV) || SvTRUE(ERRSV))
+        return sv_mortalcopy(ERRSV);
+    if (!returned)
+        return NULL;
+    open_call(aTHX_ driver, mesos_sv(aTHX_ mesos_event_name(event)), returned);
+    returned = answer_of(aTHX_ "_callback_returned");
+    return SvROK(returned) ? sv_mortalcopy(SvRV(returned)) : NULL;
 }
 
 /* While an event is handled for which something is owed, calls note what they have used or reported in $driver->{_handled}. */
@@ -168,7 +202,7 @@ callback_died(pTHX_ MesosEvent *event, SV *driver, SV *error)
 }
 
 static void
-handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result)
+handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result, bool promises)
 {
     const MesosBytes name = mesos_event_name(event);
     /* A copy: what accessors return may be the driver's own, and go with it. */
@@ -183,7 +217,7 @@ handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result)
         push_arguments(aTHX_ event, NULL);
         answer_of(aTHX_ "_event_is_last");
     }
-    error = call(aTHX_ event, method, handler, driver, result);
+    error = call(aTHX_ event, method, handler, driver, result, promises);
     if (error) {
         /* Without an acknowledgement: Mesos sends the update again. */
         callback_died(aTHX_ event, driver, error);
@@ -195,8 +229,8 @@ handle_event(pTHX_ MesosEvent *event, SV *driver, AV *result)
         ask(aTHX_ driver, "_event_was_last", NULL);
 }
 
-bool
-mesos_dispatch_event(pTHX_ SV *consumer, AV *result)
+static bool
+dispatch_event(pTHX_ SV *consumer, AV *result, bool promises)
 {
     MesosEvent *event;
     SV *dispatcher, *channel;
@@ -216,12 +250,18 @@ mesos_dispatch_event(pTHX_ SV *consumer, AV *result)
         driver = driver_of(aTHX_ consumer, dispatcher, event);
         /* A driver takes its events with it when it goes; here it went since. */
         if (driver)
-            handle_event(aTHX_ event, driver, result);
+            handle_event(aTHX_ event, driver, result, promises);
     }
     POPSTACK;
     FREETMPS;
     LEAVE;
     return event != NULL;
+}
+
+bool
+mesos_dispatch_event(pTHX_ SV *consumer, AV *result)
+{
+    return dispatch_event(aTHX_ consumer, result, has_promises(aTHX));
 }
 
 /* Changes when the running batches are to end: this one, and those whose handler runs it. */
@@ -235,6 +275,7 @@ ended(pTHX_ SV *dispatcher)
 void
 mesos_dispatch_batch(pTHX_ SV *dispatcher, IV most)
 {
+    const bool promises = has_promises(aTHX);
     IV before;
     ENTER;
     SAVETMPS;
@@ -243,7 +284,7 @@ mesos_dispatch_batch(pTHX_ SV *dispatcher, IV most)
     before = ended(aTHX_ dispatcher);
     while (most-- > 0) {
         SV *const consumer = SLOT(dispatcher, "_consumer");
-        if (!consumer || !SvROK(consumer) || ended(aTHX_ dispatcher) != before || !mesos_dispatch_event(aTHX_ consumer, NULL))
+        if (!consumer || !SvROK(consumer) || ended(aTHX_ dispatcher) != before || !dispatch_event(aTHX_ consumer, NULL, promises))
             break;
     }
     FREETMPS;

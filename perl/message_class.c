@@ -97,6 +97,10 @@ XS(mesos_xs_decode)
     if (!SvOK(input))
         mesos_message_croak(aTHX_ sv_2mortal(
             newSVpvf("%.*s->decode: input is undefined: expected the bytes of a message", (int)own.len, (const char *)own.data)));
+    /* Its address would be taken for a message. */
+    if (SvROK(input) && (!SvAMAGIC(input) || sv_derived_from(input, "Mesos::Message")))
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvf("%.*s->decode: input is a reference (%s): expected the bytes of a message",
+                                                      (int)own.len, (const char *)own.data, sv_reftype(SvRV(input), TRUE))));
     bytes = SvPV_nomg(input, length);
     if (SvUTF8(input))
         mesos_message_croak(

@@ -132,6 +132,20 @@ enum_number(const MesosSchema *schema, uint32_t field, const char *name, STRLEN 
     return FALSE;
 }
 
+/* Whether the enum has a value with this number. In most, the first is 1. */
+static bool
+is_of_enum(const MesosSchemaEnum *of, IV number)
+{
+    size_t i;
+    if (number > 0 && (UV)number <= of->value_count && of->values[number - 1].number == number)
+        return TRUE;
+    for (i = 0; i < of->value_count; i++) {
+        if (of->values[i].number == number)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* Whether a string is an integer in decimal, with space around it. */
 static bool
 has_digits_only(pTHX_ SV *sv)
@@ -176,6 +190,10 @@ is_exacter_as_text(pTHX_ SV *sv)
 bool
 mesos_walk_number(pTHX_ Walk *walk, uint32_t field, SV *sv)
 {
+    const MesosSchemaField *const of = walk->state->schema->fields + field;
+    /* Perl code looks later at what may be no value of its enum. */
+    if (of->kind == MESOS_KIND_ENUM && !(SvIOK(sv) && !SvIsUV(sv) && is_of_enum(walk->state->schema->enums + of->of, SvIVX(sv))))
+        walk->strange = TRUE;
     if (SvROK(sv)) {
         SV *number = SvAMAGIC(sv) ? overloaded(aTHX_ walk, sv, numer_amg) : NULL;
         SV *text = NULL;

@@ -15,7 +15,7 @@ typedef struct {
     uint32_t options;
     uint32_t class_id;
     IV first; /* where its tape begins */
-    /* Perl code is to look again: at keys that are no fields, a list for one value, or a word for a boolean. */
+    /* Perl code is to look again: at keys that are no fields, a list for one value, a word for a boolean, or no value of an enum. */
     bool strange;
 } Walk;
 

@@ -102,6 +102,17 @@ subtest 'no master for five seconds' => sub {
     }
 };
 
+subtest 'INFO has a line for every event and every call' => sub {
+    local $ENV{PERL_MESOS_TRACE} = 'INFO';
+    my $program = 'use lib "t/lib"; use Test::Framework; my $task = {task_id => {value => "t"}, name => "t", command => {value => "true"}};
+        Mesos::SchedulerDriver->new(master => "127.0.0.1:5050", framework => {user => "", name => "told"}, scheduler => Test::Framework->new(tasks => [$task]))->run';
+    my ($code, $out, $err) = finish(start('-MMesos::SchedulerDriver', '-e', $program), 100);
+    is $code, 0, 'it ends' or diag $err;
+    for my $line ('event registered', 'event resourceOffers', 'call ACCEPT', 'event statusUpdate', 'call ACKNOWLEDGE', 'call TEARDOWN') {
+        like $err, qr/^I\d{4} .*\] libmesos: $line$/m, $line;
+    }
+};
+
 my $master = '127.0.0.1:5050';
 my @scenarios = Test::Mesos::scenarios();
 # Written for masters and agents that do more than the stand-in does.

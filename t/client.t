@@ -5,6 +5,7 @@ use lib 't/lib';
 use Test::More;
 use JSON::PP ();
 use Mesos::Client;
+use Mesos::Messages;
 use Test::Operator qw(serve answer);
 use Test::Values qw(dies_like);
 
@@ -27,10 +28,13 @@ my %ANSWER = (
         . '"completed_tasks":[{"task_id":{"value":"t3"},"state":"TASK_FINISHED","framework_id":{"value":"F1"},"agent_id":{"value":"S0"},"statuses":[{"timestamp":5.0}]},'
         . '{"task_id":{"value":"t3"},"state":"TASK_FAILED","framework_id":{"value":"F2"},"agent_id":{"value":"S0"},"statuses":[{"timestamp":1.0},{"timestamp":7.0}]},'
         . '{"task_id":{"value":"t1"},"state":"TASK_LOST","framework_id":{"value":"F1"},"agent_id":{"value":"S0"},"statuses":[{"timestamp":9.0}]}]}}',
-    GET_ROLES => '{"type":"GET_ROLES","get_roles":{"roles":[{"name":"*","weight":1.0}]}}',
+    # Mesos hands on a Latin-1 name as it is, and what is UTF-8, too.
+    GET_ROLES => qq({"type":"GET_ROLES","get_roles":{"roles":[{"name":"*","weight":1.0},{"name":"b\xfcro \xc3\xa4","weight":1.0}]}}),
     GET_WEIGHTS => '{"type":"GET_WEIGHTS","get_weights":{"weight_infos":[{"weight":2.5,"role":"dev"}]}}',
     GET_QUOTA => '{"type":"GET_QUOTA","get_quota":{"status":{"configs":[{"role":"dev","limits":{"cpus":{"value":4.0}}}]}}}',
-    GET_MAINTENANCE_STATUS => '{"type":"GET_MAINTENANCE_STATUS","get_maintenance_status":{"status":{"draining_machines":[{"id":{"hostname":"node1","ip":"10.0.0.5"}}],"down_machines":[{"hostname":"node2"}]}}}',
+    GET_MAINTENANCE_STATUS => '{"type":"GET_MAINTENANCE_STATUS","get_maintenance_status":{"status":{"draining_machines":[{"id":{"hostname":"node1","ip":"10.0.0.5"},"statuses":['
+        . join(',', map {qq({"status":"$_->[1]","framework_id":{"value":"$_->[0]"},"timestamp":{"nanoseconds":1795711914500000000}})} ['F1', 'ACCEPT'], ['F2', 'DECLINE'], ['F3', 'UNKNOWN'])
+        . ']},{"id":{"ip":"10.0.0.6"}}],"down_machines":[{"hostname":"node2"}]}}}',
     GET_MAINTENANCE_SCHEDULE => '{"type":"GET_MAINTENANCE_SCHEDULE","get_maintenance_schedule":{"schedule":{"windows":[{"machine_ids":[{"hostname":"node1"}],'
         . '"unavailability":{"start":{"nanoseconds":1795711914500000000},"duration":{"nanoseconds":3600000000000}}},{"machine_ids":[{"ip":"10.0.0.5"}],"unavailability":{"start":{"nanoseconds":1000000000}}}]}}}',
     GET_STATE => '{"type":"GET_STATE","get_state":{"get_tasks":{}}}',
@@ -74,7 +78,7 @@ gives(master_info => [], '{"type":"GET_MASTER"}', {id => 'M', ip => 16_777_343, 
 gives(state => [], '{"type":"GET_STATE"}', {get_tasks => {}});
 gives(executors => [], '{"type":"GET_EXECUTORS"}', [{agent_id => {value => 'S0'}}]);
 gives(operations => [], '{"type":"GET_OPERATIONS"}', []);
-gives(roles => [], '{"type":"GET_ROLES"}', [{name => '*', weight => 1}]);
+gives(roles => [], '{"type":"GET_ROLES"}', [{name => '*', weight => 1}, {name => "b\x{fffd}ro \xe4", weight => 1}]);
 gives(weights => [], '{"type":"GET_WEIGHTS"}', {dev => 2.5});
 gives(update_weights => [{dev => '2.5', ops => 1}],
     '{"type":"UPDATE_WEIGHTS","update_weights":{"weight_infos":[{"role":"dev","weight":2.5},{"role":"ops","weight":1}]}}', undef);
@@ -83,7 +87,13 @@ gives(update_quota => [{role => 'dev', limits => {cpus => '4'}, guarantees => {m
     '{"type":"UPDATE_QUOTA","update_quota":{"force":false,"quota_configs":[{"role":"dev","limits":{"cpus":{"value":4}},"guarantees":{"mem":{"value":1}}}]}}', undef);
 gives(update_quota => [[{role => 'a'}, {role => 'b'}], force => 1],
     '{"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[{"role":"a"},{"role":"b"}]}}', undef, 'several quotas');
-gives(maintenance_status => [], '{"type":"GET_MAINTENANCE_STATUS"}', {draining => [{hostname => 'node1', ip => '10.0.0.5'}], down => [{hostname => 'node2'}]});
+gives(
+    maintenance_status => [],
+    '{"type":"GET_MAINTENANCE_STATUS"}', {
+        draining => [{hostname => 'node1', ip => '10.0.0.5'}, {ip => '10.0.0.6'}],
+        down => [{hostname => 'node2'}],
+        answers => [map { {machine => {hostname => 'node1', ip => '10.0.0.5'}, framework => $_->[0], accepted => $_->[1], time => 1_795_711_914.5} } ['F1', 1], ['F2', 0], ['F3', undef]],
+    });
 gives(maintenance_schedule => [], '{"type":"GET_MAINTENANCE_SCHEDULE"}', [
         {machines => [{hostname => 'node1'}], start => 1_795_711_914.5, duration => 3600},
         {machines => [{ip => '10.0.0.5'}], start => 1, duration => undef},
@@ -99,6 +109,10 @@ gives(drain_agent => ['S1', max_grace_period => 60, mark_gone => 1],
     qq({"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"S1"},"max_grace_period":{"nanos":0,"seconds":60},"mark_gone":true}}), undef, 'drain_agent with more');
 gives(list_files => ['/a'], '{"type":"LIST_FILES","list_files":{"path":"/a"}}', [{path => '/a/b', size => 3}]);
 gives(call => ['RESERVE_RESOURCES', {agent_id => {value => 'S1'}}], '{"type":"RESERVE_RESOURCES","reserve_resources":{"agent_id":{"value":"S1"}}}', {});
+
+my @cpus = (name => 'cpus', scalar => {value => 1});
+gives(call => ['RESERVE_RESOURCES', {agent_id => Mesos::SlaveID->new({value => 'S1'}), resources => [Mesos::Resource->new({@cpus, type => 0})]}],
+    '{"type":"RESERVE_RESOURCES","reserve_resources":{"agent_id":{"value":"S1"},"resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":1.0}}]}}', {}, 'messages become JSON');
 
 sub names {
     my ($list, @path) = @_;
@@ -155,6 +169,7 @@ last_request();
 for my $case (
     [sub { $client->call('get_tasks') }, qr/^call: expected the name of a call such as "GET_TASKS", got "get_tasks" at $here/],
     [sub { $client->call('GET_TASKS', 1) }, qr/^call: the arguments of GET_TASKS: expected a hash reference, got "1" at $here/],
+    (map { my $value = $_; [sub { $client->call(TEARDOWN => {framework_id => $value}) }, qr/^call: the arguments of TEARDOWN are no JSON: \S.* at $here/] } sub { }, \*STDOUT, bless [], 'Strange'),
     [sub { $client->teardown }, qr/^teardown: framework id: expected an id, got undef at $here/],
     [sub { $client->teardown([]) }, qr/^teardown: framework id: expected an id, got a reference to array at $here/],
     [sub { $client->mark_agent_gone('') }, qr/^mark_agent_gone: agent id: expected an id, got "" at $here/],
@@ -164,10 +179,10 @@ for my $case (
     [sub { $client->drain_agent('S', max_grace_period => 'x') }, qr/^drain_agent: max_grace_period: expected seconds, got "x" at $here/],
     [sub { $client->update_weights({dev => 0}) }, qr/^update_weights: dev: expected a number above 0, got "0" at $here/],
     [sub { $client->update_weights([]) }, qr/^update_weights: expected a hash reference of roles and weights, got a reference to array at $here/],
-    [sub { $client->update_quota({limits => {}}) }, qr/^update_quota: expected \{role => .*got a reference to array at $here/],
+    [sub { $client->update_quota({limits => {}}) }, qr/^update_quota: role: expected the name of a role, got undef at $here/],
     [sub { $client->update_quota({role => 'dev', limits => {cpus => 'x'}}) }, qr/^update_quota: dev: limits: cpus: expected a number, got "x" at $here/],
     [sub { $client->update_maintenance_schedule({}) }, qr/^update_maintenance_schedule: expected an array reference.*got a reference to hash at $here/],
-    [sub { $client->update_maintenance_schedule([{machines => [{}], start => 1}]) }, qr/^update_maintenance_schedule: machines: expected an array reference of machines/],
+    [sub { $client->update_maintenance_schedule([{machines => [{}], start => 1}]) }, qr/^update_maintenance_schedule: machines: machine: expected \{hostname => ..., ip => ...\}, got neither of them/],
     [sub { $client->update_maintenance_schedule([{machines => [{ip => '::1'}]}]) }, qr/^update_maintenance_schedule: start: expected seconds, got undef at $here/],
     [sub { $client->start_maintenance('node1') }, qr/^start_maintenance: expected an array reference of machines.*got "node1" at $here/],
     [sub { $client->set_logging_level(1) }, qr/^set_logging_level: expected duration => SECONDS.* at $here/],

@@ -227,6 +227,11 @@ SKIP: {
             local $ENV{LIBPROCESS_SSL_ENABLED} = 1;
             is $ask->(master => "localhost:$server->{port}"), 1, 'https is the default now';
         }
+        my $listed = qq({"get_agents":{"agents":[{"agent_info":{"hostname":"localhost","id":{"value":"S0"}},"active":true,"pid":"slave(1)\@127.0.0.1:$server->{port}"}]}});
+        my $plain = serve(sub { return answer('200 OK', $listed) });
+        my $of_agent = sub { my @more = @_; return eval { Mesos::Client->new(master => $plain->{address}, agent_scheme => 'https', @more)->agent('S0')->health } || $@ };
+        like $of_agent->(@$_), qr/certificate verify failed/, 'an agent, too' for [], [verify_certificate => 0, agent_verify_certificate => 1];
+        is $of_agent->(@$_), 1, 'not verified' for [verify_certificate => 0], [agent_verify_certificate => 0];
         local $ENV{LIBPROCESS_SSL_VERIFY_SERVER_CERT} = 0;
         is $ask->(master => $by_name), 1, 'not verified, as the environment says';
         my $down = serve(sub { return redirect("http://$leader->{address}/master/api/v1") }, start => sub {

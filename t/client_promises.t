@@ -12,6 +12,8 @@ use Test::Operator qw(answer redirect serve stream);
 use Time::HiRes ();
 
 alarm 280;
+# By its process group this run knows its own processes from those of another one of the same test.
+POSIX::setpgid(0, 0) if getpgrp != $$;
 my %class = (Mojo => 'Mojo::Promise', IOAsync => 'IO::Async::Future', map { ($_ => eval { require Future; 1 } ? 'Mesos::Async::Future' : 'AnyEvent::CondVar') } qw(AnyEvent Interrupt POE));
 
 my $agents = '{"type":"GET_AGENTS","get_agents":{"agents":[{"agent_info":{"hostname":"node1","id":{"value":"S0"}},"active":true,"pid":"slave(1)@%s"}]}}';
@@ -39,7 +41,8 @@ sub named {
     my @named;
     for my $folder (glob '/proc/[0-9]*') {
         my %read = map { my $name = $_; ($name => do { local $/; open my $in, '<', "$folder/$name" or next; scalar readline $in }) } qw(cmdline stat);
-        my ($state, $parent) = ($read{stat} || '') =~ /\) (\S) (\d+)/ or next;
+        my ($state, $parent, $group) = ($read{stat} || '') =~ /\) (\S) (\d+) (\d+)/ or next;
+        next if $group != $$;
         my ($pid) = $folder =~ /(\d+)\z/;
         push @named, $pid if $state ne 'Z' && $parent != $$ && $pid != $$ && ($read{cmdline} || '') =~ /client_promises\.t|\Q$follower->{address}/;
     }
@@ -99,6 +102,10 @@ each_dispatcher(sub {
         is $error_of->($sandbox->list_p)->status, 404, 'of an agent, too';
         my $wrong = $error_of->($client->task_p(undef));
         like $wrong, qr/^task: id: expected an id, got undef at \Q${\__FILE__}\E line \d+/, 'a wrong argument, at the line of the call';
+        my $line = __LINE__ + 1;
+        my @wrong = map { $error_of->($_) } map { $_ % 2 ? $client->task_p(undef) : $client->teardown_p('F') } 1 .. 40;
+        is_deeply [grep { "$_" !~ / at \Q${\__FILE__}\E line $line\.\n\z/ } @wrong], [], 'so are those that had to wait for others';
+        is_deeply [grep { $_->file ne __FILE__ || $_->line != $line } @wrong], [], 'as parts, too';
         my $dies = $error_of->($sandbox->follow_file_p('stdout', sub { die "the receiver: $_[0]\n" }));
         is "$dies", "the receiver: hello\n", 'a receiver runs here, and may die';
 

@@ -154,8 +154,17 @@ sub some_events {
 like join('', some_events()), qr/\A\d\d:\d\d:\d\d\tSUBSCRIBED\t1 agents, 0 frameworks, 0 tasks\n\d\d:\d\d:\d\d\tTASK_UPDATED\tweb-1 TASK_FAILED no\\x\{a\}luck\n\z/, 'events';
 is join(' ', map { JSON::PP::decode_json($_)->{type} } some_events('--format', 'json', '--heartbeats')), 'SUBSCRIBED HEARTBEAT', 'events as JSON';
 
+# Getopt::Long 2.55 and newer warn of it, and the command ends with every warning.
+require Mesos::Command;
+for my $name (sort keys %{Mesos::Command->commands}) {
+    my %times;
+    $times{$_}++ for map { split /\|/, (/\A([^=!]+)/)[0] } Mesos::Command::_specs(Mesos::Command->commands->{$name});
+    is_deeply [grep { $times{$_} > 1 } sort keys %times], [], "no option of $name is there twice";
+}
+
 # --- mistakes ----------------------------------------------------------------------------------------------------------------------------------
 
+gives(['state', '--format', 'table', @master], 2, '', q(state: --format: the state is always json, got 'table'));
 gives([], 2, '', 'which command\\? One of: agents, .*, version. \'mesos-perl help\' says more');
 gives(['pss'], 2, '', "there is no command 'pss': did you mean 'ps'\\?");
 gives(['dance'], 2, '', "there is no command 'dance' \\(there are: agents, .*\\)");
@@ -172,9 +181,22 @@ gives(['run', @master], 2, '', 'run: which command\\? Usage: mesos-perl run \\[o
 gives(['run', @master, '-n', 0, '--', 'true'], 2, '', 'run: --number: expected a number above 0, got 0');
 gives(['run', @master, '--env', '=x', '--', 'true'], 2, '', "run: --env: expected NAME=VALUE, or the NAME of a variable that is set, got '=x'");
 gives(['run', '--master', 'h:p', '--', 'true'], 2, '', 'run: master: expected "local", .*got "h:p".*');
+gives(['logs', @master, '--format', 'json', '--file', '', 'web-1'], 2, '', "logs: --format has no effect here: it prints no table\nmesos-perl: logs: --file: .*");
+gives(['run', @master, '--no-header', '--number', 0, '--', 'true'], 2, '', "run: --header has no effect here: it prints no table\nmesos-perl: run: --number: .*");
 gives(['completion', 'fish'], 2, '', "completion: expected bash or zsh, got 'fish'");
 gives(['help', 'evnts'], 2, '', "help: there is no command 'evnts': did you mean 'events'\\?");
 gives(['ps', @master, '--principal', 'me'], 2, '', '--principal needs --secret-file FILE, which has its password');
+gives(['ps', '--master', '--all'], 2, '', "ps: option master requires an argument, and what follows is '--all'. See 'mesos-perl help ps'");
+gives(['run', @master, '-e', '--', 'true'], 2, '', "run: option env requires an argument, and what follows is '--'. See 'mesos-perl help run'");
+gives(['run', @master, "--$_", '', '--', 'true'], 2, '', "run: --$_: expected a text, got ''") for qw(user role host);
+gives(['help', 'ps', 'run'], 2, '', "help: expected one command, got 'ps' 'run'");
+gives(['exec', @master, 'web-1', '--', ''], 2, '', 'exec: which task and which command\\? Usage: .*');
+gives(['logs', @master, '--stderr', '--file', 'x', 'web-1'], 2, '', 'logs: expected either --stderr or --file PATH, got both');
+gives(['logs', @master, '--file', '', 'web-1'], 2, '', "logs: --file: expected the path of a file, got ''");
+gives(['ps', @master, '--secret-file', '/dev/null'], 2, '', '--secret-file needs --principal NAME, whose password it has');
+gives(['ps', @master, '--principal', 'me', '--secret-file', '/dev/null'], 2, '', '--secret-file /dev/null: expected a password in its first line, which is empty');
+gives(['ps', @master, '--principal', 'me', '--secret-file', $home], 2, '', "cannot read --secret-file $home: Is a directory");
+gives(['ps', @master, '--config', $home], 2, '', "cannot read the configuration $home: it is a directory");
 my $refusing = serve(sub { return answer('403 Forbidden', 'not you') });
 gives(['agents', '--master', $refusing->{address}], 1, '', 'GET_AGENTS: .* answered 403 Forbidden: not you');
 
@@ -199,9 +221,9 @@ sub config {
     close $out or die $!;
     return;
 }
-config(qq([master]\naddress = "$server->{address}"\nprincipal = "me"\nsecret = "hush"\nssl_verify = false\n[agent]\nssl = true\ntimeout = 3\n));
+config(qq([master]\naddress = "$server->{address}"\nprincipal = "me"\nsecret = "hush"\nssl_verify = false\n[agent]\nssl = true\nssl_verify = true\ntimeout = 3\n));
 is_deeply read_config(), {file => "$home/.mesos/config.toml", master => $server->{address}, verify => 0, credential => {principal => 'me', secret => 'hush'}, agent_credential => undef,
-    agent_scheme => 'https', timeout => 3}, 'a configuration';
+    agent_scheme => 'https', agent_verify_certificate => 1, timeout => 3}, 'a configuration';
 gives(['ps', '--no-header'], 0, qr/^web-1\t/);
 my @requests = $server->{requests}->();
 is $requests[-1]{headers}{authorization}, 'Basic bWU6aHVzaA==', 'its credential is used';
@@ -215,6 +237,43 @@ is read_config()->{master}, 'zk://a:1,b:2/m', 'masters of ZooKeeper';
 config("nonsense\n");
 gives(['ps'], 2, '', 'the configuration .*config.toml: line 1: expected \\[table\\] or key = value');
 gives(['ps', '--config', "$home/none"], 2, '', 'cannot read the configuration .*none: .*');
+for my $case (
+    ['[master]', 'address = ""', 'master.address: expected text in quotes, got ""'], ['[master]', 'address = ["a"]', 'master.address: expected text in quotes, got an array'],
+    ['[master]', 'ssl_verify = "no"', 'master.ssl_verify: expected true or false, got "no"'], ['[agent]', 'ssl = "off"', 'agent.ssl: expected true or false, got "off"'],
+    ['[agent]', 'ssl_verify = 2', 'agent.ssl_verify: expected true or false, got 2'], ['[agent]', 'timeout = "x"', 'agent.timeout: expected a number of seconds above 0, got "x"'], ['[agent]', 'timeout = 0', 'agent.timeout: expected a number of seconds above 0, got 0'],
+    ['[master.zookeeper]', 'addresses = []', 'master.zookeeper.addresses: expected an array of texts in quotes, got an empty array'],
+) {
+    my ($table, $line, $why) = @$case;
+    config("$table\n$line\n");
+    gives(['ps', @master], 2, '', "the configuration .*config.toml: $why");
+}
+config(qq([mastr]\n[master]\nadress = "x"\ncolor = "x"\n[plugins]\nx = 1\n));
+gives(['ps', @master, '--no-header'], 0, qr/^web-1\t/,
+    "the configuration .*config.toml: unknown key master.adress: did you mean 'address'\\?\nmesos-perl: the configuration .*config.toml: unknown table \\[mastr\\]: did you mean 'master'\\?");
+for my $case (
+    ["[master]\naddress = \"a:1\"\naddress = \"b:1\"", 'line 3: master.address is there twice, and was in line 2'],
+    ["[master]\n\n[agent]\n[master]", 'line 4: \\[master\\] is there twice, and was in line 1'],
+    ["[master]\nzookeeper.path = \"/a\"\n[master.zookeeper]\npath = \"/b\"", 'line 4: master.zookeeper.path is there twice, and was in line 2'],
+    ["[master]\naddress = 5", 'master.address: expected text in quotes, got 5'], ["[master]\naddress = true", 'master.address: expected text in quotes, got 1'],
+    ["[master.zookeeper]\naddresses = [1, 2]", 'master.zookeeper.addresses: expected an array of texts in quotes, got an array'],
+    ["master = \"x\"", 'expected a table \\[master\\], got master = ...'],
+    ["[master]\nzookeeper = \"x\"", 'expected a table \\[master.zookeeper\\], got zookeeper = ... in \\[master\\]'],
+    ["[master]\nsecret = \"x\"", 'master.secret needs master.principal, whose password it is'],
+    ["[master]\naddress = \"B\xfccher:1\"", 'line 2: expected UTF-8, got bytes that are none'],
+) {
+    config("$case->[0]\n");
+    gives(['ps', @master], 2, '', "the configuration .*config.toml: $case->[1]");
+}
+config("\xef\xbb\xbf[master]\naddress = \"$server->{address}\"\r\n");
+gives(['ps', '--no-header'], 0, qr/^web-1\t/);
+config(qq([master]\nzookeeper.addresses = ["a:1"]\n));
+is read_config()->{master}, 'zk://a:1/mesos', 'a key with a dot';
+config(qq([master]\naddress = "a:1"\n[master.zookeeper]\naddresses = "b:1"\n));
+gives(['ps', @master, '--no-header'], 0, qr/^web-1\t/, 'the configuration .*config.toml: master.address has no effect beside master.zookeeper.addresses');
+config(qq(address = "x"\nssl = true\n[master]\nprincipal = "me"\n));
+gives(['ps', @master, '--no-header'], 0, qr/^web-1\t/, join "\nmesos-perl: ", map {"the configuration .*config.toml: $_"}
+        'address has no effect before the first \\[table\\]: it belongs to \\[master\\]', 'ssl has no effect before the first \\[table\\]: it belongs to \\[agent\\]',
+    'master.principal has no master.secret beside it: its password is empty');
 unlink "$home/.mesos/config.toml";
 my $secret = File::Temp->new;
 print $secret "hush\n";
@@ -243,6 +302,24 @@ is completes('completion', ''), 'bash zsh', 'of an argument';
 }
 my ($said, $status) = output_of('bash', '-n', '-c', (mesos_perl('completion', 'zsh'))[1]);
 is $status, 0, 'zsh gets a script, too' or diag $said;
+
+# --- output that cannot be written -----------------------------------------------------------------------------------------------------------------
+
+sub said_with { my ($redirection, @arguments) = @_; return (output_of('sh', '-c', "\"\$@\" $redirection; echo \"status \$?\"", 'sh', perl_command($script, @arguments)))[0] }
+SKIP: {
+    skip 'no /dev/full', 1 unless -c '/dev/full';
+    for my $command (['help'], ['version', '--client'], ['completion', 'bash'], map { [$_, @master] } qw(ps agents state top events), 'logs web-1') {
+        my @words = map {split} @$command;
+        is said_with('2>&1 >/dev/full', @words), "mesos-perl: cannot write the output: No space left on device\nstatus 1\n", "@words, and a full disk";
+    }
+}
+for my $command (['help'], ['ps', @master], ['run', '--master', 'local', '--', "touch $home/has-run"]) {
+    is said_with('2>&1 >&-', @$command),
+        "mesos-perl: cannot write the output: standard output is closed (what nobody wants to see goes to /dev/null)\nstatus 1\n", "$command->[0] without standard output";
+}
+ok !-e "$home/has-run", 'nothing has run';
+is said_with('>&- 2>&-', 'help'), "status 1\n", 'without standard error, too';
+like said_with('2>&-', 'ps', @master, '--no-header'), qr/\Aweb-1\t.*^status 0\n\z/ms, 'without standard error only';
 
 # --- on a terminal -------------------------------------------------------------------------------------------------------------------------------
 

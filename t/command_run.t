@@ -5,6 +5,8 @@ use lib 't/lib';
 use Test::More;
 use File::Temp ();
 use Test::Examples qw(finish start wait_for);
+use Test::Files qw(output_of perl_command);
+use Test::Operator qw(answer serve);
 
 my $home = File::Temp->newdir;
 $ENV{HOME} = "$home";
@@ -70,6 +72,33 @@ kill INT => $process->{pid};
 is $status, 130, 'Ctrl-C' or diag $err;
 like $err, qr/TASK_KILLED/, 'kills the task';
 
+# Longer than what a runner would keep of it.
+if ($master eq 'local') {
+    my ($said) = output_of('sh', '-c', '"$@" | tail -n 1', 'sh', perl_command($script, 'run', '--master', $master, '--', 'seq 1 2500000'));
+    is $said, "2500000\n", 'long output';
+}
+
+# Somebody who reads one line of an endless output, and a disk that is full.
+my $endless = 'while :; do echo x; sleep 0.1; done';
+my $one_line = 'pipe my $in, my $to or die; if (!fork) { open STDOUT, ">&", $to or die; exec @ARGV } close $to; print scalar <$in>; close $in; wait; exit $? >> 8';
+for my $number (1, 2) {
+    ($status, $out, $err) = finish(start('-e', $one_line, perl_command($script, 'run', '--master', $master, '-n', $number, '--', $endless)), 60);
+    is $status, 141, "$number: nobody reads its output any more" or diag $err;
+    like $out, qr/\A(?:\[\d\] )?x\n\z/, 'after one line';
+    is $err, '', 'which is no error';
+}
+SKIP: {
+    skip 'no /dev/full', 2 unless -c '/dev/full';
+    ($status, $out, $err) = finish(start('-e', 'open STDOUT, ">", "/dev/full"; exec @ARGV', perl_command($script, 'run', '--master', $master, '--', $endless)), 60);
+    is $status, 1, 'output that cannot be written';
+    is $err, "mesos-perl: run: cannot write the output: No space left on device\n", 'is told';
+}
+
+my $patient = start('-MMesos::Command', '-MMesos::Command::Run', '-e', '$Mesos::Command::Run::PATIENCE = 0.2; exit(Mesos::Command->run(@ARGV))',
+    'run', '--master', '127.0.0.1:1', '--wait', 0.5, '--', 'true');
+($status, $out, $err) = finish($patient, 60);
+like $err, qr/\Amesos-perl: run: no master at 127\.0\.0\.1:1 for 0\.2 s: it gives up after 0\.5 s \(--wait\)\nmesos-perl: run: no master at .*\n\z/, 'what it waits for';
+
 ($status, $out, $err) = finish(start($script, 'run', '--master', '127.0.0.1:1', '--wait', 0.5, '--', 'true'), 60);
 is $status, 3, 'no master';
 like $err, qr/\Amesos-perl: run: no master at 127\.0\.0\.1:1 for 0\.5 s: .*\n\z/, 'in one line';
@@ -109,6 +138,23 @@ if ($master eq 'local') {
     like $err, qr/there is no file 'later' in its sandbox$/m, 'with the reason';
     ($status, $out, $err) = finish(start($script, 'logs', '--master', $at, '--file', 'command.out', $task->{id}), 60);
     is_deeply [$status, $out], [0, "hello\n"], 'and its file' or diag $err;
+}
+
+SKIP: {
+    skip 'IO::Socket::SSL is not installed', 1 unless eval { require IO::Socket::SSL; require IO::Socket::SSL::Utils; 1 };
+    my ($certificate, $key) = IO::Socket::SSL::Utils::CERT_create(subject => {CN => 'localhost'}, subjectAltNames => [[DNS => 'localhost']]);
+    my $server = serve(sub { return answer('200 OK', '{}') }, start => sub {
+            return IO::Socket::SSL->start_SSL($_[0], SSL_server => 1, SSL_cert => $certificate, SSL_key => $key);
+    });
+    my $config = "$home/config.toml";
+    for my $verify (qw(true false)) {
+        open my $to, '>', $config or die "cannot write $config: $!";
+        print $to qq([master]\naddress = "https://localhost:$server->{port}"\nssl_verify = $verify\n);
+        close $to or die "cannot write $config: $!";
+        ($status, $out, $err) = finish(start($script, 'run', '--config', $config, '--wait', 1, '--', 'true'), 60);
+        is $status, 3, "ssl_verify = $verify: no master";
+        is $err =~ /certificate/ ? 'true' : 'false', $verify, 'whether its certificate counts' or diag $err;
+    }
 }
 
 done_testing;

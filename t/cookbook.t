@@ -6,7 +6,9 @@ use Test::More;
 use Test::Examples qw(finish start);
 use Test::Files qw(slurp);
 use File::Temp ();
+use Mesos::Client;
 use Mesos::Runner;
+use Mesos::Test::Cluster;
 
 delete $ENV{MESOS_MASTER};
 my %recipes;
@@ -76,8 +78,32 @@ for my $title (sort keys %why) {
 for my $title (sort keys %recipes) {
     ok scalar @{$recipes{$title}}, "$title has a program";
 }
-my @polite = grep {/package Polite/} @{$recipes{Maintenance}};
-ok eval("$polite[0]; 1"), 'Maintenance: compiles' or diag $@;
-ok Polite->can('inverseOffers'), 'and has the callback';
+subtest 'Maintenance' => sub {
+    my ($polite) = grep {/package Polite/} @{$recipes{Maintenance}};
+    # Keeps what it prints, and holds its offers.
+    ok eval("$polite; sub resourceOffers { } 1"), 'compiles' or diag $@;
+    my $cluster = Mesos::Test::Cluster->start_or_skip(agents => 1);
+    local $ENV{MESOS_MASTER} = $cluster->address;
+    is runs('Maintenance'), '', 'an operator schedules a machine, takes it down and up again';
+
+    my $client = $cluster->client;
+    is_deeply $client->maintenance_schedule, [], 'it is in no schedule any more';
+    my $driver = $cluster->driver(scheduler => Polite->new, framework => {user => '', name => 'polite'});
+    $cluster->wait_for_framework('polite');
+    my %machine = (hostname => $client->agents->[0]{agent_info}{hostname}, ip => '127.0.0.1');
+    my $printed = '';
+    {
+        local *STDOUT;
+        open STDOUT, '>', \$printed or die "cannot print: $!";
+        $client->update_maintenance_schedule([{machines => [\%machine], start => time + 3600, duration => 1800}]);
+        $cluster->wait_for('it is asked', sub { length $printed });
+    }
+    like $printed, qr/\Aan agent goes away at \w+ /, 'a framework hears of it';
+    $cluster->wait_for('it has agreed', sub {
+            my ($answer) = @{$client->maintenance_status->{answers}};
+            $answer && $answer->{accepted} && $answer->{framework} eq $client->frameworks->[0]{framework_info}{id}{value} && $answer->{machine}{ip} eq '127.0.0.1';
+    });
+    $driver->stop;
+};
 
 done_testing;

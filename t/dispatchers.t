@@ -56,6 +56,16 @@ each_dispatcher(sub {
             $dispatcher->set_cb(sub { });
         };
 
+        # t/other_mistakes.t has the others.
+        subtest 'mistakes at timers and handles' => sub {
+            my $dispatcher = dispatcher($name);
+            for my $of ([sub { $dispatcher->timer(1) }, 'timer: expected a code reference, got undef'], [sub { $dispatcher->watch('x', sub { }) }, 'watch: expected an open handle, got "x"']) {
+                my ($code, $text) = @$of;
+                ok !eval { my @kept = $code->(); 1 }, $text;
+                is $@, "$text at " . __FILE__ . ' line ' . (__LINE__ - 3) . ".\n";
+            }
+        };
+
         subtest 'timers' => sub {
             my $dispatcher = dispatcher($name);
             my @came;

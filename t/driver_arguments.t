@@ -28,7 +28,8 @@ sub dies_at {
 
 subtest 'constructor' => sub {
     for my $case (
-        [[], qr/Missing required arguments: framework, master, scheduler/],
+        [[], qr/^Missing required arguments: framework, master, scheduler at /],
+        [[(map { ($_ => $good{$_}) } qw(master framework)), schduler => 1], qr/^Missing required arguments: scheduler \('schduler' is none: did you mean 'scheduler'\?\) at /],
         [[%good, master => undef], qr/master/, qr/Undef did not pass type constraint "Str"/],
         [[%good, master => 'non sense'], qr/^master: expected .*got "non sense"/],
         [[%good, master => 'host:99999'], qr/^master: .*"host:99999"/],
@@ -79,6 +80,22 @@ subtest 'methods' => sub {
         [launchTasks => [[], [$task, undef]], qr/launchTasks: tasks->\[1\]: expected Mesos::TaskInfo .*got undef/],
         [launchTasks => [[{value => 'o'}], [{%$task, name => undef}]], qr/Mesos::TaskInfo\.name: required field is missing/],
         [launchTasks => [[{}], [$task]], qr/Mesos::OfferID\.value: required field is missing/],
+        # A real master ends itself when it meets such a resource. On libmesos nobody looks.
+        (map {
+                my $text = {name => 'x', type => $_, scalar => {value => 1}};
+                my $task = {%$task, slave_id => {value => 's'}};
+                my $executor = {executor_id => {value => 'e'}, command => {value => 'x'}, resources => [$text]};
+                my %operation = (type => Mesos::Offer::Operation::Type::LAUNCH());
+                my $end = qr/\.type: expected SCALAR, RANGES or SET, got $_ at /;
+                (
+                    [launchTasks => [[{value => 'o'}], [{%$task, resources => [$text]}]], qr/^tasks: TaskInfo\.resources\[0\]$end/],
+                    [launchTasks => [[{value => 'o'}], [{%$task, executor => $executor}]], qr/^tasks: TaskInfo\.executor\.resources\[0\]$end/],
+                    [acceptOffers => [[{value => 'o'}], [{%operation, launch => {task_infos => [{%$task, resources => [$text]}]}}]],
+                        qr/operations: Offer\.Operation 0: launch\.task_infos\[0\]\.resources\[0\]$end/],
+                    [acceptOffers => [[{value => 'o'}], [{type => Mesos::Offer::Operation::Type::LAUNCH_GROUP(), launch_group => {executor => $executor, task_group => {tasks => [$task]}}}]],
+                        qr/operations: Offer\.Operation 0: launch_group\.executor\.resources\[0\]$end/],
+                )
+        } $driver->backend eq 'native' ? (Mesos::Value::Type::TEXT(), 9) : ()),
         [launchTasks => [[], [], 'x'], qr/launchTasks: filters: .*"x"/],
         [launchTask => [[], []], qr/launchTask: offerId: /],
         [acceptOffers => [[], [1]], qr/acceptOffers: operations->\[0\]: expected Mesos::Offer::Operation/],

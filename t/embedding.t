@@ -103,6 +103,7 @@ subtest 'loops within loops' => sub {
         $inner = join ' ', @{ $framework->states->{t} };
         $driver->stop;
     }
+    sub resourceOffers { }
 }
 eval { Test::Mesos::driver_for('local', Outer->new, dispatcher => '%s', on_exception => 'die')->run; 1 } or print "died: $@";
 print "inner $Outer::inner\n";
@@ -117,6 +118,70 @@ NESTED
     }
     my ($printed) = output_of(perl_command('-It/lib', '-MTest::Mesos', '-e', sprintf $nested, 'AnyEvent', 'AnyEvent'));
     like $printed, qr/^died: AnyEvent::CondVar: recursive blocking wait attempted at -e line 10\.$/m, 'AnyEvent: its own loop refuses that, and says so';
+};
+
+# In every loop, and whatever `run` and `run_once` wait for at that time.
+subtest 'stop in a callback of a callback' => sub {
+    my $nested = <<'NESTED';
+{
+    package Nested;
+    use Moo;
+    extends 'Mesos::Scheduler';
+    our $stopped = 0;
+
+    sub registered { my ($self, $driver) = @_; $driver->run_once until $stopped; return }
+    sub resourceOffers { my ($self, $driver) = @_; $stopped = 1; $driver->stop; return }
+}
+local $SIG{ALRM} = sub { print "run does not return\n"; exit 1 };
+alarm 20;
+my $status = Test::Mesos::driver_for('local', Nested->new, dispatcher => '%s', on_exception => 'die')->run;
+print "run returned $status\n";
+NESTED
+    for my $dispatcher (qw(IOAsync Mojo POE)) {
+    SKIP: {
+            skip "no $dispatcher", 2 unless eval "require Mesos::Dispatcher::$dispatcher; 1";    ## no critic (StringyEval): a name
+            my ($printed, $status) = output_of(perl_command('-It/lib', '-MTest::Mesos', '-e', sprintf $nested, $dispatcher));
+            is $printed, "run returned 4\n", "$dispatcher: the outer run returns";
+            is $status, 0, "$dispatcher: at once";
+        }
+    }
+};
+
+subtest 'a child of a callback that dies there' => sub {
+    my $forks = <<'FORKS';
+my $parent = $$;
+{
+    package Forks;
+    use Moo;
+    extends 'Mesos::Scheduler';
+
+    sub resourceOffers {
+        my ($self, $driver) = @_;
+        my $pid = fork;
+        die "fork: $!" unless defined $pid;
+        die "in the child\n" unless $pid;
+        waitpid $pid, 0;
+        $driver->stop;
+    }
+}
+local $SIG{ALRM} = sub { print $$ == $parent ? "the parent hangs\n" : "the child stays in run\n"; POSIX::_exit(1) };
+$SIG{__WARN__} = sub { print "warning: $_[0]" if $_[0] =~ /uninitialized/ };
+my $driver = Test::Mesos::driver_for('local', Forks->new, dispatcher => '%s');
+eval {
+    alarm 20;
+    print "run returned ", $driver->run, "\n";
+    1;
+} or print $@ eq "in the child\n" ? "the child's run ends: its exception\n" : $@ =~ /fork/ ? "the child's run ends: a fork\n" : "died: $@";
+POSIX::_exit(0) if $$ != $parent;
+FORKS
+    for my $dispatcher (qw(AnyEvent IOAsync Mojo POE Interrupt)) {
+    SKIP: {
+            skip "no $dispatcher", 2 unless eval "require Mesos::Dispatcher::$dispatcher; 1";    ## no critic (StringyEval): a name
+            my ($printed, $status) = output_of(perl_command('-It/lib', '-MTest::Mesos', '-MPOSIX', '-e', '$| = 1; ' . sprintf $forks, $dispatcher));
+            like $printed, qr/\Athe child's run ends: (?:its exception|a fork)\nrun returned 4\n\z/, "$dispatcher: its run ends, and the parent's goes on";
+            is $status, 0, "$dispatcher: it ends well";
+        }
+    }
 };
 
 subtest 'a web server with several processes' => sub {

@@ -74,4 +74,12 @@ subtest 'of a text' => sub {
     is $@->code . $@->task_id . $@, "drivertgone\n", '... with its parts';
 };
 
+subtest 'methods with promises' => sub {
+    my $error = Mesos::Error->of("launch_p: task: cpus: expected a number, at least 0, got -1 at program.pl line 3.\n");
+    is_deeply { map { ($_ => $error->$_) } qw(code method argument message file line) },
+        {code => 'argument', method => 'launch_p', argument => 'task', message => 'cpus: expected a number, at least 0, got -1', file => 'program.pl', line => 3}, 'an argument of one';
+    $error = Mesos::Error->new(text => "message_p: no answer of the executor 'e'", code => 'timeout');
+    is_deeply [$error->method, $error->argument, $error->message], ['message_p', undef, "no answer of the executor 'e'"], 'and nothing wrong with one';
+};
+
 done_testing;

@@ -18,7 +18,8 @@ sub dies_at {
 }
 
 subtest 'constructor' => sub {
-    dies_at __LINE__, sub { Mesos::ExecutorDriver->new }, 'no executor', qr/Missing required arguments: executor/;
+    dies_at __LINE__, sub { Mesos::ExecutorDriver->new }, 'no executor', qr/^Missing required arguments: executor at /;
+    dies_at __LINE__, sub { Mesos::ExecutorDriver->new(exector => 1) }, 'a misspelt one', qr/^Missing required arguments: executor \('exector' is none: did you mean 'executor'\?\) at /;
     dies_at __LINE__, sub { Mesos::ExecutorDriver->new(executor => bless {}, 'Foo') }, 'wrong class', qr/executor/, qr/"Executor"/;
 };
 

@@ -17,6 +17,23 @@ use Mesos::Scheduler;
 use Mesos::SchedulerDriver;
 no warnings 'Mesos';    # what is probably a mistake elsewhere is meant here
 
+# As a program counts that knows nothing of what is inside: nothing is done before, and what is sent comes twice.
+sub send_and_receive {
+    my ($to) = @_;
+    for (1, 2) {
+        $to->send('an event', 'text', ['texts'], Mesos::TaskID->new({value => 'a task'}), [map { Mesos::TaskID->new({value => "task $_"}) } 1, 1]);
+        my @event = $to->recv;
+    }
+    return;
+}
+
+no_leaks_ok { send_and_receive(Mesos::Channel->new) } 'a channel, the first time';
+each_dispatcher(sub {
+        my ($name) = @_;
+        my $dispatcher = "Mesos::Dispatcher::$name"->new;
+        no_leaks_ok { send_and_receive($dispatcher) } "$name, the first time";
+});
+
 # Whatever is made once and kept (method caches, loops' own tables) is made before anything is counted.
 sub frees_all {
     my ($code, $name) = @_;

@@ -48,7 +48,46 @@ like $err, qr/^Mesos: executor leaves of task left: Command exited with status 0
     'an executor that leaves its task behind, though its status is 0';
 unlike $err, qr/silent|works|killed|nothing wrong|why not/, 'not those that said nothing, or did not fail';
 
+(undef, undef, $err) = run_program(PERL_MESOS_TRACE => 'INFO');
+like $err, qr/\] task silent: Command exited with status 4, without a word on its stderr$/m, 'INFO tells of those, too';
+
 (undef, undef, $err) = run_program(PERL_MESOS_TRACE => 'QUIET');
 is $err, '', 'silence was asked for';
+
+# A newcomer's program: it waits for TASK_FINISHED, and the task has failed without a word.
+my $waits = <<'PERL';
+use strict;
+use warnings;
+use AnyEvent;
+use Mesos::SchedulerDriver;
+package Waits;
+use Moo;
+extends 'Mesos::Scheduler';
+has launched => (is => 'rw', default => 0);
+has tasks => (is => 'ro', default => sub { [@ARGV] });
+sub resourceOffers {
+    my ($self, $driver, $offers) = @_;
+    for my $offer (@$offers) {
+        my $command = shift @{$self->tasks} or last;
+        my $id = 't' . $self->launched($self->launched + 1);
+        $driver->launchTasks([$offer->{id}], [{task_id => {value => $id}, name => $id, slave_id => $offer->{slave_id},
+            resources => [{name => 'cpus', type => 0, scalar => {value => 0.1}}], command => {value => $command}}], {refuse_seconds => 0});
+    }
+}
+sub statusUpdate { my ($self, $driver, $status) = @_; $driver->stop if $status->{state} == Mesos::TaskState::TASK_FINISHED && !@{$self->tasks} }
+package main;
+my $driver = Mesos::SchedulerDriver->new(master => 'local', framework => {user => '', name => 'waits'}, scheduler => Waits->new);
+my $end = AnyEvent->timer(after => 12, cb => sub { $driver->stop });
+$driver->run;
+PERL
+
+sub waited {
+    my (@commands) = @_;
+    my (undef, undef, $told) = finish(start('-e', $waits, @commands), 60);
+    return $told;
+}
+is waited('exit 3'), "Mesos: framework waits: its last task, t1, is TASK_FAILED, and it has launched none for 10 s. Does it wait for "
+    . "TASK_FINISHED only? TASK_FAILED, TASK_KILLED and TASK_LOST are ends, too.\n", 'a program that waits in vain is told of it';
+is waited('exit 3', 'sleep 1000'), '', 'not one that has a task';
 
 done_testing;

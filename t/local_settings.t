@@ -145,8 +145,8 @@ subtest 'settings that are wrong name themselves, at the line that makes the dri
     for my $case (
         [MESOS_RESOURCES => 'cpus:many'], [MESOS_RESOURCES => 'cpus'], [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => '{"A":1}'],
         [MESOS_EXECUTOR_ENVIRONMENT_VARIABLES => 'A=1'], [MESOS_ATTRIBUTES => 'rack:nan'], [MESOS_RESOURCES => 'file:///nonexistent'],
-        [MESOS_NUM_SLAVES => 0], [MESOS_MAX_AGENT_PING_TIMEOUTS => 'few'], [MESOS_OFFER_TIMEOUT => 5], [MESOS_ALLOCATION_INTERVAL => '0secs'],
-        [MESOS_SIMULATE => 'perhaps'], [MESOS_JITTER => 'much'],
+        [MESOS_NUM_SLAVES => 0], [MESOS_NUM_MASTERS => 10], [MESOS_MAX_AGENT_PING_TIMEOUTS => 'few'], [MESOS_OFFER_TIMEOUT => 5], [MESOS_ALLOCATION_INTERVAL => '0secs'],
+        [MESOS_SIMULATE => 'perhaps'], [MESOS_JITTER => 'much'], [MESOS_ISOLATION => 'cgroups/disk'],
     ) {
         my ($name, $value) = @$case;
         local $ENV{$name} = $value;

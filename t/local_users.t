@@ -86,6 +86,15 @@ is story($return, nobodys_directory(), before => $become), 'TASK_FINISHED Comman
 is story($return, nobodys_directory(), before => $become_for_now), 'TASK_FINISHED Command exited with status 0',
     'a task does not go back to the real user';
 
+# Who is not root cannot look into a directory of his own that is closed to him, and removes it nevertheless.
+{
+    my $temporary = nobodys_directory();
+    local $ENV{TMPDIR} = $temporary;
+    is story('mkdir -p closed/below && touch closed/below/file && chmod 000 closed/below && chmod 000 closed', undef, before => $become),
+        'TASK_FINISHED Command exited with status 0', 'a task closes a directory';
+    is_deeply [glob "$temporary/*"], [], 'nothing of it is left';
+}
+
 # A task's child can become root (sudo): nobody may not kill it. The helper ends nevertheless, also while that one has a child
 # that has ended and is not waited for: nobody may signal such a child, again and again, and nothing comes of it.
 SKIP: {

@@ -101,6 +101,7 @@ subtest 'get and set' => sub {
     is($command->get('value'), 'v');
     is($command->get('shell'), 1, 'a default');
     is_deeply([$command->get('value', 'shell', 'user')], ['v', 1, undef], 'several');
+    no warnings 'Mesos';
     is($command->get('nonsense'), undef, 'no such field');
     $command->set(user => 'u');
     is($command->{user}, 'u');
@@ -144,7 +145,7 @@ subtest 'oneofs' => sub {
     $selector->pseudoattribute_type(1);
     is_deeply({%$selector}, {pseudoattribute_type => 1}, 'setting one deletes the others');
     is($selector->which_oneof('selector'), 'pseudoattribute_type');
-    is($selector->which_oneof('nonsense'), undef);
+    { no warnings 'Mesos'; is($selector->which_oneof('nonsense'), undef); }
     is($class->new->which_oneof('selector'), undef, 'none is set');
     $selector->set(attribute_name => 'x');
     is_deeply({%$selector}, {attribute_name => 'x'});

@@ -132,6 +132,16 @@ subtest 'numbers' => sub {
         '{"state":"TASK_FINISHED","task_id":{"value":"t"}}', 'decoded with enum_names');
 };
 
+subtest 'nothing is said of what is right' => sub {
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    my $json = Mesos::TaskInfo->encode_json({
+            name => 't', task_id => {value => 't'}, slave_id => {value => 's'}, command => {value => 'x', shell => 0}, max_completion_time => {nanoseconds => 5},
+            resources => [{name => 'cpus', type => 0, scalar => {value => 0.5}}, {name => 'ports', type => 1, ranges => {range => [{begin => 1, end => 2}]}}]});
+    Mesos::TaskInfo->decode_json($json)->TO_JSON;
+    is_deeply \@warnings, [];
+};
+
 subtest 'booleans' => sub {
     for my $of ([1, JSON::PP::true(), !!1, 1, '1', 'yes', 'false', '0.0', 0.5, [[]], Truth->new(1), \0], [0, JSON::PP::false(), !!0, 0, '0', '', 0.0, Truth->new(0), Truth->new('')]) {
         my ($truth, @values) = @$of;

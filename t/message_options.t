@@ -111,6 +111,9 @@ subtest together => sub {
 };
 
 subtest 'wrong calls' => sub {
+    dies_like { Mesos::TaskID->decode({value => 't'}) } qr/^Mesos::TaskID->decode: input is a reference \(HASH\): expected the bytes of a message$AT/;
+    dies_like { Mesos::TaskID->decode(Mesos::TaskID->new({value => 't'})) } qr/^Mesos::TaskID->decode: input is a reference \(Mesos::TaskID\): expected the bytes of a message$AT/;
+    dies_like { Mesos::TaskID->decode_json({value => 't'}) } qr/^Mesos::TaskID: not JSON: it is a reference \(HASH\), not a text$AT/;
     dies_like { Mesos::TaskID->decode(undef) } qr/^Mesos::TaskID->decode: input is undefined: expected the bytes of a message$AT/;
     dies_like { Mesos::TaskID->decode } qr/^Usage: Mesos::TaskID->decode\(\$bytes, %options\)$AT/;
     dies_like { Mesos::TaskID->decode('', 'unblessed') } qr/^decode: options are pairs of a name and a value$AT/;
@@ -120,6 +123,21 @@ subtest 'wrong calls' => sub {
     dies_like { Mesos::Offer->new([]) } qr/^Mesos::Offer->new: expected a reference to a hash, got a reference to ARRAY\(0x\w+\)$AT/;
     is(Mesos::TaskID->new(Mesos::TaskID->new({value => 'x'}))->{value}, 'x', 'an object is a hash');
     is(Mesos::TaskID->new(Hashlike->new(value => 'y'))->{value}, 'y', 'what is overloaded to be one as well');
+};
+
+subtest 'is_terminal' => sub {
+    my %over = (
+        'Mesos::TaskState' => [qw(TASK_DROPPED TASK_ERROR TASK_FAILED TASK_FINISHED TASK_GONE TASK_GONE_BY_OPERATOR TASK_KILLED TASK_LOST)],
+        'Mesos::OperationState' => [qw(OPERATION_DROPPED OPERATION_ERROR OPERATION_FAILED OPERATION_FINISHED OPERATION_GONE_BY_OPERATOR)],
+    );
+    for my $enum (sort keys %over) {
+        my %number = map {@$_} @{$enum->_pb_fields_list};
+        is_deeply([sort grep { $enum->is_terminal($number{$_}) } keys %number], $over{$enum}, "$enum: numbers");
+        is_deeply([sort grep { $enum->is_terminal($_) } keys %number, 'TASK_FUNNY', 'is_terminal', ''], $over{$enum}, 'names');
+    }
+    ok(!Mesos::OperationState->is_terminal('TASK_FINISHED'), 'of another enum');
+    ok(!Mesos::TaskState->is_terminal($_), 'no state') for undef, 99, '';
+    ok(!Mesos::Value::Type->can('is_terminal'), 'other enums have none');
 };
 
 subtest 'name_of' => sub {

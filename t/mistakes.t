@@ -31,6 +31,7 @@ my %right = (
     framework => 'user => "", name => "mistakes"',
     more => '',
     end => '',
+    offers_name => 'resourceOffers',
 );
 my $skeleton = <<'END';
 use strict;
@@ -39,7 +40,7 @@ use Mesos::SchedulerDriver;
 package MyScheduler;
 use Moo;
 %(class)
-sub resourceOffers {
+sub %(offers_name) {
     my ($self, $driver, $offers) = @_;
     %(offers)
 }
@@ -129,6 +130,22 @@ my @mistakes = (
     ['an id file without a failover_timeout', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here',
             more => 'framework_id_file => "/tmp/mesos-perl-mistakes-$$"'},
         'framework_id_file without a failover_timeout in framework: Mesos removes the framework when this program ends, and every second start fails LINE' . "\n", $stopped],
+    ['a web interface without http://', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here', framework => 'user => "", name => "n", webui_url => "localhost:8080"'},
+        "framework: webui_url 'localhost:8080' has no http:// or https://: the link in Mesos' web interface leads nowhere LINE\n", $stopped],
+    ['a variable of TLS with a wrong name', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments); #here', environment => {LIBPROCESS_SSL_VERIFY_CRET => 1}},
+        "environment: nothing reads the variable LIBPROCESS_SSL_VERIFY_CRET: did you mean 'LIBPROCESS_SSL_VERIFY_CERT'? LINE\n", $stopped],
+    ['a promise that nobody keeps', {class => 'use Mesos::Async; extends "Mesos::Scheduler";', make => 'my $driver = Mesos::Async->new(%arguments);',
+            offers => '$driver->message_p({value => "e"}, $offers->[0]{slave_id}, "x", timeout => 0.01) unless $self->{launched}; #here
+        $driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : {%{ task($_) }, command => {value => "sleep 1"}}]) for @$offers;'},
+        qr/\A(?:message_p: its promise is rejected, and nobody has kept it: message_p: no answer of the executor 'e' LINE|Unhandled rejected promise: message_p: no answer of the executor 'e'[^\n]*)\n\z/, $stopped],
+    ['events of a driver that is not started', {class => 'use Mesos::Async; extends "Mesos::Scheduler";', make => 'my $driver = Mesos::Async->new(%arguments);
+        my $event = $driver->next_event; #here', run => 'my $told;
+        local $SIG{__WARN__} = sub { print STDERR $told = shift };
+        $driver->dispatcher->wait(0.1) until $told;
+        my $status = $driver->run;'},
+        "next_event: the driver was not started yet, and until then nothing comes: call start_p LINE\n", $stopped, 'slow'],
+    ['events of a driver that starts later', {class => 'use Mesos::Async; extends "Mesos::Scheduler";', make => 'my $driver = Mesos::Async->new(%arguments);
+        my $event = $driver->next_event;'}, '', $stopped],
     ['calls before start', {make => 'my $driver = Mesos::SchedulerDriver->new(%arguments);
         $driver->launchTasks([], []), $driver->stop; #here'},
         "launchTasks: the driver was not started yet: nothing was done LINE\nstop: the driver was not started yet: nothing was done LINE\n", $stopped],
@@ -139,6 +156,16 @@ my @mistakes = (
         undef $driver; #here
         my $status = Mesos::SchedulerDriver->new(%arguments, scheduler => MyScheduler->new)->run;'},
         "a Mesos::SchedulerDriver is dropped while it runs: no callback comes any more. Keep it in a variable until stop LINE\n", $stopped],
+    ['a running driver that goes with the frame of a croak', {run => '$driver->run_once;
+        sub lose { my $kept = shift @{$_[0]}; require Carp; Carp::confess("lost") }
+        my $holder = [$driver];
+        undef $driver;
+        eval { lose($holder) }; #here
+        my $status = Mesos::SchedulerDriver->new(%arguments, scheduler => MyScheduler->new)->run;'},
+        "a Mesos::SchedulerDriver is dropped while it runs: no callback comes any more. Keep it in a variable until stop LINE\n", $stopped],
+    ['an exception that ends the program while a driver runs', {run => '$driver->run_once;
+        $driver->killTask("t"); #here
+        my $status = 0;'}, qr/\AkillTask: taskId: expected Mesos::TaskID or a hash reference, got "t" [^\n]* LINE\n\z/],
     ['an operation without a type', {offers => '$driver->acceptOffers([$_->{id}], [{launch => {task_infos => [task($_)]}}]) for @$offers; #here'},
         qr/\Aoperations: Offer\.Operation 0: expected a type of Mesos::Offer::Operation::Type, as LAUNCH, got none LINE\n\z/],
     ['a launch of nothing', {offers => '$driver->acceptOffers([$_->{id}], [{type => Mesos::Offer::Operation::Type::LAUNCH, launch => {}}]) for @$offers; #here'},
@@ -151,6 +178,17 @@ my @mistakes = (
             unless $self->{launched};
         $driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : task($_)]) for @$offers;'},
         qr/\AMesos: framework \S+, master \S+: answer 400 \(FrameworkInfo update is not valid: .*\) for UPDATE_FRAMEWORK\n\z/, $stopped],
+    ['a task after stop', {update => 'return if $status->{state} != Mesos::TaskState::TASK_FINISHED;
+        $driver->stop;
+        $driver->launchTasks([{value => "o"}], [task({slave_id => {value => "s"}})]); #here'}, "launchTasks: the driver was stopped: no task is launched LINE\n", $stopped],
+    ['no resourceOffers', {offers_name => 'offered', run => '$driver->start;
+        $driver->dispatcher->wait(0.1) until $driver->{_told_of_offers};
+        $driver->stop;
+        my $status = $driver->status;'},
+        "Mesos: MyScheduler has no method resourceOffers: what Mesos offers stays unused, and no other framework gets it\n", $stopped],
+    ['offers that go elsewhere by a modifier', {class => 'extends "Mesos::Scheduler"; after resourceOffers => sub { offered(@_) };', offers_name => 'offered'}, '', $stopped],
+    ['updates that nobody acknowledges', {update => 'print STDERR "update\n"; $driver->stop if $self->{updates}++;', more => 'implicit_acknowledgements => 0'},
+        qr/\Aupdate\nMesos: framework \S+: the update TASK_STARTING of the task 't' comes again, for the program has acknowledged none: call acknowledgeStatusUpdate .*\nupdate\n\z/, $stopped, 'slow'],
     ['a role that is not the framework\'s', {offers => '$driver->suppressOffers(["other"]); #here
         $driver->launchTasks([$_->{id}], [$self->{launched}++ ? () : task($_)]) for @$offers;'},
         "suppressOffers: 'other' is not a role of the framework (it has '*'): a master ignores the whole call LINE\n", $stopped],

@@ -188,6 +188,8 @@ subtest 'names that are nearly right' => sub {
     my @of_spread = map {"place: $_ counts for the strategy 'spread' only, not for 'first_fit'"} qw(by counts);
     is_deeply told(sub { $offers->place([], by => 'rack', counts => {}) }), \@of_spread, 'options of another strategy';
     is_deeply told(sub { $offers->place([task('t', {cpu => 9})]) }), ["Mesos::Resources: 'cpu' is no name that Mesos uses: did you mean 'cpus'?"], 'resources';
+    is_deeply told(sub { $offers->place([], strategy => 'spread', by => 'rak') }), ["place: by: no offer has the attribute 'rak': did you mean 'rack'?"], 'an attribute';
+    is_deeply told(sub { $offers->place([], strategy => 'spread', by => 'datacentre') }), [], 'one that no agent has today';
     dies_with(sub { $offers->place([], stratgy => 'pack') }, qr/^place: unknown option 'stratgy': did you mean 'strategy'\?/);
 };
 
@@ -203,6 +205,12 @@ subtest 'errors' => sub {
     dies_with(sub { $offers->place([{}]) }, qr/^place: tasks->\[0\]: a task without a task_id/);
     dies_with(sub { $offers->place([], strategy => 'best') }, qr/^place: strategy: expected "first_fit", "spread" or "pack", got "best"/);
     dies_with(sub { $offers->place([{task => task('t', {}), host => 1}]) }, qr/^place: tasks->\[0\]: unknown constraint 'host'/);
+    dies_with(sub { $offers->place([], strategy => 'Spread') }, qr/^place: strategy: expected .*got "Spread": did you mean 'spread'\?/);
+    dies_with(sub { $offers->place([], 'spread') }, qr/^place: expected pairs of a name and a value after the tasks/);
+    dies_with(sub { $offers->place([], strategy => 'spread', by => ['rack']) }, qr/^place: by: expected the name of an attribute, got a reference/);
+    dies_with(sub { $offers->place([], strategy => 'spread', counts => 'x') }, qr/^place: counts: expected a hash reference/);
+    dies_with(sub { $offers->place([{task => task('t', {}), agent => {value => 'a'}}]) }, qr/^place: tasks->\[0\]: agent: expected a string, .*got a reference to hash/);
+    dies_with(sub { $offers->filter(attributes => {rack => ['r1', {}]}) }, qr/^filter: attributes: rack: expected a string, .*got a reference to hash/);
     dies_with(sub { $offers->place([])->launch(1) }, qr/^launch: expected a driver/);
 };
 

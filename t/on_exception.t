@@ -3,6 +3,7 @@ use warnings FATAL => 'all';
 use lib 't/lib';
 use File::Find ();
 use File::Temp ();
+use Test::Consumer;
 use Test::Dispatchers qw(each_dispatcher);
 use Test::Mesos qw(driver_for);
 use Scalar::Util ();
@@ -10,16 +11,6 @@ use Test::More;
 BEGIN { delete $ENV{PERL_MESOS_ON_EXCEPTION} }
 
 # An exception in a callback: what becomes of the loop, in each loop, and of what the callback was given.
-
-package Consumer;
-use Moo;
-has [qw(stopped)] => (is => 'rw');
-sub event_handler { bless {}, 'Handler' }
-sub status {0}
-sub start {1}
-sub stop {0}
-sub abort {0}
-with 'Mesos::Role::HasDispatcher';
 
 package Handler;
 our ($thrown, @got);
@@ -33,15 +24,10 @@ package main;
 
 my $explanation = qr/\AMesos: the callback bad died: no\.\n.*\bon_exception => 'die', 'warn' or a code reference/;
 
-# Waits until the loop cannot interrupt it, so that events come while the wait waits.
 sub queue {
     my ($consumer, @events) = @_;
-    my $dispatcher = $consumer->dispatcher;
-    my $block = $dispatcher->can('interrupt') && $dispatcher->interrupt;
-    $block->block if $block;
     @Handler::got = ();
-    $dispatcher->send($_) for @events;
-    return sub { $block->unblock if $block };
+    return $consumer->queue(@events);
 }
 
 each_dispatcher(sub {
@@ -52,7 +38,7 @@ each_dispatcher(sub {
         local $SIG{ALRM} = sub { die "no end\n" };
 
         subtest 'die' => sub {
-            my $consumer = Consumer->new(dispatcher => $name, on_exception => 'die');
+            my $consumer = Test::Consumer->new(dispatcher => $name, on_exception => 'die');
             for my $how (qw(run run_once wait)) {
                 for my $error ({an => 'object'}, bless({}, 'Falsy'), "text\n") {
                     local $Handler::thrown = $error;
@@ -73,7 +59,7 @@ each_dispatcher(sub {
         };
 
         subtest 'warn' => sub {
-            my $consumer = Consumer->new(dispatcher => $name, on_exception => 'warn');
+            my $consumer = Test::Consumer->new(dispatcher => $name, on_exception => 'warn');
             local $Handler::thrown = "no\n";
             my $unblock = queue($consumer, qw(bad bad good));
             alarm 60;
@@ -87,7 +73,7 @@ each_dispatcher(sub {
 
         subtest 'code' => sub {
             my @told;
-            my $consumer = Consumer->new(dispatcher => $name, on_exception => sub { push @told, [@_]; die "enough\n" if @told == 2 });
+            my $consumer = Test::Consumer->new(dispatcher => $name, on_exception => sub { push @told, [@_]; die "enough\n" if @told == 2 });
             local $Handler::thrown = {};
             my $unblock = queue($consumer, qw(bad bad good));
             alarm 60;
@@ -101,7 +87,7 @@ each_dispatcher(sub {
         };
 
         subtest 'without it' => sub {
-            my $consumer = Consumer->new(dispatcher => $name);
+            my $consumer = Test::Consumer->new(dispatcher => $name);
             is $consumer->on_exception, undef;
             local $Handler::thrown = "no\n";
             my $unblock = queue($consumer, qw(bad good));
@@ -122,17 +108,17 @@ each_dispatcher(sub {
 subtest 'the value' => sub {
     for my $bad ('', 'Die', {}, []) {
         my $got = ref $bad ? 'a reference to ' . lc ref $bad : qq("$bad");
-        ok !eval { Consumer->new(on_exception => $bad); 1 };
+        ok !eval { Test::Consumer->new(on_exception => $bad); 1 };
         like "$@", qr/on_exception: expected 'die', 'warn' or a code reference, got \Q$got\E at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
     }
     local $ENV{PERL_MESOS_ON_EXCEPTION} = 'warn';
-    is +Consumer->new->on_exception, 'warn', 'from the environment';
-    is +Consumer->new(on_exception => 'die')->on_exception, 'die', 'the argument counts more';
+    is +Test::Consumer->new->on_exception, 'warn', 'from the environment';
+    is +Test::Consumer->new(on_exception => 'die')->on_exception, 'die', 'the argument counts more';
     $ENV{PERL_MESOS_ON_EXCEPTION} = 'dye';
-    ok !eval { Consumer->new; 1 };
+    ok !eval { Test::Consumer->new; 1 };
     like "$@", qr/PERL_MESOS_ON_EXCEPTION: expected "die" or "warn", got "dye" at \Q${\__FILE__}\E line @{[__LINE__ - 1]}\.$/;
     $ENV{PERL_MESOS_ON_EXCEPTION} = '';
-    is +Consumer->new->on_exception, undef;
+    is +Test::Consumer->new->on_exception, undef;
 };
 
 package Hoarder;
@@ -169,7 +155,7 @@ subtest 'texts of exceptions' => sub {
         my ($error, $shown) = @$_;
         local $Handler::thrown = $error;
         @warnings = ();
-        my $consumer = Consumer->new(dispatcher => 'AnyEvent', on_exception => 'warn');
+        my $consumer = Test::Consumer->new(dispatcher => 'AnyEvent', on_exception => 'warn');
         my $unblock = queue($consumer, 'bad', 'good');
         alarm 60;
         $unblock->();
@@ -178,7 +164,7 @@ subtest 'texts of exceptions' => sub {
         my ($said) = "@warnings" =~ /\AMesos: the callback bad died: (.*)\.\n  on_exception is/s;
         ok(ref $shown ? $said =~ $shown : $said eq $shown, 'escaped') or diag explain substr $said, 0, 200;
         cmp_ok length "@warnings", '<', 40_000, 'and bounded';
-        $consumer = Consumer->new(dispatcher => 'AnyEvent', on_exception => 'die');
+        $consumer = Test::Consumer->new(dispatcher => 'AnyEvent', on_exception => 'die');
         $unblock = queue($consumer, 'bad', 'good');
         $unblock->();
         eval { $consumer->run };

@@ -32,6 +32,7 @@ package MyScheduler;
 use Moo;
 extends 'Mesos::Scheduler';
 sub registered { %(registered) }
+sub resourceOffers { }
 package main;
 my $seconds = %(seconds);
 pipe my $read, my $write or die $!;

@@ -78,7 +78,7 @@ subtest 'names that are nearly right' => sub {
     my @told;
     local $SIG{__WARN__} = sub { push @told, @_ };
     my $here = qr/ at \Q${\__FILE__}\E line @{[__LINE__ + 1]}\.$/;
-    Mesos::Resources->new('cpu:4;memory:5;cpu(web):1', {port => [[1, 2]]}); Mesos::Resources->parse('cpus:1;Disk:5'); r('cpus:1')->add('gpu:1');
+    Mesos::Resources->new('cpu:4;memory:5;cpu(web):1', {port => [[1, 2]]}); Mesos::Resources->parse('cpus:1;Disk:5'); my $sum = r('cpus:1')->add('gpu:1');
     is scalar @told, 5, 'each is told';
     like $told[$_->[0]], qr/^Mesos::Resources: '$_->[1]' is no name that Mesos uses: did you mean '$_->[2]'\?$here/, $_->[1]
         for [0, 'cpu', 'cpus'], [1, 'memory', 'mem'], [2, 'port', 'ports'], [3, 'Disk', 'disk'], [4, 'gpu', 'gpus'];

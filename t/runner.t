@@ -252,6 +252,21 @@ subtest 'what fits nowhere is told' => sub {
     is $task->message, 'Interrupted before it was launched', 'interrupted';
 };
 
+subtest 'what fits nowhere is told beside tasks that run' => sub {
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    my $runner = runner(driver_options => {}, on_result => sub { });
+    my ($long, $big) = $runner->add({command => 'sleep 1000', cpus => 3}, {command => 'true', cpus => 5, id => 'big'}, {command => 'true', cpus => 2});
+    my ($timer, $look);
+    $look = sub { @warnings ? $runner->interrupt : ($timer = $runner->driver->dispatcher->timer(0.1, $look)) };
+    $look->();
+    $runner->run;
+    undef $look;
+    is scalar @warnings, 1, 'what waits for the end of another task is not' or diag @warnings;
+    like $warnings[0], qr/^Mesos::Runner: task 'big' fits no offer so far: it needs cpus:5;mem:32\. localhost offers cpus:1;.*, and cpus is 1, not 5$/;
+    is $long->state, 'TASK_KILLED', 'while another runs';
+};
+
 subtest 'that nothing is offered is told' => sub {
     my @warnings;
     local $SIG{__WARN__} = sub { push @warnings, @_ };
@@ -308,6 +323,34 @@ subtest 'placement' => sub {
         {name => 'cpus', type => 0, scalar => {value => 0.25}}, {name => 'mem', type => 0, scalar => {value => 10}},
     ], 'resources with their reservations, and none that are revocable';
     is scalar(($place->([{command => 'true', disk => 1}], [offer('a', ['cpus', 1], ['disk', 5, disk => {}])]))[0]), 'a: left:1', 'no volumes';
+};
+
+subtest 'what fits later is found out once' => sub {
+    my $runner = runner(mem => 0);
+    my ($running, $waits, $same) = $runner->add({command => 'true', cpus => 3}, ({command => 'true', cpus => 2}) x 2, {command => 'true', cpus => 5, id => 'big'});
+    my $scheduler = $runner->_scheduler;
+    $running->_set_slave_id('a');
+    my %active = ($running->id => $running);
+    %{$scheduler->active} = %active;
+    my $looks = 0;
+    my $look = Mesos::Runner::Scheduler->can('_large_enough');
+    no warnings 'redefine';
+    local *Mesos::Runner::Scheduler::_large_enough = sub { $looks++; $look->(@_) };
+    my $never = sub { my ($task, @offers) = @_; return $scheduler->_never_fits($task, [map { +{offer => $_, free => Mesos::Runner::Placement::free_of($_)} } @offers]) ? 1 : 0 };
+    my ($a, $b) = map { offer($_, ['cpus', 1]) } qw(a b);
+    is_deeply [map { $never->($_, $a) } $waits, $waits, $same], [0, 0, 0], 'it fits when another has ended';
+    is $looks, 1, 'which is looked at once';
+    is $never->($waits, $b), 0, 'where nothing is known of the agent';
+    is $never->($waits, $b, offer('a', ['cpus', 0.5])), 0;
+    is $looks, 2, 'only where it is not known already';
+    my $big = $runner->task('big');
+    is $never->($big, $a), 1, 'one that is too large';
+    is $never->($big, $a), 1;
+    is $looks, 4, 'until it is told';
+    $big->{_refused} = 2;
+    is $never->($big, $a), 0, 'and not again';
+    is $looks, 4;
+    %{$scheduler->active} = ();
 };
 
 subtest 'a driver that fails' => sub {

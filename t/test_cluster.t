@@ -71,14 +71,17 @@ subtest 'faults of updates, calls, launches and connections' => sub {
     ($driver, $scheduler) = started('failing', command('f2', 'sleep 1000'));
     $cluster->wait_for_task('f2', 'TASK_FAILED');
     $cluster->refuse_call('KILL', status => 429, times => 2);
+    $cluster->pause_clock->delay_call('KILL', 3600)->delay_call('GET_TASKS', 0, api => 'operator');
     $driver->stop;
     $cluster->wait_for('it has ended', sub { !$cluster->left });
-    is_deeply $cluster->{program}->look('faults'), {updates => 3, calls => 2, launches => 0}, 'what waits';
+    is_deeply $cluster->{program}->look('faults'), {updates => 3, calls => 4, launches => 0}, 'what waits';
     $cluster->reset;
     is_deeply $cluster->{program}->look('faults'), {updates => 0, calls => 0, launches => 0}, 'and is forgotten';
     for my $wrong (
         [sub { $cluster->lose_updates(0) }, qr/^lose_updates: expected how often, from 1, got "0" at \Q$0\E/],
-        [sub { $cluster->refuse_call('accept') }, qr/^refuse_call: expected the type of a call, as "ACCEPT" at \Q$0\E/],
+        [sub { $cluster->refuse_call('accept') }, qr/^refuse_call: expected the type of a call, as "ACCEPT", got "accept" at \Q$0\E/],
+        [sub { $cluster->delay_call('KILL') }, qr/^delay_call: expected a number of seconds, got undef at \Q$0\E/],
+        [sub { $cluster->delay_call('KILL', 1, status => 503) }, qr/^delay_call: there is no option 'status' \(known are: api, times\) at \Q$0\E/],
         [sub { $cluster->fail_launch(why => 1) }, qr/^fail_launch: there is no option 'why' \(known are: message, reason, times\) at \Q$0\E/],
         [sub { $cluster->fail_launch(reason => 'none') }, qr/Expecting 'reason' to be one of TaskStatus, not 'none'/],
         [sub { $cluster->mute_framework('nobody') }, qr/There is no framework 'nobody'/],
@@ -143,7 +146,15 @@ subtest 'errors' => sub {
         [sub { $cluster->advance_clock('x') }, qr/^advance_clock: expected a number of seconds, got "x"/],
         [sub { $cluster->kill_task('none') }, qr/^kill_task: there is no task 'none'/],
         [sub { $cluster->sandbox('none') }, qr/^sandbox: there is no task 'none'/],
-        [sub { $cluster->wait_for('x', sub {1}, timout => 1) }, qr/^unknown argument 'timout': did you mean 'timeout'\?/],
+        [sub { $cluster->wait_for('x', sub {1}, timout => 1) }, qr/^wait_for: unknown argument 'timout': did you mean 'timeout'\?/],
+        [sub { $cluster->wait_for('x', sub {1}, timeout => '1s') }, qr/^wait_for: timeout: expected a number of seconds, got "1s"/],
+        [sub { $cluster->run('1s') }, qr/^run: expected a number of seconds, got "1s"/],
+        [sub { Mesos::Test::Cluster->start(timeout => '1s') }, qr/^start: timeout: expected a number of seconds, got "1s"/],
+        [sub { $cluster->wait_for_task('a', 'RUNING') }, qr/^wait_for_task: there is no state 'RUNING': did you mean 'TASK_RUNNING'\?/],
+        [sub { $cluster->wait_for_task('a', ['TASK_FAILED', 'finished']) }, qr/^wait_for_task: there is no state 'finished': did you mean 'TASK_FINISHED'\?/],
+        [sub { $cluster->wait_for_task('a', []) }, qr/^wait_for_task: expected a state such as TASK_RUNNING, got none/],
+        [sub { $cluster->wait_for_tasks(2, 'TASK_BUSY') }, qr/^wait_for_tasks: there is no state 'TASK_BUSY' at/],
+        [sub { $cluster->wait_for_tasks(2, ['TASK_LOST']) }, qr/^wait_for_tasks: expected a state such as TASK_RUNNING, got ARRAY/],
         [sub { $cluster->wait_for('x') }, qr/^wait_for: expected a text and a code reference/],
     ) {
         my ($code, $pattern) = @$case;
@@ -176,6 +187,71 @@ subtest 'jitter' => sub {
     like $drawn, qr/\A[1-9][0-9]*\z/, 'or one that was drawn';
     ok !eval { Mesos::Test::Cluster->start(jitter => 'much') };
     like $@, qr/^start: mesos-local was not ready: .*--jitter: expected true, false, or a seed from 1 to 4294967295, not 'much'/s;
+};
+
+subtest 'several masters' => sub {
+    my $cluster = Mesos::Test::Cluster->start(masters => 3, resources => 'cpus:2;mem:512', allocation_interval => '50ms', election_delay => '50ms');
+    my ($first, $second, $third) = map { $_->{address} } $cluster->masters;
+    is $cluster->master, "$first,$second,$third";
+    is_deeply [map {"$_->{number} $_->{state}"} $cluster->masters], ['0 leading', '1 standby', '2 standby'];
+    is $cluster->leader, $first;
+
+    my $scheduler = Test::Framework->new(tasks => [command('t', 'sleep 1000')], stop_when_done => 0);
+    my $driver = $cluster->driver(scheduler => $scheduler, framework => {user => '', name => 'f', failover_timeout => 3600});
+    my $agent = $cluster->wait_for_task('t', 'TASK_RUNNING')->{slave_id};
+    my $client = $cluster->client;
+    is $client->leader, "http://$first";
+
+    # The driver is at the second address of its list then, or is sent on by another one.
+    $cluster->pause_clock->stop_master('leader');
+    is $cluster->leader, undef, 'nobody leads for a moment';
+    $cluster->resume_clock;
+    is $cluster->wait_for_leader, $second;
+    $cluster->wait_for_framework('f');
+    $cluster->wait_for('the driver has come back', sub { $scheduler->count('reregistered') == 1 });
+    is $scheduler->count('disconnected'), 1;
+    is $cluster->wait_for_task('t', 'TASK_RUNNING')->{slave_id}, $agent, 'its task lives on';
+    is $client->leader, "http://$second", 'a client follows';
+    is scalar @{$client->tasks}, 1;
+
+    # Who knows only the address of one that stands by is sent to the leader.
+    is $cluster->client(master => $third)->leader, "http://$second";
+    my $other = Test::Framework->new(tasks => [command('sent', 'exit 0')], stop_when_done => 0);
+    my $sent = $cluster->driver(scheduler => $other, master => $third, framework => {user => '', name => 'sent'});
+    $cluster->wait_for_task('sent', 'TASK_FINISHED');
+    $sent->stop;
+
+    $cluster->start_master($first);
+    $cluster->fail_over_master;
+    is $cluster->wait_for_leader, $third;
+    is_deeply [map { $_->{state} } $cluster->masters], ['standby', 'standby', 'leading'], 'the old one stands by';
+    $cluster->wait_for('the driver has come back again', sub { $scheduler->count('reregistered') == 2 });
+    $cluster->wait_for_task('t', 'TASK_RUNNING');
+    my $last = 0 + @{$scheduler->states->{t}};
+    $driver->killTask({value => 't'});
+    $cluster->wait_for('its driver kills it', sub { @{$scheduler->states->{t}} > $last });
+
+    $cluster->stop_master(0)->stop_master(1)->stop_master({number => 2});
+    eval { $cluster->client(retry_for => 0)->leader; 1 } and fail 'there is none';
+    like $@, qr/no leading master/;
+    is_deeply $cluster->state, {};
+    is scalar(() = $cluster->frameworks), 0;
+    like $cluster->{state}->text, qr/^  no master leads$/m, 'and whoever waits in vain reads it';
+    $driver->stop(1);
+    $cluster->reset;
+    is $cluster->wait_for_leader, $first;
+    $cluster->wait_for_agents(1);
+    is_deeply [map { $_->{state} } $cluster->masters], ['leading', 'standby', 'standby'], 'a reset starts them all';
+    $cluster->expect_nothing_left;
+    for my $case (
+        [sub { $cluster->stop_master }, qr/^stop_master: expected the number of a master \(from 0\), its address, or 'leader' at \Q$0\E/],
+        [sub { $cluster->start_master(7) }, qr{^mesos-local: POST /mesos-local/masters/7/start: 404 .*There is no master '7' at \Q$0\E}],
+        [sub { Mesos::Test::Cluster->start(masters => 'many') }, qr/^start: mesos-local was not ready: .*--masters: expected a whole number from 1 to 9, not 'many'/s],
+    ) {
+        my ($code, $pattern) = @$case;
+        ok !eval { $code->(); 1 };
+        like $@, $pattern;
+    }
 };
 
 subtest 'where it cannot run' => sub {

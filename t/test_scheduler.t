@@ -68,8 +68,8 @@ subtest 'send this, expect that' => sub {
     is $status->{slave_id}{value}, 'agent-1', 'the agent is known from the launch';
     $t->expect_acknowledge;
     $t->expect_kill(task => $task, policy => undef);
-    $t->driver->killTask($task->{task_id}, {grace_period => {nanoseconds => 5}});
-    $t->expect_kill(task => $task, policy => {grace_period => {nanoseconds => 5}});
+    $t->driver->killTask($task->{task_id}, {grace_period => {nanoseconds => 5e9}});
+    $t->expect_kill(task => $task, policy => {grace_period => {nanoseconds => 5e9}});
     $t->update(Mesos::TaskState::TASK_LOST());
     is_deeply [$t->active_tasks], [], 'it is over';
     $t->expect_revive;
@@ -196,6 +196,8 @@ subtest 'arguments are checked as a driver checks them' => sub {
         [update => ['TASK_RUNNING'], qr/^update: which task\? The scheduler has launched none/],
         [offer => [cpu => 1], qr/^offer: unknown argument 'cpu': did you mean 'cpus'\?/],
         [offer => [cpus => 'many'], qr/^offer: cpus: expected a number, got "many"/],
+        [offer => [cpus => -1], qr/^offer: cpus: expected 0 or more, got -1/],
+        [offer => [resources => {cpus => 1}], qr/^offer: resources: expected an array reference of Mesos::Resource/],
         [offer => [ports => '31000'], qr/^offer: ports: expected ranges/],
         [expect_launch => [tsk => {}], qr/^expect_launch: unknown argument 'tsk': did you mean 'task'\?/],
         [rescind => ['o'], qr/^rescind: there is no offer 'o'/],

@@ -63,6 +63,25 @@ for my $case (
     is scalar(readline $out), $expected, 'PERL_MESOS_TRACE ' . ($given // 'unset');
 }
 
+# A directory without a level gets no log, and that is told.
+{
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    local @ENV{qw(MESOS_quiet MESOS_logging_level MESOS_log_dir)} = ('kept') x 3;
+    trace('', '/d'); my $line = __LINE__;
+    is_deeply \@warnings,
+        ["trace: no level for /d: nothing is logged there. Levels are QUIET, ERROR, WARNING and INFO at $0 line $line.\n"],
+        'a directory without a level';
+    @warnings = ();
+    trace('', '');
+    trace(undef);
+    is_deeply \@warnings, [], 'nothing at all is no mistake';
+    local $ENV{PERL_MESOS_TRACE} = '=/d';
+    my $said = qx{$^X @{[map {"'-I$_'"} grep { !ref } @INC]} -MMesos::SchedulerDriver -e 1 2>&1};
+    is $said, "PERL_MESOS_TRACE: expected LEVEL=DIRECTORY, got =/d: nothing is logged there. "
+        . "Levels are QUIET, ERROR, WARNING and INFO\n", 'nor in the environment';
+}
+
 # What a program with PERL_MESOS_TRACE set to $_[0] prints to stderr: it makes and starts a driver without a master.
 sub traced {
     my ($trace, $code) = @_;

@@ -8,6 +8,7 @@ use Mesos::ExecutorDriver;
 use Mesos::Runner;
 use Mesos::SchedulerDriver;
 use Test::More;
+use Test::Warned qw(warnings_of);
 
 # What is probably a mistake: a warning at the user's line that names what was meant, and silence where all is right.
 
@@ -36,14 +37,6 @@ has colour => (is => 'ro');
 
 package main;
 
-sub warnings_of {
-    my ($code) = @_;
-    my @warnings;
-    local $SIG{__WARN__} = sub { push @warnings, @_ };
-    $code->();
-    return @warnings;
-}
-
 # The code's warnings, all at the line that is named, without the place.
 sub told {
     my ($line, $code) = @_;
@@ -62,6 +55,14 @@ subtest 'constructors' => sub {
     my @two = warnings_of(sub { Mesos::SchedulerDriver->new({%arguments, scheduler => Good->new, MasterTimeout => 3, quux => 1}) });
     like $two[0], qr/unknown argument 'MasterTimeout': did you mean 'master_timeout'\? at \Q${\__FILE__}\E line $line\.$/;
     like $two[1], qr/unknown argument 'quux' \(known are: auto_suppress, credential, dispatcher, driver, .*\.\.\.\) at/;
+    {
+        local $ENV{PERL_MESOS_TRACE} = 'QUIET';
+        local @ENV{qw(PERL_MESOS_TARCE PERL_MESOS_ONEXCEPTION PERL_MESOS_OF_SOMEBODY_ELSE)} = (1) x 3;
+        my $here = __LINE__ + 1;
+        my $told = told($here, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new) for 1, 2 });
+        is_deeply $told, ["environment: nothing reads the variable PERL_MESOS_ONEXCEPTION: did you mean 'PERL_MESOS_ON_EXCEPTION'?",
+            "environment: nothing reads the variable PERL_MESOS_TARCE: did you mean 'PERL_MESOS_TRACE'?"], 'variables, once';
+    }
     is_deeply told(__LINE__, sub { MyDriver->new(%arguments, scheduler => Good->new, color => 1) }),
         ["MyDriver->new: unknown argument 'color': did you mean 'colour'?"], 'of a subclass';
     is_deeply told(__LINE__, sub { Good->new(jobs => [1]) }), ["Good->new: unknown argument 'jobs' (known are: errors, work)"];
@@ -529,6 +530,8 @@ subtest 'values that are not what they seem' => sub {
         [{credential => {principal => "p\n", secret => 's'}}, 'credential: principal ends with a line feed: did you mean to chomp it?'],
         [{framework => {%framework, failover_timeout => 1}, framework_id_file => "/tmp/mesos-perl-warnings-$$\n"},
             'framework_id_file ends with a line feed: did you mean to chomp it?'],
+        (map { [{framework => {%framework, failover_timeout => 1}, framework_id_file => $_->[0]}, "framework_id_file $_->[1] with a blank, which is a part of the file's name"] }
+                ["/tmp/mesos-perl-warnings-$$ ", 'ends'], [" mesos-perl-warnings-$$", 'begins']),
     ) {
         my ($given, $text) = @$_;
         is_deeply [grep { $_ eq $text } @{told(__LINE__, sub { Mesos::SchedulerDriver->new(%arguments, scheduler => Good->new, %$given) })}], [$text];

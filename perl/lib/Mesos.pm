@@ -11,7 +11,10 @@ our @_log_levels = qw(QUIET ERROR WARNING INFO);
 
 sub trace {
     my ($level, $dir) = @_;
-    $level = 'QUIET' unless defined $level and length $level;
+    if (!defined $level || !length $level) {
+        _warn_of_no_level($dir) if defined $dir && length $dir;
+        $level = 'QUIET';
+    }
     if (looks_like_number($level)) {
         # Truncated, and counted from the end below 0; what is out of range below, or no number ("nan"), is QUIET.
         my $number = $level >= $#_log_levels ? $#_log_levels : $level >= -@_log_levels ? int $level : 0;
@@ -32,6 +35,18 @@ sub trace {
         $ENV{MESOS_quiet} = 0;
         delete $ENV{MESOS_log_dir};
     }
+    return;
+}
+
+sub _warn_of_no_level {
+    my ($dir) = @_;
+    require Mesos::Warnings;
+    # Mesos::XS, which says so of all modules, is perhaps not loaded.
+    local $Carp::Internal{+__PACKAGE__} = 1;
+    my $shown = Mesos::Warnings::shown($dir) . ': nothing is logged there. Levels are QUIET, ERROR, WARNING and INFO';
+    return Mesos::Warnings::warn_user("trace: no level for $shown", 'trace') if (caller 1)[0] ne 'Mesos::XS';
+    # The environment has no line.
+    warn "PERL_MESOS_TRACE: expected LEVEL=DIRECTORY, got =$shown\n";
     return;
 }
 
@@ -128,7 +143,8 @@ If you load only this module, it loads no shared object.
 
 Chooses what is logged. Returns nothing. Call it before you make the first driver; afterwards it has no effect.
 
-C<$level> is C<QUIET> (0), C<ERROR> (1), C<WARNING> (2) or C<INFO> (3). A larger number means INFO, and a missing or empty level means QUIET.
+C<$level> is C<QUIET> (0), C<ERROR> (1), C<WARNING> (2) or C<INFO> (3). A larger number means INFO, and a missing or empty level means QUIET (with
+C<$dir>, it is also a warning of the category C<Mesos>).
 C<trace> accepts any other word, but the first driver dies when it is made, with an error that names the word. Lines go to standard error, or,
 with C<$dir>, to files in that directory. The module creates the directory if it does not exist.
 
@@ -243,6 +259,6 @@ L<Mesos::Dispatcher>. L<Mesos::Client> asks and commands a cluster without being
 
 =head1 LICENSE
 
-The same terms as Perl itself.
+This module is free software: you may use, change and pass it on under the same terms as Perl itself.
 
 =cut

@@ -5,9 +5,9 @@ use warnings;
 use Carp ();
 use Exporter qw(import);
 use Mesos::Error ();
-use Scalar::Util qw(blessed);
+use Scalar::Util qw(blessed looks_like_number);
 
-our @EXPORT_OK = qw(check_arguments);
+our @EXPORT_OK = qw(check_arguments not_an_amount);
 
 # Dies at the user's line, with a Mesos::Error, unless @$args fit the signature: [name => Type], [name => [Type]] for an array reference of them, each
 # with a true third element if it may be missing or undef. Returns one value for each, undef for what is missing.
@@ -45,6 +45,13 @@ sub _check {
 # At the user's line, as croak does.
 sub _throw { die Mesos::Error::_made_of(Carp::shortmess($_[0]), 'argument') }
 
+# What is wrong with a number of cpus, MiB, seconds and the like.
+sub not_an_amount {
+    my ($value) = @_;
+    return if looks_like_number($value) && $value >= 0 && $value < 9**9**9;
+    return 'expected a number, at least 0, got ' . _describe($value);
+}
+
 sub _describe {
     my ($value) = @_;
     return !defined $value ? 'undef' : blessed $value ? 'an object of ' . ref $value : ref $value ? "a reference to \L@{[ref $value]}" : qq("$value");
@@ -81,5 +88,11 @@ Internal to this distribution.
 Returns one value for each argument that the call describes. C<$type> is a L<Mesos::Constraint>, or any
 object with the same methods, such as a type of L<Mesos::Types>, or an array reference with such a type for an array of such values. If an argument is wrong, it dies at the line of the user's call. The error names
 the method and the argument, and says what was expected and what came.
+
+=head2 not_an_amount
+
+    my $wrong = not_an_amount($value);
+
+What is wrong with a value that is to be an amount, a number that is at least 0, or undef.
 
 =cut

@@ -1,10 +1,14 @@
 package Mesos::Async;
 use 5.10.1;
 use Carp ();
+use Mesos::Arguments ();
+use Mesos::Async::Arguments qw(check_hash id_in options_of task_info);
+use Mesos::Async::Handler;
 use Mesos::Async::Promises;
 use Mesos::Error;
 use Mesos::Warnings ();
-use Scalar::Util qw(refaddr weaken);
+use Mesos::Warnings::Methods ();
+use Scalar::Util qw(blessed looks_like_number refaddr reftype weaken);
 use Moo;
 use namespace::autoclean;
 extends 'Mesos::SchedulerDriver';
@@ -12,7 +16,7 @@ extends 'Mesos::SchedulerDriver';
 # So many events are kept for a next_event that was never called.
 use constant KEPT => 100;
 
-has '+scheduler' => (required => 0, default => sub { Mesos::Async::Quiet->new });
+has '+scheduler' => (default => sub { Mesos::Async::Quiet->new });
 has event_handler => (is => 'lazy', init_arg => undef, builder => sub { Mesos::Async::Handler->new($_[0]) });
 has _promises => (is => 'lazy', init_arg => undef, builder => sub { Mesos::Async::Promises->for_dispatcher($_[0]->dispatcher) });
 
@@ -22,21 +26,77 @@ has _waiting => (is => 'ro', init_arg => undef, default => sub { {} });
 has [qw(_launches _operations)] => (is => 'ro', init_arg => undef, default => sub { {} });
 has _reconciliations => (is => 'ro', init_arg => undef, default => sub { [] });
 has _timers => (is => 'ro', init_arg => undef, default => sub { {} });
-
-my %is_terminal = map { ("TASK_$_" => 1) } qw(FINISHED FAILED KILLED ERROR LOST DROPPED GONE GONE_BY_OPERATOR UNKNOWN);
-my %operation_has_ended = map { ("OPERATION_$_" => 1) } qw(FINISHED FAILED ERROR DROPPED GONE_BY_OPERATOR UNKNOWN);
+# Of promises that wait, by their addresses: the method, and the place of its call.
+has _asked => (is => 'ro', init_arg => undef, default => sub { {} });
+# So many seconds after the first question for events, a start has been forgotten; and after the first offers, whoever is to take them.
+use constant FORGOTTEN => 5;
 
 # --- promises --------------------------------------------------------------------------------------------------------------
 
 sub _new_promise { my ($self, $cancelled) = @_; return $self->_promises->{make}->($cancelled) }
-sub _resolve { my ($self, $promise, @values) = @_; $self->_promises->{resolve}->($promise, @values); return }
 
+sub _resolve {
+    my ($self, $promise, @values) = @_;
+    $self->{_at_once}{refaddr $promise } = '' unless delete $self->_asked->{refaddr $promise } || !$self->{_at_once};
+    $self->_promises->{resolve}->($promise, @values);
+    return;
+}
+
+# True if somebody hears of it. Only one of ours may hold the promise besides.
 sub _reject {
     my ($self, $promise, $code, $text, %more) = @_;
     my $error = ref $text ? Mesos::Error->of($text) : Mesos::Error->new(text => $text, code => $code, %more);
+    my $asked = delete $self->_asked->{refaddr $promise };
+    my $is_kept = !$asked || $self->_promises->{is_kept}->($promise, 2);
     $self->_promises->{reject}->($promise, $error);
+    if (!$is_kept) { $self->_tell_dropped($asked, $error) }
+    elsif (!$asked && $self->{_at_once}) { $self->{_at_once}{refaddr $promise } = $error }
+    return $is_kept;
+}
+
+# A promise that nobody has kept tells nobody. Who ends the driver or the task knows, and a driver that fails says so itself.
+sub _tell_dropped {
+    my ($self, $asked, $error) = @_;
+    my ($method, $callback, @place) = @$asked;
+    my $code = $error->code || '';
+    return if $code eq 'driver' || $code eq 'cancelled';
+    # Who looks at the updates knows, too.
+    my $scheduler = $self->scheduler;
+    return if $code eq 'task' && ($self->{_pulled} || $scheduler->can($callback) && $scheduler->can($callback) != (Mesos::Scheduler->can($callback) || 0));
+    Mesos::Async::Promises::tell_dropped(\@place, $method, "$error", "$method $code");
     return;
 }
+
+for my $method (qw(start_p stopped_p launch_p reconcile_p operation_p message_p decline_p)) {
+    my $callback = $method eq 'operation_p' ? 'operationStatusUpdate' : 'statusUpdate';
+    around $method => sub {
+        my ($orig, $self, @args) = @_;
+        # What is settled before this returns.
+        local $self->{_at_once} = {};
+        my $promise = $self->$orig(@args);
+        my $asked = [$method, $callback, Mesos::Warnings::place_of_user()];
+        my $error = $self->{_at_once}{refaddr $promise };
+        if (!defined $error) { $self->_asked->{refaddr $promise } = $asked }
+        elsif ($error && !defined wantarray && !$self->_promises->{tells}) { $self->_tell_dropped($asked, $error) }
+        return $promise;
+    };
+}
+
+# Whoever asks before start may start it later, but nothing ever comes if not.
+sub _expect_start {
+    my ($self, $method) = @_;
+    return if $self->{_expected}++ || $self->status != Mesos::Status::DRIVER_NOT_STARTED();
+    my @place = Mesos::Warnings::place_of_user();
+    weaken(my $driver = $self);
+    $self->_timer(
+        unstarted => FORGOTTEN,
+        sub {
+            return if !$driver || $driver->status != Mesos::Status::DRIVER_NOT_STARTED();
+            Mesos::Warnings::warn_at(\@place, "$method: the driver was not started yet, and until then nothing comes: call start_p", $method);
+        });
+    return;
+}
+before start => sub { delete $_[0]->_timers->{unstarted} };
 
 sub _wait_for {
     my ($self, $what, $promise) = @_;
@@ -46,18 +106,10 @@ sub _wait_for {
 
 sub _taken { my ($self, $what) = @_; return @{delete $self->_waiting->{$what} || []} }
 
-# The named arguments of a method. What is misspelt is told: a promise that is not looked at would tell nobody.
-sub _options {
-    my ($method, $given, @known) = @_;
-    Mesos::Warnings::warn_user("$method: expected pairs of a name and a value after the arguments, got an odd number", $method), return if @$given % 2;
-    my %options = @$given;
-    Mesos::Warnings::warn_unknown("$method: unknown argument", \%options, @known);
-    return %options;
-}
-
 # A call of the driver's; what it dies of rejects the promise.
 sub _tried {
     my ($self, $promise, $code) = @_;
+    local $self->{_promised} = 1;
     return 1 if eval { $code->(); 1 };
     $self->_reject($promise, error => Mesos::Error->of($@));
     return 0;
@@ -79,7 +131,7 @@ sub _timer {
 sub start_p {
     my ($self) = @_;
     my $promise = $self->_new_promise;
-    if (defined $self->{_registered}) { $self->_resolve($promise, $self->{_registered}); return $promise }
+    if (defined $self->{_registered} && !$self->_is_over) { $self->_resolve($promise, $self->{_registered}); return $promise }
     $self->_wait_for(start => $promise);
     $self->_tried($promise, sub { $self->start unless $self->running }) or $self->_taken('start');
     $self->_all_over('the driver has ended already') if $self->_is_over;
@@ -89,6 +141,7 @@ sub start_p {
 sub stopped_p {
     my ($self) = @_;
     my $promise = $self->_new_promise;
+    $self->_expect_start('stopped_p') unless $self->running;
     if (!$self->_is_over) { $self->_wait_for(stopped => $promise) }
     elsif (defined $self->{_failed_with}) { $self->_reject($promise, driver => $self->{_failed_with}) }
     else { $self->_resolve($promise, $self->status) }
@@ -97,16 +150,19 @@ sub stopped_p {
 
 sub launch_p {
     my ($self, $offers, $task, @options) = @_;
-    my %options = _options('launch_p', \@options, qw(filters on_state));
-    my $id = ($task->{task_id} || {})->{value};
+    my %options = options_of('launch_p', \@options, qw(filters on_state));
+    check_hash('launch_p: task', $task, 'Mesos::TaskInfo');
+    my $id = id_in('launch_p: task', task_id => $task);
     $id = 'task-' . $$ . '-' . ++$self->{_launched} unless defined $id;
     my ($promise, $launch);
     weaken(my $driver = $self);
     $promise = $self->_new_promise(sub { $driver->_kill_launch($id) if $driver });
     $launch = $self->_launches->{$id} and do { $self->_reject($promise, argument => "launch_p: the task '$id' runs already"); return $promise };
     my @offers = ref $offers eq 'ARRAY' ? @$offers : $offers;
+    my ($given, $missing) = task_info(\@offers, $task);
+    if (defined $missing) { $self->_reject($promise, argument => "launch_p: the task '$id' does not fit: $missing"); return $promise }
     my ($of) = grep { ref && $_->{slave_id} } @offers;
-    my %info = (name => $id, $of ? (slave_id => $of->{slave_id}) : (), %$task, task_id => {value => $id});
+    my %info = (name => $id, $of ? (slave_id => $of->{slave_id}) : (), %$given, task_id => {value => $id});
     $self->_launches->{$id} = {promise => $promise, on_state => $options{on_state}};
     my $ok = $self->_tried($promise, sub {
             $self->launchTasks([map { ref && $_->{id} ? $_->{id} : $_ } @offers], [\%info], $options{filters});
@@ -130,6 +186,7 @@ sub _kill_launch {
 
 sub cancel {
     my ($self, $promise, $kill_policy) = @_;
+    Mesos::Arguments::_throw('cancel: expected a promise of launch_p, got ' . Mesos::Arguments::_describe($promise)) unless blessed $promise;
     my ($id) = grep { refaddr($self->_launches->{$_}{promise}) == refaddr $promise } keys %{$self->_launches};
     $self->_launches->{$id}{kill_policy} = $kill_policy if defined $id && defined $kill_policy;
     return $promise->cancel if $promise->can('on_cancel');
@@ -139,17 +196,27 @@ sub cancel {
 
 sub reconcile_p {
     my ($self, $tasks, @options) = @_;
-    my %options = _options('reconcile_p', \@options, 'timeout');
+    my %options = options_of('reconcile_p', \@options, 'timeout');
+    Mesos::Arguments::_throw('reconcile_p: expected an array reference of ids of tasks, or of Mesos::TaskStatus, got ' . Mesos::Arguments::_describe($tasks))
+        if (reftype($tasks) || '') ne 'ARRAY';
     my $promise = $self->_new_promise;
+    for my $index (0 .. $#$tasks) {
+        next if defined $tasks->[$index] && !ref $tasks->[$index];
+        check_hash("reconcile_p: element $index", $tasks->[$index], 'the id of a task, Mesos::TaskStatus');
+        next if defined id_in("reconcile_p: element $index", task_id => $tasks->[$index]);
+        Mesos::Arguments::_throw("reconcile_p: element $index: expected the id of a task, or a Mesos::TaskStatus with a task_id, which has none");
+    }
     my @asked = map { ref $_ ? $_ : {task_id => {value => $_}, state => Mesos::TaskState::TASK_STAGING()} } @$tasks;
     my $wanted = {promise => $promise, answers => {}, all => !@asked, open => {map { ($_->{task_id}{value} => 1) } @asked}};
     # Before the call: with the dispatcher Interrupt, its answer may come before it returns.
     push @{$self->_reconciliations}, $wanted;
-    if (!$self->_tried($promise, sub { $self->reconcileTasks(\@asked) })) {
+    my $ok = $self->_tried($promise, sub { $self->reconcileTasks(\@asked) });
+    return $promise if $ok && !grep { $_ == $wanted } @{$self->_reconciliations};
+    if (!$ok || !$self->running) {
         @{$self->_reconciliations} = grep { $_ != $wanted } @{$self->_reconciliations};
+        $self->_reject($promise, driver => 'the driver does not run') if $ok;
         return $promise;
     }
-    return $promise unless grep { $_ == $wanted } @{$self->_reconciliations};
     weaken(my $driver = $self);
     $self->_timer("reconcile " . refaddr $wanted, defined $options{timeout} ? $options{timeout} : 10, sub { $driver->_reconciled($wanted) if $driver });
     return $promise;
@@ -164,9 +231,12 @@ sub _reconciled {
 
 sub operation_p {
     my ($self, $offers, $operation, @options) = @_;
-    my %options = _options('operation_p', \@options, 'filters');
+    my %options = options_of('operation_p', \@options, 'filters');
+    check_hash('operation_p: operation', $operation, 'Mesos::Offer::Operation');
+    my $type = Mesos::Offer::Operation::Type->name_of($operation->{type} || 0) || '';
+    Mesos::Arguments::_throw("operation_p: $type has no state of its own, only its tasks have: call launch_p or acceptOffers") if $type =~ /\ALAUNCH/;
     my $promise = $self->_new_promise;
-    my $id = ($operation->{id} || {})->{value};
+    my $id = id_in('operation_p: operation', id => $operation);
     $id = 'operation-' . $$ . '-' . ++$self->{_operated} unless defined $id;
     my @offers = ref $offers eq 'ARRAY' ? @$offers : $offers;
     $self->_operations->{$id} = $promise;
@@ -174,20 +244,23 @@ sub operation_p {
             $self->acceptOffers([map { ref && $_->{id} ? $_->{id} : $_ } @offers], [{%$operation, id => {value => $id}}], $options{filters});
     });
     delete $self->_operations->{$id} unless $ok;
+    $self->_reject($promise, driver => 'the driver does not run') if $ok && !$self->running && delete $self->_operations->{$id};
     return $promise;
 }
 
 sub message_p {
     my ($self, $executor_id, $slave_id, $data, @options) = @_;
-    my %options = _options('message_p', \@options, 'timeout');
+    my %options = options_of('message_p', \@options, 'timeout');
     my $promise = $self->_new_promise;
     my $what = join ' ', 'message', map { ref ? $_->{value} // '' : '' } $executor_id, $slave_id;
     $self->_wait_for($what => $promise);
-    if (!$self->_tried($promise, sub { $self->sendFrameworkMessage($executor_id, $slave_id, $data) })) {
+    my $ok = $self->_tried($promise, sub { $self->sendFrameworkMessage($executor_id, $slave_id, $data) });
+    return $promise if $ok && !grep { $_ == $promise } @{$self->_waiting->{$what} || []};
+    if (!$ok || !$self->running) {
         @{$self->_waiting->{$what}} = grep { $_ != $promise } @{$self->_waiting->{$what}};
+        $self->_reject($promise, driver => 'the driver does not run') if $ok;
         return $promise;
     }
-    return $promise unless grep { $_ == $promise } @{$self->_waiting->{$what} || []};
     my $key = "$what " . refaddr $promise;
     weaken(my $driver = $self);
     $self->_timer($key, defined $options{timeout} ? $options{timeout} : 30, sub {
@@ -202,6 +275,8 @@ sub message_p {
 
 sub decline_p {
     my ($self, $offers, @filters) = @_;
+    # With an offer, the driver looks at them.
+    check_hash('decline_p: filters', $filters[0], 'Mesos::Filters') if defined $filters[0] && ref $offers eq 'ARRAY' && !@$offers;
     my $promise = $self->_new_promise;
     my $status = $self->status;
     my $ok = $self->_tried($promise, sub {
@@ -218,6 +293,7 @@ sub next_event {
     my $promise = $self->_new_promise;
     my $events = $self->{_events} ||= [];
     $self->{_pulled} = 1;
+    $self->_expect_start('next_event') unless $self->running;
     if (@$events) { $self->_resolve($promise, @{shift @$events}) }
     elsif ($self->_is_over) { $self->_resolve($promise) }
     else { $self->_wait_for(event => $promise) }
@@ -242,11 +318,28 @@ sub _stream {
 sub _async_event {
     my ($self, $event, @args) = @_;
     my $scheduler = $self->scheduler;
-    if (my $method = $scheduler->can($event)) { $scheduler->$method($self, @args) }
+    my $returned;
+    # Only where the caller looks at it: see _callback_returned.
+    if (my $method = $scheduler->can($event)) { defined wantarray ? $returned = $scheduler->$method($self, @args) : $scheduler->$method($self, @args) }
+    $self->_expect_somebody if $event eq 'resourceOffers';
     my $mine = $self->can("_on_$event");
     $self->$mine(@args) if $mine;
     $self->_saw($event, @args) if $self->offer_timeout || $self->auto_suppress;
     $self->_stream($event, @args);
+    return $returned;
+}
+
+# Offers that neither a scheduler nor next_event takes are nobody's.
+sub _expect_somebody {
+    my ($self) = @_;
+    return if $self->{_pulled} || $self->{_unheard}++ || ref $self->scheduler ne 'Mesos::Async::Quiet';
+    weaken(my $driver = $self);
+    $self->_timer(
+        unheard => FORGOTTEN,
+        sub {
+            return if !$driver || $driver->{_pulled};
+            warn "Mesos: what Mesos offers stays unused: this Mesos::Async has no scheduler, and the program does not call next_event\n";
+        });
     return;
 }
 
@@ -264,8 +357,11 @@ sub _on_statusUpdate {
     my $launch = $self->_launches->{$id};
     # First what can die.
     $launch->{on_state}->($status, $state) if $launch && $launch->{on_state};
-    if ($launch && $is_terminal{$state}) {
+    # Of what the master does not know, nothing more may come.
+    if ($launch && (Mesos::TaskState->is_terminal($state) || $state eq 'TASK_UNKNOWN')) {
         delete $self->_launches->{$id};
+        # Who is called for each state needs no promise.
+        delete $self->_asked->{refaddr $launch->{promise}} if $launch->{on_state};
         delete $self->_timers->{"kill $id"};
         my $message = defined $status->{message} && length $status->{message} ? ": $status->{message}" : '';
         if ($state eq 'TASK_FINISHED') { $self->_resolve($launch->{promise}, $status) }
@@ -285,7 +381,7 @@ sub _on_operationStatusUpdate {
     my ($self, $status) = @_;
     my $id = ($status->{operation_id} || {})->{value};
     my $state = Mesos::OperationState->name_of($status->{state}) || $status->{state};
-    return unless defined $id && $self->_operations->{$id} && $operation_has_ended{$state};
+    return unless defined $id && $self->_operations->{$id} && (Mesos::OperationState->is_terminal($state) || $state eq 'OPERATION_UNKNOWN');
     my $promise = delete $self->_operations->{$id};
     return $self->_resolve($promise, $status) if $state eq 'OPERATION_FINISHED';
     my $message = defined $status->{message} ? ": $status->{message}" : '';
@@ -309,7 +405,7 @@ sub _on_error {
     return;
 }
 
-# Whatever waits will never hear of Mesos again. How many promises were rejected.
+# Whatever waits will never hear of Mesos again. How many promises were rejected that somebody has kept.
 sub _all_over {
     my ($self, $message) = @_;
     my @rejected = ($self->_taken('start'), map({ $self->_taken($_) } grep {/^message/} sort keys %{$self->_waiting}));
@@ -320,9 +416,10 @@ sub _all_over {
     %{$self->_timers} = ();
     if (defined $self->{_failed_with}) { push @rejected, @stopped }
     else { $self->_resolve($_, $self->status) for @stopped }
-    $self->_reject($_, driver => $message) for @rejected;
+    my $heard = 0;
+    $self->_reject($_, driver => $message) and $heard++ for @rejected;
     $self->_resolve($_) for $self->_taken('event');
-    return scalar @rejected;
+    return $heard;
 }
 
 after [qw(stop abort)] => sub {
@@ -330,28 +427,10 @@ after [qw(stop abort)] => sub {
     $self->_all_over('the driver was stopped') if $self->_is_over;
 };
 
-# Who has no scheduler hears of errors by promises, or from the driver.
-package Mesos::Async::Quiet;
-our @ISA = ('Mesos::Scheduler');    ## no critic (ProhibitExplicitISA): a base class of Moo without attributes of its own
-sub error { }
-
-# What the driver calls for each event: it knows all of them, the optional ones too.
-package Mesos::Async::Handler;
-
-sub new {
-    my ($class, $driver) = @_;
-    my $self = bless {driver => $driver}, $class;
-    Scalar::Util::weaken($self->{driver});
-    return $self;
-}
-
-for my $event (qw(
-    registered reregistered disconnected resourceOffers offerRescinded statusUpdate frameworkMessage slaveLost executorLost error
-    inverseOffers inverseOfferRescinded operationStatusUpdate
-    )) {
-    no strict 'refs';
-    *$event = sub { my ($self, $driver, @args) = @_; $driver->_async_event($event, @args) };
-}
+Mesos::Warnings::Methods::watch_methods(
+    __PACKAGE__, 'new', cancel => 2, (map { ($_ => 0) } qw(start_p stopped_p next_event)),
+    (map { ($_ => undef) } qw(launch_p reconcile_p operation_p message_p decline_p)),
+);
 
 1;
 __END__
@@ -372,10 +451,7 @@ Mesos::Async - a scheduler driver with promises and futures
     $driver->start_p->get;
     my ($event, $offers);
     do { ($event, $offers) = $driver->next_event->get } until $event eq 'resourceOffers';
-    my $status = $driver->launch_p($offers, {
-        command   => {value => 'echo hello'},
-        resources => [{name => 'cpus', type => 0, scalar => {value => 0.1}}],
-    })->get;
+    my $status = $driver->launch_p($offers, {command => 'echo hello', cpus => 0.1, mem => 32})->get;
     print "$status->{message}\n";
     $driver->stop;
 
@@ -443,6 +519,12 @@ Resolves with the driver's status, a number of C<Mesos::Status>, when it was sto
 
 Launches one task on an offer, or on an array reference of offers of one agent (C<Mesos::Offer> or C<Mesos::OfferID>). C<$task> is a
 C<Mesos::TaskInfo> or a hash reference. C<task_id>, C<name> and, if you pass whole offers, C<slave_id> are filled in if they are missing.
+
+In a hash reference, C<command> may also be a string (for the shell) or an array reference (a program and its arguments). In place of
+C<resources> there may be the numbers C<cpus>, C<mem> and C<disk> (in MiB) and C<gpus>; or C<resources> may be whatever
+L<Mesos::Resources/new> takes. An array reference of C<Mesos::Resource> is passed on as it is. Everything else is taken out of the offers,
+which must be whole then, with the roles and reservations that it has there. If they have too little, the promise is rejected (C<code> is
+C<argument>), and the offers are still yours.
 
 Resolves with the C<Mesos::TaskStatus> of C<TASK_FINISHED>. Rejected when the task ends in another way: the error's C<code> is C<task>,
 its C<status> the last C<Mesos::TaskStatus>, its C<task_id> the id. C<on_state> is called with each update and the name of its state.

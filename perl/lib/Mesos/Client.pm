@@ -3,7 +3,7 @@ use 5.10.1;
 use Carp qw(croak);
 use Mesos::Client::Address qw(parse_master);
 use Mesos::Client::Agent ();
-use Mesos::Client::Base qw(check_keys check_options credential_of described duration id_of instant seconds_of);
+use Mesos::Client::Base qw(answers_of check_keys check_options credential_of described duration id_of instant machines_of seconds_of);
 use Mesos::Client::Error ();
 use Mesos::Client::Events ();
 use Mesos::Client::HTTP ();
@@ -11,6 +11,7 @@ use Mesos::Client::Leader ();
 use Mesos::Client::Promises ();
 use Mesos::Client::Sandbox ();
 use Mesos::Client::TLS qw(tls_enabled);
+use Mesos::Warnings::Methods ();
 use Scalar::Util qw(looks_like_number);
 use Moo;
 use namespace::autoclean;
@@ -20,12 +21,13 @@ $Carp::Internal{+__PACKAGE__}++;
 
 has timeout => (is => 'ro', default => 10);
 has retry_for => (is => 'ro', default => 0);
-has [qw(dispatcher verify_certificate)] => (is => 'ro');
+has [qw(dispatcher verify_certificate agent_verify_certificate)] => (is => 'ro');
 has agent_scheme => (is => 'lazy');
 
 sub BUILD {
     my ($self, $arguments) = @_;
-    check_options('Mesos::Client->new', [%$arguments], qw(agent_credential agent_scheme credential dispatcher master retry_for timeout verify_certificate));
+    my @known = qw(agent_credential agent_scheme agent_verify_certificate credential dispatcher master retry_for timeout verify_certificate);
+    check_options('Mesos::Client->new', [%$arguments], @known);
     seconds_of(timeout => $self->timeout, 'above 0');
     seconds_of(retry_for => $self->retry_for);
     croak 'agent_scheme: expected "http" or "https", got ' . described($arguments->{agent_scheme})
@@ -37,16 +39,17 @@ sub BUILD {
     my $credential = credential_of(credential => $arguments->{credential});
     my $for_agents = exists $arguments->{agent_credential} ? credential_of(agent_credential => $arguments->{agent_credential}) : undef;
     $self->{async} = Mesos::Client::Promises->_shared($self->{dispatcher}) if defined $self->{dispatcher};
-    $self->{http} = $self->_http($credential);
-    my $agents = exists $arguments->{agent_credential} ? $self->_http($for_agents) : $self->{http};
+    $self->{http} = $self->_http($credential, $self->verify_certificate);
+    my ($verify) = grep {defined} $self->agent_verify_certificate, $self->verify_certificate;
+    my $agents = $self->_http(exists $arguments->{agent_credential} ? $for_agents : $credential, $verify);
     # By the agents' scheme: without a credential of theirs, the master's does not leave https.
-    $self->{agents_http} = {http => $self->_may_send_plainly || exists $arguments->{agent_credential} ? $agents : $self->_http(undef), https => $agents};
+    $self->{agents_http} = {http => $self->_may_send_plainly || exists $arguments->{agent_credential} ? $agents : $self->_http(undef, $verify), https => $agents};
     return;
 }
 
 sub _http {
-    my ($self, $credential) = @_;
-    return Mesos::Client::HTTP->new(timeout => $self->timeout, credential => $credential, verify => $self->verify_certificate);
+    my ($self, $credential, $verify) = @_;
+    return Mesos::Client::HTTP->new(timeout => $self->timeout, credential => $credential, verify => $verify);
 }
 
 # Whether a master is asked over plain http with the same credential anyway.
@@ -58,6 +61,8 @@ sub _may_send_plainly {
 }
 
 sub _build_agent_scheme { return tls_enabled() || !$_[0]->_may_send_plainly ? 'https' : 'http' }
+
+sub _class_of_calls {'Mesos::Master::Call'}
 
 # --- what there is ---------------------------------------------------------------------------------------------------------------------
 
@@ -139,14 +144,20 @@ sub update_quota {
     my ($self, $configs, @options) = @_;
     my $option = check_options('update_quota', \@options, 'force');
     $configs = [$configs] if ref $configs eq 'HASH';
-    croak 'update_quota: expected {role => ..., limits => {...}}, or an array reference of them, got ' . described($configs)
-        if ref $configs ne 'ARRAY' || grep { ref ne 'HASH' || !defined $_->{role} } @$configs;
+    croak 'update_quota: expected {role => ..., limits => {...}}, or an array reference of them, got ' . described($configs) if ref $configs ne 'ARRAY';
+    for my $config (@$configs) {
+        croak 'update_quota: expected {role => ..., limits => {...}}, got ' . described($config) if ref $config ne 'HASH';
+        check_keys('update_quota' . (defined $config->{role} && !ref $config->{role} ? ": $config->{role}" : ''), $config, qw(guarantees limits role));
+        croak 'update_quota: role: expected the name of a role, got ' . described($config->{role}) if !defined $config->{role} || ref $config->{role};
+    }
     my @configs;
     for my $config (@$configs) {
         my %one = (role => $config->{role});
-        check_keys("update_quota: $config->{role}", $config, qw(guarantees limits role));
         for my $kind (qw(guarantees limits)) {
             my $of = $config->{$kind} or next;
+            croak "update_quota: $config->{role}: $kind: expected a hash reference, such as {cpus => 4}, got " . described($of) if ref $of ne 'HASH';
+            require Mesos::Resources;
+            Mesos::Resources->_warn_of_text("update_quota: $config->{role}: $kind", join ';', map {"$_:1"} sort keys %$of);
             $one{$kind} = {map { ($_ => _scalar("update_quota: $config->{role}: $kind: $_", $of->{$_})) } sort keys %$of};
         }
         push @configs, \%one;
@@ -171,14 +182,6 @@ sub read_log {
 
 # --- maintenance -----------------------------------------------------------------------------------------------------------------------
 
-sub _machines {
-    my ($method, $machines) = @_;
-    croak "$method: expected an array reference of machines, {hostname => ..., ip => ...}, got " . described($machines)
-        if ref $machines ne 'ARRAY' || !@$machines || grep { ref ne 'HASH' || !grep {defined} @$_{qw(hostname ip)} } @$machines;
-    check_keys("$method: machine", $_, qw(hostname ip)) for @$machines;
-    return [map { my $machine = $_; +{map { defined $machine->{$_} ? ($_ => $machine->{$_}) : () } qw(hostname ip)} } @$machines];
-}
-
 sub _seconds { return defined $_[0] && defined $_[0]{nanoseconds} ? $_[0]{nanoseconds} / 1e9 : undef }
 
 sub maintenance_schedule {
@@ -199,7 +202,7 @@ sub update_maintenance_schedule {
         check_keys('update_maintenance_schedule: window', $window, qw(duration machines start));
         my %unavailability = (start => instant('update_maintenance_schedule: start', $window->{start}));
         $unavailability{duration} = duration('update_maintenance_schedule: duration', $window->{duration}) if defined $window->{duration};
-        push @windows, {machine_ids => _machines('update_maintenance_schedule: machines', $window->{machines}), unavailability => \%unavailability};
+        push @windows, {machine_ids => machines_of('update_maintenance_schedule: machines', $window->{machines}), unavailability => \%unavailability};
     }
     $self->call('UPDATE_MAINTENANCE_SCHEDULE', {schedule => {windows => \@windows}});
     return;
@@ -207,19 +210,19 @@ sub update_maintenance_schedule {
 
 sub maintenance_status {
     my ($self) = @_;
-    my $status = $self->call('GET_MAINTENANCE_STATUS')->{status} || {};
-    return {draining => [map { $_->{id} } @{$status->{draining_machines} || []}], down => $status->{down_machines} || []};
+    my ($draining, $down) = map { $_ || [] } @{$self->call('GET_MAINTENANCE_STATUS')->{status} || {}}{qw(draining_machines down_machines)};
+    return {draining => [map { $_->{id} } @$draining], down => $down, answers => answers_of($draining)};
 }
 
 sub start_maintenance {
     my ($self, $machines) = @_;
-    $self->call('START_MAINTENANCE', {machines => _machines('start_maintenance', $machines)});
+    $self->call('START_MAINTENANCE', {machines => machines_of('start_maintenance', $machines)});
     return;
 }
 
 sub stop_maintenance {
     my ($self, $machines) = @_;
-    $self->call('STOP_MAINTENANCE', {machines => _machines('stop_maintenance', $machines)});
+    $self->call('STOP_MAINTENANCE', {machines => machines_of('stop_maintenance', $machines)});
     return;
 }
 
@@ -293,6 +296,12 @@ sub sandbox {
     return Mesos::Client::Sandbox->_of($self, $task);
 }
 Mesos::Client::Promises->install(__PACKAGE__, @Mesos::Client::Promises::OF_CLIENT);
+Mesos::Warnings::Methods::watch_methods(
+    __PACKAGE__, 'new', Mesos::Client::Base::methods_of_base(),
+    (map { ($_ => 0) } qw(state master_info executors operations roles weights quota maintenance_schedule maintenance_status leader)),
+    (map { ($_ => 1) } qw(start_maintenance stop_maintenance teardown mark_agent_gone deactivate_agent reactivate_agent)),
+    (map { ($_ => undef) } qw(agents frameworks tasks task agent sandbox update_weights update_quota update_maintenance_schedule drain_agent read_log)),
+);
 
 sub events {
     my ($self, $receiver, @options) = @_;
@@ -360,10 +369,10 @@ Another one for agents. Undef: none. Default: C<credential>.
 
 How agents are asked: C<http> or C<https>. Default: https if C<LIBPROCESS_SSL_ENABLED=1>, or if all addresses in C<master> are https.
 
-=head2 verify_certificate
+=head2 verify_certificate, agent_verify_certificate
 
-Whether a server's certificate must be valid for its name. Default: true, unless C<LIBPROCESS_SSL_VERIFY_SERVER_CERT=0>. The other
-variables C<LIBPROCESS_SSL_...> mean the same as for the drivers: see L<Mesos/ENVIRONMENT>. For https you need the module L<IO::Socket::SSL>.
+Whether certificates must be valid for the server's name; the second is for agents (default: as the first). Default: true, unless
+C<LIBPROCESS_SSL_VERIFY_SERVER_CERT=0>. Others of these are as for drivers: see L<Mesos/ENVIRONMENT>. For https you need L<IO::Socket::SSL>.
 
 =head2 dispatcher
 
@@ -479,7 +488,8 @@ agents registered with.
 
 =head2 maintenance_status
 
-A hash reference with two arrays of machines: C<draining> (in the schedule) and C<down> (in maintenance).
+A hash reference with two arrays of machines, C<draining> (in the schedule) and C<down> (in maintenance), and the array C<answers>: what
+frameworks have said to inverse offers, as hash references of C<machine>, C<framework> (an id), C<accepted> (1 or 0) and C<time> (in seconds).
 
 =head2 start_maintenance
 

@@ -2,7 +2,9 @@ package Mesos::Command;
 use 5.10.1;
 use strict;
 use warnings;
+use Fcntl qw(F_GETFL O_RDWR O_WRONLY);
 use Getopt::Long ();
+use IO::Handle ();
 use Mesos ();
 use Mesos::Command::Config qw(read_config);
 use Mesos::Command::Output ();
@@ -30,16 +32,58 @@ my %COMMANDS = (
     top => ['Top', '', 'the cluster, live', ['delay|d=f', 'iterations|n=i']],
     version => ['Cluster', '', 'the versions of this command, the master and the agents', ['client']],
 );
+# What these print has neither formats nor a header.
+my %PRINTS_TEXT = map { ($_ => 1) } qw(completion exec help logs run);
 my @GLOBAL = qw(master|m=s format=s color! header! config=s timeout=f principal=s secret-file=s help|h);
 
 sub commands { return \%COMMANDS }
 
 sub global_options { return @GLOBAL }
 
+# run's --timeout is everybody's, with a meaning of its own: Getopt::Long of Perl 5.40 warns of what comes twice.
+sub _specs {
+    my ($command) = @_;
+    my %seen;
+    return grep { !$seen{$_}++ } @GLOBAL, @{$command->[3]};
+}
+
 # --- the way in ----------------------------------------------------------------------------------------------------------------------------
 
 # The exit status for these arguments.
 sub run {
+    my ($class, @arguments) = @_;
+    # What is opened next would have their numbers: a master's socket would get what is printed.
+    _is_writable(\*STDERR) or open STDERR, '>', '/dev/null' or return FAILED;
+    if (!_is_writable(\*STDOUT)) {
+        $class->complain('cannot write the output: standard output is closed (what nobody wants to see goes to /dev/null)');
+        # Perl would say it again at the end.
+        open STDOUT, '>', '/dev/null' or return FAILED;
+        return FAILED;
+    }
+    return $class->_flushed($class->_status(@arguments));
+}
+
+sub _is_writable {
+    my ($handle) = @_;
+    my $number = fileno $handle;
+    # A handle in memory, or none of the system's.
+    return 1 if defined $number && $number < 0 || tied *$handle;
+    my $flags = defined $number ? fcntl $handle, F_GETFL, 0 : undef;
+    # perl itself may have opened the script with this number, for reading.
+    return defined $flags && $flags & (O_WRONLY | O_RDWR);
+}
+
+# Perl writes the rest of the output when the program has ended, and its words would be all that is said of a full disk.
+sub _flushed {
+    my ($class, $status) = @_;
+    my $is_said = STDOUT->error;
+    return $status if STDOUT->flush && !$is_said;
+    $class->complain("cannot write the output: $!") unless $is_said;
+    open STDOUT, '>', '/dev/null' or return FAILED;
+    return $status || FAILED;
+}
+
+sub _status {
     my ($class, @arguments) = @_;
     my $status = eval { $class->_run(@arguments) };
     return $status if defined $status;
@@ -85,7 +129,10 @@ sub _run {
         my $meant = meant($name, sort keys %COMMANDS);
         $class->fail(USAGE, "there is no command '$name'" . (length $meant ? $meant : ' (there are: ' . join(', ', sort keys %COMMANDS) . ')'));
     }
-    my ($option, @left) = $class->_parse($name, \@rest, @GLOBAL, @{$command->[3]});
+    my ($option, @left) = $class->_parse($name, \@rest, _specs($command));
+    if ($PRINTS_TEXT{$name}) {
+        $class->complain("$name: --$_ has no effect here: it prints no table") for grep { exists $option->{$_} } qw(format header);
+    }
     $option = {%$before, %$option};
     return $class->_load('Help')->main({}, [$name]) if $option->{help};
     $class->fail(USAGE, "--format: expected table, tsv or json, got '$option->{format}'")
@@ -110,6 +157,7 @@ sub _parse {
         $parser->getoptions(\%option, @specs);
         @left = @ARGV;
     }
+    push @wrong, _swallowed(\%option, @specs) unless @wrong;
     if (@wrong) {
         chomp(my $text = $wrong[0]);
         my ($unknown) = $text =~ /\AUnknown option: (.*)/;
@@ -121,6 +169,19 @@ sub _parse {
         $class->fail(USAGE, (length $name ? "$name: " : '') . lcfirst($text) . ($text =~ /\?\z/ ? '' : '.') . " See 'mesos-perl help" . (length $name ? " $name'" : q(')));
     }
     return (\%option, @left);
+}
+
+# An option that stands without its value has taken the next one for it, or the -- after which the command comes. Nothing that these options
+# take begins like that.
+sub _swallowed {
+    my ($option, @specs) = @_;
+    for my $spec (grep {/=s\@?\z/} @specs) {
+        my ($name) = $spec =~ /\A([\w-]+)/;
+        next unless exists $option->{$name};
+        my ($value) = grep {/\A--/} ref $option->{$name} ? @{$option->{$name}} : $option->{$name};
+        return "option $name requires an argument, and what follows is '$value'" if defined $value;
+    }
+    return;
 }
 
 sub _load {
@@ -145,13 +206,15 @@ sub settings {
             . "'mesos-perl run --master local -- COMMAND' needs none") unless defined $master;
     my %settings = (%$config, master => $master);
     $settings{timeout} = $option->{timeout} if defined $option->{timeout};
+    $class->fail(USAGE, '--secret-file needs --principal NAME, whose password it has') if defined $option->{'secret-file'} && !defined $option->{principal};
     if (defined $option->{principal}) {
         my $file = $option->{'secret-file'};
         $class->fail(USAGE, '--principal needs --secret-file FILE, which has its password') unless defined $file;
         open my $in, '<', $file or $class->fail(USAGE, "cannot read --secret-file $file: $!");
         my $secret = <$in>;
-        $secret = '' unless defined $secret;
-        chomp $secret;
+        $class->fail(USAGE, "cannot read --secret-file $file: $!") if !defined $secret && -d $file;
+        chomp $secret if defined $secret;
+        $class->fail(USAGE, "--secret-file $file: expected a password in its first line, which is empty") unless defined $secret && length $secret;
         $settings{credential} = {principal => $option->{principal}, secret => $secret};
     }
     return \%settings;
@@ -164,7 +227,7 @@ sub client {
         if $settings->{master} eq 'local';
     require Mesos::Client;
     my %arguments = (master => $settings->{master}, credential => $settings->{credential}, verify_certificate => $settings->{verify});
-    $arguments{$_} = $settings->{$_} for grep { defined $settings->{$_} } qw(agent_credential agent_scheme timeout);
+    $arguments{$_} = $settings->{$_} for grep { defined $settings->{$_} } qw(agent_credential agent_scheme agent_verify_certificate timeout);
     my $client = eval { Mesos::Client->new(%arguments) };
     return $client if $client;
     (my $why = $@) =~ s/ at \S+ line \d+\.?\n*\z//;

@@ -5,8 +5,9 @@ use Mesos::Arguments ();
 use Mesos::Channel;
 use Mesos::Constraint ();
 use Mesos::Warnings ();
+use Mesos::Warnings::Methods ();
 use Mesos::XS;
-use Scalar::Util qw(looks_like_number);
+use Scalar::Util qw(blessed looks_like_number);
 use Moo;
 use namespace::autoclean;
 
@@ -55,7 +56,12 @@ sub BUILD {
 
 sub send { shift->channel->send(@_) }
 
-sub recv { $_[0]{_ran} = 1; $_[0]->channel->recv }
+sub recv {
+    my ($self) = @_;
+    Mesos::Warnings::Methods::no_object('recv', $self // __PACKAGE__, 'new', $self) unless ref $self;
+    $self->{_ran} = 1;
+    return $self->channel->recv;
+}
 
 sub call {
     my ($self) = @_;
@@ -85,6 +91,7 @@ sub _is_in_child {
 
 sub _not_in_child {
     my ($self) = @_;
+    croak 'expected an object, as ' . (defined $self ? $self : __PACKAGE__) . '->new makes it' unless ref $self;
     return unless $self->_is_in_child;
     croak ref($self) . ': the loop cannot run here: this process was forked from the one that made the dispatcher';
 }
@@ -124,7 +131,7 @@ sub wait {
     Mesos::Warnings::warn_of_surplus('wait', 1, $time, @more) if @more;
     Mesos::Warnings::warn_user('wait: expected a number of seconds, got ' . Mesos::Arguments::_describe($time), 'wait')
         if $time && !looks_like_number($time);
-    $self->_not_in_child;
+    _not_in_child($self);
     $self->{_ran} = 1;
     my $wait = {outer => $self->{_wait}};
     local $self->{_wait} = $wait;
@@ -143,7 +150,8 @@ sub wait {
 # While the code returns true: asked again here, since a signal handler may stop the driver before there is a wait to be ended.
 sub serve {
     my ($self, $goes_on) = @_;
-    $self->_not_in_child;
+    _not_in_child($self);
+    croak 'serve: expected a code reference, got ' . Mesos::Arguments::_describe($goes_on) if $goes_on && !(ref $goes_on eq 'CODE' || blessed $goes_on);
     $self->{_ran} = 1;
     my $wait = {serve => 1, outer => $self->{_wait}};
     local $self->{_wait} = $wait;
@@ -354,7 +362,7 @@ calls C<interrupt_wait> ends only a C<serve> that has begun already.
     my $timer = $dispatcher->timer($seconds, sub { print "time is over\n" });
 
 Calls the code reference once, without arguments, when the loop runs and this time is over. C<$seconds> may have a fraction. Keep what it
-returns: when that is dropped, the timer is gone. So you can write code for every loop. If the code dies, the event loop decides what
+returns: when that is dropped, the timer is gone. (If you do not look at it at all, you get a warning.) So you can write code for every loop. If the code dies, the event loop decides what
 happens, as with other timers of that loop. Dies if the dispatcher has no timers.
 
 =head2 watch

@@ -20,7 +20,54 @@ sub name_of {
     my $class = ref $self || $self;
     # The first of several names, as everywhere.
     my $names = $NAMES{$class} ||= {map { ($_->[1] => $_->[0]) } reverse @{$class->_pb_fields_list}};
-    return defined $number ? $names->{$number} : undef;
+    return unless defined $number;
+    my $name = $names->{$number};
+    _warn_of($class, 'name_of: expected a number', $number, '') if !defined $name && $number !~ /\A-?\d+\z/;
+    return $name;
+}
+
+# For the codec, which has refused what is no number: a text for each of these that no value has. It encodes them, for a newer Mesos may know
+# them, and what came from it goes back.
+sub _unknown_numbers {
+    my ($class, @numbers) = @_;
+    return map {"$_ is no value of $class: a Mesos that does not know it either takes the field as not set"}
+        grep { defined && !ref && /\A\s*[-+]?\d/ && !defined $class->name_of(int) } @numbers;
+}
+
+# A name that is none compares as false, or gives undef, and whoever waits for the true one waits for ever.
+sub _warn_of {
+    my ($class, $what, $got, $meant) = @_;
+    require Mesos::Arguments;
+    require Mesos::Warnings;
+    Mesos::Warnings::warn_user("$class->$what, got " . Mesos::Arguments::_describe($got) . $meant, "$class $what $got");
+    return;
+}
+
+sub _warn_of_state {
+    my ($class, $got) = @_;
+    require Mesos::Warnings;
+    my @names = ref $got ? () : map { $_->[0] } @{$class->_pb_fields_list};
+    my $meant = @names ? Mesos::Warnings::meant($got, @names) : '';
+    my ($long) = length $meant ? () : grep {/_\Q$got\E\z/} @names;
+    return _warn_of($class, 'is_terminal: expected a state', $got, defined $long ? ": did you mean '$long'?" : $meant);
+}
+
+# As src/common/protobuf_utils.cpp of Mesos has it: of a state that is unknown or unreachable, more may come.
+my @task_is_over = qw(FINISHED FAILED KILLED ERROR LOST DROPPED GONE GONE_BY_OPERATOR);
+my @operation_is_over = qw(FINISHED FAILED ERROR DROPPED GONE_BY_OPERATOR);
+my %IS_TERMINAL = ((map { ("TASK_$_" => 1) } @task_is_over), map { ("OPERATION_$_" => 1) } @operation_is_over);
+
+# In the two enums that have such states: a method of all would be a trap.
+for my $of (qw(Mesos::TaskState Mesos::OperationState)) {
+    no strict 'refs';
+    *{"$of\::is_terminal"} = sub {
+        my ($self, $state) = @_;
+        my $name = defined $state && $state =~ /\A\d+\z/ ? name_of($self, $state) : $state;
+        return !!0 unless defined $name;
+        my $is_known = $self->can($name);
+        _warn_of_state($of, $name) if !$is_known || $name !~ /\A[A-Z_]+\z/;
+        return !!($IS_TERMINAL{$name} && $is_known);
+    };
 }
 
 sub getPerlCode {
@@ -77,6 +124,13 @@ call this in a C<BEGIN> block if you want to use the names without parentheses. 
     my $name = Mesos::TaskState->name_of($status->{state});    # 'TASK_RUNNING'
 
 Returns the name of the value with this number, or undef if there is none. Returns undef for undef.
+
+=head2 is_terminal
+
+    my $is_over = Mesos::TaskState->is_terminal($status->{state});
+
+Only of C<Mesos::TaskState> and C<Mesos::OperationState>: returns whether a task or an operation with this state (a number or its name) has
+ended, as Mesos sees it. So it is false for C<TASK_UNREACHABLE> and C<TASK_UNKNOWN>, which may change.
 
 =head2 getPerlCode
 

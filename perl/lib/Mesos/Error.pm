@@ -25,7 +25,7 @@ sub _parts {
     # Only the last place: a message may have words like it.
     @part{qw(file line)} = ($1, $2) if $message =~ s/ at ((?:(?! at ).)+?) line (\d+)(?:, <\w+> (?:line|chunk) \d+)?\z//s;
     my $rest = $message;
-    if ($rest =~ s/\A([a-z]\w*)\([^)]*\): (?=Wrong number of parameters)// || $rest =~ s/\A([a-z]\w*[A-Z]\w*): //) { $part{method} = $1 }
+    if ($rest =~ s/\A([a-z]\w*)\([^)]*\): (?=Wrong number of parameters)// || $rest =~ s/\A([a-z]\w*(?:[A-Z]\w*|_p)): //) { $part{method} = $1 }
     elsif ($rest =~ s/\A(start|stop|abort|send|new): //) { $part{method} = $1 }
     if ($rest =~ s/\A([a-z]\w*(?:->\[\d+\])?|Mesos::[\w:]+(?:\.\w+(?:\[\d+\]|\{[^}]*\})*)*): //i) { $part{argument} = $1 }
     $part{message} = $rest;
@@ -46,7 +46,18 @@ sub _called {
 }
 
 sub new {
-    my ($class, %part) = @_;
+    my ($class, @given) = @_;
+    if (@given % 2) {
+        require Carp;
+        Carp::croak("$class->new: expected pairs of a name and a value, such as text => 'what is wrong', got an odd number of arguments");
+    }
+    my %part = @given;
+    # A class of the program's own may have more.
+    for my $name (sort grep { !$class->can($_) } keys %part) {
+        require Mesos::Warnings;
+        my $meant = Mesos::Warnings::meant($name, qw(argument cause code file line message method status task_id text));
+        Mesos::Warnings::warn_user("$class->new: unknown argument '$name'$meant", "$class.$name") if length $meant;
+    }
     my $text = delete $part{text};
     $text = delete $part{message} unless defined $text;
     return bless {code => 'error', _parts(defined $text ? $text : 'unknown error'), %part}, $class;
@@ -56,7 +67,7 @@ sub of {
     my ($class, $error) = @_;
     return $error if blessed $error && $error->isa(__PACKAGE__);
     return $class->new(text => "$error", code => 'error', cause => $error) if ref $error;
-    my %part = _parts($error);
+    my %part = _parts(defined $error ? $error : 'unknown error');
     return bless {%part, code => defined $part{argument} ? 'argument' : 'error'}, $class;
 }
 

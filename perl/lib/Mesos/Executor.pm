@@ -9,16 +9,29 @@ use namespace::autoclean;
 sub registered { }
 sub reregistered { }
 sub disconnected { }
-sub killTask { }
 sub frameworkMessage { }
 sub shutdown { }
+
+# Whether a class is without this callback. One that modifies it, or calls this one, has it.
+sub _lacks {
+    my ($self, $callback) = @_;
+    return $self->can($callback) == Mesos::Executor->can($callback);
+}
 
 # Or the scheduler would wait for ever for news of the task.
 sub launchTask {
     my ($self, $driver, $task) = @_;
+    return unless _lacks($self, 'launchTask');
     my $message = ref($self) . ' has no method launchTask';
     Mesos::_tell("$message: the task fails");
     return $driver->sendStatusUpdate({task_id => $task->{task_id}, state => Mesos::TaskState::TASK_FAILED(), message => $message});
+}
+
+# Whoever asked for it waits for the task's end.
+sub killTask {
+    my ($self, $driver, $task_id) = @_;
+    Mesos::_tell(ref($self) . " has no method killTask: the task '$task_id->{value}' is not killed") if _lacks($self, 'killTask');
+    return;
 }
 
 # A driver that ends must not end without a word: it says so itself unless this method has.
@@ -57,7 +70,8 @@ Mesos::Executor - base class of executors
 =head1 DESCRIPTION
 
 A L<Mesos::ExecutorDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing,
-except that C<error> prints its message, and that C<launchTask> reports C<TASK_FAILED>. Override those that you need. The driver ignores what they return.
+except that C<error> prints its message, C<launchTask> reports C<TASK_FAILED>, and C<killTask> prints that the task is not killed. Override
+those that you need. The driver ignores what they return.
 
 Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>).
 

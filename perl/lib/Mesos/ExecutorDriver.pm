@@ -5,6 +5,7 @@ use Mesos::Arguments qw(check_arguments);
 use Mesos::Constraint ();
 use Mesos::Executor ();
 use Mesos::Warnings ();
+use Mesos::Warnings::Methods ();
 use Mesos::XS;
 use Moo;
 use namespace::autoclean;
@@ -12,14 +13,14 @@ use namespace::autoclean;
 my $str = Mesos::Constraint->standard('Str');
 my %type = map { ($_ => Mesos::Constraint->named($_)) } qw(Executor TaskStatus);
 
-has executor => (is => 'ro', isa => $type{Executor}->checker, required => 1);
+has executor => (is => 'ro', isa => $type{Executor}->checker);
 # Empty: the default, which Mesos->backends tells.
 has driver => (is => 'ro', isa => $str->checker, default => sub { Mesos::Constraint::_driver_of_environment() });
 has autoflush => (is => 'ro', default => 1);
 
 sub BUILD {
     my ($self, $arguments) = @_;
-    Mesos::Warnings::check_constructor($self, $arguments);
+    Mesos::Warnings::check_constructor($self, $arguments, 'executor');
     Mesos::Warnings::check_callbacks($self->executor, 'Mesos::Executor');
     Mesos::_log_init('mesos');
     $self->_xs_init($self->dispatcher->channel, $self->driver);
@@ -56,7 +57,21 @@ sub start {
     return $status;
 }
 
-sub stop { $_[0]->_restore_autoflush; $_[0]->_xs_stop }
+sub stop { $_[0]->_warn_of_open_tasks; $_[0]->_restore_autoflush; $_[0]->_xs_stop }
+
+my %is_open = map { ($_ => 1) } Mesos::TaskState::TASK_STARTING(), Mesos::TaskState::TASK_RUNNING(), Mesos::TaskState::TASK_KILLING();
+
+# Without a last update the scheduler hears only that the executor has terminated. One that was told to shut down need not say more.
+sub _warn_of_open_tasks {
+    my ($self) = @_;
+    my ($id, @more) = sort keys %{$self->{_open_tasks} || {}} or return;
+    return if $self->status != Mesos::Status::DRIVER_RUNNING();
+    for (my $level = 1; my $sub = (caller $level)[3]; $level++) { return if $sub =~ /::shutdown\z/ }
+    my $state = Mesos::TaskState->name_of($self->{_open_tasks}{$id});
+    my $what = "the task '$id'" . (@more ? ' (and of ' . @more . ' more)' : '');
+    Mesos::Warnings::warn_user("stop: the last update of $what was $state: Mesos makes it TASK_FAILED", 'stop.open');
+    return;
+}
 
 sub abort { $_[0]->_restore_autoflush; $_[0]->_xs_abort }
 
@@ -69,13 +84,20 @@ sub _restore_autoflush {
 # After the methods that it modifies and requires.
 with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns';
 
+Mesos::Warnings::Methods::watch_methods(__PACKAGE__, 'new', map { ($_ => undef) } qw(start run run_once join));
+
 sub _is_alive { $_[0]->status == Mesos::Status::DRIVER_RUNNING() }
 
 sub sendStatusUpdate {
     my $self = shift;
     my ($update) = check_arguments('sendStatusUpdate', \@_, [status => $type{TaskStatus}]);
     my $status = $self->_xs_send_status_update($update);
-    $self->{_handled}{$update->{task_id}{value}} = 1 if $self->{_handled};
+    Mesos::Warnings::warn_user('sendStatusUpdate: the driver was stopped: the update is lost', 'sendStatusUpdate.stopped')
+        if $status == Mesos::Status::DRIVER_STOPPED();
+    my ($id, $state) = ($update->{task_id}{value}, $update->{state});
+    if (!$is_open{$state}) { delete $self->{_open_tasks}{$id} }
+    elsif ($status == Mesos::Status::DRIVER_RUNNING()) { $self->{_open_tasks}{$id} = $state }
+    $self->{_handled}{$id} = 1 if $self->{_handled};
     return $status;
 }
 
@@ -176,7 +198,8 @@ do not get the agent's secret. Other drivers of the same process can still use i
 
     my $status = $driver->stop;
 
-Ends the driver. Your executor should exit afterwards, because the agent notices only that.
+Ends the driver. Your executor should exit afterwards, because the agent notices only that. Send the last update of each task before: the
+scheduler otherwise learns only that the executor has terminated, and you get a warning (but not in C<shutdown>).
 
 =head2 abort
 

@@ -48,8 +48,16 @@ sub _is_hash {
     return Scalar::Util::blessed($value) && overload::Method($value, '%{}');
 }
 
+# What a message has, and its class has not.
+sub _no_object {
+    my ($self, $method) = @_;
+    require Mesos::Warnings::Methods;
+    return Mesos::Warnings::Methods::no_object($method, $self, 'new', $self);
+}
+
 sub get {
     my $self = shift;
+    _no_object($self, 'get') unless ref $self;
     Carp::confess('Wrong number of arguments received.') unless @_;
     my @values = map { defined $self->{$_} ? $self->{$_} : _default($self, $_) } @_;
     return @values == 1 ? $values[0] : @values;
@@ -57,12 +65,24 @@ sub get {
 
 sub _default {
     my ($self, $name) = @_;
-    my $field = $self->_pb_fields_by_name->{$name};
-    return $field ? $field->[DEFAULT] : undef;
+    my $fields = $self->_pb_fields_by_name;
+    my $field = $fields->{$name} or return scalar _warn_of_name($self, 'get', "field '$name'", $name, sort keys %$fields);
+    return $field->[DEFAULT];
+}
+
+# Nothing is ever there by a name that is none. Keys of the user's own are his.
+sub _warn_of_name {
+    my ($self, $method, $what, $name, @known) = @_;
+    return if !defined $name || exists $self->{$name} || $name =~ /\A[_\[]/;
+    require Mesos::Warnings;
+    my $class = ref $self;
+    Mesos::Warnings::warn_user("$method: $class has no $what" . Mesos::Warnings::suggestion($name, 'there are', @known), "$class $method $name");
+    return;
 }
 
 sub set {
     my ($self, $name, @values) = @_;
+    _no_object($self, 'set') unless ref $self;
     Carp::confess('Wrong number of arguments received.') unless @values;
     my $value = @values > 1 ? \@values : $values[0];
     if (defined $value) {
@@ -80,7 +100,9 @@ sub set {
 
 sub which_oneof {
     my ($self, $oneof) = @_;
-    my $members = $self->can('_pb_oneofs') ? $self->_pb_oneofs->{$oneof} : undef;
+    _no_object($self, 'which_oneof') unless ref $self;
+    my $oneofs = $self->can('_pb_oneofs') ? $self->_pb_oneofs : {};
+    my $members = $oneofs->{$oneof} or return scalar _warn_of_name($self, 'which_oneof', "oneof '$oneof'", $oneof, sort keys %$oneofs);
     my ($set) = grep { defined $self->{$_} } @{$members || []};
     return $set;
 }
@@ -113,12 +135,14 @@ sub decode_json {
 
 sub dump {
     my ($self) = @_;
+    _no_object($self, 'dump') unless ref $self;
     require Mesos::Message::Text;
     return Mesos::Message::Text::from_message(ref $self, $self);
 }
 
 sub copy {
     my ($self) = @_;
+    _no_object($self, 'copy') unless ref $self;
     require Mesos::Message::Walk;
     local $Mesos::Message::Walk::values = 0;
     return _copy($self, ref $self, 1, {});
@@ -153,6 +177,7 @@ sub _copy {
 
 sub equals {
     my ($self, $other) = @_;
+    _no_object($self, 'equals') unless ref $self;
     return !!0 unless ref $other;
     return $self->encode eq (ref $self)->can('encode')->(ref $self, $other);
 }
@@ -411,7 +436,8 @@ Every accessor also exists as C<_NAME_accessor>.
     my $value  = $message->get($name);
     my @values = $message->get(@names);
 
-Returns the values of these fields, or their defaults, as the accessors do. Dies (with a backtrace) without a name.
+Returns the values of these fields, or their defaults, as the accessors do. A name that is no field's gives undef, with a warning, unless you
+have set such a key yourself or it begins with an underscore. Dies (with a backtrace) without a name.
 
 =head2 set
 
@@ -424,7 +450,8 @@ Sets a field as its accessor does. Dies (with a backtrace) without a value.
 
     my $name = $message->which_oneof('selector');
 
-Returns the name of the member of this C<oneof> that is set. Returns undef if none is set, or if the class has no such C<oneof>.
+Returns the name of the member of this C<oneof> that is set. Returns undef if none is set, and with a warning if the class has no
+such C<oneof>.
 
 =head2 encode_json
 

@@ -3,11 +3,13 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp qw(croak);
+use Mesos::Arguments ();
 use Mesos::Messages ();
 use Mesos::Offers::Plan ();
 use Mesos::Resources ();
 use Mesos::Warnings ();
-use Scalar::Util qw(looks_like_number reftype);
+use Mesos::Warnings::Methods qw(watch_methods);
+use Scalar::Util qw(blessed looks_like_number reftype);
 
 $Carp::Internal{+__PACKAGE__} = 1;
 
@@ -18,6 +20,10 @@ sub new {
         my $offer = $offers->[$index];
         croak "$class->new: element $index: expected a Mesos::Offer or a hash reference" if (reftype($offer) || '') ne 'HASH';
         croak "$class->new: element $index: an offer without an id or a slave_id" unless $offer->{id} && $offer->{slave_id};
+        for my $name (qw(id slave_id)) {
+            croak "$class->new: element $index: $name: expected a hash reference with the key value, got " . Mesos::Arguments::_describe($offer->{$name})
+                unless (reftype($offer->{$name}) || '') eq 'HASH' && defined $offer->{$name}{value};
+        }
         Mesos::Warnings::warn_fields("$class->new: element $index", 'Mesos::Offer', $offer) if ref $offer eq 'HASH';
     }
     return bless {list => [@$offers]}, ref $class || $class;
@@ -29,12 +35,17 @@ sub count { my ($self) = @_; return scalar @{$self->{list}} }
 
 sub ids { my ($self) = @_; return map { $_->{id} } @{$self->{list}} }
 
-sub resources { my ($self) = @_; return Mesos::Resources->sum(@{$self->{list}}) }
+sub resources { my ($self) = @_; return Mesos::Resources->sum(map { _resources_of($_) } @{$self->{list}}) }
+
+# A hash without any is no hash of amounts.
+sub _resources_of { my ($offer) = @_; return {resources => $offer->{resources} || []} }
 
 # --- what is in an offer -----------------------------------------------------------------------------------------------------------
 
 sub role_of {
     my ($offer) = @_;
+    croak 'role_of: expected an offer (it is a function: Mesos::Offers::role_of($offer)), got ' . Mesos::Arguments::_describe($offer)
+        if (reftype($offer) || '') ne 'HASH' || blessed $offer && $offer->isa(__PACKAGE__);
     return defined $offer->{allocation_info}{role} ? $offer->{allocation_info}{role} : '*' if $offer->{allocation_info};
     return '*';
 }
@@ -85,6 +96,14 @@ sub _check {
     my ($method, $want) = @_;
     Mesos::Warnings::refuse_unknown("$method: unknown constraint", $want, @constraints);
     croak "$method: attributes: expected a hash reference" if defined $want->{attributes} && ref $want->{attributes} ne 'HASH';
+    my $attributes = $want->{attributes} || {};
+    for my $of (map({ [$_, $want->{$_}] } qw(agent hostname role)), map { ["attributes: $_", $attributes->{$_}] } sort keys %$attributes) {
+        croak "$method: $of->[0]: expected a string, a regular expression, a function, or a list of these, got undef"
+            if !defined $of->[1] && $of->[0] =~ /\Aattributes: /;
+        my ($wrong) = grep { ref eq 'HASH' || blessed $_ && $_->isa('Mesos::Message') } ref $of->[1] eq 'ARRAY' ? @{$of->[1]} : $of->[1];
+        croak "$method: $of->[0]: expected a string, a regular expression, a function, or a list of these, got " . Mesos::Arguments::_describe($wrong)
+            if defined $wrong;
+    }
     croak "$method: where: expected a code reference" if defined $want->{where} && ref $want->{where} ne 'CODE';
     croak qq($method: ports: expected a number, got "$want->{ports}") if defined $want->{ports} && $want->{ports} !~ /\A\d+\z/;
     return;
@@ -93,7 +112,7 @@ sub _check {
 # Why an offer is not as wanted, apart from its resources; undef if it is.
 sub _objection {
     my ($offer, %want) = @_;
-    my %value = (hostname => $offer->{hostname}, agent => $offer->{slave_id}{value}, role => role_of($offer));
+    my %value = (hostname => defined $offer->{hostname} ? $offer->{hostname} : '', agent => $offer->{slave_id}{value}, role => role_of($offer));
     for my $name (qw(agent hostname role)) {
         next if !defined $want{$name} || _is_wanted($want{$name}, $value{$name});
         return "its $name is '$value{$name}', not " . _wanted_text($want{$name});
@@ -134,7 +153,7 @@ sub filter {
     my %want = @arguments == 1 && ref $arguments[0] eq 'CODE' ? (where => $arguments[0]) : @arguments % 2 ? croak('filter: expected pairs of a name and a value') : @arguments;
     _check('filter', \%want);
     my $needed = defined $want{resources} ? Mesos::Resources->new($want{resources}) : Mesos::Resources->new;
-    my @fit = grep { !defined _objection($_, %want) && !defined _lack(Mesos::Resources->new($_), $needed, $want{ports}) } @{$self->{list}};
+    my @fit = grep { !defined _objection($_, %want) && !defined _lack(Mesos::Resources->new(_resources_of($_)), $needed, $want{ports}) } @{$self->{list}};
     return (ref $self)->new(\@fit);
 }
 
@@ -160,9 +179,15 @@ sub by_attribute {
 # --- tasks -------------------------------------------------------------------------------------------------------------------------
 
 sub place {
-    my ($self, $tasks, %options) = @_;
-    return Mesos::Offers::Plan->_make($self, $tasks, %options);
+    my ($self, $tasks, @options) = @_;
+    croak 'place: expected pairs of a name and a value after the tasks' if @options % 2;
+    return Mesos::Offers::Plan->_make($self, $tasks, @options);
 }
+
+watch_methods(
+    __PACKAGE__, 'new', (map { ($_ => 0) } qw(list count ids resources by_agent by_hostname by_role)),
+    by_attribute => 1, (map { ($_ => undef) } qw(filter place)),
+);
 
 1;
 __END__

@@ -4,7 +4,9 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Mesos::Messages ();
+use Mesos::Arguments ();
 use Mesos::Warnings ();
+use Mesos::Warnings::Methods qw(watch_methods);
 use Mesos::XS;
 use Scalar::Util qw(blessed reftype);
 use overload
@@ -26,6 +28,8 @@ $Carp::Internal{+__PACKAGE__} = 1;
 sub new {
     my ($class, @things) = @_;
     $class = ref $class || $class;
+    croak 'new: expected to be called as Mesos::Resources->new(...), got ' . Mesos::Arguments::_describe($class) . ' as the class'
+        unless defined $class && $class->isa(__PACKAGE__);
     my $all = bless {bytes => ''}, $class;
     for my $thing (@things) {
         my $bytes = $class->_bytes_of($thing);
@@ -47,6 +51,7 @@ sub _with { my ($self, $bytes) = @_; return bless {bytes => $bytes}, ref $self |
 # The bytes of whatever people have resources in.
 sub _bytes_of {
     my ($class, $thing) = @_;
+    $class = ref $class || $class;
     croak "$class: expected resources (a string, a message, an array reference or a hash reference), got undef" unless defined $thing;
     return $thing->{bytes} if blessed $thing && $thing->isa(__PACKAGE__);
     return _bytes_of_text($thing) unless ref $thing;
@@ -70,8 +75,15 @@ sub _amount {
     my ($class, $name, $amount) = @_;
     croak "$class: $name: expected an amount, got undef" unless defined $amount;
     return "$name:$amount" unless ref $amount;
-    croak "$class: $name: expected ranges, such as [[31000, 32000]]" if ref $amount ne 'ARRAY' || grep { ref ne 'ARRAY' || @$_ != 2 } @$amount;
+    croak "$class: $name: expected ranges, such as [[31000, 32000]], or an amount, got " . _described($amount)
+        if ref $amount ne 'ARRAY' || grep { ref ne 'ARRAY' || @$_ != 2 } @$amount;
     return "$name:[" . join(',', map {"$_->[0]-$_->[1]"} @$amount) . ']';
+}
+
+sub _described {
+    my ($value) = @_;
+    return Mesos::Arguments::_describe($value) if ref $value ne 'ARRAY';
+    return '[' . join(', ', map { ref || (defined ? $_ : 'undef') } @$value) . ']';
 }
 
 sub _bytes_of_text {
@@ -93,9 +105,27 @@ sub _bytes_of_text {
 }
 
 sub _warn_of_names {
-    my ($bytes) = @_;
-    Mesos::Warnings::warn_user("Mesos::Resources: $_", $_) for split /\n/, _reckon('misnamed', $bytes, '');
+    my ($bytes, $what) = @_;
+    $what = 'Mesos::Resources' unless defined $what;
+    Mesos::Warnings::warn_user("$what: $_", "$what $_") for split /\n/, _reckon('misnamed', $bytes, '');
     return;
+}
+
+# Who asks for what is not there, by a name that is nearly one of Mesos', has probably not meant that.
+sub _warn_of_absent {
+    my ($self, $method, $name) = @_;
+    return if (caller 1)[0] =~ /\AMesos(?:::|\z)/;
+    return if $name =~ /\A(?:cpus|mem|disk|gpus|ports)\z/ || grep { $_ eq $name } $self->names;
+    my $bytes = do { local $@; eval { _reckon('parse', "$name:1", '') } };
+    _warn_of_names($bytes, $method) if defined $bytes;
+    return;
+}
+
+# The same for resources elsewhere, as the text of an agent's.
+sub _warn_of_text {
+    my ($class, $what, $text) = @_;
+    my $bytes = eval { _reckon('parse', $text, '') };
+    return defined $bytes ? _warn_of_names($bytes, $what) : ();
 }
 
 sub _canonical {
@@ -121,6 +151,7 @@ sub names { my ($self) = @_; my %seen; return grep { !$seen{$_}++ } map { $_->{n
 sub scalar {    ## no critic (ProhibitBuiltinHomonyms): Mesos' word for it
     my ($self, $name) = @_;
     croak 'scalar: expected the name of a resource' if !defined $name || ref $name;
+    $self->_warn_of_absent('scalar', $name);
     my $thousandths = 0;
     $thousandths += sprintf '%.0f', 1000 * $_->{scalar}{value} for grep { $_->{name} eq $name && $_->{scalar} } @{$self->list};
     return $thousandths / 1000;
@@ -146,7 +177,11 @@ sub port_numbers { my ($self) = @_; return map { $_->[0] .. $_->[1] } $self->por
 
 for my $action (qw(add subtract)) {
     no strict 'refs';
-    *$action = sub { my ($self, $other) = @_; return $self->_with(_reckon($action, $self->{bytes}, $self->_bytes_of($other))) };
+    *$action = sub {
+        my ($self, $other) = @_;
+        Mesos::Warnings::warn_user("$action: what it returns is not used, and the object itself never changes", $action) unless defined wantarray;
+        return $self->_with(_reckon($action, $self->{bytes}, $self->_bytes_of($other)));
+    };
 }
 
 for my $action (qw(contains equals can_take)) {
@@ -180,13 +215,19 @@ for my $action (qw(named usable_by)) {
     *$action = sub {
         my ($self, $word) = @_;
         croak "$action: expected a string" if !defined $word || ref $word;
+        $self->_warn_of_absent($action, $word) if $action eq 'named';
         return $self->_with(_reckon($action, $self->{bytes}, $word));
     };
 }
 
-sub reserved { my ($self, $role) = @_; return $self->_with(_reckon('reserved', $self->{bytes}, defined $role ? $role : '')) }
-
-sub flatten { my ($self, $role) = @_; return $self->_with(_reckon('flatten', $self->{bytes}, defined $role ? $role : '')) }
+for my $action (qw(reserved flatten)) {
+    no strict 'refs';
+    *$action = sub {
+        my ($self, $role) = @_;
+        croak "$action: expected the name of a role, got " . Mesos::Arguments::_describe($role) if ref $role;
+        return $self->_with(_reckon($action, $self->{bytes}, defined $role ? $role : ''));
+    };
+}
 
 sub filter {
     my ($self, $code) = @_;
@@ -206,6 +247,12 @@ sub by_role {
 }
 
 sub TO_JSON { my ($self) = @_; return [map { $_->TO_JSON } @{$self->list}] }
+
+watch_methods(
+    __PACKAGE__, 'new',
+    (map { ($_ => 0) } qw(list text json is_empty names cpus mem disk gpus ports port_numbers unreserved revocable nonrevocable shared nonshared volumes by_role)),
+    (map { ($_ => 1) } qw(scalar add subtract contains equals can_take take take_ports named usable_by reserved flatten filter)),
+);
 
 1;
 __END__

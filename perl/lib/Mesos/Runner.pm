@@ -11,13 +11,15 @@ use Mesos::Runner::Scheduler;
 use Mesos::Runner::Task;
 use Mesos::SchedulerDriver;
 use Mesos::Warnings ();
-use Scalar::Util qw(blessed reftype);
+use Mesos::Warnings::Methods ();
+use Scalar::Util qw(blessed looks_like_number reftype);
 use Moo;
 use namespace::autoclean;
 
 sub _number_checker {
     my ($name) = @_;
-    my $check = $name =~ /\A(?:retry_|max_running)/ ? \&Mesos::Runner::Task::_not_a_count : \&Mesos::Runner::Task::_not_a_number;
+    my $kind = $name =~ /\A(?:retry_|max_running)/ ? 'count' : $name eq 'reconcile_interval' ? 'pause' : 'number';
+    my $check = Mesos::Runner::Task->can("_not_a_$kind");
     return sub { my $wrong = $check->($_[0]); Mesos::Constraint::_die("$name: $wrong") if defined $wrong };
 }
 
@@ -46,7 +48,10 @@ for my $name (sort keys %default) {
     has $name => (is => 'ro', isa => _number_checker($name), default => sub {$value});
 }
 has $_ => (is => 'ro', isa => _code_checker($_)) for qw(accepts on_result on_state on_output);
-has master => (is => 'ro', default => sub { my $master = $ENV{MESOS_MASTER}; defined $master && length $master ? $master : 'local' });
+has master => (is => 'ro', isa => sub {
+        return if defined $_[0] && !ref $_[0];
+        Mesos::Constraint::_die(q(master: expected "local", "host:port" or the like, got ) . Mesos::Arguments::_describe($_[0]));
+}, default => sub { my $master = $ENV{MESOS_MASTER}; defined $master && length $master ? $master : 'local' });
 has $_ => (is => 'ro', isa => _hash_checker($_), default => sub { {} }) for qw(framework driver_options);
 has dispatcher => (is => 'ro', default => 'AnyEvent');
 has [qw(credential agent_credential)] => (is => 'bare');
@@ -68,7 +73,9 @@ sub BUILD {
     my ($self, $arguments) = @_;
     Mesos::Warnings::check_constructor($self, $arguments);
     Mesos::Warnings::warn_of_truth('collect_output', $self->collect_output);
-    Mesos::Warnings::warn_of_line_end('state_file', $self->state_file);
+    Mesos::Warnings::warn_of_file_name('state_file', $self->state_file);
+    Mesos::Warnings::warn_user('backoff is ' . $self->backoff . ', but max_backoff is only ' . $self->max_backoff, 'backoff')
+        if $self->backoff > $self->max_backoff;
     $self->{_tasks} = [];
     $self->{_by_id} = {};
     $self->{_open} = 0;
@@ -81,6 +88,8 @@ sub BUILD {
     for my $name (grep { exists $self->driver_options->{$_} } qw(dispatcher framework master master_timeout scheduler)) {
         Mesos::Warnings::warn_user("driver_options: '$name' has no effect here" . ($name eq 'scheduler' ? '' : ': it is an argument of the runner'), "driver_options.$name");
     }
+    my $acks = $self->driver_options->{implicit_acknowledgements};
+    Mesos::Warnings::warn_user('driver_options: implicit_acknowledgements: nobody acknowledges updates then, so Mesos repeats them', 'acks') if defined $acks && !$acks;
     $self->{_agent_credential} = sub {$of_agents};
     $self->{_journal} = Mesos::Runner::Journal->new($self->state_file) if defined $self->state_file;
     $self->driver;
@@ -97,8 +106,7 @@ sub _build_driver {
     }
     local $ENV{MESOS_WORK_DIR} = defined $work_dir ? $work_dir : '';
     $self->{_work_dir} = $work_dir if $self->_is_local;
-    my $state_file = $self->state_file;
-    my $credential = $self->{_credential}->();
+    my ($state_file, $credential) = ($self->state_file, $self->{_credential}->());
     return Mesos::SchedulerDriver->new(
         on_exception => 'die',
         %{$self->driver_options},
@@ -123,6 +131,7 @@ sub _is_local { $_[0]->master eq 'local' }
 sub add {
     my ($self, @given) = @_;
     croak 'add: this runner has ended: make a new one' if $self->{_over};
+    Mesos::Runner::Task::_warn_of_options(@given);
     my @tasks = map { Mesos::Runner::Task->_of($self, "add: task $_", $given[$_]) } 0 .. $#given;
     # All of them are looked at before one is taken.
     my (%is_given, @new);
@@ -161,28 +170,9 @@ sub _take {
 
 sub tasks { return @{$_[0]{_tasks}} }
 
-sub task { return $_[0]{_by_id}{$_[1]} }
-
-sub counts {
-    my ($self) = @_;
-    my $scheduler = $self->_scheduler;
-    my $running = keys %{$scheduler->active};
-    return {queued => $self->{_open} - $running, running => $running, ended => @{$self->{_tasks}} - $self->{_open}};
-}
-
-sub forget {
-    my ($self, $task) = @_;
-    croak 'forget: expected a task of this runner' unless blessed $task && ($self->{_by_id}{$task->id} || 0) == $task;
-    croak "forget: the task '" . $task->id . "' has not ended" unless $task->phase eq 'ended';
-    delete $self->{_by_id}{$task->id};
-    @{$self->{_tasks}} = grep { $_ != $task } @{$self->{_tasks}};
-    $self->_record(0, {id => $task->id, forget => 1});
-    return;
-}
-
 sub kill {
     my ($self, $task) = @_;
-    croak 'kill: expected a task of this runner' unless blessed $task && ($self->{_by_id}{$task->id} || 0) == $task;
+    $self->_check_own('kill', $task);
     return if $task->phase eq 'ended';
     $task->{_killed} = 1;
     if ($self->_scheduler->withdraw($task)) {
@@ -204,6 +194,7 @@ sub start {
 sub run {
     my ($self) = @_;
     croak 'run: this runner has ended: make a new one' if $self->{_over};
+    croak 'run: this runner runs already' if $self->{_in_run};
     local $self->{_in_run} = 1;
     if ($self->{_open}) {
         # Perl calls handlers only between its own operations, and a loop may sleep for long.
@@ -232,6 +223,7 @@ sub run {
 
 sub stop {
     my ($self, $failover) = @_;
+    Mesos::Warnings::warn_of_truth('stop: failover', $failover);
     $self->_over;
     return $self->driver->stop($failover ? 1 : 0);
 }
@@ -252,9 +244,19 @@ sub interrupt {
 
 sub _end_if_done {
     my ($self) = @_;
-    return if $self->{_open} || !($self->{_in_run} || $self->interrupted);
+    return if $self->{_open};
+    return $self->_tell_of_driver unless $self->{_in_run} || $self->interrupted;
     # The next program with this file goes on, where this one was told to leave off.
     return $self->_end;
+}
+
+# The run of the driver, in place of this one's, ends when somebody calls stop.
+sub _tell_of_driver {
+    my ($self) = @_;
+    my $wait = $self->driver->dispatcher->{_wait};
+    return if !$wait || !$wait->{serve} || $self->{_told_of_driver}++;
+    warn "Mesos::Runner: all tasks have ended, but the driver's run goes on until the program calls stop: the runner's run ends by itself\n";
+    return;
 }
 
 sub _end {
@@ -274,6 +276,11 @@ sub _over {
 }
 
 with 'Mesos::Runner::Results';
+
+Mesos::Warnings::Methods::watch_methods(
+    __PACKAGE__, 'new', add => undef,
+    (map { ($_ => 0) } qw(run start interrupt tasks counts)), (map { ($_ => 1) } qw(stop kill task forget)),
+);
 
 # The sandboxes are removed when the cluster has ended.
 sub DEMOLISH {
@@ -358,8 +365,8 @@ runner. If a program is killed, the next runner of the same user removes its fol
 =head2 Offers
 
 Offers that the runner cannot use are declined at once. While no task waits, or C<max_running> tasks run, it asks the master for no offers;
-when there is work, it asks again. If a task fits no offer while nothing runs, you get a warning with what it needs, what was offered, and what does
-not suffice. You also get one if the master has offered nothing for 10 seconds. The tasks wait all the same.
+when there is work, it asks again. If a task fits no offer, and would not if none of your tasks ran there, you get a warning with what it needs,
+what was offered, and what does not suffice. You also get one if the master has offered nothing for 10 seconds. The tasks wait all the same.
 
 =head2 Restarts
 
@@ -477,7 +484,7 @@ A hash reference with more arguments of C<< Mesos::SchedulerDriver->new >>. You 
 
 =head2 reconcile_interval
 
-Every so many seconds, and after each connection, the runner asks the master for the states of its tasks. Default 600.
+Every so many seconds, and after each connection, the runner asks the master for the states of its tasks. Default 600. 0 is an error.
 
 =head2 driver
 

@@ -9,12 +9,21 @@ use namespace::autoclean;
 sub registered { }
 sub reregistered { }
 sub disconnected { }
-sub resourceOffers { }
 sub offerRescinded { }
 sub statusUpdate { }
 sub frameworkMessage { }
 sub slaveLost { }
 sub executorLost { }
+
+# Nobody else gets what is offered and neither used nor declined. Who asks for events has no need of this callback, nor has who leaves
+# old offers to the driver.
+sub resourceOffers {
+    my ($self, $driver) = @_;
+    return if $self->can('resourceOffers') != \&resourceOffers || !Scalar::Util::blessed($driver) || !$driver->isa('Mesos::SchedulerDriver');
+    return if $driver->{_told_of_offers}++ || $driver->isa('Mesos::Async') || $driver->offer_timeout;
+    Mesos::_tell(ref($self) . ' has no method resourceOffers: what Mesos offers stays unused, and no other framework gets it');
+    return;
+}
 
 # A driver that ends must not end without a word: it says so itself unless this method has.
 sub error {
@@ -47,7 +56,8 @@ Mesos::Scheduler - base class of schedulers
 =head1 DESCRIPTION
 
 A L<Mesos::SchedulerDriver> calls the methods below, one at a time, while an event loop runs. In this class they do nothing,
-except that C<error> prints its message. Override those that you need. The driver ignores what they return.
+except that C<error> prints its message, and that C<resourceOffers> prints once that nobody uses the offers. Override those that you need. The
+driver ignores what they return.
 
 Every method gets the driver first. Messages are objects of the named class (L<Mesos::Messages>), which are hashes of their fields. Strings
 are byte strings.

@@ -5,7 +5,7 @@ use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Constraint ();
 use Mesos::Scheduler ();
-use Mesos::Warnings ();
+use Mesos::Warnings::Methods ();
 use Mesos::XS;
 use Moo;
 use namespace::autoclean;
@@ -21,11 +21,11 @@ my %is_optional = map { ($_ => 1) } qw(inverseOffers inverseOfferRescinded opera
 
 # With a password in it not in the object, where dumps would show it.
 fieldhash my %master;
-has master => (is => 'bare', isa => $str->checker, required => 1);
+has master => (is => 'bare', isa => $str->checker);    # BUILD wants it, framework and scheduler: it knows what was given instead.
 # Empty: the default, which Mesos->backends tells.
 has driver => (is => 'ro', isa => $str->checker, default => sub { Mesos::Constraint::_driver_of_environment() });
-has framework => (is => 'ro', isa => $type{FrameworkInfo}->checker, coerce => $type{FrameworkInfo}->coercer, required => 1);
-has scheduler => (is => 'ro', isa => $type{Scheduler}->checker, required => 1);
+has framework => (is => 'ro', isa => $type{FrameworkInfo}->checker, coerce => $type{FrameworkInfo}->coercer);
+has scheduler => (is => 'ro', isa => $type{Scheduler}->checker);
 # Nor its secret.
 fieldhash my %credential;
 has credential => (is => 'bare', isa => \&_check_credential, coerce => $type{Credential}->coercer);
@@ -38,7 +38,7 @@ has max_queued_calls => (is => 'ro', isa => $int->checker, default => 100_000);
 
 sub BUILD {
     my ($self, $arguments) = @_;
-    Mesos::Warnings::check_constructor($self, $arguments);
+    Mesos::Warnings::check_constructor($self, $arguments, qw(framework master scheduler));
     Mesos::Warnings::check_callbacks($self->scheduler, 'Mesos::Scheduler', keys %is_optional);
     $credential{$self} = delete $self->{credential};
     Mesos::_log_init($self->framework->{name});
@@ -86,7 +86,6 @@ sub event_handler { $_[0]{_citizen} || $_[0]->scheduler }
 sub _is_optional { $is_optional{$_[1]} }
 
 sub start { $_[0]->_xs_start }
-
 sub stop { $_[0]->_xs_stop($_[1] ? 1 : 0) }
 
 sub abort { $_[0]->_xs_abort }
@@ -94,6 +93,7 @@ sub abort { $_[0]->_xs_abort }
 # After the methods that it modifies and requires.
 with 'Mesos::Role::HasDispatcher', 'Mesos::Role::Warns', 'Mesos::Role::WarnsOfCalls', 'Mesos::Role::GoodCitizen';
 
+Mesos::Warnings::Methods::watch_methods(__PACKAGE__, 'new', map { ($_ => undef) } qw(start run run_once join launchTasks balance_offers));
 sub _is_alive { $_[0]->_xs_is_running }
 
 # Offers that a call has used are not declined if the callback dies later, nor when their time is over.
@@ -349,10 +349,10 @@ replaces or removes the id of another framework.
 
 =head2 unknown_fields
 
-What happens when a message that you give to the driver, C<framework> included, has a key that is no field of it, or an array reference
-where one value is expected: C<'warn'> (default), C<'die'> or C<'ignore'>. The text has the path and the field that you probably meant: C<<
-Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field 'cmd': did you mean 'command'? >> Keys that begin with an underscore are your own. The
-driver does not look through tied hashes.
+What happens when a message that you give to the driver, C<framework> included, has a key that is no field of it, an array reference
+where one value is expected, or a number that no value of its enum has: C<'warn'> (default), C<'die'> or C<'ignore'>. The text has the path
+and the field that you probably meant: C<< Mesos::TaskInfo.cmd: Mesos::TaskInfo has no field 'cmd': did you mean 'command'? >> Keys that
+begin with an underscore are your own. The driver does not look through tied hashes.
 
 =head2 reconcile_on_registration
 

@@ -4,7 +4,12 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Exporter qw(import);
+use Mesos::Arguments ();
+use Mesos::Warnings ();
 use Scalar::Util ();
+use overload ();
+
+$Carp::Internal{+__PACKAGE__} = 1;
 
 our @EXPORT_OK = qw(prometheus);
 
@@ -44,17 +49,28 @@ sub _line {
 }
 
 sub prometheus {
-    my ($stats, %labels) = @_;
+    my ($stats, @labels) = @_;
+    croak 'prometheus: expected pairs of a name and a value after the numbers, got an odd number of them' if @labels % 2;
+    my %labels = @labels;
     $stats = $stats->stats if Scalar::Util::blessed($stats) && $stats->can('stats');
     croak 'prometheus: expected a driver or what its stats returns' unless ref $stats eq 'HASH';
     for my $label (sort keys %labels) {
         croak qq(prometheus: expected the name of a label (letters, digits and _), got "$label") unless $label =~ /\A[a-zA-Z_][a-zA-Z0-9_]*\z/;
     }
+    for my $label (sort keys %labels) {
+        croak "prometheus: $label: expected a string, got " . Mesos::Arguments::_describe($labels{$label})
+            if !defined $labels{$label} || ref $labels{$label} && !overload::Method($labels{$label}, '""');
+        my ($own) = grep { defined $_->[4] && $_->[4] eq $label } @metrics;
+        Mesos::Warnings::warn_user("prometheus: the label '$label' has another meaning in mesos_driver_$own->[1], which keeps its own", "prometheus $label") if $own;
+    }
+    croak 'prometheus: expected a driver or what its stats returns, got a hash without any of its numbers' unless grep { exists $stats->{$_->[0]} } @metrics;
     my $text = '';
     for my $metric (@metrics) {
         my ($key, $suffix, $type, $help, $by) = @$metric;
         my $value = $stats->{$key};
         next unless defined $value;
+        croak "prometheus: $key: expected " . ($by ? 'a hash reference' : 'a number') . ', got ' . Mesos::Arguments::_describe($value)
+            if $by ? ref $value ne 'HASH' : ref $value;
         my $name = "mesos_driver_$suffix";
         $text .= "# HELP $name $help\n# TYPE $name $type\n";
         if ($by) { $text .= _line($name, {%labels, $by => $_}, $value->{$_}) for sort keys %$value }
@@ -94,6 +110,6 @@ Mojolicious.
 Returns the numbers of L<Mesos::SchedulerDriver/stats> (or those of an executor's driver) in Prometheus' text format. The names of the
 metrics begin with C<mesos_driver_>; counters end with C<_total>. C<events_total> and C<calls_total> have the label C<type>,
 C<answers_total> has C<status>. Each line gets your own labels, too. A number that is not known is left out. Dies if the first argument is
-something else, or a label has a name that Prometheus does not take.
+something else, or a label has a name that Prometheus does not take, or no value. Warns of a label of yours that some of the numbers have already.
 
 =cut

@@ -9,7 +9,7 @@ use overload ();
 use Scalar::Util qw(blessed reftype);
 use mro ();
 
-our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth warn_of_line_end warn_of_surplus die_user nearest meant warn_unknown refuse_unknown check_constructor check_callbacks warn_unknown_fields shown);
+our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth warn_of_line_end warn_of_file_name warn_of_surplus die_user nearest meant warn_unknown refuse_unknown check_constructor check_callbacks warn_unknown_fields shown);
 
 # The category "Mesos", in a byte of the bitmasks of its own: code that was compiled before has masks that do not reach it, and then
 # what the code says of all warnings counts.
@@ -25,22 +25,28 @@ our @EXPORT_OK = qw(place_of_user warn_at warn_user warn_of_truth warn_of_line_e
 # --- whose line, and whether they want to hear of it -------------------------------------------------------------------------------
 
 my $machinery = qr/\A(?:Moo|Moose|Mouse|Class::MOP|Class::Method::Modifiers|Role::Tiny|Sub::Quote|Sub::Defer|Type|Eval::TypeTiny|
-    Method::Generate|Module::Runtime|Mesos::Types|Mesos::Warnings|Mesos::Scheduler|Mesos::Executor)(?:::|\z)/x;
+    Method::Generate|Module::Runtime|Mesos::Arguments|Mesos::Types|Mesos::Warnings|Mesos::Scheduler|Mesos::Executor)(?:::|\z)/x;
 
-# What caller says of the innermost frame that is neither ours nor that of the modules below us.
+# What caller says of the innermost frame that is neither ours nor that of the modules below us; else of the outermost.
+my $is_users;
 sub _user_frame {
     my $level = 1;
     my @frame;
+    $is_users = 0;
     while (my @this = caller $level++) {
         my ($package, $file) = @frame = @this;
-        next if $Carp::Internal{$package} || $package =~ $machinery;
+        next if $Carp::Internal{$package} || $Carp::CarpInternal{$package} || $package =~ $machinery;
         # Constructors and destructors of subclasses are Moo's text in the subclass's package.
         next if $file =~ /\A\((?:eval |generated )/
             && ((caller $level)[3] || '') =~ /(?:::new|::BUILDALL|::DEMOLISHALL|::DESTROY|::__ANON__|\A\(eval\))\z/;
+        $is_users = $frame[2] > 0;
         last;
     }
     return @frame;
 }
+
+# Nobody has called us but what ends a program that has died.
+sub is_end_of_program { _user_frame(); return !$is_users }
 
 sub _is_on {
     my ($bits) = @_;
@@ -111,6 +117,9 @@ sub _without_half {
 }
 
 sub _escaped { return $_[0] eq "\r" ? '\r' : sprintf '\u{%x}', ord $_[0] }
+
+# For tests.
+sub _forget { $told = ''; return }
 
 sub warn_user {
     my ($text, $path) = @_;
@@ -250,7 +259,14 @@ sub _constructor {
 
 # For BUILD: warns of arguments that the class does not know. A class with code of its own for them may know more than it declares.
 sub check_constructor {
-    my ($self, $arguments) = @_;
+    my ($self, $arguments, @required) = @_;
+    if (my @missing = grep { !exists $self->{$_} } @required) {
+        my ($known) = _constructor(ref $self);
+        my @meant = map { my $meant = nearest($_, @missing); defined $meant ? " ('$_' is none: did you mean '$meant'?)" : () }
+            ref $arguments eq 'HASH' ? _unknown_names($arguments, keys %$known) : ();
+        # As Moo says it.
+        die_user('Missing required arguments: ' . join(', ', @missing) . join '', @meant);
+    }
     return unless ref $arguments eq 'HASH' && %$arguments;
     my $class = ref $self;
     my ($known, $open) = _constructor($class);
@@ -279,11 +295,20 @@ sub warn_of_line_end {
     return warn_user("$what ends with a line feed: did you mean to chomp it?", "$what \n");
 }
 
+# The same for the name of a file, and of a blank at either end.
+sub warn_of_file_name {
+    my ($what, $value) = @_;
+    return unless defined $value && !ref $value;
+    return warn_of_line_end($what, $value) if $value =~ /\n\z/;
+    my $where = $value =~ /\A\s/ ? 'begins' : $value =~ /\s\z/ ? 'ends' : return;
+    return warn_user("$what $where with a blank, which is a part of the file's name", "$what $where");
+}
+
 # Warns of arguments after those that a method takes, which it would not look at.
 sub warn_of_surplus {
     my ($method, $most, @given) = @_;
     return if @given <= $most;
-    return warn_user("$method: expected " . ($most ? "at most $most argument" : 'no arguments') . ', got ' . @given, "$method surplus");
+    return warn_user("$method: expected " . ($most ? "at most $most argument" . ($most > 1 ? 's' : '') : 'no arguments') . ', got ' . @given, "$method surplus");
 }
 
 # --- callbacks ---------------------------------------------------------------------------------------------------------------------
@@ -351,7 +376,10 @@ sub _unknown {
         if ($of eq Mesos::Message::Constants::TYPE_BOOL()) {
             push @$found, map { [$class, "$path.$name", undef, $_] } grep {defined} map { scalar _true_word($_) } ref $value eq 'ARRAY' ? @$value : $value;
         }
-        next unless $of =~ /\D/ && $of->can('_pb_fields_by_name');
+        next unless $of =~ /\D/;
+        push @$found, map { [$class, "$path.$name", undef, $_] } $of->_unknown_numbers(ref $value eq 'ARRAY' ? @$value : $value)
+            if $of->can('_unknown_numbers');
+        next unless $of->can('_pb_fields_by_name');
         if (ref $value && reftype($value) eq 'ARRAY') {
             _unknown($of, $value->[$_], "$path.$name\[$_]", $depth + 1, $found) for 0 .. $#$value;
         }
@@ -379,12 +407,16 @@ sub warn_fields {
     return;
 }
 
-# The codec has met more keys in a message than it has fields for, a list for one value, or a word that may mean no.
+# While it is true, nothing is said of what is encoded: that is not the user's.
+our $silent;
+
+# The codec has met more keys in a message than it has fields for, a list for one value, a word that may
+# mean no, or a number that its enum has not.
 # $driver, if there is one, says what to do about it.
 sub warn_unknown_fields {
     my ($class, $message, $driver) = @_;
     my $mode = $driver && $driver->{unknown_fields} || 'warn';
-    return if $mode eq 'ignore';
+    return if $silent || $mode eq 'ignore';
     my @found;
     {
         # It was encoded already: code behind tied values that dies the second time is no reason to fail.
@@ -460,7 +492,8 @@ for names that are nearly right.
 =item *
 
 A message has a key that is not a field of it. The warning contains the path of the key: see L<Mesos::SchedulerDriver/unknown_fields>. Keys
-that begin with an underscore are yours, and give no warning.
+that begin with an underscore are yours, and give no warning. The same of a number that no value of its enum has (C<< state => 77 >>). It is
+encoded, since a newer Mesos may know it.
 
 =item *
 
@@ -481,7 +514,7 @@ A field of a message that has one value is an array reference. As always, the la
 
 =item *
 
-A name of a file, a principal or a secret ends with a line feed.
+A name of a file, a principal or a secret ends with a line feed, or a name of a file begins or ends with a blank.
 
 =item *
 
@@ -495,6 +528,11 @@ else than a number of seconds.
 
 =item *
 
+A timer or a watcher of a dispatcher is not kept, so it is gone at once. Or the time is no number. Or a C<grace_period> or
+C<max_completion_time> is less than a microsecond: it is in nanoseconds. Or C<is_terminal> gets a word that is no state (C<FINISHED>).
+
+=item *
+
 You set what is true or false, such as a boolean field of a message, to a word that says no (C<'false'>, C<'off'>), which Perl takes for true.
 
 =item *
@@ -503,7 +541,36 @@ You set C<framework_id_file> without a C<failover_timeout>.
 
 =item *
 
+A variable of the environment has nearly the name of one that this module reads, such as C<PERL_MESOS_TARCE>.
+
+=item *
+
+The same of a variable of libprocess, such as C<LIBPROCESS_SSL_VERIFY_CRET>.
+
+=item *
+
+C<webui_url> of C<framework> is no URL.
+
+=item *
+
+A promise of L<Mesos::Async> is rejected, your program has dropped it, and nothing else tells your program of it. (Promises of Mojo say so
+themselves.) Or your program asks L<Mesos::Async> for events, and the driver was not started five seconds later.
+
+=item *
+
 You make a call before C<start>, call C<stop> before C<start>, or call C<start> after C<stop>.
+
+=item *
+
+You launch tasks, or send an update, after C<stop>.
+
+=item *
+
+An executor calls C<stop>, and not in its callback C<shutdown>, before it has sent the last update of a task.
+
+=item *
+
+C<call> of L<Mesos::Client> gets a field or an enum value that the master or the agent does not know.
 
 =item *
 
@@ -511,7 +578,7 @@ A call would have no effect, or another one than it says, and the master tells o
 
 =item *
 
-Your program drops a driver that is running. (Not if an exception leaves C<run>, or if a callback calls C<exit>.)
+Your program drops a driver that is running. (Not if an exception leaves C<run> or ends the program, or if a callback calls C<exit>.)
 
 =item *
 

@@ -41,6 +41,8 @@ sub serve {
     my $log = File::Temp->new;
     defined(my $pid = fork) or die "fork: $!";
     if (!$pid) {
+        # A client may be gone before it has its answer.
+        $SIG{PIPE} = 'IGNORE';
         # By whoever opens it again: the parent's handle has another position.
         open my $out, '>>', $log->filename or POSIX::_exit(9);
         $out->autoflush;

@@ -53,7 +53,9 @@ END
 # Cargo's progress goes to the terminal; its answers come as JSON, so that any target directory or target triple is right.
 sub build {
     my ($cargo, @features) = @_;
-    my @command = ($cargo, qw(rustc --release --locked --lib --crate-type cdylib --message-format=json-render-diagnostics), map { ('--features', $_) } @features);
+    my @options = qw(--locked --lib --crate-type cdylib --message-format=json-render-diagnostics);
+    my $profile = length($ENV{PERL_MESOS_PROFILE} // '') ? $ENV{PERL_MESOS_PROFILE} : 'release';
+    my @command = ($cargo, 'rustc', '--profile', $profile, @options, map { ('--features', $_) } @features);
     print "@command\n";
     local $ENV{PATH} = path_with($cargo);
     open my $answers, '-|', @command or die "Cannot run $cargo: $!\n";

@@ -3,6 +3,7 @@ use 5.10.1;
 use Carp qw(croak);
 use Mesos::Client::Address qw(authority);
 use Mesos::Client::Base qw(check_options credential_of described id_of seconds_of);
+use Mesos::Warnings::Methods ();
 use Mesos::Client::HTTP ();
 use Mesos::Client::Promises ();
 use MIME::Base64 qw(decode_base64);
@@ -50,6 +51,8 @@ sub _send {
     return $answer if $answer->{status} =~ /\A2/;
     return $self->_refused($call, $url, $answer);
 }
+
+sub _class_of_calls {'Mesos::Agent::Call'}
 
 sub state { return $_[0]->call('GET_STATE') }
 
@@ -100,7 +103,10 @@ sub kill_container {
     my ($self, $container, @options) = @_;
     my $option = check_options('kill_container', \@options, 'signal');
     my %arguments = (container_id => _container('kill_container', $container));
-    $arguments{signal} = 0 + $option->{signal} if defined $option->{signal};
+    if (defined $option->{signal}) {
+        croak 'kill_container: signal: expected the number of a signal, such as 15, got ' . described($option->{signal}) unless $option->{signal} =~ /\A[1-9]\d?\z/;
+        $arguments{signal} = 0 + $option->{signal};
+    }
     $self->call('KILL_CONTAINER', \%arguments);
     return;
 }
@@ -139,6 +145,10 @@ sub run_in_container {
     croak 'run_in_container: expected a command, text for a shell or an array reference of words, got ' . described($command)
         if !defined $command || (ref $command ? ref $command ne 'ARRAY' || !@$command : !length $command);
     my $option = check_options('run_in_container', \@options, qw(stderr stdout timeout));
+    for my $name (grep { defined $option->{$_} } qw(stdout stderr)) {
+        croak "run_in_container: $name: expected code that gets the output, got " . described($option->{$name}) if ref $option->{$name} ne 'CODE';
+    }
+    Mesos::Client::Base::seconds_of('run_in_container: timeout', $option->{timeout}) if defined $option->{timeout};
     my %container = (parent => _container('run_in_container', $parent), value => 'session-' . join '', map { sprintf '%04x', rand 65_536 } 1 .. 8);
     my %command = ref $command ? (value => $command->[0], arguments => $command, shell => \0) : (value => $command);
     my $read = Mesos::Client::HTTP->record_reader(sub {
@@ -157,6 +167,11 @@ sub run_in_container {
     return $end->{exit_status};
 }
 
+Mesos::Warnings::Methods::watch_methods(
+    __PACKAGE__, 'new', Mesos::Client::Base::methods_of_base(),
+    (map { ($_ => 0) } qw(info state operations resource_providers)), wait_container => 1,
+    (map { ($_ => undef) } qw(tasks executors frameworks containers kill_container read_log run_in_container)),
+);
 Mesos::Client::Promises->install(__PACKAGE__, qw(
         call containers executors flags follow_file frameworks health info kill_container list_files logging_level metrics operations read_file read_log
         resource_providers run_in_container set_logging_level state tasks update_container_memory_limit version wait_container

@@ -7,11 +7,12 @@ use Exporter qw(import);
 use Mesos::Arguments ();
 use Mesos::Client::Error ();
 use Mesos::Warnings ();
+use Mesos::Warnings::Methods ();
 use MIME::Base64 qw(decode_base64);
 use Scalar::Util qw(blessed looks_like_number reftype);
 use Time::HiRes ();
 
-our @EXPORT_OK = qw(id_of duration instant check_keys check_options credential_of described seconds_of);
+our @EXPORT_OK = qw(answers_of id_of duration machines_of instant check_keys check_options credential_of described seconds_of);
 $Carp::Internal{+__PACKAGE__}++;
 
 # --- arguments -----------------------------------------------------------------------------------------------------------------------
@@ -41,12 +42,42 @@ sub duration {
 
 sub instant { return _nanoseconds(@_) }
 
+# What master, agents and sandboxes have.
+sub methods_of_base { return (call => undef, metrics => undef, map({ ($_ => 0) } qw(health version flags logging_level))) }
+
+sub machines_of {
+    my ($method, $machines) = @_;
+    croak "$method: expected an array reference of machines, {hostname => ..., ip => ...}, got " . described($machines) if ref $machines ne 'ARRAY';
+    croak "$method: expected an array reference of machines, {hostname => ..., ip => ...}, got an empty one" unless @$machines;
+    for my $machine (@$machines) {
+        croak "$method: machine: expected {hostname => ..., ip => ...}, got " . described($machine) if ref $machine ne 'HASH';
+        check_keys("$method: machine", $machine, qw(hostname ip));
+        croak "$method: machine: expected {hostname => ..., ip => ...}, got neither of them" unless grep {defined} @$machine{qw(hostname ip)};
+    }
+    return [map { my $machine = $_; +{map { defined $machine->{$_} ? ($_ => $machine->{$_}) : () } qw(hostname ip)} } @$machines];
+}
+
+# What frameworks have said to their inverse offers.
+sub answers_of {
+    my ($draining) = @_;
+    my %accepted = (ACCEPT => 1, DECLINE => 0);
+    my @answers;
+    for my $machine (@$draining) {
+        for my $said (@{$machine->{statuses} || []}) {
+            my %answer = (machine => $machine->{id}, framework => $said->{framework_id}{value}, accepted => $accepted{$said->{status}});
+            push @answers, {%answer, time => $said->{timestamp}{nanoseconds} / 1e9};
+        }
+    }
+    return \@answers;
+}
+
 # A hash of named arguments of which all are known.
 sub check_options {
     my ($method, $options, @known) = @_;
     croak "$method: expected names and values after the arguments, got an odd number of them" if @$options % 2;
     my %option = @$options;
     Mesos::Warnings::refuse_unknown("$method: unknown argument", \%option, @known);
+    Mesos::Warnings::warn_of_truth("$method: $_", $option{$_}) for grep { exists $option{$_} } qw(agent_verify_certificate all force heartbeats mark_gone nested reconnect standalone verify_certificate);
     return \%option;
 }
 
@@ -86,6 +117,8 @@ sub call {
     croak "call: the arguments of $type: expected a hash reference, got " . described($arguments)
         if defined $arguments && (!ref $arguments || reftype($arguments) ne 'HASH');
     croak 'call: expected a type and its arguments, got ' . (2 + @rest) . ' arguments' if @rest;
+    # What the methods send is right.
+    $self->_warn_of_call($type, $arguments) unless caller =~ /\AMesos::Client(?:::|\z)/;
     my %call = (type => $type);
     $call{lc $type} = $arguments if $arguments;
     my $answer = $self->_send(\%call);
@@ -94,6 +127,44 @@ sub call {
     Mesos::Client::Error->throw(code => 'protocol', call => $type, url => $answer->{url}, message => "$answer->{url} answered with what is no JSON object")
         unless ref $decoded eq 'HASH';
     return $decoded->{lc $type} || {};
+}
+
+# What the server does not know in a call, as [path, name, message or enum, whether that is an enum, known names]. It would pass over it.
+sub _unknown_in {
+    my ($class, $call) = @_;
+    require Mesos::XS;
+    # What is no JSON is told when it is sent.
+    my $json = eval { Mesos::Client::HTTP->encode($call) };
+    return unless defined $json;
+    my $unknown = Mesos::Client::HTTP->decode(Mesos::XS::_json_surplus($class, $json));
+    return map { [@$_{qw(path name of is_value)}, @{$_->{known}}] } @$unknown;
+}
+
+# Calls that are newer than this module are nothing to warn of, nor are keys that begin with an underscore.
+sub _warn_of_call {
+    my ($self, $type, $arguments) = @_;
+    return unless defined $type && ref $arguments && reftype($arguments) eq 'HASH' && %$arguments;
+    my @unknown = grep { $_->[1] !~ /\A_/ } _unknown_in($self->_class_of_calls, {type => $type, lc $type => $arguments});
+    return if grep { $_->[0] eq 'type' } @unknown;
+    for my $unknown (@unknown) {
+        my ($path, $name, $of, $is_value, @known) = @$unknown;
+        $path =~ s/\A\w+/$type/;
+        my $text = $path eq $type ? "$type takes no arguments: what it got is not looked at"
+            : "$path: $of has no " . ($is_value ? 'value' : 'field') . " '$name'"
+            . Mesos::Warnings::suggestion($name, $is_value ? 'its values are' : 'its fields are', sort @known);
+        Mesos::Warnings::warn_user("call: $text", $path);
+    }
+    return;
+}
+
+# A server says of a call that it does not know only that it has no type.
+sub _hint_of_type {
+    my ($self, $type) = @_;
+    my ($unknown) = _unknown_in($self->_class_of_calls, {type => $type}) or return '';
+    my (undef, undef, undef, undef, @known) = @$unknown;
+    my ($own, $other) = $self->_class_of_calls =~ /Master/ ? ('a master', 'an agent') : ('an agent', 'a master');
+    my $is_other = !_unknown_in($other eq 'a master' ? 'Mesos::Master::Call' : 'Mesos::Agent::Call', {type => $type});
+    return ". $type is no call of $own" . ($is_other ? ", but one of $other" : Mesos::Warnings::meant($type, @known));
 }
 
 sub health { return $_[0]->call('GET_HEALTH')->{healthy} ? 1 : 0 }
@@ -235,6 +306,7 @@ sub _refused {
     Mesos::Client::Error->throw(call => $call->{type}, url => $url, message => "no answer from $url: $answer->{why}")
         if $answer->{status} == 599;
     my $message = $self->{http}->message_of($answer);
+    $message .= $self->_hint_of_type($call->{type}) if $answer->{status} == 400 && $message =~ /'type' to be present/;
     $message .= '. It asks for a password: see the attribute credential' if $answer->{status} == 401;
     Mesos::Client::Error->throw(call => $call->{type}, url => $url, status => $answer->{status}, reason => $answer->{reason}, message => $message);
     return;
@@ -277,7 +349,9 @@ C<%arguments> are the fields of its member. Returns a hash reference with the fi
         reservations => [{type => 'DYNAMIC', role => 'dev'}]});
     $client->call('RESERVE_RESOURCES', {agent_id => {value => 'S1'}, resources => \@resources});
 
-Field names and values are those of Mesos' JSON: enum values are names, and bytes are Base64.
+Field names and values are those of Mesos' JSON: enum values are names, and bytes are Base64. A master passes over fields and enum values that it does not
+know without a word. So you get a warning of the category C<Mesos> (see L<Mesos::Warnings>) with the path of each, and the name that you
+probably meant. Objects with a method C<TO_JSON>, such as those of L<Mesos::Messages>, may be in it as well.
 
 =head2 health
 

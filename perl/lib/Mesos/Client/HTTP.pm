@@ -10,7 +10,7 @@ use Mesos::Client::TLS qw(socket_options tls_settings);
 $Carp::Internal{+__PACKAGE__}++;
 
 # JSON::PP comes with Perl; the states of large clusters are megabytes, for which it needs many seconds.
-my $json = eval { require JSON::XS; JSON::XS->new->utf8->canonical } || do { require JSON::PP; JSON::PP->new->utf8->canonical };
+my $json = eval { require JSON::XS; JSON::XS->new->utf8->canonical->convert_blessed->allow_nonref } || do { require JSON::PP; JSON::PP->new->utf8->canonical->convert_blessed->allow_nonref };
 
 my @INTERRUPTING = qw(ALRM HUP INT QUIT TERM USR1 USR2);
 
@@ -49,7 +49,7 @@ sub post {
     my $authorization = $self->{authorization}->();
     $headers{Authorization} = $authorization if defined $authorization;
     my $died;
-    my %request = (headers => \%headers, content => ref $call ? $json->encode($call) : $call);
+    my %request = (headers => \%headers, content => ref $call ? _content($call) : $call);
     if (my $stream = $option{stream}) {
         $request{data_callback} = sub {
             my ($bytes) = @_;
@@ -72,6 +72,14 @@ sub post {
     return $answer;
 }
 
+sub _content {
+    my ($call) = @_;
+    my $content = eval { $json->encode($call) };
+    return $content if defined $content;
+    (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+    croak "call: the arguments of $call->{type} are no JSON: $why";
+}
+
 sub _remembering {
     my ($handler, $died) = @_;
     return defined $handler ? $handler : 'DEFAULT' unless ref $handler eq 'CODE';
@@ -83,7 +91,15 @@ sub _remembering {
     };
 }
 
-sub decode { return $json->decode($_[1]) }
+# Mesos hands on the strings of frameworks as they are, and one Latin-1 name among them makes the state of a whole cluster invalid JSON:
+# bytes that are no UTF-8 become U+FFFD.
+sub decode {
+    my ($self, $text) = @_;
+    my $decoded;
+    return $decoded if eval { $decoded = $json->decode($text); 1 };
+    require Encode;
+    return $json->decode(Encode::encode('UTF-8', Encode::decode('UTF-8', $text)));
+}
 
 sub encode { return $json->encode($_[1]) }
 

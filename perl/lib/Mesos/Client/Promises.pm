@@ -6,6 +6,7 @@ use Carp qw(croak);
 use Mesos::Arguments ();
 use Mesos::Client::Error ();
 use Mesos::Error ();
+use Mesos::Warnings ();
 use Mesos::Client::Process ();
 use Scalar::Util qw(blessed weaken);
 
@@ -56,14 +57,22 @@ sub _promise {
     my ($class, $object, $method, @arguments) = @_;
     my $shared = _shared_of($object, "${method}_p");
     croak "${method}_p: the option until is not possible here: cancel the promise" if $method eq 'follow_file' && grep { defined && $_ eq 'until' } @arguments[grep { !($_ % 2) } 2 .. $#arguments];
-    my $process;
+    # In the process the line of the user's call may be gone.
+    $object->_warn_of_call(@arguments) if $method eq 'call';
+    my @place = Mesos::Warnings::place_of_user();
+    # Of a process that starts only when another has ended, the line of the call is not in the stack.
+    my ($process, $is_late);
     my $promise = $shared->{promises}{make}->(sub { $process->stop if $process });
     my @receivers;
     # What gets the pieces of a stream is called here, and not in the process.
     my @there = map { my $it = $_; ref $it ne 'CODE' ? $it : do { push @receivers, $it; my $index = $#receivers; sub { Mesos::Client::Process->tell(piece => $index, @_) } } } @arguments;
     $process = Mesos::Client::Process->new(
         dispatcher => $shared->{dispatcher},
-        work => sub { my $result = $object->$method(@there); Mesos::Client::Process->tell(result => $object->{leader}, _packed($result)) },
+        work => sub {
+            my $result;
+            eval { $result = $object->$method(@there); 1 } or die $is_late ? _moved($@, @place) : $@;
+            Mesos::Client::Process->tell(result => $object->{leader}, _packed($result));
+        },
         told => sub {
             my ($kind, @what) = @_;
             if ($kind eq 'piece') {
@@ -77,14 +86,31 @@ sub _promise {
             $shared->{promises}{resolve}->($promise, _unpacked($object, $result));
             return;
         },
-        failed => sub { $shared->{promises}{reject}->($promise, $_[0]) },
+        failed => sub {
+            my ($error) = @_;
+            my $is_kept = $shared->{promises}{is_kept}->($promise, 1);
+            $shared->{promises}{reject}->($promise, $error);
+            return if $is_kept;
+            my $why = blessed $error && $error->can('summary') ? $error->summary : "$error";
+            Mesos::Async::Promises::tell_dropped(\@place, "${method}_p", $why, "${method}_p");
+        },
         ended => sub { undef $process; return if $LASTS{$method}; $shared->{running}--; _start_next($shared) },
         checks => $LASTS{$method} && LOOKS_AFTER,
     );
     if ($LASTS{$method}) { $process->start; return $promise }
     push @{$shared->{waiting}}, $process;
     _start_next($shared);
+    $is_late = 1;
     return $promise;
+}
+
+# An error with the place of the user's call. One that names a line of ours is a bug, and stays as it is.
+sub _moved {
+    my ($error, $file, $line) = @_;
+    my $text = blessed $error && $error->isa('Mesos::Error') ? $error->text : ref $error ? return $error : $error;
+    return $error if $text =~ m{ at \S+/Mesos/Client\S* line \d+\.?\n?\z};
+    $text =~ s/ at (?:(?! at ).)+? line \d+(?:, <\w+> (?:line|chunk) \d+)?\.?\n?\z/ at $file line $line.\n/s or return $error;
+    return ref $error ? bless {%$error, text => $text, file => $file, line => $line}, ref $error : $text;
 }
 
 sub _start_next {
@@ -127,6 +153,10 @@ sub _unpacked {
 sub event_stream {
     my ($class, $client, @options) = @_;
     my $shared = _shared_of($client, "event_stream");
+    # What is wrong here is told in the process, where nobody may hear of it.
+    my $option = Mesos::Client::Base::check_options('event_stream', \@options, qw(heartbeats on_disconnect reconnect));
+    croak 'event_stream: on_disconnect: expected code, got ' . Mesos::Arguments::_describe($option->{on_disconnect})
+        if defined $option->{on_disconnect} && ref $option->{on_disconnect} ne 'CODE';
     my %stream = (shared => $shared, events => [], waiting => []);
     my $stream = bless \%stream, 'Mesos::Client::Promises::Stream';
     # The process goes on for as long as somebody holds the stream.

@@ -122,6 +122,8 @@ sub frameworks {
 sub state {
     my ($class, $option, $arguments) = @_;
     Mesos::Command->no_arguments('state', $arguments);
+    Mesos::Command->fail(Mesos::Command::USAGE, "state: --format: the state is always json, got '$option->{format}'")
+        if defined $option->{format} && $option->{format} ne 'json';
     Mesos::Command->output($option)->say_json(Mesos::Command->client($option)->state);
     return Mesos::Command::OK;
 }

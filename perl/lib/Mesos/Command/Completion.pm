@@ -3,13 +3,14 @@ use 5.10.1;
 use strict;
 use warnings;
 use Mesos::Command ();
+use Mesos::Command::Output ();
 
 sub main {
     my ($class, $option, $arguments) = @_;
     my $shell = Mesos::Command->one_argument('completion', 'shell', $arguments);
     my $method = {bash => '_bash', zsh => '_zsh'}->{$shell}
         or Mesos::Command->fail(Mesos::Command::USAGE, "completion: expected bash or zsh, got '$shell'");
-    print STDOUT $class->$method or die "cannot write: $!\n";
+    Mesos::Command::Output->write($class->$method);
     return Mesos::Command::OK;
 }
 

@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Mesos::Command ();
+use Mesos::Command::Output ();
 use Mesos::Warnings qw(meant);
 
 # What an option's value is, and what it does.
@@ -33,7 +34,8 @@ sub main {
     if (defined $name && !$commands->{$name}) {
         Mesos::Command->fail(Mesos::Command::USAGE, "help: there is no command '$name'" . meant($name, sort keys %$commands));
     }
-    print STDOUT defined $name ? _of($name, $commands->{$name}) : _all($commands) or die "cannot write: $!\n";
+    Mesos::Command->fail(Mesos::Command::USAGE, q(help: expected one command, got ') . join(q(' '), @$arguments) . q(')) if @$arguments > 1;
+    Mesos::Command::Output->write(defined $name ? _of($name, $commands->{$name}) : _all($commands));
     return Mesos::Command::OK;
 }
 

@@ -42,11 +42,17 @@ sub plain {
     return $text;
 }
 
+# What the commands print comes here, but that of run: its tasks go on while it writes.
+sub write {
+    my ($class, @bytes) = @_;
+    print STDOUT @bytes or die "cannot write the output: $!\n";
+    return;
+}
+
 sub say {
     my ($self, $text) = @_;
     utf8::encode($text) if utf8::is_utf8($text);
-    print STDOUT "$text\n" or die "cannot write: $!\n";
-    return;
+    return $self->write("$text\n");
 }
 
 # $columns is [[TITLE => code that gives a row's value, alignment]]; the rows are what json prints.
@@ -88,8 +94,7 @@ sub say_json {
     my ($self, $value) = @_;
     # Help and completion need no client.
     require Mesos::Client::HTTP;
-    print STDOUT Mesos::Client::HTTP->encode($value), "\n" or die "cannot write: $!\n";
-    return;
+    return $self->write(Mesos::Client::HTTP->encode($value), "\n");
 }
 
 1;
@@ -126,6 +131,12 @@ perhaps C<right>.
 =head2 lines
 
 The lines of an aligned table of cells.
+
+=head2 write
+
+    Mesos::Command::Output->write(@bytes);
+
+Prints bytes, or dies of why they cannot be written.
 
 =head2 say
 

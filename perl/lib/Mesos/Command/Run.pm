@@ -2,11 +2,17 @@ package Mesos::Command::Run;
 use 5.10.1;
 use strict;
 use warnings;
+use Errno ();
 use IO::Handle ();
 use Mesos::Command ();
 
 # As of docker run and timeout(1).
-use constant {NOT_RUN => 125, TIMED_OUT => 124, INTERRUPTED => 130};
+use constant {NOT_RUN => 125, TIMED_OUT => 124, INTERRUPTED => 130, NOBODY_READS => 141};
+
+# Seconds without a master after which it is told what the command waits for.
+our $PATIENCE = 5;
+
+my $VERIFY = 'LIBPROCESS_SSL_VERIFY_SERVER_CERT';
 
 sub main {
     my ($class, $option, $command) = @_;
@@ -16,6 +22,9 @@ sub main {
     for my $name (grep { defined $option->{$_} && $option->{$_} < 0 } qw(disk gpus retry)) {
         Mesos::Command->fail(Mesos::Command::USAGE, "run: --$name: expected a number that is not negative, got $option->{$name}");
     }
+    for my $name (grep { defined $option->{$_} && !length $option->{$_} } qw(docker host name role user)) {
+        Mesos::Command->fail(Mesos::Command::USAGE, "run: --$name: expected a text, got ''");
+    }
     my %env = map {
         /\A([^=]+)=(.*)\z/s ? ($1 => $2)
             : defined $ENV{$_} ? ($_ => $ENV{$_})
@@ -24,6 +33,9 @@ sub main {
     my $settings = Mesos::Command->settings($option);
     # The driver's line about its own end would say the same again.
     local $ENV{PERL_MESOS_TRACE} = defined $ENV{PERL_MESOS_TRACE} ? $ENV{PERL_MESOS_TRACE} : 'QUIET';
+    # A driver has no argument for that.
+    local $ENV{$VERIFY} = defined $settings->{verify} ? $settings->{verify} : defined $ENV{$VERIFY} ? $ENV{$VERIFY} : '';
+    delete $ENV{$VERIFY} unless length $ENV{$VERIFY};
     require Mesos::Runner;
     my $self = bless {option => $option, number => $number, partial => {}, ended => 0, terminal => -t STDERR}, $class;    ## no critic (ProhibitInteractiveTest)
     my $runner = $self->_runner($settings);
@@ -31,6 +43,9 @@ sub main {
     $runner->add(@tasks);
     binmode $_ for \*STDOUT, \*STDERR;
     STDOUT->autoflush;
+    # Event loops ignore SIGPIPE: what cannot be written is seen where it is written.
+    local $SIG{PIPE} = sub { };
+    $self->_watch_for_master;
     local $SIG{TERM} = sub { $self->{terminated} = 1; $runner->interrupt };
     my @ended;
     if (!eval { @ended = $runner->run; 1 }) {
@@ -72,7 +87,11 @@ sub _runner {
     $arguments{agent_credential} = $for_agents if $for_agents;
     $arguments{accepts} = sub { $_[1]{hostname} eq $option->{host} } if defined $option->{host};
     my $runner = eval { Mesos::Runner->new(%arguments) };
-    return $self->{runner} = $runner if $runner;
+    if ($runner) {
+        # All of the output is printed, and none of it kept.
+        $runner->{_passes_output_on} = 1;
+        return $self->{runner} = $runner;
+    }
     (my $why = $@) =~ s/ at \S+ line \d+\.?\n*\z//;
     return Mesos::Command->fail(Mesos::Command::USAGE, "run: $why");
 }
@@ -98,6 +117,19 @@ sub _task {
     return {%common, info => \%info};
 }
 
+# The driver is silent about that, since it would also say what the command says.
+sub _watch_for_master {
+    my ($self) = @_;
+    my $runner = $self->{runner};
+    my $scheduler = $runner->driver->scheduler;
+    return if $self->{option}{quiet};
+    $scheduler->set_timer('master', $PATIENCE, sub {
+            return if defined $scheduler->framework_id;
+            Mesos::Command->complain('run: no master at ' . $runner->driver->master . " for $PATIENCE s: it gives up after " . $runner->master_timeout . ' s (--wait)');
+    });
+    return;
+}
+
 # --- what the user sees ----------------------------------------------------------------------------------------------------------------------
 
 # Output of several tasks comes in whole lines, with the task's number.
@@ -105,14 +137,27 @@ sub _print {
     my ($self, $task, $stream, $bytes) = @_;
     $self->_clear;
     my $to = $stream eq 'stderr' ? \*STDERR : \*STDOUT;
-    if ($self->{number} == 1) { print {$to} $bytes }
+    if ($self->{number} == 1) { $self->_write($to, $bytes) }
     else {
         my $partial = \$self->{partial}{$task->id}{$stream};
         $$partial = (defined $$partial ? $$partial : '') . $bytes;
-        print {$to} _index($task), $1 while $$partial =~ s/\A(.*\n)//;
+        $self->_write($to, _index($task), $1) while $$partial =~ s/\A(.*\n)//;
     }
     $self->_progress;
     return;
+}
+
+# Nobody reads the output any more, or the disk is full: the tasks have nothing to go on for.
+sub _write {
+    my ($self, $to, @bytes) = @_;
+    return if defined $self->{unwritable} || print {$to} @bytes;
+    return if $to == \*STDERR;
+    my $why = $!;
+    $self->{unwritable} = $why == Errno::EPIPE() ? NOBODY_READS : Mesos::Command::FAILED;
+    Mesos::Command->complain("run: cannot write the output: $why") unless $self->{unwritable} == NOBODY_READS;
+    # Perl would say it again at the end.
+    open STDOUT, '>', '/dev/null' or return;
+    return $self->{runner}->interrupt;
 }
 
 sub _index { my ($task) = @_; return '[' . ($task->id =~ /(\d+)\z/)[0] . '] ' }
@@ -134,10 +179,10 @@ sub _ended {
     for my $stream (qw(stdout stderr)) {
         my $left = delete $self->{partial}{$task->id}{$stream};
         next unless defined $left && length $left;
-        print {$stream eq 'stderr' ? \*STDERR : \*STDOUT} _index($task), $left, "\n";
+        $self->_write($stream eq 'stderr' ? \*STDERR : \*STDOUT, _index($task), $left, "\n");
     }
     Mesos::Command->complain(($self->{number} > 1 ? _index($task) : '') . 'its output could not be read: ' . $task->output_error) if defined $task->output_error;
-    if (!$task->is_success && !$self->{option}{quiet}) {
+    if (!$task->is_success && !$self->{option}{quiet} && !defined $self->{unwritable}) {
         my $why = $task->timed_out ? "killed after $self->{option}{timeout} s" : join ': ', grep { defined && length } $task->state, $task->message;
         Mesos::Command->complain(($self->{number} > 1 ? _index($task) : '') . ($why || 'not launched'));
     }
@@ -174,6 +219,7 @@ sub _clear {
 sub _exit_status {
     my ($self, $runner, @tasks) = @_;
     return 143 if $self->{terminated};
+    return $self->{unwritable} if defined $self->{unwritable};
     return INTERRUPTED if $runner->interrupted;
     for my $task (grep { !$_->is_success } @tasks) {
         return TIMED_OUT if $task->timed_out;

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use IO::Handle ();
 use Mesos::Command ();
+use Mesos::Command::Output ();
 use Mesos::Warnings qw(meant);
 use Scalar::Util qw(blessed);
 use Time::HiRes ();
@@ -35,6 +36,8 @@ sub logs {
     my ($class, $option, $arguments) = @_;
     my $wanted = Mesos::Command->one_argument('logs', 'task', $arguments);
     Mesos::Command->fail(Mesos::Command::USAGE, "logs: --tail: expected a number of lines, got $option->{tail}") if defined $option->{tail} && $option->{tail} < 0;
+    Mesos::Command->fail(Mesos::Command::USAGE, 'logs: expected either --stderr or --file PATH, got both') if $option->{stderr} && defined $option->{file};
+    Mesos::Command->fail(Mesos::Command::USAGE, "logs: --file: expected the path of a file, got ''") if defined $option->{file} && !length $option->{file};
     my $client = Mesos::Command->client($option);
     my $task = $class->find($client, $wanted, $option);
     my $sandbox = $client->sandbox($task);
@@ -83,11 +86,7 @@ sub _file {
     return $own ? $own->{path} : "std$ending";
 }
 
-sub _write {
-    my ($bytes) = @_;
-    print STDOUT $bytes or die "cannot write: $!\n";
-    return;
-}
+sub _write { return Mesos::Command::Output->write(@_) }
 
 sub _last_lines {
     my ($bytes, $count) = @_;
@@ -138,7 +137,7 @@ sub exec {
     my ($class, $option, $arguments) = @_;
     my ($wanted, @command) = @$arguments;
     shift @command if @command && $command[0] eq '--';
-    Mesos::Command->fail(Mesos::Command::USAGE, 'exec: which task and which command? Usage: mesos-perl exec TASK -- COMMAND...') unless @command;
+    Mesos::Command->fail(Mesos::Command::USAGE, 'exec: which task and which command? Usage: mesos-perl exec TASK -- COMMAND...') unless @command && length $command[0] && length $wanted;
     my $client = Mesos::Command->client($option);
     my $task = $class->find($client, $wanted, $option);
     my $container = $class->_container('exec', $task)

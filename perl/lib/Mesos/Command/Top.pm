@@ -2,6 +2,7 @@ package Mesos::Command::Top;
 use 5.10.1;
 use strict;
 use warnings;
+use IO::Handle ();
 use Mesos::Command ();
 use Mesos::Command::Cluster ();
 use POSIX ();
@@ -22,14 +23,14 @@ sub main {
     my $left = $option->{iterations} || ($live ? 0 : 1);
     my $stopped;
     local $SIG{INT} = sub { $stopped = 1 };
+    STDOUT->autoflush;
     while (1) {
         my $shown = $output->format eq 'table' ? eval { $class->screen($client, $output); } : $class->_rows($client, $output);
         die $@ unless defined $shown || $live && ref $@ && $@->isa('Mesos::Client::Error');    ## no critic (RequireCarping): caught by Mesos::Command
                                                                                                # A master that is away for a moment ends nothing.
         $shown = $output->colored($@->summary, 'red') . "\n" unless defined $shown;
         utf8::encode($shown) if utf8::is_utf8($shown);
-        print STDOUT $live ? "\e[H\e[2J$shown" : $shown or die "cannot write: $!\n";
-        STDOUT->flush;
+        $output->write($live ? "\e[H\e[2J$shown" : $shown);
         last if $stopped || $left && !--$left;
         Time::HiRes::sleep($option->{delay} || 2);
         last if $stopped;

@@ -42,6 +42,8 @@ sub watch {
 
 sub unwatch { $_[0]->ae_watcher(undef) }
 
+Mesos::Warnings::Methods::watch_timers(__PACKAGE__);
+
 1;
 __END__
 

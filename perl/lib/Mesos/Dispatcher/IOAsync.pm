@@ -83,6 +83,8 @@ sub unwatch {
     $self->_clear_notifier;
 }
 
+Mesos::Warnings::Methods::watch_timers(__PACKAGE__);
+
 1;
 __END__
 

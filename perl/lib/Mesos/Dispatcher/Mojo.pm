@@ -47,6 +47,8 @@ sub unwatch {
     $self->loop->reactor->remove($self->fh);
 }
 
+Mesos::Warnings::Methods::watch_timers(__PACKAGE__);
+
 1;
 __END__
 

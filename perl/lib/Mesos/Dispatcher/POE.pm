@@ -104,6 +104,8 @@ sub unwatch {
     $poe_kernel->call($session->ID, 'shutdown', $self->fh);
 }
 
+Mesos::Warnings::Methods::watch_timers(__PACKAGE__);
+
 1;
 __END__
 

@@ -12,6 +12,7 @@ use Mesos::Message::Constants qw(
 use Mesos::Message::Walk qw(count keys_of);
 use Mesos::Warnings ();
 use MIME::Base64 ();
+use overload ();
 use Scalar::Util qw(blessed reftype);
 
 $Carp::Internal{+__PACKAGE__} = 1;
@@ -81,6 +82,8 @@ sub _normal {
     my ($normal, $error);
     {
         local ($@, $SIG{__DIE__});
+        # The list of one is ours.
+        local $Mesos::Warnings::silent = 1;
         $error = $@ unless eval { $normal = $class->decode($class->encode({$name => [$value]}))->{$name}; 1 };
     }
     return $normal unless defined $error;
@@ -306,6 +309,7 @@ sub of_text {
     }
     $options{maps} = 0 if ($options{maps} || '') eq 'list';
     Carp::croak("$class: not JSON: it is undefined") unless defined $json;
+    Carp::croak("$class: not JSON: it is a reference (" . ref($json) . '), not a text') if ref $json && !overload::Method($json, '""');
     require JSON::PP;
     # Some editors begin a file with a byte order mark.
     $json =~ s{\A\xef\xbb\xbf}{};

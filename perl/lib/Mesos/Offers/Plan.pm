@@ -3,10 +3,11 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp qw(croak);
+use Mesos::Arguments ();
 use Mesos::Messages ();
 use Mesos::Resources ();
 use Mesos::Warnings ();
-use Scalar::Util qw(blessed reftype);
+use Scalar::Util qw(blessed looks_like_number reftype);
 
 $Carp::Internal{+__PACKAGE__} = 1;
 
@@ -19,13 +20,20 @@ sub _make {
     croak 'place: expected an array reference of tasks' if (reftype($tasks) || '') ne 'ARRAY';
     my $strategy = delete $options{strategy};
     $strategy = 'first_fit' unless defined $strategy;
-    croak qq(place: strategy: expected "first_fit", "spread" or "pack", got "$strategy") unless $strategies{$strategy};
+    croak qq(place: strategy: expected "first_fit", "spread" or "pack", got "$strategy") . Mesos::Warnings::meant($strategy, sort keys %strategies)
+        unless $strategies{$strategy};
     my ($by, $counts) = delete @options{qw(by counts)};
     Mesos::Warnings::refuse_unknown('place: unknown option', \%options, qw(by counts strategy));
     for my $of ([by => $by], [counts => $counts]) {
         next if !defined $of->[1] || $strategy eq 'spread';
         Mesos::Warnings::warn_user("place: $of->[0] counts for the strategy 'spread' only, not for '$strategy'", "place.$of->[0]");
     }
+    croak 'place: by: expected the name of an attribute, got a reference' if ref $by;
+    croak 'place: counts: expected a hash reference of names and numbers' if defined $counts && (reftype($counts) || '') ne 'HASH';
+    for my $name (sort keys %{$counts || {}}) {
+        croak "place: counts: $name: expected a number, got " . Mesos::Arguments::_describe($counts->{$name}) unless looks_like_number($counts->{$name});
+    }
+    _check_attribute($by, @{$offers->list}) if defined $by;
     my $self = bless {placed => [], unplaced => [], agents => [], by => $by, counts => {%{$counts || {}}}}, $class;
     my %agents;
     for my $offer (@{$offers->list}) {
@@ -34,12 +42,22 @@ sub _make {
         push @{$self->{agents}}, $agent = $agents{$id} = {id => $id, offers => [], left => Mesos::Resources->new, tasks => [], executors => {}, order => scalar keys %agents}
             unless $agent;
         push @{$agent->{offers}}, $offer;
-        $agent->{left} = $agent->{left} + $offer;
+        $agent->{left} = $agent->{left} + Mesos::Offers::_resources_of($offer);
         $agent->{executors}{$_->{value}} = 1 for @{$offer->{executor_ids} || []};
     }
     my $index = 0;
     $self->_place_one($strategies{$strategy}, 'tasks->[' . $index++ . ']', $_) for @$tasks;
     return $self;
+}
+
+# Not every agent has every attribute. But where none has it, and it looks like another one, that was meant.
+sub _check_attribute {
+    my ($name, @offers) = @_;
+    my %is_there = map { ($_->{name} => 1) } map { @{$_->{attributes} || []} } @offers;
+    return if $is_there{$name};
+    my $meant = Mesos::Warnings::meant($name, sort keys %is_there);
+    Mesos::Warnings::warn_user("place: by: no offer has the attribute '$name'$meant", "place.by $name") if length $meant;
+    return;
 }
 
 sub _place_one {

@@ -4,6 +4,7 @@ use Carp qw(carp);
 use Mesos::Arguments ();
 use Mesos::Constraint ();
 use Mesos::Warnings ();
+use Mesos::Warnings::Methods ();
 use Mesos::XS;
 use Scalar::Util qw(weaken);
 use Moo::Role;
@@ -95,6 +96,7 @@ sub join {
 
 sub dispatch_event {
     my ($self) = @_;
+    Mesos::Warnings::Methods::no_object('dispatch_event', $self // __PACKAGE__, 'new', $self) unless ref $self;
     $self->dispatcher->{_ran} = 1;
     return Mesos::XS::_dispatch_event($self);
 }
@@ -112,19 +114,31 @@ sub _make_up_for {''}
 
 sub _tell { warn $_[1] }
 
+sub _text_of_exception {
+    my ($self, $what, $error, $outcome) = @_;
+    my $mode = $self->on_exception;
+    my $why = eval {"$error"};
+    $why = ref $error unless defined $why;
+    $why =~ s/\.?\s*\z//;
+    $why = Mesos::Warnings::shown($why);
+    return "Mesos: $what: $why.\n" . ($outcome ? "  $outcome\n" : '') . '  '
+        . (defined $mode ? 'on_exception is ' . (ref $mode ? 'a code reference' : "'$mode'") : 'The event loop decides how the program goes on')
+        . ": see on_exception => 'die', 'warn' or a code reference in Mesos::Role::HasDispatcher.\n";
+}
+
 # True: the loop goes on. False: the exception is thrown again, for the loop to do with it what it does.
 sub _callback_died {
     my ($self, $event, $error, @args) = @_;
-    my $mode = $self->on_exception;
+    # In a child that a callback has forked there is no event: nobody makes up for it there, and its run ends with the exception itself.
+    return $self->dispatcher->_throw_from_wait($error) unless defined $event;
     # What makes up for it is sent after it was told: the answer may end this process.
     my ($outcome, $send) = $self->_make_up_for($event, $error, @args);
-    my $what = eval {"$error"};
-    $what = ref $error unless defined $what;
-    $what =~ s/\.?\s*\z//;
-    $what = Mesos::Warnings::shown($what);
-    my $text = "Mesos: the callback $event died: $what.\n" . ($outcome ? "  $outcome\n" : '') . '  '
-        . (defined $mode ? 'on_exception is ' . (ref $mode ? 'a code reference' : "'$mode'") : 'The event loop decides how the program goes on')
-        . ": see on_exception => 'die', 'warn' or a code reference in Mesos::Role::HasDispatcher.\n";
+    return $self->_tell_of_exception($event, $error, $self->_text_of_exception("the callback $event died", $error, $outcome), $send);
+}
+
+sub _tell_of_exception {
+    my ($self, $event, $error, $text, $send) = @_;
+    my $mode = $self->on_exception;
     my $dispatcher = $self->dispatcher;
     if (ref $mode) {
         $self->_tell($text) if $self->_tells_always;
@@ -138,6 +152,42 @@ sub _callback_died {
     $self->_tell($text) if !$leaves || $self->_tells_always;
     $send->() if $send;
     return $leaves || ($mode || '') eq 'warn';
+}
+
+# An async sub returns a promise. One that has failed is an exception: a reference to it. One that waits is kept until it is settled,
+# since nobody else may keep it.
+sub _callback_returned {
+    my ($self, $event, $promise) = @_;
+    return unless eval { !grep { !$promise->can("AWAIT_$_") } qw(IS_READY IS_CANCELLED GET ON_READY) };
+    return _failure_of($promise) if $promise->AWAIT_IS_READY;
+    weaken $self;
+    $promise->AWAIT_ON_READY(sub {
+            my $failure = $promise ? _failure_of($promise) : undef;
+            undef $promise;
+            $self->_failed_later($event, $$failure) if $failure && $self;
+    });
+    return;
+}
+
+sub _failure_of {
+    my ($promise) = @_;
+    return if eval { $promise->AWAIT_IS_CANCELLED || do { $promise->AWAIT_GET; 1 } };
+    return \(my $error = $@);
+}
+
+# What a driver had done when the callback returned, whose promise fails later.
+my %DONE_BEFORE = (
+    resourceOffers => 'Offers that it has not used stay with your program until it declines them: see offer_timeout.',
+    launchTask => 'The driver does not know how far it was, so it sends no update of the task.',
+    map { ($_ => 'The driver had acknowledged the update when the callback returned, unless implicit_acknowledgements is 0.') }
+        qw(statusUpdate operationStatusUpdate),
+);
+
+sub _failed_later {
+    my ($self, $event, $error) = @_;
+    my $text = $self->_text_of_exception("the promise that the callback $event returned has failed", $error, $DONE_BEFORE{$event});
+    $self->_tell_of_exception($event, $error, $text);
+    return;
 }
 
 sub _tells_always {0}
@@ -231,6 +281,12 @@ Whatever you choose, the driver does not acknowledge an update whose callback di
 driver declines the offers that it has not used, with the default filter, and Mesos offers those resources again later. If an executor's
 C<launchTask> dies before it has sent an update of the task, the driver sends C<TASK_FAILED> with the first line of the exception as its
 message.
+
+A callback may be an C<async sub>: the driver looks at the promise that it returns, if that has the methods of
+L<Future::AsyncAwait::Awaitable>, as C<Future> and C<Mojo::Promise> have. A promise that has failed when the callback returns is an
+exception, and all that is said above holds. The driver keeps a promise that still waits, so that the C<async sub> goes on. If it fails
+later, that is an exception, too, but it comes too late for what the driver does when a callback returns: an update has been acknowledged
+(see L<Mesos::SchedulerDriver/implicit_acknowledgements>), offers stay with your program, and an executor's task gets no update.
 
 =head2 running
 

@@ -1,9 +1,9 @@
 package Mesos::Role::Warns;
 use 5.10.1;
 use Mesos::Constraint ();
-use Mesos::Warnings qw(place_of_user warn_at warn_of_line_end warn_of_surplus warn_of_truth warn_user);
+use Mesos::Warnings qw(place_of_user warn_at warn_of_file_name warn_of_line_end warn_of_surplus warn_of_truth warn_user);
 use Mesos::XS;
-use Scalar::Util qw(looks_like_number refaddr weaken);
+use Scalar::Util qw(looks_like_number refaddr reftype weaken);
 use Moo::Role;
 use namespace::autoclean;
 
@@ -29,9 +29,38 @@ sub _check_framework {
     my $timeout = $framework->{failover_timeout};
     warn_user("framework: failover_timeout is $timeout: a master then keeps the framework and its tasks for ever after it has gone",
         "framework.failover_timeout $timeout") if looks_like_number($timeout) && !($timeout >= 0);
-    warn_of_line_end('framework_id_file', $self->framework_id_file);
+    warn_of_file_name('framework_id_file', $self->framework_id_file);
+    my $url = $framework->{webui_url};
+    warn_user("framework: webui_url '$url' has no http:// or https://: the link in Mesos' web interface leads nowhere", "framework.webui_url")
+        if defined $url && !ref $url && length $url && $url !~ m{\A(?:\w[\w+.-]*://|/)};
+    my $capabilities = $framework->{capabilities};
+    my @of = (reftype($capabilities) || '') eq 'ARRAY' ? @$capabilities : $capabilities;
+    # What has another key is told for that.
+    warn_user("framework: capabilities->[$_] has no type: Mesos takes it for none", 'framework.capabilities')
+        for grep { (reftype($of[$_]) || '') eq 'HASH' && !grep {defined} values %{$of[$_]} } 0 .. $#of;
     my $credential = $self->credential or return;
     warn_of_line_end("credential: $_", $credential->{$_}) for qw(principal secret);
+    return;
+}
+
+# The variables of the environment that anything of ours reads.
+my @variables = map {"PERL_MESOS_$_"} qw(CXXFLAGS DEFAULT_DRIVER DRIVER INCLUDE LDFLAGS LIB ON_EXCEPTION PROFILE TRACE);
+
+# Those of libprocess. Without one that is misspelt a connection may be less safe than was meant.
+push @variables, map {"LIBPROCESS_SSL_$_"} qw(
+    CA_DIR CA_FILE CERT_FILE CIPHERS ECDH_CURVES ENABLED ENABLE_SSL_V3 ENABLE_TLS_V1_0 ENABLE_TLS_V1_1 ENABLE_TLS_V1_2
+    ENABLE_TLS_V1_3 HOSTNAME_VALIDATION_SCHEME KEY_FILE REQUIRE_CERT REQUIRE_CLIENT_CERT SUPPORT_DOWNGRADE VERIFICATION_DEPTH VERIFY_CERT
+    VERIFY_IPADD VERIFY_SERVER_CERT
+);
+
+# Nobody reads one that is misspelt. Told once for each, whichever driver comes first.
+my %told_of;
+sub _check_variables {
+    my %is_read = map { ($_ => 1) } @variables;
+    for my $name (grep { /\A(?:PERL_MESOS|LIBPROCESS_SSL)_/ && !$is_read{$_} && !$told_of{$_}++ } sort keys %ENV) {
+        my $meant = Mesos::Warnings::meant($name, @variables);
+        warn_user("environment: nothing reads the variable $name$meant", "environment $name") if length $meant;
+    }
     return;
 }
 
@@ -39,6 +68,7 @@ sub _check_framework {
 my ($first_made, $has_started);
 after BUILD => sub {
     my ($self) = @_;
+    _check_variables();
     warn_of_truth($_, $self->{$_}) for qw(autoflush implicit_acknowledgements reconcile_on_registration);
     _check_framework($self) if $self->isa('Mesos::SchedulerDriver');
     return if $self->_is_rehearsal;
@@ -83,8 +113,10 @@ sub _tell_failure {
     Mesos::_tell('the driver of this ' . ($self->isa('Mesos::ExecutorDriver') ? 'executor' : 'framework') . " has failed: $message");
 }
 
+# With what the program ends, as soon as it does.
+my $ends_with;
 END {
-    my $exit_code = $?;
+    my $exit_code = $ends_with = $?;
     local ($@, $!);
     # The parent of a child that ends here may still start its own.
     if ($first_made && !$has_started && !$exit_code && $first_made->{pid} == $$) {
@@ -134,7 +166,8 @@ sub _warn_if_running {
     $self->_tell_failure($self->{_failure}) if defined $self->{_failure};
     # Without one, the constructor has died.
     my $dispatcher = $self->{dispatcher} or return;
-    return if $self->{_left} || $dispatcher->_is_left;
+    # An exception that ends the program was told, and its variables end nowhere in it.
+    return if $self->{_left} || $dispatcher->_is_left || $ends_with || Mesos::Warnings::is_end_of_program();
     local ($@, $!);
     return unless eval { $self->status == Mesos::Status::DRIVER_RUNNING() };
     my $what = 'a ' . ref($self) . ' is dropped while it runs';

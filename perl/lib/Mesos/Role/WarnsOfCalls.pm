@@ -20,8 +20,10 @@ sub _list {
 sub _check_filters {
     my ($method, $filters) = @_;
     my $seconds = _field($filters, 'refuse_seconds');
-    return if !looks_like_number($seconds) || $seconds >= 0;
-    warn_user("$method: filters->{refuse_seconds} is $seconds, so the master takes its default, 5 seconds", "$method.refuse_seconds");
+    return unless looks_like_number($seconds);
+    my $year = 365 * 24 * 3600;
+    my $taken = !($seconds >= 0) ? 'its default, 5 seconds' : $seconds > $year && $seconds < 1e18 ? '365 days, which is its most' : return;
+    warn_user("$method: filters->{refuse_seconds} is $seconds, so the master takes $taken", "$method.refuse_seconds");
     return;
 }
 
@@ -30,11 +32,22 @@ sub _check_task {
     my ($path, $task) = @_;
     for my $of (['', $task], ['{executor}', _field($task, 'executor')]) {
         my ($in, $message) = @$of;
+        _check_nanoseconds("$path\{$_->[0]}" . ($_->[1] ? "{$_->[1]}" : ''), $_->[1] ? _field(_field($task, $_->[0]), $_->[1]) : _field($task, $_->[0]))
+            for $in ? () : (['kill_policy', 'grace_period'], ['max_completion_time']);
         my $command = _field($message, 'command');
         my $shell = _field($command, 'shell');
         next if !_list(_field($command, 'arguments')) || defined $shell && !$shell;
         warn_user("$path$in\{command}{arguments} has no effect, for shell is not 0: a shell runs the value alone", "$path$in.arguments");
     }
+    return;
+}
+
+# Somebody has meant seconds or milliseconds. 0 is no time.
+sub _check_nanoseconds {
+    my ($path, $duration) = @_;
+    my $number = _field($duration, 'nanoseconds');
+    return if !looks_like_number($number) || $number <= 0 || $number >= 1000;
+    warn_user("$path\{nanoseconds} is $number: a second has 1e9 of them", "$path.nanoseconds");
     return;
 }
 
@@ -51,7 +64,7 @@ use namespace::autoclean;
 
 requires qw(
     launchTasks launchTask acceptOffers declineOffer acceptInverseOffers declineInverseOffers reviveOffers suppressOffers
-    updateFramework requestResources
+    updateFramework requestResources killTask
 );
 
 # A master does something else than was asked for, or nothing, and says so only in its own log. What is wrong in another way, the call
@@ -64,11 +77,24 @@ for my $method (sort keys %filters) {
     before $method => sub { _check_filters($method, $_[$position]) if @_ > $position };
 }
 
+before killTask => sub { _check_nanoseconds('killTask: killPolicy->{grace_period}', _field($_[2], 'grace_period')) };
+
 before launchTasks => sub {
     my ($self, $offers, $tasks) = @_;
     return if !$self->running || !ref $offers || _list($offers) || _list($tasks);
     warn_user('launchTasks: there are no offers and no tasks: nothing is done', 'launchTasks.empty');
 };
+
+# A call after stop has no effect, which is no loss unless there is something in it.
+for my $method (qw(launchTasks launchTask acceptOffers)) {
+    before $method => sub {
+        my ($self, undef, $wanted) = @_;
+        # A promise is rejected then, which says it.
+        return if $self->running || $self->{_promised} || !_list($wanted) || $self->status != Mesos::Status::DRIVER_STOPPED();
+        my $what = $method eq 'acceptOffers' ? 'no operation is carried out' : 'no task is launched';
+        warn_user("$method: the driver was stopped: $what", "$method.stopped");
+    };
+}
 
 before requestResources => sub {
     my ($self, $requests) = @_;

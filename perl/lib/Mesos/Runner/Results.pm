@@ -1,7 +1,10 @@
 package Mesos::Runner::Results;
 use 5.10.1;
+use Carp qw(croak);
+use Mesos::Arguments ();
 use Mesos::Runner::Sandbox;
 use Mesos::Runner::Task;
+use Scalar::Util qw(blessed);
 use Moo::Role;
 use namespace::autoclean;
 
@@ -75,6 +78,11 @@ sub _read_output {
     my $files = $task->_files;
     my $error;
     for my $stream (qw(stdout stderr)) {
+        if ($self->{_passes_output_on}) {
+            my $why = $self->_pass_output_on($sandbox, $task, $stream, $is_last);
+            $error = $why if defined $why;
+            next;
+        }
         my $new = '';
         my $had = length $task->$stream;
         my $ok = eval {
@@ -98,6 +106,23 @@ sub _read_output {
     return;
 }
 
+# For mesos-perl: all output goes to on_output and is not kept, so there is no limit. While the task runs, the loop must get its turns: what a
+# task has written since the last look is read in parts.
+sub _pass_output_on {
+    my ($self, $sandbox, $task, $stream, $is_last) = @_;
+    my $file = $task->_files->{$stream};
+    my $at = \$task->{_passed_on}{$stream};
+    for (my $parts = 0; defined $is_last || $parts < 64; $parts++) {
+        my $bytes = eval { $sandbox->get($task, $file, $$at || 0) };
+        return Mesos::Runner::Task::_reason($@) if $@;
+        return "there is no file $file in its sandbox" if !defined $bytes && $is_last;
+        return unless defined $bytes && length $bytes;
+        $$at += length $bytes;
+        $self->_call('on_output', $task, $stream, $bytes);
+    }
+    return;
+}
+
 sub _failed {
     my ($self, $message) = @_;
     warn "Mesos::Runner: $message\n" unless $self->{_in_run};
@@ -112,6 +137,36 @@ sub _guarded {
     die $error unless $self->{_in_run};
     $self->{_died} = [$error];
     $self->driver->running(0);
+    return;
+}
+
+sub task {
+    my ($self, $id) = @_;
+    croak 'task: expected the id of a task, got ' . Mesos::Arguments::_describe($id) if !defined $id || ref $id;
+    return $self->{_by_id}{$id};
+}
+
+sub _check_own {
+    my ($self, $method, $task) = @_;
+    my $is_task = blessed $task && $task->isa('Mesos::Runner::Task');
+    return if $is_task && ($self->{_by_id}{$task->id} || 0) == $task;
+    croak "$method: expected a task of this runner, got " . ($is_task ? "the task '" . $task->id . "', which is none" : Mesos::Arguments::_describe($task));
+}
+
+sub counts {
+    my ($self) = @_;
+    my $scheduler = $self->_scheduler;
+    my $running = keys %{$scheduler->active};
+    return {queued => $self->{_open} - $running, running => $running, ended => @{$self->{_tasks}} - $self->{_open}};
+}
+
+sub forget {
+    my ($self, $task) = @_;
+    $self->_check_own('forget', $task);
+    croak "forget: the task '" . $task->id . "' has not ended" unless $task->phase eq 'ended';
+    delete $self->{_by_id}{$task->id};
+    @{$self->{_tasks}} = grep { $_ != $task } @{$self->{_tasks}};
+    $self->_record(0, {id => $task->id, forget => 1});
     return;
 }
 

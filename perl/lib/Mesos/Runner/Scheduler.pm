@@ -10,6 +10,8 @@ extends 'Mesos::Scheduler';
 
 # Seconds after which it is told that a master has offered nothing.
 our $OFFERS_WITHIN = 10;
+# So many offers in a row are nothing for a task before that is told.
+my $TOLD_AT = 2;
 
 has runner => (is => 'ro', weak_ref => 1, required => 1);
 # Tasks that wait for an offer, in their order, and those that are launched, by their Mesos ids.
@@ -22,7 +24,7 @@ has framework_id => (is => 'rw');
 has failure => (is => 'rw');
 has _unanswered => (is => 'rw', default => sub { {} });
 
-my %is_terminal = map { ("TASK_$_" => 1) } qw(FINISHED FAILED KILLED ERROR LOST DROPPED GONE GONE_BY_OPERATOR UNKNOWN);
+# The end of an attempt that may be made again. What the master does not know is one, too.
 my %is_lost = map { ("TASK_$_" => 1) } qw(LOST DROPPED GONE GONE_BY_OPERATOR UNKNOWN);
 
 # --- connections ---------------------------------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ sub resourceOffers {
         if (@{$place->{tasks}}) { $self->_launch($driver, $place) }
         else { $driver->declineOffer($place->{offer}{id}) }
     }
-    $self->_complain(\@places) if @$left && !%{$self->active};
+    $self->_complain(\@places) if @$left && $self->_never_fits($left->[0], \@places);
     $self->balance($driver);
     return;
 }
@@ -189,11 +191,41 @@ sub _record_of {
     return {id => $task->id, map { ($_ => $task->$_) } qw(phase attempts failures losses mesos_id slave_id hostname agent)};
 }
 
+# Not even if all tasks of ours had ended. Where some run on an agent that offers nothing now, nobody knows. All of them are looked at only until
+# an agent is known that is large enough, or the user has been told.
+sub _never_fits {
+    my ($self, $task, $places) = @_;
+    return 0 if ($task->{_refused} || 0) >= $TOLD_AT;
+    # What `accepts` refuses may wait for the end of one of ours.
+    return 1 unless %{$self->active};
+    my ($signature, $agent) = @{$self->{_fits} || ['']};
+    return 0 if $signature eq $task->_signature && grep { $_->{offer}{slave_id}{value} eq $agent } @$places;
+    $agent = $self->_large_enough($task, $places);
+    $self->{_fits} = [$task->_signature, $agent] if defined $agent && length $agent;
+    return !defined $agent;
+}
+
+# An agent among these with enough for the task, or undef if there is none; empty if it cannot be told.
+sub _large_enough {
+    my ($self, $task, $places) = @_;
+    my %held = map { ($_->{offer}{slave_id}{value} => []) } @$places;
+    for my $active (values %{$self->active}) {
+        my $of_agent = $held{defined $active->slave_id ? $active->slave_id : ''} or return '';
+        my $needs = $active->_needs;
+        push @$of_agent, map { +{name => $_, left => $needs->{$_}} } keys %$needs;
+    }
+    for my $place (@$places) {
+        my $agent = $place->{offer}{slave_id}{value};
+        return $agent unless defined shortage([@{$place->{free}}, @{$held{$agent}}], $task->_needs);
+    }
+    return;
+}
+
 # A task that fits nowhere would wait for ever without a word.
 sub _complain {
     my ($self, $places) = @_;
     my $task = $self->queue->[0];
-    return if ++$task->{_refused} != 2;
+    return if ++$task->{_refused} != $TOLD_AT;
     my $needs = $task->_needs;
     my @reasons = map {
         my $place = $_;
@@ -245,15 +277,17 @@ sub statusUpdate {
     $task->_set_slave_id($status->{slave_id}{value}) if $status->{slave_id};
     $self->_has_begun($driver, $task) if $state eq 'TASK_RUNNING' && !defined $task->started;
     $self->runner->_call('on_state', $task) if $changed;
-    $self->_has_ended($driver, $task, $state) if $is_terminal{$state};
+    $self->_has_ended($driver, $task, $state) if _is_over($state);
     return;
 }
+
+sub _is_over { my ($state) = @_; return $is_lost{$state} || Mesos::TaskState->is_terminal($state) }
 
 # An attempt that was given up for lost, and lives. (Others may share a framework's id: they are left alone.)
 sub _stranger {
     my ($self, $driver, $status, $state) = @_;
     my ($id) = $status->{task_id}{value} =~ /\A(.+)\.\d+\z/s or return;
-    $driver->killTask($status->{task_id}) if !$is_terminal{$state} && $self->runner->task($id);
+    $driver->killTask($status->{task_id}) if !_is_over($state) && $self->runner->task($id);
     return;
 }
 

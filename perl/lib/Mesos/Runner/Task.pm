@@ -1,8 +1,9 @@
 package Mesos::Runner::Task;
 use 5.10.1;
 use Carp qw(croak);
-use Mesos::Arguments ();
+use Mesos::Arguments qw(not_an_amount);
 use Mesos::Messages ();
+use Mesos::Role::WarnsOfCalls ();
 use Mesos::Runner::Placement qw(needs_of);
 use Mesos::Warnings ();
 use Scalar::Util qw(blessed looks_like_number reftype);
@@ -50,6 +51,22 @@ sub _of {
     return $task;
 }
 
+# Options belong into a hash reference with their command. In the list, their names and values are commands of their own.
+sub _warn_of_options {
+    my (@given) = @_;
+    if (@given > 1 && defined $given[0] && ($given[0] eq 'command' || $given[0] eq 'info' && ref $given[1])) {
+        Mesos::Warnings::warn_user("add: task 0 is the command '$given[0]': did you mean {$given[0] => ...}?", "add $given[0]");
+    }
+    for my $index (1 .. $#given - 1) {
+        my ($before, $name, $value) = @given[$index - 1 .. $index + 1];
+        next unless defined $name && $name =~ /\A(?:cpus|mem|disk|gpus|timeout|retry_failed|retry_lost)\z/ && looks_like_number($value);
+        my $command = defined $before && !ref $before ? "'$before'" : '...';
+        Mesos::Warnings::warn_user("add: task $index is the command '$name': did you mean {command => $command, $name => $value}?", "add $name");
+        last;
+    }
+    return;
+}
+
 # A message's command is one itself.
 sub _is_info {
     my ($given) = @_;
@@ -65,15 +82,26 @@ sub _check_options {
         if ref $command && (ref $command ne 'ARRAY' || !@$command || grep { !defined || ref } @$command);
     croak "$what: command: expected a command, got " . Mesos::Arguments::_describe($command)
         if defined $command && (ref $command ? $command->[0] : $command) !~ /\S/;
-    croak "$what: info: expected a Mesos::TaskInfo or a hash reference" if defined $info && (reftype($info) || '') ne 'HASH';
+    croak "$what: info: expected a Mesos::TaskInfo or a hash reference, got " . Mesos::Arguments::_describe($info)
+        if defined $info && (reftype($info) || '') ne 'HASH';
+    for my $of (grep { (reftype($_ || '') || '') eq 'HASH' } $info, $info && $info->{executor}) {
+        my $resources = $of->{resources};
+        croak "$what: resources: expected an array reference of Mesos::Resource, got " . Mesos::Arguments::_describe($resources)
+            if defined $resources && (reftype($resources) || '') ne 'ARRAY';
+    }
     for my $name (grep { defined $option->{$_} } @numbers) {
         my $wrong = $name =~ /\Aretry_/ ? _not_a_count($option->{$name}) : _not_a_number($option->{$name});
         croak "$what: $name: $wrong" if defined $wrong;
     }
     croak "$what: env: expected a hash reference, got " . Mesos::Arguments::_describe($env) if defined $env && ref $env ne 'HASH';
     for my $name (sort keys %{$env || {}}) {
+        croak qq($what: env: expected the name of a variable, without '=', got "$name") if $name !~ /\A[^=\0]+\z/;
         croak "$what: env: $name: expected a string, got " . Mesos::Arguments::_describe($env->{$name}) unless _is_text($env->{$name});
     }
+    for my $name ($info ? grep { ref $option->{$_} ? %{$option->{$_}} : defined $option->{$_} } qw(env user) : ()) {
+        Mesos::Warnings::warn_user("$what: $name has no effect on a task with info: its command has it", "add info $name");
+    }
+    Mesos::Role::WarnsOfCalls::_check_task("$what: info", $info) if $info;
     croak "$what: user: expected the name of a user, got " . Mesos::Arguments::_describe($option->{user})
         if defined $option->{user} && !(_is_text($option->{user}) && length $option->{user});
     croak "$what: accepts: expected a code reference" if defined $option->{accepts} && ref $option->{accepts} ne 'CODE';
@@ -83,16 +111,19 @@ sub _check_options {
     return;
 }
 
-sub _not_a_number {
-    my ($value) = @_;
-    return if looks_like_number($value) && $value >= 0 && $value < 9**9**9;
-    return 'expected a number, at least 0, got ' . Mesos::Arguments::_describe($value);
-}
+sub _not_a_number { return not_an_amount($_[0]) }
 
 sub _not_a_count {
     my ($value) = @_;
     my $wrong = _not_a_number($value);
     return defined $wrong || $value == int $value ? $wrong : 'expected a whole number, got ' . Mesos::Arguments::_describe($value);
+}
+
+# Without a pause, the runner would do nothing else.
+sub _not_a_pause {
+    my ($value) = @_;
+    my $wrong = _not_a_number($value);
+    return defined $wrong || $value > 0 ? $wrong : 'expected a number of seconds above 0, got ' . Mesos::Arguments::_describe($value);
 }
 
 sub _is_text {
@@ -194,6 +225,7 @@ sub _reset {
     $self->{$_} = undef for qw(state message exit_code signal status output_error started ended);
     $self->{$_} = '' for qw(stdout stderr);
     $self->{$_} = 0 for qw(timed_out truncated);
+    delete $self->{_passed_on};
     return;
 }
 
@@ -249,7 +281,7 @@ How often the task is tried again after it failed, and after it was lost.
 
 =head2 env
 
-A hash reference with environment variables of the command.
+A hash reference with environment variables of the command. It has no effect on a task with C<info> (you get a warning), and neither has C<user>.
 
 =head2 user
 

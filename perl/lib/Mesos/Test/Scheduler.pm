@@ -1,6 +1,7 @@
 package Mesos::Test::Scheduler;
 use 5.10.1;
 use Carp qw(croak);
+use Mesos::Arguments ();
 use Mesos::Messages ();
 use Mesos::Test::Scheduler::Calls ();
 use Mesos::Test::Scheduler::Driver ();
@@ -23,11 +24,10 @@ has on_exception => (is => 'ro', default => 'die');
 my @of_driver = qw(framework framework_id implicit_acknowledgements reconcile_on_registration unknown_fields);
 has [@of_driver] => (is => 'bare');
 
-my %is_terminal = map { (Mesos::TaskState->can("TASK_$_")->() => 1) } qw(FINISHED FAILED KILLED ERROR LOST DROPPED GONE GONE_BY_OPERATOR);
-
 sub BUILD {
     my ($self, $arguments) = @_;
     Mesos::Warnings::check_constructor($self, $arguments);
+    Mesos::Warnings::warn_of_truth('validate', $self->validate);
     my $mode = $self->on_exception;
     croak q(on_exception: expected 'die', 'warn' or a code reference) unless ref $mode ? ref $mode eq 'CODE' : ($mode // '') =~ /\A(?:die|warn)\z/;
     my %more = map { ($_ => delete $self->{$_}) } grep { exists $self->{$_} } @of_driver;
@@ -83,7 +83,7 @@ sub active_tasks {
     return map { $self->{_tasks}{$_}{info} } grep { !$self->_is_over($_) } @{$self->{_launched}};
 }
 
-sub _is_over { my ($self, $id) = @_; my $state = $self->{_tasks}{$id}{state}; return defined $state && $is_terminal{$state} }
+sub _is_over { my ($self, $id) = @_; my $state = $self->{_tasks}{$id}{state}; return Mesos::TaskState->is_terminal($state) }
 
 # The problems that came up since, at the line of the test.
 sub _report {
@@ -94,12 +94,19 @@ sub _report {
     return;
 }
 
+sub _methods {
+    no strict 'refs';
+    return grep { /\A[a-z]/ && defined &{__PACKAGE__ . "::$_"} } sort keys %{__PACKAGE__ . '::'};
+}
+
 sub play {
     my ($self, @steps) = @_;
     for my $index (0 .. $#steps) {
         my $step = $steps[$index];
         my ($method, @arguments) = ref $step eq 'ARRAY' ? @$step : $step;
-        croak "play: step $index: expected the name of a method of this class" if !defined $method || ref $method || $method =~ /\A_/ || !$self->can($method);
+        croak "play: step $index: expected the name of a method, or an array reference with it and its arguments, got " . Mesos::Arguments::_describe($method)
+            if !defined $method || ref $method;
+        croak qq(play: step $index: expected the name of a method of this class, got "$method") . Mesos::Warnings::meant($method, _methods()) if $method =~ /\A_/ || !$self->can($method);
         $self->$method(@arguments);
     }
     return $self;

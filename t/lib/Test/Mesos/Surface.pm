@@ -35,13 +35,13 @@ my %capability = map { ($_ => {type => Mesos::FrameworkInfo::Capability::Type->c
 
 sub _last { my ($framework, $name) = @_; my ($last) = grep { $_->[0] eq $name } reverse @{$framework->heard}; $last }
 
-# Runs the driver until the code returns true; whether it did within two minutes.
+# Runs the driver until the code returns true; whether it did within five minutes, which in valgrind on a busy machine are not much.
 sub _until {
     my ($driver, $code) = @_;
-    my $end = time + 120;
+    my $end = time + 300;
     $driver->start;
     $driver->dispatcher->wait(0.2) until $code->() || time > $end;
-    return ok($code->(), 'it happened within two minutes');
+    return ok($code->(), 'it happened within five minutes');
 }
 
 sub _is_native { my ($driver) = @_; return $driver->backend eq 'native' }
@@ -150,7 +150,8 @@ sub scenarios {
             my ($master) = @_;
             my $acknowledged = 0;
             my ($scheduler, $status, $driver);
-            # Update's uuid: when it came. An agent sends one again that was not acknowledged for 10 s, as happens on a busy machine.
+            # Update's uuid: when it was made. An agent sends one again that was not acknowledged for 10 s, as happens on a busy machine,
+            # where the first one may have waited long before it came here.
             my (%came, @early);
             my $finish = sub {
                 my ($driver, $status) = @_;
@@ -167,7 +168,7 @@ sub scenarios {
                         pop @{$scheduler->states->{$status->{task_id}{value}}};
                         return;
                     }
-                    $came{$status->{uuid}} = time if $status->{uuid};
+                    $came{$status->{uuid}} = $status->{timestamp} || time if $status->{uuid};
                     $finish->($driver, $status) if $status->{state} == 1;
                 },
             );

@@ -3,10 +3,12 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp qw(croak);
+use Mesos::Arguments ();
 use Mesos::Messages ();
 use Mesos::Test::Scheduler::Calls ();
 use Mesos::Test::Scheduler::Offers ();
-use Scalar::Util qw(reftype);
+use Mesos::Warnings::Methods qw(pairs_of);
+use Scalar::Util qw(looks_like_number reftype);
 use Moo::Role;
 
 $Carp::Internal{+__PACKAGE__} = 1;
@@ -47,29 +49,47 @@ sub _must_run {
 }
 
 sub _master {
-    my (%given) = @_;
-    return Mesos::MasterInfo->new({id => 'master-1', ip => 16_777_343, port => 5050, hostname => 'master.example', version => '1.11.0',
-            %{$given{master} || {}}});
+    my ($method, %given) = @_;
+    my $master = $given{master};
+    croak "$method: master: expected a Mesos::MasterInfo or a hash reference, got " . Mesos::Arguments::_describe($master)
+        if defined $master && (reftype($master) || '') ne 'HASH';
+    my $info = {id => 'master-1', ip => 16_777_343, port => 5050, hostname => 'master.example', version => '1.11.0', %{$master || {}}};
+    # As it comes from the wire, and checked on the way.
+    return Mesos::MasterInfo->decode(scalar Mesos::MasterInfo->encode($info));
+}
+
+# The text of an id that a test gives.
+sub _id_text {
+    my ($what, $value) = @_;
+    my $id = Mesos::Test::Scheduler::Calls::id_of($value);
+    croak "$what: expected an id, got " . Mesos::Arguments::_describe($value) if !defined $id || ref $id || !length $id;
+    return $id;
+}
+
+sub _number {
+    my ($what, $value) = @_;
+    croak "$what: expected a number of seconds, got " . Mesos::Arguments::_describe($value) unless looks_like_number($value);
+    return $value;
 }
 
 sub register {
     my ($self, @arguments) = @_;
-    my %given = Mesos::Test::Scheduler::Calls::named('register', \@arguments, 'master');
+    my $master = _master('register', Mesos::Test::Scheduler::Calls::named('register', \@arguments, 'master'));
     my $driver = $self->driver;
     $driver->start if $driver->status == Mesos::Status::DRIVER_NOT_STARTED();
     $self->_must_run('register');
     croak 'register: the framework is registered already: see reregister' if $driver->_is_registered;
     $driver->_is_registered(1);
-    $self->_deliver('registered', Mesos::FrameworkID->new({value => $driver->framework_id}), _master(%given));
+    $self->_deliver('registered', Mesos::FrameworkID->new({value => $driver->framework_id}), $master);
     return $self;
 }
 
 sub reregister {
     my ($self, @arguments) = @_;
-    my %given = Mesos::Test::Scheduler::Calls::named('reregister', \@arguments, 'master');
+    my $master = _master('reregister', Mesos::Test::Scheduler::Calls::named('reregister', \@arguments, 'master'));
     $self->_must_run('reregister');
     $self->_void_offers;
-    $self->_deliver('reregistered', _master(%given));
+    $self->_deliver('reregistered', $master);
     return $self;
 }
 
@@ -88,8 +108,9 @@ sub _void_offers {
 }
 
 sub offer {
-    my ($self, %spec) = @_;
+    my ($self, @spec) = @_;
     $self->_must_run('offer');
+    my %spec = pairs_of('offer', @spec);
     my ($offer) = $self->_offers('offer', \%spec);
     return $offer;
 }
@@ -97,7 +118,8 @@ sub offer {
 sub offers {
     my ($self, @specs) = @_;
     $self->_must_run('offers');
-    croak 'offers: expected hash references, one for each offer' if grep { ref ne 'HASH' } @specs;
+    my ($wrong) = grep { ref $specs[$_] ne 'HASH' } 0 .. $#specs;
+    croak 'offers: expected hash references, one for each offer, got ' . Mesos::Arguments::_describe($specs[$wrong]) if defined $wrong;
     return $self->_offers('offers', @specs);
 }
 
@@ -181,6 +203,8 @@ sub message {
     my ($self, $data, @arguments) = @_;
     my %given = (executor => 'executor-1', agent => 'agent-1', Mesos::Test::Scheduler::Calls::named('message', \@arguments, qw(executor agent)));
     $self->_must_run('message');
+    croak 'message: expected the data, a string, got ' . Mesos::Arguments::_describe($data) if !defined $data || ref $data;
+    $given{$_} = _id_text("message: $_", $given{$_}) for qw(executor agent);
     $self->_deliver('frameworkMessage', Mesos::ExecutorID->new({value => $given{executor}}), Mesos::SlaveID->new({value => $given{agent}}), $data);
     return $self;
 }
@@ -188,7 +212,7 @@ sub message {
 sub lose_agent {
     my ($self, $agent) = @_;
     $self->_must_run('lose_agent');
-    $agent = 'agent-1' unless defined $agent;
+    $agent = defined $agent ? _id_text('lose_agent', $agent) : 'agent-1';
     for my $offer (grep { $_->{offer}{slave_id}{value} eq $agent } values %{$self->{_offers}}) { $offer->{gone} ||= 'its agent was lost' }
     $self->_deliver('slaveLost', Mesos::SlaveID->new({value => $agent}));
     return $self;
@@ -198,7 +222,8 @@ sub lose_executor {
     my ($self, $executor, @arguments) = @_;
     my %given = (agent => 'agent-1', status => -1, Mesos::Test::Scheduler::Calls::named('lose_executor', \@arguments, qw(agent status)));
     $self->_must_run('lose_executor');
-    $executor = 'executor-1' unless defined $executor;
+    $executor = defined $executor ? _id_text('lose_executor', $executor) : 'executor-1';
+    $given{agent} = _id_text('lose_executor: agent', $given{agent});
     $self->_deliver('executorLost', Mesos::ExecutorID->new({value => $executor}), Mesos::SlaveID->new({value => $given{agent}}), "$given{status}");
     return $self;
 }
@@ -208,6 +233,7 @@ sub inverse_offer {
     my %given = (agent => 'agent-1', id => 'inverse-offer-' . ++$self->{_inverse_number}, start => 0,
         Mesos::Test::Scheduler::Calls::named('inverse_offer', \@arguments, qw(agent id start duration)));
     $self->_must_run('inverse_offer');
+    _number("inverse_offer: $_", $given{$_}) for grep { defined $given{$_} } qw(start duration);
     my $offer = Mesos::InverseOffer->new({
             id => {value => $given{id}},
             framework_id => {value => $self->driver->framework_id},
@@ -225,7 +251,7 @@ sub inverse_offer {
 sub operation_update {
     my ($self, $status) = @_;
     $self->_must_run('operation_update');
-    croak 'operation_update: expected a Mesos::OperationStatus or a hash reference'
+    croak 'operation_update: expected a Mesos::OperationStatus or a hash reference, got ' . Mesos::Arguments::_describe($status)
         unless (reftype($status) || '') eq 'HASH';
     $status = Mesos::OperationStatus->decode(scalar Mesos::OperationStatus->encode($status));
     $self->_deliver('operationStatusUpdate', $status);
@@ -235,6 +261,7 @@ sub operation_update {
 sub error {
     my ($self, $message) = @_;
     $self->_must_run('error');
+    croak 'error: expected a text, got ' . Mesos::Arguments::_describe($message) if ref $message;
     $self->driver->_fail;
     $self->driver->running(0);
     $self->_deliver('error', defined $message ? $message : 'the test has failed the driver');

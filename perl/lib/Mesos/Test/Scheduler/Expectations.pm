@@ -3,7 +3,11 @@ use 5.10.1;
 use strict;
 use warnings;
 use Carp qw(croak);
+use Mesos::Arguments ();
+use Mesos::Messages ();
 use Mesos::Test::Scheduler::Calls ();
+use Mesos::Warnings ();
+use Scalar::Util qw(reftype);
 use Test::Builder ();
 use Moo::Role;
 
@@ -66,6 +70,10 @@ for my $kind (sort keys %expectations) {
     *{"expect_$kind"} = sub {
         my ($self, @arguments) = @_;
         my %want = Mesos::Test::Scheduler::Calls::named("expect_$kind", \@arguments, @known);
+        # One is as good as a list of it, as for the others.
+        $want{offers} = [$want{offers}] if $kind eq 'decline' && defined $want{offers} && ref $want{offers} ne 'ARRAY';
+        croak 'expect_decline: offers: expected at least one offer, got an empty list' if $kind eq 'decline' && $want{offers} && !@{$want{offers}};
+        _check_operations("expect_$kind", $want{operations}) if $kind eq 'accept' && defined $want{operations};
         # Several offers are declined by several calls.
         my @each = $kind eq 'decline' && $want{offers} ? map { ({%want, offers => undef, offer => $_}) } @{$want{offers}} : \%want;
         my @calls;
@@ -80,8 +88,21 @@ for my $kind (sort keys %expectations) {
     };
 }
 
+sub _check_operations {
+    my ($method, $operations) = @_;
+    return if ref $operations eq 'CODE';
+    croak "$method: operations: expected an array reference, got " . Mesos::Arguments::_describe($operations) if ref $operations ne 'ARRAY';
+    my @known = sort map { $_->[0] } @{Mesos::Offer::Operation::Type->_pb_fields_list};
+    for my $name (grep { defined && !ref } @$operations) {
+        croak "$method: operations: there is no operation '$name'" . Mesos::Warnings::suggestion($name, 'there are', @known) unless grep { $_ eq $name } @known;
+    }
+    return;
+}
+
 sub expect_acknowledge {
     my ($self, $status) = @_;
+    croak 'expect_acknowledge: expected a Mesos::TaskStatus, as update returns it, got ' . Mesos::Arguments::_describe($status)
+        if defined $status && (reftype($status) || '') ne 'HASH';
     $status = $self->{_last_status} || croak 'expect_acknowledge: there was no update' unless defined $status;
     my $uuid = $status->{uuid};
     croak 'expect_acknowledge: an update without a uuid is never acknowledged' unless defined $uuid;

@@ -18,9 +18,11 @@ sub offer {
     my ($method, $number, $framework_id, %spec) = @_;
     Mesos::Test::Scheduler::Calls::named($method, [%spec], @known);
     my $agent = defined $spec{agent} ? $spec{agent} : 'agent-1';
+    croak "$method: resources: expected an array reference of Mesos::Resource" if defined $spec{resources} && ref $spec{resources} ne 'ARRAY';
     my @resources = @{$spec{resources} || []};
     for my $name (grep { defined $spec{$_} } @scalars) {
         croak "$method: $name: expected a number, got " . (ref $spec{$name} ? 'a reference' : qq("$spec{$name}")) unless looks_like_number($spec{$name});
+        croak "$method: $name: expected 0 or more, got $spec{$name}" unless $spec{$name} >= 0;
         push @resources, {name => $name, type => $SCALAR, scalar => {value => $spec{$name}}};
     }
     push @resources, {name => 'ports', type => $RANGES, ranges => {range => _ranges($method, $spec{ports})}} if defined $spec{ports};

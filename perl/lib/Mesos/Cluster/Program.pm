@@ -1,4 +1,4 @@
-package Mesos::Test::Cluster::Program;
+package Mesos::Cluster::Program;
 use 5.10.1;
 use strict;
 use warnings;
@@ -10,8 +10,12 @@ use File::Spec ();
 use File::Temp ();
 use HTTP::Tiny ();
 use JSON::PP ();
+use MIME::Base64 ();
+use Mesos::Arguments ();
+use Mesos::Client::HTTP ();
 use Mesos::Warnings ();
 use POSIX ();
+use overload ();
 use Time::HiRes ();
 
 $Carp::Internal{+__PACKAGE__} = 1;
@@ -21,7 +25,7 @@ my ($READY, $ANSWER, $END) = (60, 60, 10);
 
 # What start takes: the program's own flags.
 my @flags = qw(
-    agents resources attributes hostname min_allocatable_resources allocation_interval offer_timeout agent_ping_timeout max_agent_ping_timeouts
+    masters election_delay agents resources attributes hostname min_allocatable_resources allocation_interval offer_timeout agent_ping_timeout max_agent_ping_timeouts
     agent_reregister_timeout executor_registration_timeout executor_reregistration_timeout gc_delay gc_disk_headroom disk_watch_interval
     work_dir executor_environment_variables port logging_level config jitter
 );
@@ -57,11 +61,21 @@ sub start {
     my ($class, $given, %flags) = @_;
     my $why = why_not($given);
     croak "start: $why" if defined $why;
-    Mesos::Warnings::refuse_unknown('start: unknown argument', \%flags, 'program', 'timeout', @flags);
-    my @command = (find($given), '--control', '--open', '--port=' . (delete $flags{port} // 0),
+    Mesos::Warnings::refuse_unknown('start: unknown argument', \%flags, 'credential', 'program', 'timeout', @flags);
+    for my $name (grep { ref $flags{$_} && $_ ne 'credential' && ($_ ne 'attributes' || ref $flags{$_} ne 'HASH') } sort keys %flags) {
+        my $text = $name eq 'resources' ? ", such as 'cpus:4;mem:2048'" : $name eq 'attributes' ? " or a hash reference, such as {rack => 'r1'}" : '';
+        croak "start: $name: expected a string$text, got " . Mesos::Arguments::_describe($flags{$name}) unless overload::Method($flags{$name}, '""');
+    }
+    if (defined $flags{resources}) {
+        require Mesos::Resources;
+        Mesos::Resources->_warn_of_text('start: resources', "$flags{resources}");
+    }
+    my $credential = _credential(delete $flags{credential});
+    my $file = $credential && _credentials_file($credential);
+    my @command = (find($given), '--control', $file ? '--credentials=' . $file->filename : '--open', '--port=' . (delete $flags{port} // 0),
         map { my $value = $flags{$_}; "--$_=" . ($_ eq 'attributes' && ref $value eq 'HASH' ? join ';', map {"$_:$value->{$_}"} sort keys %$value : $value) }
             grep { defined $flags{$_} } sort keys %flags);
-    my $self = bless {owner => $$, log => File::Temp->new(TEMPLATE => 'mesos-local-XXXXXX', TMPDIR => 1)}, $class;
+    my $self = bless {owner => $$, credential => $credential, log => File::Temp->new(TEMPLATE => 'mesos-local-XXXXXX', TMPDIR => 1)}, $class;
     pipe my $ready, my $write or croak "start: cannot make a pipe: $!";
     my $pid = fork;
     croak "start: cannot fork: $!" unless defined $pid;
@@ -71,6 +85,26 @@ sub start {
     $self->{ready} = $self->_read_ready($ready);
     return $self;
 }
+
+sub _credential {
+    my ($given) = @_;
+    return unless defined $given;
+    my ($principal, $secret) = ref $given eq 'HASH' ? @$given{qw(principal secret)} : ();
+    my $is = defined $principal && defined $secret && 2 == keys %$given && "$principal$secret" !~ /\s/ && length $principal && length $secret;
+    croak 'start: credential: expected {principal => ..., secret => ...}, without white space' unless $is;
+    return {principal => "$principal", secret => "$secret"};
+}
+
+# It is read when the program starts, and nobody else may read it.
+sub _credentials_file {
+    my ($credential) = @_;
+    my $file = File::Temp->new(TEMPLATE => 'mesos-local-XXXXXX', TMPDIR => 1);
+    print {$file} "$credential->{principal} $credential->{secret}\n" or croak "start: cannot write a credential: $!";
+    close $file or croak "start: cannot write a credential: $!";
+    return $file;
+}
+
+sub credential { my ($self) = @_; return $self->{credential} && {%{$self->{credential}}} }
 
 # In the child: nothing of Perl's may run here but this.
 sub _become {
@@ -127,17 +161,22 @@ sub said {
 # --- asking it ---------------------------------------------------------------------------------------------------------------------
 
 sub _request {
-    my ($self, $method, $path, $body) = @_;
+    my ($self, $method, $path, $body, $url) = @_;
     croak 'the cluster was stopped' unless $self->{pid};
     my $http = $self->{http} ||= HTTP::Tiny->new(timeout => $ANSWER, proxy => undef, http_proxy => undef, agent => 'Mesos-Test-Cluster');
     my %options = (headers => {});
     $options{headers}{Authorization} = "Bearer $self->{ready}{control_token}" if $path =~ m{\A/mesos-local} && defined $self->{ready}{control_token};
+    if (my $credential = !$options{headers}{Authorization} && $self->{credential}) {
+        $options{headers}{Authorization} = 'Basic ' . MIME::Base64::encode_base64("$credential->{principal}:$credential->{secret}", '');
+    }
     if (defined $body) {
         $options{content} = JSON::PP->new->utf8->canonical->encode($body);
         $options{headers}{'Content-Type'} = 'application/json';
     }
-    my $answer = $http->request($method, "$self->{ready}{url}$path", \%options);
-    return JSON::PP->new->utf8->allow_nonref->decode($answer->{content}) if $answer->{success};
+    # One master may be stopped: what all have together is at the agents' port.
+    $url = $self->{ready}{agents_url} // $self->{ready}{url} unless defined $url;
+    my $answer = $http->request($method, "$url$path", \%options);
+    return Mesos::Client::HTTP->decode($answer->{content}) if $answer->{success};
     (my $why = $answer->{content} || '') =~ s/\s+\z//;
     croak "mesos-local: $method $path: $answer->{status} $answer->{reason}: $why" . ($answer->{status} == 599 ? $self->_last_words : '');
 }
@@ -157,6 +196,20 @@ sub _is_over {
 sub look { my ($self, $what) = @_; return $self->_request('GET', "/mesos-local/$what") }
 sub control { my ($self, $what, $body) = @_; return $self->_request('POST', "/mesos-local/$what", $body) }
 sub get { my ($self, $path) = @_; return $self->_request('GET', $path) }
+
+# The leading master's /state; one with nothing in it while none leads.
+sub state {
+    my ($self) = @_;
+    my $masters = $self->{ready}{masters} || [];
+    return $self->get('/state') if @$masters < 2;
+    # It may be another one by then.
+    for (1 .. 3) {
+        my ($leader) = grep { $_->{state} eq 'leading' } @{$self->look('masters')} or last;
+        my $state = eval { $self->_request('GET', '/state', undef, $masters->[$leader->{number}]{url}) };
+        return $state if $state;
+    }
+    return {};
+}
 
 # --- ending it ---------------------------------------------------------------------------------------------------------------------
 
@@ -182,13 +235,13 @@ __END__
 
 =head1 NAME
 
-Mesos::Test::Cluster::Program - starts mesos-local for Mesos::Test::Cluster, and asks it
+Mesos::Cluster::Program - starts mesos-local for Mesos::Cluster, and asks it
 
 =head1 SYNOPSIS
 
-    use Mesos::Test::Cluster::Program;
+    use Mesos::Cluster::Program;
 
-    my $program = Mesos::Test::Cluster::Program->start(undef, agents => 2);
+    my $program = Mesos::Cluster::Program->start(undef, agents => 2);
     print $program->ready->{address}, "\n";
 
 =head1 DESCRIPTION
@@ -220,6 +273,10 @@ Returns what it has written to its standard error.
 =head2 look, control, get
 
 Ask its control API and the master's endpoints, and return the decoded answer. Die if there is none.
+
+=head2 state
+
+Returns the leading master's F</state>, decoded, or an empty hash reference while no master leads.
 
 =head2 stop
 
