@@ -102,6 +102,12 @@ sub without {
 }
 
 {
+    my ($status, $said) = build_pl({CARGO => "$scratch/bin/none"}, without('Module::Build', 'ExtUtils::CBuilder'));
+    isnt $status, 0, 'nothing is there: fails';
+    like $said, qr/Debian: libmodule-build-perl\n.*working C compiler.*needs Rust/s, 'and says all of it at once';
+}
+
+{
     my %nowhere = (PERL_MESOS_INCLUDE => "$scratch/nowhere", PERL_MESOS_LIB => "$scratch/nowhere");
     my ($status, $said) = build_pl({%nowhere}, '--libmesos');
     isnt $status, 0, '--libmesos without one: fails';

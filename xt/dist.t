@@ -7,6 +7,8 @@ use Test::Files qw(output_of);
 use Test::More;
 use Cwd qw(getcwd);
 use Digest::SHA ();
+use ExtUtils::Manifest ();
+use File::Find ();
 use File::Temp qw(tempdir);
 
 my $top = getcwd();
@@ -26,7 +28,7 @@ run('a repository', @git, qw(init -q));
 run('of all that is here', @git, qw(add -A));
 run('with a commit', @git, qw(commit -q -m all));
 
-# Runs script/dist in a clone of its own. Gives the archive's SHA-256.
+# Runs script/dist in a clone of its own. Gives the archive and its SHA-256.
 sub made {
     my ($clone, $mask, $variables, @arguments) = @_;
     my $before = umask $mask;
@@ -36,13 +38,33 @@ sub made {
     my $said = run("script/dist @arguments in $clone", "$scratch/$clone/tree/script/dist", @arguments, '--output', "$scratch/$clone");
     umask $before;
     my ($archive) = $said =~ m{^(\Q$scratch/$clone\E/Mesos-\S+\.tar\.gz)$}m or BAIL_OUT("no archive: $said");
-    return Digest::SHA->new(256)->addfile($archive)->hexdigest;
+    return ($archive, Digest::SHA->new(256)->addfile($archive)->hexdigest);
+}
+
+# What CPANTS looks at in the archive for CPAN, beside META, which xt/install.t checks.
+sub check_archive {
+    my ($archive) = @_;
+    run('unpack', qw(tar xzf), $archive, '-C', $scratch);
+    chdir "$scratch/Mesos-2.0.0" or die "cannot enter what was unpacked: $!";
+    my $skips = ExtUtils::Manifest::maniskip();
+    my @skipped;
+    my $look = sub {
+        (my $name = $File::Find::name) =~ s{^\./}{};
+        push @skipped, $name if $name ne '.' && $skips->($name);
+    };
+    File::Find::find({no_chdir => 1, wanted => $look}, '.');
+    is_deeply \@skipped, [], 'MANIFEST.SKIP leaves out no file and no folder that is in it: without t, CPANTS counts no tests';
+    open my $in, '<', 'perl/lib/Mesos.pm' or die $!;
+    like do { local $/; <$in> }, qr/^=head1 LICENSE\n\n[^\n]*\bunder the same terms as Perl itself\.$/m, 'the licence in words that CPANTS knows';
+    chdir $top or die $!;
+    return;
 }
 
 for my $arguments ([], ['--vendor']) {
-    my $one = made('here', 022, {TZ => 'UTC', LC_ALL => 'C', PERL_HASH_SEED => 1}, @$arguments);
-    my $other = made('elsewhere', 077, {TZ => 'Asia/Tokyo', LC_ALL => 'C.UTF-8', PERL_HASH_SEED => 2, CARGO_TARGET_DIR => "$scratch/target"}, @$arguments);
+    my ($archive, $one) = made('here', 022, {TZ => 'UTC', LC_ALL => 'C', PERL_HASH_SEED => 1}, @$arguments);
+    my (undef, $other) = made('elsewhere', 077, {TZ => 'Asia/Tokyo', LC_ALL => 'C.UTF-8', PERL_HASH_SEED => 2, CARGO_TARGET_DIR => "$scratch/target"}, @$arguments);
     is $other, $one, join ' ', 'the same bytes:', 'script/dist', @$arguments;
+    check_archive($archive) if !@$arguments;
 }
 
 done_testing;

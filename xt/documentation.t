@@ -102,6 +102,35 @@ for my $document (@documents) {
     is_deeply \@missing, [], "$document: the paths in it are there";
 }
 
+# Who compares has read it somewhere: what docs/comparison.md says of others has its source beside it, and what it says of us is there.
+{
+    my $comparison = slurp('docs/comparison.md');
+    my %sources = $comparison =~ /^\[([\w-]+)\]: (\S+)$/mg;
+    my %known = map { ($_ => 1) } map { slurp($_) =~ /^=(?:head2|item) (.*)$/mg } @modules;
+    %known = map { s/C<|>//g; ($_ => 1) } map { split /, / } keys %known;    ## no critic (ProhibitMutatingListFunctions): on copies
+    my ($rows, @wrong) = 0;
+    for my $row ($comparison =~ /^\| (?!feature)(.* \|)$/mg) {
+        my ($feature, @cells) = split / \|\s*/, $row;
+        my $where = pop @cells;
+        is scalar @cells, 4, "$feature: others, and here" or next;
+        $rows++;
+        for my $cell (@cells[0 .. 2]) {
+            push @wrong, "$feature: no source: $cell" unless $cell =~ /\]\[/;
+        }
+        push @wrong, "$feature: no test: $where" unless $where =~ m{`(?:t|xt|tests)/} || $where =~ /\.md/;
+        for my $name (grep { !m{\A(?:t|xt|tests)/} } $where =~ /`([^`]+)`/g) {
+            my ($module, $heading) = $name =~ m{\A(Mesos::[\w:]+)(?:/(\w+))?\z};
+            (my $file = "perl/lib/" . ($module || '') . '.pm') =~ s{::}{/}g;
+            next if !$module && $known{$name} || $module && -e $file && (!$heading || slurp($file) =~ /^=head[12] $heading$/m);
+            push @wrong, "$feature: there is no $name";
+        }
+    }
+    push @wrong, map {"$_: not defined"} grep { !$sources{$_} } $comparison =~ /\]\[([\w-]+)\]/g;
+    push @wrong, map {"$_: of no fixed version"} grep {m{github\.com/[^/]+/[^/]+/(?:blob|tree)/(?:main|master)/}} values %sources;
+    is_deeply \@wrong, [], 'docs/comparison.md: sources and names';
+    cmp_ok $rows, '>', 30, 'found rows';
+}
+
 # As GitHub and others make it of a heading.
 sub anchor {
     my ($anchor) = lc $_[0];

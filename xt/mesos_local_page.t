@@ -97,7 +97,7 @@ sub becomes { my ($expression, $name) = @_; return ok($chromium->becomes($expres
 
 $chromium->call('Emulation.setDeviceMetricsOverride', width => 1100, height => 980, deviceScaleFactor => 1, mobile => false);
 visit($cluster->url . '/');
-becomes("\$('connection').textContent === 'connected to " . $cluster->address . q(') . q( && stateOf('4.1') === 'FAILED' && stateOf('1.1') === 'RUNNING'), 'it shows tasks');
+becomes("\$('connection').textContent === 'connected to the leading master, " . $cluster->address . q(') . q( && stateOf('4.1') === 'FAILED' && stateOf('1.1') === 'RUNNING'), 'it shows tasks');
 becomes(q(document.querySelectorAll('#agents article').length === 2 && /cpus\s+(0\.5|1|1\.5) \/ 2\s+mem/.test(places())), 'agents');
 becomes(q([...document.querySelectorAll('.bar')].some((bar) => bar.firstChild.getBoundingClientRect().width > 5)), 'bars of resources');
 becomes(q(/word count\s+connected\s+3 tasks that have not ended/.test($('frameworks').innerText)), 'a framework');
@@ -208,5 +208,12 @@ becomes(q($('connection').textContent.startsWith('connected') && $('frameworks')
 $cluster->stop;
 becomes(q($('connection').textContent === 'not connected: trying again'), 'the end of it all is said');
 is_deeply [$chromium->faults], [], 'no script has failed, and nothing was refused';
+
+# --- behind credentials ------------------------------------------------------------------------------------------------------------
+
+my $closed = Mesos::Test::Cluster->start(credential => {principal => 'me', secret => 'hush'});
+my ($port) = $closed->address =~ /:(\d+)\z/;
+$chromium->call('Page.navigate', url => "http://me:hush\@127.0.0.1:$port/");
+becomes(qq(location.port === '$port' && document.readyState === 'complete' && \$('connection').textContent.startsWith('connected')), 'a principal and a secret in the address open it');
 
 done_testing;

@@ -115,7 +115,7 @@ my %tasks = (
     'a command' => sub {
         return task_of($_[0],
             command => {value => 'true', user => 'root', environment => {variables => [{name => 'A', value => 'b'}]}},
-            labels => {labels => [{key => 'k', value => 'v'}]}, kill_policy => {grace_period => {nanoseconds => 1}},
+            labels => {labels => [{key => 'k', value => 'v'}]}, kill_policy => {grace_period => {nanoseconds => 1_000_000_000}},
             discovery => {visibility => 1, name => 'n', ports => {ports => [{number => 1, name => 'x', protocol => 'tcp'}]}});
     },
     'checks' => sub {

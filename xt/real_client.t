@@ -96,7 +96,7 @@ my %machine = (hostname => 'no-such-host', ip => '10.255.255.1');
 my $start = int(time) + 3600;
 $client->update_maintenance_schedule([{machines => [\%machine], start => $start, duration => 60}]);
 is_deeply $client->maintenance_schedule, [{machines => [\%machine], start => $start, duration => 60}], 'maintenance_schedule';
-is_deeply $client->maintenance_status, {draining => [\%machine], down => []}, 'maintenance_status';
+is_deeply $client->maintenance_status, {draining => [\%machine], down => [], answers => []}, 'maintenance_status';
 $client->start_maintenance([\%machine]);
 is_deeply $client->maintenance_status->{down}, [\%machine], 'in maintenance';
 $client->stop_maintenance([\%machine]);

@@ -32,6 +32,7 @@ ffi/event.rs 12
 ffi/executor_driver.rs 8
 ffi/guard.rs 1
 ffi/handle.rs 15
+ffi/json.rs 1
 ffi/log.rs 1
 ffi/message.rs 14
 ffi/process.rs 2

@@ -87,10 +87,10 @@ push @children, child(sub {
 sub mode {
     my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or return '';
     print $socket 'srvr';
-    # One that is asked while it starts may never answer.
-    IO::Select->new($socket)->can_read(2) or return '';
-    local $/;
-    return (readline($socket) // '') =~ /^Mode: (\w+)/m ? $1 : '';
+    # One that is asked while it starts may never answer, or not to the end.
+    my ($select, $answer) = (IO::Select->new($socket), '');
+    1 while $select->can_read(2) && sysread $socket, $answer, 4096, length $answer;
+    return $answer =~ /^Mode: (\w+)/m ? $1 : '';
 }
 
 my $end = time + 60;

@@ -81,6 +81,47 @@ sub refused {
             $framework->until_end('t');
             give_back($framework);
     }],
+    ['operation: a shared volume: two tasks of one call, offered while it is used, not destroyed then', sub {
+            my ($scenario) = @_;
+            my $framework = framework($scenario, capabilities => [@refinement, $capability{SHARED_RESOURCES}]);
+            my $shared = sub { volume($framework, 64, shared => {}) };
+            $framework->accept($framework->offer, $framework->operation(RESERVE => {resources => [reserved($framework, $disk->(64))]}, 'reserve'),
+                $framework->operation(CREATE => {volumes => [$shared->()]}, 'create'));
+            $framework->until_operation(qw(reserve create));
+            my $offer = $framework->show($framework->offer(\&has_volume));
+            my $task = sub {
+                return {%{$framework->custom($_[0], 'x')}, slave_id => $offer->{slave_id},
+                    resources => [$cpus->(0.01, allocation_info => {role => role_of($framework)}), $shared->()]};
+            };
+            $framework->accept($offer, Test::Scenario::Framework::launch_of($task->('t'), $task->('u')));
+            $framework->until_running('t', 'u');
+            $framework->show($offer = $framework->offer(\&has_volume), 'while it is used');
+            $framework->accept($offer, $framework->operation(DESTROY => {volumes => [$shared->()]}, 'early'));
+            $framework->until_operation('early');
+            $framework->driver->killTask($framework->task_id($_)) for 't', 'u';
+            $framework->until_end('t', 'u');
+            $framework->accept($framework->offer(\&has_volume), $framework->operation(DESTROY => {volumes => [$shared->()]}, 'destroy'));
+            $framework->until_operation('destroy');
+            $framework->decline($framework->show($framework->offer(has('disk'))));
+            give_back($framework);
+    }],
+    ['operation: a shared volume: too much of it or beside it, and an executor that wants it', sub {
+            my ($scenario) = @_;
+            my $framework = framework($scenario, capabilities => [@refinement, $capability{SHARED_RESOURCES}]);
+            my $shared = sub { volume($framework, 64, shared => {}) };
+            my $cpus_of = sub { $cpus->($_[0], allocation_info => {role => role_of($framework)}) };
+            $framework->accept($framework->offer, $framework->operation(RESERVE => {resources => [reserved($framework, $disk->(64))]}, 'reserve'),
+                $framework->operation(CREATE => {volumes => [$shared->()]}, 'create'));
+            $framework->until_operation(qw(reserve create));
+            my $offer = $framework->offer(\&has_volume);
+            $framework->launch($offer, {%{$framework->custom('t', 'x')}, resources => [$cpus_of->(100), $shared->()]},
+                {%{$framework->custom('u', 'x', executor => $framework->executor('e', resources => [$cpus_of->(0.01), $shared->()]))}, resources => [$cpus_of->(0.01)]},
+                {%{$framework->custom('v', 'x')}, resources => [$cpus_of->(0.01), $shared->(), $shared->()]});
+            $framework->until_end('t', 'u', 'v');
+            $framework->accept($framework->offer(\&has_volume), $framework->operation(DESTROY => {volumes => [$shared->()]}, 'destroy'));
+            $framework->until_operation('destroy');
+            give_back($framework);
+    }],
     ['operation: a volume is made, used, and destroyed', sub {
             my ($scenario) = @_;
             my $framework = framework($scenario);

@@ -172,6 +172,42 @@ sub volume {
             $do->('unreserve', 'UNRESERVE_RESOURCES', resources => [reserved('cpus', 1), reserved('disk', 100)]);
             $do->('unreserve again', 'UNRESERVE_RESOURCES', resources => [reserved('cpus', 1)]);
     }],
+    ['operators move reservations', sub {
+            my ($scenario) = @_;
+            my $agent = agent_id($scenario);
+            my $for = sub {
+                my ($amount, @roles) = @_;
+                return {plain('cpus', $amount), reservations => [map { {type => 'DYNAMIC', role => $_} } @roles]};
+            };
+            my $move = sub {
+                my ($what, $source, $resources, %other) = @_;
+                order($scenario, $what, 'RESERVE_RESOURCES', agent_id => $agent, source => $source, resources => $resources, %other);
+                $scenario->for_a_while(0.2);
+            };
+            my ($ops, $dev, $web) = ($for->(1, 'ops'), $for->(1, 'dev'), $for->(1, 'dev', 'dev/web'));
+            $move->('of nothing', [], [$ops]);
+            $move->('to another role', [$ops], [$dev]);
+            $move->('what is moved', [$ops], [$dev]);
+            $move->('refined', [$dev], [$web]);
+            $move->('from refined', [$web], [$ops]);
+            $move->('to the same', [$ops], [$ops]);
+            $move->('unreserved', [$for->(0.5)], [$for->(0.5, 'dev')]);
+            $move->('to nobody', [$for->(0.5, 'dev')], [$for->(0.5)]);
+            $move->('to nothing', [$ops], []);
+            $move->('other amounts', [$ops], [$for->(0.5, 'dev')]);
+            $move->('several', [$ops, {plain('mem', 1), reservations => $ops->{reservations}}], [$dev]);
+            $move->('mixed', [$for->(0.5, 'dev'), $ops], [$for->(1.5, 'ops')]);
+            $move->('to mixed', [$ops], [$for->(0.5, 'ops'), $for->(0.5, 'dev')]);
+            $move->('less than nothing', [$for->(-1, 'ops')], [$ops]);
+            $move->('of a wrong role', [$for->(1, 'a//b')], [$ops]);
+            $move->('without name', [{plain('', 1)}], [$ops]);
+            $move->('without type', [{name => 'cpus'}], [$ops]);
+            $move->('of no list', 5, [$ops]);
+            $move->('of nobody', [$ops], [$dev], agent_id => {value => 'nobody'});
+            $move->('what is allocated', [{%{$ops}, allocation_info => {role => 'ops'}}], [$dev]);
+            order($scenario, 'unreserve', 'UNRESERVE_RESOURCES', agent_id => $agent, resources => [$ops]);
+            order($scenario, 'unreserve', 'UNRESERVE_RESOURCES', agent_id => $agent, resources => [$for->(0.5, 'dev')]);
+    }],
     ['operations of operators that are refused', sub {
             my ($scenario) = @_;
             my ($agent, $nobody) = (agent_id($scenario), {value => 'nobody'});
