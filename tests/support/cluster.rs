@@ -27,6 +27,8 @@ pub struct Book {
     /// How many updates of masters and agents were delivered, and how many of them were acknowledged.
     pub delivered: usize,
     pub acknowledged: usize,
+    /// Those among them that answer to reconciliation, by task and number: see `check`.
+    reconciled: BTreeSet<(String, usize)>,
     /// Who sent them and why, and how many of each.
     origins: BTreeMap<String, usize>,
     pub connection: Vec<String>,
@@ -112,17 +114,32 @@ impl Book {
         self.delivered += usize::from(!made);
         let origin = format!("{state:?} {:?} {:?} {}", status.source, status.reason(), status.message());
         *self.origins.entry(origin).or_default() += 1;
-        self.uuids.extend(status.uuid.map(|u| u.to_vec()));
-        self.states.entry(status.task_id.value).or_default().push(state);
+        self.uuids.extend(status.uuid.as_ref().map(|u| u.to_vec()));
+        let states = self.states.entry(status.task_id.value.clone()).or_default();
+        if status.reason() == Reason::Reconciliation {
+            self.reconciled.insert((status.task_id.value, states.len()));
+        }
+        states.push(state);
         self.acknowledged += usize::from(acknowledge(event));
     }
 
-    /// Ends are final: only repetitions follow.
+    /// Ends are final: only repetitions follow. An answer to reconciliation may be ahead of them: a master that could not forward a
+    /// task's updates, because the framework was disconnected, answers with the task's latest state, which each of them names; then
+    /// the agent sends them again, from the first that was not acknowledged.
     fn check(&self) {
         for (task, states) in &self.states {
-            let first = |s: &TaskState| ![TaskState::TaskRunning, TaskState::TaskStaging, TaskState::TaskStarting].contains(s);
-            let end = states.iter().position(first).unwrap_or_else(|| panic!("{task}: {states:?}"));
-            assert!(states[end..].iter().all(|s| *s == states[end]), "{task}: {states:?}");
+            let updates = states
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| !self.reconciled.contains(&(task.clone(), *i)));
+            let updates: Vec<TaskState> = updates.map(|(_, state)| *state).collect();
+            let told = || format!("{task}: {states:?}, of which {updates:?} are no answers to reconciliation");
+            let end = states.iter().rfind(|s| is_end(s)).unwrap_or_else(|| panic!("{}", told()));
+            let first = updates.iter().position(is_end).unwrap_or(updates.len());
+            assert!(updates[first..].iter().all(|s| s == end), "{}", told());
+            let started = [TaskState::TaskStaging, TaskState::TaskStarting, TaskState::TaskRunning];
+            let known = |s: &TaskState| started.contains(s) || s == end;
+            assert!(states.iter().all(known), "{}", told());
         }
     }
 }

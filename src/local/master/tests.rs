@@ -423,6 +423,34 @@ fn resources_come_back_when_the_end_is_heard_of() {
     assert!(!master.frameworks["f"].tasks.contains_key("t"));
 }
 
+/// As on a real 1.11.0: its master writes down an update's state when it forwards the update, and for a disconnected framework it
+/// does not. So an answer to reconciliation may be ahead of the updates that the agent sends again.
+#[test]
+fn reconciliation_is_ahead_of_updates_that_a_disconnected_framework_did_not_get() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("f", &[], true));
+    launch(&mut master, "f", "t", "cpus:1;mem:32");
+    master.stream_closed(1);
+    let (starting, finished) = (TaskState::TaskStarting, TaskState::TaskFinished);
+    update(&mut master, 0, "f", "t", starting, b"u", finished);
+    subscribe(&mut master, 2, info("f", &[], true));
+    told(&mut master);
+    master.reconcile("f", &[]);
+    update(&mut master, 0, "f", "t", starting, b"u", finished);
+    master.reconcile("f", &[]);
+    let (mut events, _) = told(&mut master);
+    events.retain(|event| !event.contains("offers"));
+    assert_eq!(
+        events,
+        [
+            "2 t TASK_FINISHED Reconciliation: Latest task state",
+            "2 t TASK_STARTING ",
+            "2 t TASK_STARTING Reconciliation: Latest task state",
+        ]
+    );
+}
+
 #[test]
 fn a_new_master_waits_for_the_agents_of_the_old_one() {
     let mut old = master();
