@@ -385,7 +385,8 @@ enum MesosTokenOp
    */
   MESOS_TOKEN_BYTES = 7,
   /*
-   `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know.
+   `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know. Of known values only
+   with `MESOS_DECODE_ENUM_NAMES`.
    */
   MESOS_TOKEN_ENUM = 8,
   /*

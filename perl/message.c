@@ -325,6 +325,20 @@ object(pTHX_ HV *hash, HV *stash)
     return reference;
 }
 
+/* More than a Mesos could add, and less than one could fill the memory with. */
+enum { MOST_RECEIVED = 1000 };
+
+/* A Mesos has sent this number, which the enum does not know. So that one knows it, and there is nothing to say when it goes back. */
+static void
+note_received(pTHX_ const MesosSchemaEnum *of, int64_t number)
+{
+    HV *const received = get_hv("Mesos::Enum::RECEIVED", GV_ADD);
+    SV *const key = newSVpvf("%" SVf " %" IVdf, SVfARG(sv_2mortal(string(aTHX_(const char *) of->perl.data, of->perl.len))), (IV)number);
+    if (HvUSEDKEYS(received) < MOST_RECEIVED)
+        (void)hv_store_ent(received, key, newSViv(1), 0);
+    SvREFCNT_dec(key);
+}
+
 /* The name of an enum's value; a number that the enum does not know stays one. */
 static SV *
 enum_value(pTHX_ const MesosSchemaEnum *of, int64_t number)
@@ -334,6 +348,7 @@ enum_value(pTHX_ const MesosSchemaEnum *of, int64_t number)
         if (of->values[i].number == number)
             return string(aTHX_(const char *) of->values[i].name.data, of->values[i].name.len);
     }
+    note_received(aTHX_ of, number);
     return newSViv((IV)number);
 }
 

@@ -4,7 +4,7 @@
 //! first message that has not, the decoding starts again with [`super::gather`], which takes any order. It starts again once: the work
 //! stays linear whatever is nested in what.
 
-use super::schema::{class, keys, Field, Kind};
+use super::schema::{class, enums, keys, Field, Kind};
 use super::tape::{MesosToken, MesosTokenOp};
 use super::wire::{unzigzag, Reader, WireError, WireType};
 use super::{ClassId, MAX_DEPTH};
@@ -38,7 +38,7 @@ impl std::error::Error for DecodeError {}
 pub struct DecodeOptions {
     /// A field that the class does not have, or that is there with another wire type, is an error and not skipped.
     pub reject_unknown: bool,
-    /// Values of enums are [`MesosTokenOp::MesosTokenEnum`], from which their names can be told, and not plain integers.
+    /// All values of enums are [`MesosTokenOp::MesosTokenEnum`], from which their names can be told, and not plain integers.
     pub enum_names: bool,
     /// Map fields are [`MesosTokenOp::MesosTokenMap`], their entries complete, and not lists of entries.
     pub maps: bool,
@@ -307,7 +307,8 @@ impl Decoder {
     pub(super) fn number(&mut self, field: &Field, key: u16, bits: u64) {
         // Truncation to 32 bits is protobuf's rule for varints that are too large for their field.
         let (op, value) = match field.kind {
-            Kind::Enum if self.options.enum_names => {
+            // One with an unknown number keeps that, and the glue notes that a Mesos knows it.
+            Kind::Enum if self.options.enum_names || !enums()[usize::from(field.of)].has(bits as i32) => {
                 let value = i64::from(bits as i32) as u64;
                 return self.push(MesosTokenOp::MesosTokenEnum, key, u32::from(field.of), value);
             }

@@ -87,6 +87,15 @@ pub struct Enum {
     pub values: &'static [(&'static str, i32)],
 }
 
+impl Enum {
+    /// Whether a value has this number. In most enums, the first one's is 1.
+    #[inline]
+    pub fn has(&self, number: i32) -> bool {
+        let at = |index: usize| self.values.get(index).is_some_and(|(_, value)| *value == number);
+        usize::try_from(number).is_ok_and(|n| n > 0 && at(n - 1)) || self.values.iter().any(|(_, value)| *value == number)
+    }
+}
+
 pub(super) const fn f(number: u32, key: u16, label: Label, kind: Kind, of: u16, oneof: u8, default: u8) -> Field {
     Field {
         number,

@@ -21,7 +21,8 @@ pub enum MesosTokenOp {
     MesosTokenDouble = 6,
     /// `count` bytes at offset `value` of the decoded bytes.
     MesosTokenBytes = 7,
-    /// `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know.
+    /// `value` is an int64: a value of the schema's enum at index `count`, or a number that it does not know. Of known values only
+    /// with `MESOS_DECODE_ENUM_NAMES`.
     MesosTokenEnum = 8,
     /// A map field begins: `count` messages of its entries' class follow, each with key 0, and both a key and a value.
     MesosTokenMap = 9,

@@ -36,7 +36,8 @@ pub fn show(tape: &[MesosToken], bytes: &[u8]) -> String {
                 counts.push((token.count, true));
                 out.push('[');
             }
-            4 => out += &(token.value as i64).to_string(),
+            // The latter of an enum that has no value with this number.
+            4 | 8 => out += &(token.value as i64).to_string(),
             5 => out += &token.value.to_string(),
             6 => out += &f64::from_bits(token.value).to_string(),
             7 => {
@@ -86,7 +87,7 @@ pub fn perl_tape(id: ClassId, tape: &[MesosToken], bytes: &[u8]) -> (Vec<MesosPe
                 open.pop();
                 MesosPerlOp::MesosPerlEnd as u32
             }
-            4 => MesosPerlOp::MesosPerlInt as u32,
+            4 | 8 => MesosPerlOp::MesosPerlInt as u32,
             5 => MesosPerlOp::MesosPerlUint as u32,
             6 => MesosPerlOp::MesosPerlDouble as u32,
             _ => {

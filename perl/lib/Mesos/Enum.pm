@@ -26,12 +26,15 @@ sub name_of {
     return $name;
 }
 
+# Numbers that a Mesos has sent and no value of ours has, as "CLASS NUMBER". The codec writes it.
+our %RECEIVED;
+
 # For the codec, which has refused what is no number: a text for each of these that no value has. It encodes them, for a newer Mesos may know
-# them, and what came from it goes back.
+# them. What a Mesos has sent goes back without a word: nobody has made a mistake.
 sub _unknown_numbers {
     my ($class, @numbers) = @_;
     return map {"$_ is no value of $class: a Mesos that does not know it either takes the field as not set"}
-        grep { defined && !ref && /\A\s*[-+]?\d/ && !defined $class->name_of(int) } @numbers;
+        grep { defined && !ref && /\A\s*[-+]?\d/ && !defined $class->name_of(int) && !$RECEIVED{"$class " . int} } @numbers;
 }
 
 # A name that is none compares as false, or gives undef, and whoever waits for the true one waits for ever.
