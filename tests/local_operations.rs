@@ -296,6 +296,23 @@ fn tasks_of_a_running_executor_see_their_volumes() {
     accept(&mut framework, &offer, vec![launch(vec![second])]);
     assert_eq!(executor.launched(), "second");
     assert!(link.is_dir());
+    // As Mesos, which removes it before it tells of the end. The volume and what is in it stay.
+    std::fs::write(link.join("file"), "kept").unwrap();
+    executor.update("second", TaskState::TaskFinished, 1);
+    assert_eq!(framework.update("second").state(), TaskState::TaskFinished);
+    assert!(std::fs::symlink_metadata(&link).is_err());
+    let offer = framework.offer();
+    let mut third = framework.task_of("third", "e", COMMAND);
+    third.resources.push(volume("v"));
+    accept(&mut framework, &offer, vec![launch(vec![third])]);
+    assert_eq!(executor.launched(), "third");
+    assert_eq!(std::fs::read_to_string(link.join("file")).unwrap(), "kept");
+    // What is no link of ours is not touched.
+    std::fs::remove_file(&link).unwrap();
+    std::fs::write(&link, "the task's own").unwrap();
+    executor.update("third", TaskState::TaskFinished, 2);
+    assert_eq!(framework.update("third").state(), TaskState::TaskFinished);
+    assert_eq!(std::fs::read_to_string(&link).unwrap(), "the task's own");
 }
 
 /// Only root may give volumes away.

@@ -365,6 +365,7 @@ impl Core {
                     log::error!("{e}");
                 }
             }
+            Action::Unmount { directory, mounts } => volumes::unlink(&directory, &mounts),
             Action::LastWords { who, how, directory } => last_words::tell_of(&who, &how, &directory),
             Action::Remove(litter) => self.remover.remove(&self.settings.work_dir, litter),
             Action::LookAtDisk => {

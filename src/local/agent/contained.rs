@@ -21,14 +21,26 @@ impl Agent {
         }
     }
 
-    fn share(&self, framework: &str, executor: &str, own: (f64, f64), cfs: bool) -> Share {
+    /// The tasks of an executor, or the one that is its own, which have not ended.
+    pub(super) fn live_tasks<'a>(&'a self, framework: &str, executor: &'a str) -> impl Iterator<Item = &'a Task> {
         let known = self.frameworks.get(framework).into_iter().flat_map(|f| f.tasks.values());
-        let belongs = |task: &&Task| match &task.info.executor {
+        let belongs = move |task: &&Task| match &task.info.executor {
             Some(info) => info.executor_id.value == executor,
             None => task.info.task_id.value == executor,
         };
-        let tasks = known.filter(belongs).filter(|task| !task.is_terminal());
+        known.filter(belongs).filter(|task| !task.is_terminal())
+    }
+
+    fn share(&self, framework: &str, executor: &str, own: (f64, f64), cfs: bool) -> Share {
+        let tasks = self.live_tasks(framework, executor);
         Share::of(own, tasks.map(|task| &*task.info), cfs)
+    }
+
+    /// The container that a task is in: that of its executor, also if the task has one of its own within that.
+    pub(super) fn container_around(&self, framework: &str, task: &str) -> Option<u64> {
+        let process = self.frameworks.get(framework)?.tasks.get(task)?.process;
+        let nested = self.containers.get(&process).and_then(|container| container.nested.as_ref());
+        Some(nested.map_or(process, |nested| nested.parent))
     }
 
     /// The cgroup of what is to be started: its own, or that of the executor around it.
@@ -73,12 +85,9 @@ impl Agent {
 
     /// The same when a task has ended.
     pub(super) fn limit_container_of(&mut self, framework: &str, task: &str) {
-        let known = self.frameworks.get(framework).and_then(|f| f.tasks.get(task));
-        let Some(process) = known.map(|task| task.process) else {
-            return;
-        };
-        let nested = self.containers.get(&process).and_then(|container| container.nested.as_ref());
-        self.limit_container(nested.map_or(process, |nested| nested.parent));
+        if let Some(process) = self.container_around(framework, task) {
+            self.limit_container(process);
+        }
     }
 
     /// A container was ended by the kernel, for its memory: so its tasks have failed. Returns how that of a command has ended.

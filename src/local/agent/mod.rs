@@ -118,6 +118,11 @@ pub enum Action {
         directory: PathBuf,
         mounts: Vec<Mount>,
     },
+    /// Remove these links from it.
+    Unmount {
+        directory: PathBuf,
+        mounts: Vec<Mount>,
+    },
     /// Remove these sandboxes.
     Remove(Vec<Litter>),
     /// See how full the disk is. The answer is [`Agent::disk_usage`].

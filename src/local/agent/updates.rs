@@ -33,11 +33,12 @@ impl Agent {
         if let Some(task) = framework.tasks.get_mut(&id) {
             task.state = state;
         }
+        if is_terminal(state) {
+            self.unmount(framework_id, &id);
+            self.limit_container_of(framework_id, &id);
+        }
         if first {
             self.forward(framework_id, &id);
-        }
-        if is_terminal(state) {
-            self.limit_container_of(framework_id, &id);
         }
     }
 

@@ -6,9 +6,10 @@ use super::launch::Mount;
 use crate::local::removal;
 use crate::message::text;
 use crate::resources::conversion::Volume;
-use rustix::fs::{fstat, openat, readlinkat, symlinkat, Mode, OFlags, Stat};
+use rustix::fs::{fstat, openat, readlinkat, symlinkat, unlinkat, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
 /// Where the volumes of the agent with this number are.
@@ -57,12 +58,7 @@ pub fn link(sandbox: &Path, mounts: &[Mount]) -> Result<(), String> {
         let path = path.display().to_string();
         move |e: io::Error| format!("cannot use the persistent volume {path}: {e}")
     };
-    let (runs, name) = match (sandbox.parent(), sandbox.file_name()) {
-        (Some(runs), Some(name)) => (runs, name),
-        _ => return Err("no sandbox".into()),
-    };
-    let runs = super::sandbox::way(runs).map_err(failed(sandbox))?;
-    let sandbox_fd = openat(&runs, name, DIRECTORY, Mode::empty()).map_err(|e| failed(sandbox)(e.into()))?;
+    let sandbox_fd = open(sandbox).map_err(failed(sandbox))?;
     let owner = fstat(&sandbox_fd).map_err(|e| failed(sandbox)(e.into()))?;
     for mount in mounts {
         let name = PathBuf::from(text::to_os(&mount.name));
@@ -75,9 +71,7 @@ pub fn link(sandbox: &Path, mounts: &[Mount]) -> Result<(), String> {
         own(&mount.volume, &owner).map_err(failed(&mount.volume))?;
         match symlinkat(&mount.volume, &sandbox_fd, &name) {
             Err(Errno::EXIST) => {
-                let there = readlinkat(&sandbox_fd, &name, Vec::new());
-                let same = there.is_ok_and(|there| Path::new(&text::to_os(&text::from_bytes(there.to_bytes()))) == mount.volume);
-                if !same {
+                if !leads_to(&sandbox_fd, &name, &mount.volume) {
                     return Err(failed(&mount.volume)(Errno::EXIST.into()));
                 }
             }
@@ -85,6 +79,34 @@ pub fn link(sandbox: &Path, mounts: &[Mount]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Removes the links again. What has another thing in the place of its link keeps that.
+pub fn unlink(sandbox: &Path, mounts: &[Mount]) {
+    let Ok(sandbox) = open(sandbox) else { return };
+    for mount in mounts {
+        let name = PathBuf::from(text::to_os(&mount.name));
+        if leads_to(&sandbox, &name, &mount.volume) {
+            if let Err(e) = unlinkat(&sandbox, &name, AtFlags::empty()) {
+                log::warn!("the link to {} stays: {e}", mount.volume.display());
+            }
+        }
+    }
+}
+
+fn open(sandbox: &Path) -> io::Result<OwnedFd> {
+    let (runs, name) = match (sandbox.parent(), sandbox.file_name()) {
+        (Some(runs), Some(name)) => (runs, name),
+        _ => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    let runs = super::sandbox::way(runs)?;
+    Ok(openat(&runs, name, DIRECTORY, Mode::empty())?)
+}
+
+fn leads_to(sandbox: &OwnedFd, name: &Path, volume: &Path) -> bool {
+    // No more than a name: what else there is was not linked.
+    let there = (name.components().count() == 1).then(|| readlinkat(sandbox, name, Vec::new()));
+    there.is_some_and(|there| there.is_ok_and(|there| Path::new(&text::to_os(&text::from_bytes(there.to_bytes()))) == volume))
 }
 
 /// A volume belongs to whoever used it last.
