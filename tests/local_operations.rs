@@ -183,10 +183,9 @@ fn a_volume_outlives_tasks_agents_and_masters_and_not_its_destruction() {
     assert_eq!(framework.story("writes").pop().unwrap().0, TaskState::TaskFinished);
     let directory = cluster.work_dir().join("volumes/0/roles/eng/v");
     assert_eq!(std::fs::read_to_string(directory.join("file")).unwrap(), "kept\n");
-    assert_eq!(
-        std::fs::read_link(framework.sandbox(&cluster, "writes").join("data")).unwrap(),
-        directory
-    );
+    // As Mesos, which removes its link before it tells of the end.
+    let link = framework.sandbox(&cluster, "writes").join("data");
+    assert!(std::fs::symlink_metadata(&link).is_err(), "{}", link.display());
     for control in [
         Control::CrashAgent(0),
         Control::StartAgent(0),

@@ -148,7 +148,7 @@ impl Agent {
         self.actions.push(Action::Mount { directory, mounts });
     }
 
-    /// A task has ended: its executor no longer sees those of its volumes that neither another task nor the executor itself has.
+    /// A task has ended: its sandbox no longer shows those of its volumes that neither another task of its executor nor that itself has.
     pub(super) fn unmount(&mut self, framework: &str, task: &str) {
         let known = self.frameworks.get(framework).and_then(|f| f.tasks.get(task));
         let mut mounts = known.map_or_else(Vec::new, |task| self.mounts(&task.info.resources));
@@ -156,13 +156,11 @@ impl Agent {
         let Some(container) = around.and_then(|process| self.containers.get(&process)) else {
             return;
         };
-        let Some(executor) = container.kind.executor() else { return };
-        let others = self.live_tasks(framework, &container.executor_id);
-        let kept: Vec<Mount> = others
-            .map(|task| &task.info.resources)
-            .chain([&executor.resources])
-            .flat_map(|r| self.mounts(r))
-            .collect();
+        let others = self
+            .live_tasks(framework, &container.executor_id)
+            .map(|task| &task.info.resources);
+        let own = container.kind.executor().map(|executor| &executor.resources);
+        let kept: Vec<Mount> = others.chain(own).flat_map(|resources| self.mounts(resources)).collect();
         mounts.retain(|mount| !kept.contains(mount));
         if !mounts.is_empty() {
             let directory = container.directory.clone();
