@@ -398,6 +398,7 @@ fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
                 "root's cluster trusts whoever may change its work directory, and {why}"
             ));
         }
+        agent::sandbox::spread(&path);
         return Ok(path);
     }
     let temp = std::env::temp_dir();
@@ -408,5 +409,6 @@ fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
     std::fs::DirBuilder::new().mode(mode).create(&path).map_err(failed(&path))?;
     // Not what the umask has left of it.
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).map_err(failed(&path))?;
+    agent::sandbox::spread(&path);
     Ok(path)
 }
