@@ -98,14 +98,20 @@ sub run_tasks {
         OFFERS => sub {
             my ($offer) = @{$_[0]{offers}{offers}};
             my @infos = map { info($offer, @$_) } splice @tasks;
-            my $operation = {type => 'LAUNCH', launch => {task_infos => \@infos}};
+            my $is_group = grep { delete $_->{group} } @infos;
+            my $executor = {type => 'DEFAULT', executor_id => {value => 'group'}, framework_id => $framework, resources => resources(0.1, 32, 10)};
+            my $operation
+                = $is_group
+                ? {type => 'LAUNCH_GROUP', launch_group => {executor => $executor, task_group => {tasks => \@infos}}}
+                : {type => 'LAUNCH', launch => {task_infos => \@infos}};
             $call->({type => 'ACCEPT', accept => {offer_ids => [$offer->{id}], operations => [$operation], filters => {refuse_seconds => 1000}}});
             $last{$_->{task_id}{value}} = undef for @infos;
         },
         UPDATE => sub {
             my $status = $_[0]{update}{status};
             my $id = $status->{task_id}{value};
-            $call->({type => 'ACKNOWLEDGE', acknowledge => {map { ($_ => $status->{$_}) } qw(agent_id task_id uuid)}});
+            diag "$id: $status->{state} $status->{message}" if $status->{state} eq 'TASK_ERROR';
+            $call->({type => 'ACKNOWLEDGE', acknowledge => {map { ($_ => $status->{$_}) } qw(agent_id task_id uuid)}}) if $status->{uuid};
             $runs{$id} = 1 if $status->{state} eq 'TASK_RUNNING';
             $last{$id} = $status if $status->{state} !~ /STARTING|RUNNING/;
             if ($running && keys %runs == keys %last) {
@@ -140,13 +146,17 @@ sub run_tasks {
     return \%last;
 }
 
+sub resources {
+    my %of;
+    @of{qw(cpus mem disk)} = @_;
+    return [map { {name => $_, type => 'SCALAR', scalar => {value => 0 + $of{$_}}} } grep { defined $of{$_} } sort keys %of];
+}
+
+# Without a command it is for `executor`, or one of a `group`.
 sub info {
     my ($offer, $id, $command, $cpus, $mem, %more) = @_;
-    my $scalar = sub { {name => $_[0], type => 'SCALAR', scalar => {value => 0 + $_[1]}} };
-    return {
-        name => $id, task_id => {value => $id}, agent_id => $offer->{agent_id}, resources => [$scalar->(cpus => $cpus), $scalar->(mem => $mem)],
-        command => {value => $command}, %more,
-    };
+    my @command = defined $command ? (command => {value => $command}) : ();
+    return {name => $id, task_id => {value => $id}, agent_id => $offer->{agent_id}, resources => resources($cpus, $mem), @command, %more};
 }
 
 # Uses twice so many megabytes, for the text and for its copy.
@@ -228,6 +238,25 @@ subtest 'a user, in a cgroup of his own' => sub {
     ok until_true(sub { !$sleeps->() }), 'it ends with its task';
     ok until_true(sub { waitpid($stranger, POSIX::WNOHANG()) == $stranger && $? == 9 }), 'and so does all that is in its cgroup';
     ok until_true(sub { !there('user/scope/mesos-local-*/*/') }), 'no cgroup is left of a task';
+    ok ends($cluster, 'user/scope', 'TERM'), 'none of the cluster';
+};
+
+subtest 'executors' => sub {
+    my $cluster = cluster('user/scope', 1000);
+    # It may use what it has itself, and what its task has.
+    my $executor = sub { {executor_id => {value => $_[0]}, command => {value => $_[1]}, resources => resources(0.1, 64)} };
+    my $updates = run_tasks($cluster, undef, ['of eater', undef, 0.1, 32, executor => $executor->('eater', eats(150))]);
+    my $eats = $updates->{'of eater'};
+    is "$eats->{state} $eats->{reason}", 'TASK_FAILED REASON_CONTAINER_LIMITATION_MEMORY', 'the task of an executor that eats memory';
+    is $eats->{executor_id}{value}, 'eater', 'and its executor';
+    like first_line($eats), qr/\AMemory limit exceeded: Requested: 96MB /, 'the limit is that of both';
+    diag first_line($eats);
+
+    # A group has one container around it.
+    $updates = run_tasks($cluster, undef, ['eats', eats(150), 0.1, 64, group => 1], ['sleeps', 'sleep 1000', 0.1, 32]);
+    is "$updates->{$_}{state} $updates->{$_}{reason}", 'TASK_FAILED REASON_CONTAINER_LIMITATION_MEMORY', "$_, of a group" for qw(eats sleeps);
+    like first_line($updates->{sleeps}), qr/\AMemory limit exceeded: Requested: 128MB /, 'the limit is that of all';
+    ok until_true(sub { !there('user/scope/mesos-local-*/*/') }), 'no cgroup is left of them';
     ok ends($cluster, 'user/scope', 'TERM'), 'none of the cluster';
 };
 
