@@ -333,7 +333,7 @@ static void
 note_received(pTHX_ const MesosSchemaEnum *of, int64_t number)
 {
     HV *const received = get_hv("Mesos::Enum::RECEIVED", GV_ADD);
-    SV *const key = newSVpvf("%" SVf " %" IVdf, SVfARG(sv_2mortal(string(aTHX_(const char *) of->perl.data, of->perl.len))), (IV)number);
+    SV *const key = newSVpvf("%.*s %" IVdf, (int)of->perl.len, (const char *)of->perl.data, (IV)number);
     if (HvUSEDKEYS(received) < MOST_RECEIVED)
         (void)hv_store_ent(received, key, newSViv(1), 0);
     SvREFCNT_dec(key);

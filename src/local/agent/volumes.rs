@@ -99,7 +99,7 @@ fn open(sandbox: &Path) -> io::Result<OwnedFd> {
         (Some(runs), Some(name)) => (runs, name),
         _ => return Err(io::ErrorKind::InvalidInput.into()),
     };
-    let runs = super::sandbox::way(runs)?;
+    let runs = super::sandbox::known_way(runs)?;
     Ok(openat(&runs, name, DIRECTORY, Mode::empty())?)
 }
 
