@@ -61,13 +61,11 @@ pub fn link(sandbox: &Path, mounts: &[Mount]) -> Result<(), String> {
     let sandbox_fd = open(sandbox).map_err(failed(sandbox))?;
     let owner = fstat(&sandbox_fd).map_err(|e| failed(sandbox)(e.into()))?;
     for mount in mounts {
-        let name = PathBuf::from(text::to_os(&mount.name));
-        let plain = name.components().count() == 1 && name.components().all(|part| matches!(part, Component::Normal(_)));
-        if !plain || mount.name.contains('/') {
+        let Some(name) = name_of(mount) else {
             // As Mesos does.
             log::warn!("no link to a persistent volume: '{}' is no name in a sandbox", mount.name);
             continue;
-        }
+        };
         own(&mount.volume, &owner).map_err(failed(&mount.volume))?;
         match symlinkat(&mount.volume, &sandbox_fd, &name) {
             Err(Errno::EXIST) => {
@@ -85,13 +83,20 @@ pub fn link(sandbox: &Path, mounts: &[Mount]) -> Result<(), String> {
 pub fn unlink(sandbox: &Path, mounts: &[Mount]) {
     let Ok(sandbox) = open(sandbox) else { return };
     for mount in mounts {
-        let name = PathBuf::from(text::to_os(&mount.name));
+        let Some(name) = name_of(mount) else { continue };
         if leads_to(&sandbox, &name, &mount.volume) {
             if let Err(e) = unlinkat(&sandbox, &name, AtFlags::empty()) {
                 log::warn!("the link to {} stays: {e}", mount.volume.display());
             }
         }
     }
+}
+
+/// The name of its link. Others than names in the sandbox itself have none.
+fn name_of(mount: &Mount) -> Option<PathBuf> {
+    let name = PathBuf::from(text::to_os(&mount.name));
+    let plain = name.components().count() == 1 && name.components().all(|part| matches!(part, Component::Normal(_)));
+    (plain && !mount.name.contains('/')).then_some(name)
 }
 
 fn open(sandbox: &Path) -> io::Result<OwnedFd> {
@@ -104,9 +109,8 @@ fn open(sandbox: &Path) -> io::Result<OwnedFd> {
 }
 
 fn leads_to(sandbox: &OwnedFd, name: &Path, volume: &Path) -> bool {
-    // No more than a name: what else there is was not linked.
-    let there = (name.components().count() == 1).then(|| readlinkat(sandbox, name, Vec::new()));
-    there.is_some_and(|there| there.is_ok_and(|there| Path::new(&text::to_os(&text::from_bytes(there.to_bytes()))) == volume))
+    let there = readlinkat(sandbox, name, Vec::new());
+    there.is_ok_and(|there| Path::new(&text::to_os(&text::from_bytes(there.to_bytes()))) == volume)
 }
 
 /// A volume belongs to whoever used it last.
