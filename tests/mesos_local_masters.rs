@@ -317,15 +317,21 @@ fn ports_follow_each_other() {
     assert!(said.contains("there are not so many ports"), "{said}");
 }
 
-#[test]
-fn the_next_one_leads_when_the_leader_is_stopped() {
-    let masters = Masters::new(&["--agents=2", "--election-delay=3secs"]);
+/// A framework on the first master, whose task `t` runs for long.
+fn with_a_task(masters: &Masters) -> Framework {
     let mut framework = Framework::at(masters.all[0], "none", lasting("f"));
     let offer = framework.offer();
     framework.agent_id = offer.slave_id.clone();
     let task = framework.command("t", "sleep 1000");
     framework.launch_on(&offer, vec![task]);
     framework.wait_for("t", TaskState::TaskRunning);
+    framework
+}
+
+#[test]
+fn the_next_one_leads_when_the_leader_is_stopped() {
+    let masters = Masters::new(&["--agents=2", "--election-delay=3secs"]);
+    let mut framework = with_a_task(&masters);
     let before = masters.told(0, "GET_MASTER");
 
     masters.control("clock/pause");
@@ -362,7 +368,7 @@ fn the_next_one_leads_when_the_leader_is_stopped() {
     };
     let mut again = Framework::at(masters.all[1], "none", again);
     assert_eq!(again.id, framework.id);
-    again.agent_id = offer.slave_id.clone();
+    again.agent_id = framework.agent_id.clone();
     again.kill("t", None);
     again.wait_for("t", TaskState::TaskKilled);
 
@@ -449,12 +455,7 @@ fn tasks_executors_and_restarted_agents_do_without_a_leader() {
 #[test]
 fn a_reset_brings_all_masters_back() {
     let masters = Masters::new(&["--agents=2", "--election-delay=1weeks"]);
-    let mut framework = Framework::at(masters.all[0], "none", lasting("f"));
-    let offer = framework.offer();
-    framework.agent_id = offer.slave_id.clone();
-    let task = framework.command("t", "sleep 1000");
-    framework.launch_on(&offer, vec![task]);
-    framework.wait_for("t", TaskState::TaskRunning);
+    let _framework = with_a_task(&masters);
     masters.control("masters/2/stop");
     masters.control("masters/leader/stop");
     assert_eq!(masters.states(), ["stopped", "standby", "stopped"]);
