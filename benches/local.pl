@@ -4,8 +4,8 @@
 #
 #   ./Build && perl -Mblib benches/local.pl [ROUNDS, 30]
 #
-# Wanted of the embedded cluster: registered and offered within 20 ms of start, TASK_RUNNING within 10 ms of the launch. A real master makes
-# its offers once a second, and a real agent starts an executor for each task.
+# Wanted of the embedded cluster: registered and offered within 20 ms of start, TASK_RUNNING within 10 ms of the launch. The real master runs
+# already, and its agent starts an executor for each task; the embedded cluster begins with each round.
 use 5.10.1;
 use strict;
 use warnings;
