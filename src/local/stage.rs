@@ -370,6 +370,7 @@ impl Stage {
         for agent in core.agents() {
             has("frameworks of an agent", agent.frameworks.len());
             has("containers", agent.containers.len());
+            has("tasks that an agent does not know", agent.strangers.len());
         }
         for agent in core.master.agents.values() {
             has("agents in use", usize::from(!agent.free.contains(&agent.total)));
@@ -393,6 +394,8 @@ impl Stage {
         let core = self.core.borrow();
         let mut all = Vec::new();
         for agent in core.agents() {
+            let strangers = agent.strangers.keys().filter(|(of, _)| of == framework);
+            all.extend(strangers.map(|(_, task)| task.clone()));
             if let Some(framework) = agent.frameworks.get(framework) {
                 let tasks = framework.tasks.iter().map(|(id, task)| (id, &task.updates));
                 let late = framework.late.iter();

@@ -30,6 +30,7 @@ impl Agent {
         }
         let known = Task::new(task.clone(), role.clone());
         framework.tasks.insert(task.task_id.value.clone(), known);
+        self.forget_stranger(&framework_id, &task.task_id.value);
         if self.drain.is_some() {
             return self.drop_because_of_drain(&framework_id, &task.task_id.value);
         }

@@ -25,6 +25,9 @@ impl Agent {
             let known = Task::new(task.clone(), role.to_string());
             framework.tasks.insert(task.task_id.value.clone(), known);
         }
+        for task in &tasks {
+            self.forget_stranger(&id, &task.task_id.value);
+        }
         if self.drain.is_some() {
             return tasks
                 .iter()

@@ -61,7 +61,7 @@ use crate::resources::Resources;
 use launch::{Launch, Mount};
 use litter::{Collector, Litter};
 use nix::sys::signal::Signal;
-use state::{Companion, Container, Drain, Framework, Identity, Master, Operation};
+use state::{Companion, Container, Drain, Framework, Identity, Master, Operation, Updates};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -181,6 +181,9 @@ pub struct Agent {
     /// Set from the word of operators until nothing is left.
     pub drain: Option<Drain>,
     pub frameworks: BTreeMap<String, Framework>,
+    /// Ends of tasks that the master has and this agent does not know: by framework, which it need not know either, and task. As in Mesos
+    /// they are told until they are acknowledged, and not written down.
+    pub strangers: BTreeMap<(String, String), Updates>,
     /// By the helper's number of the process.
     pub containers: BTreeMap<u64, Container>,
     /// Probes that are under way: of which container, and which of its checks. They have numbers as processes have.
@@ -220,6 +223,7 @@ impl Agent {
             id: None,
             master: Master::default(),
             frameworks: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             containers: BTreeMap::new(),
             probes: BTreeMap::new(),
             companions: BTreeMap::new(),
@@ -365,6 +369,10 @@ impl Agent {
 
     /// The framework and everything of it end, without updates.
     fn shutdown_framework(&mut self, id: &str) {
+        // Mesos' agent goes on to tell of these if it does not know the framework, and nobody can acknowledge. Its master does not listen.
+        for task in self.strangers_of(id) {
+            self.forget_stranger(id, &task);
+        }
         let Some(framework) = self.frameworks.get_mut(id) else {
             return;
         };
@@ -390,9 +398,9 @@ impl Agent {
         let id = info.id.as_ref().map(|id| id.value.clone()).unwrap_or_default();
         if let Some(framework) = self.frameworks.get_mut(&id) {
             framework.info = info;
-        }
-        if resend {
-            self.resend(&id);
+            if resend {
+                self.resend(&id);
+            }
         }
     }
 

@@ -1,8 +1,7 @@
 //! The agent and its master: how it finds one, and how it notices that it has lost it.
 
-use super::state::{Container, Kind, Master};
+use super::state::{Container, Kind, Master, Updates};
 use super::{Action, Agent, Timer};
-use crate::local::events::is_terminal;
 use crate::local::messages::{MissingTask, Reregister, RunningExecutor, RunningTask, ToMaster};
 use crate::proto::task_status::Reason;
 use crate::proto::{SlaveId, TaskState};
@@ -128,18 +127,28 @@ impl Agent {
         }
     }
 
-    /// The master has a task of which nothing is known here.
+    /// The master has a task of which nothing is known here. It is told so until that is acknowledged, as in Mesos: also for a framework of
+    /// which nothing is known here.
     fn unknown_task(&mut self, missing: MissingTask) {
-        let message = "Reconciliation: Task is unknown to the agent".to_string();
-        let mut lost = self.own_status(&missing.task, missing.lost, Reason::Reconciliation, message);
-        lost.slave_id = self.id.clone();
-        let latest = missing.lost;
-        debug_assert!(is_terminal(latest));
-        self.tell_master(ToMaster::Update {
-            framework: missing.framework,
-            status: Box::new(lost),
-            latest,
-        });
+        let MissingTask { framework, task, lost } = missing;
+        // It was asked before: nothing that comes after the end of a task would be sent.
+        if self.updates(&framework, &task).is_some_and(|updates| updates.end()) {
+            return;
+        }
+        let message = "Reconciliation: task unknown to the agent".to_string();
+        let mut update = self.own_status(&task, lost, Reason::Reconciliation, message);
+        update.slave_id = self.id.clone();
+        if self.updates(&framework, &task).is_none() {
+            let key = (framework.clone(), task.clone());
+            self.strangers.insert(key, Updates::default());
+        }
+        let Some(updates) = self.updates(&framework, &task) else {
+            return;
+        };
+        updates.push(update);
+        if updates.queue.len() == 1 {
+            self.forward(&framework, &task);
+        }
     }
 
     pub(super) fn pinged(&mut self, connected: bool) {

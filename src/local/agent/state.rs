@@ -401,6 +401,12 @@ impl Updates {
         true
     }
 
+    /// Whether the last of them is the end of the task.
+    pub fn end(&self) -> bool {
+        let ends = |update: &TaskStatus| TaskState::try_from(update.state).is_ok_and(is_terminal);
+        self.queue.back().is_some_and(ends)
+    }
+
     /// Takes the oldest out, if it is the one with `uuid`.
     pub fn acknowledge(&mut self, uuid: &[u8]) -> Option<TaskStatus> {
         if self.queue.front()?.uuid.as_deref() != Some(uuid) {

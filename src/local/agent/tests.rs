@@ -19,6 +19,7 @@ mod cgroups;
 mod drain;
 mod ends;
 mod jitter;
+mod strangers;
 
 /// An agent that has registered, and what it wanted since the last look.
 struct World {

@@ -7,6 +7,7 @@ use crate::local::jitter::Jitter;
 use crate::local::messages::ToMaster;
 use crate::proto::network_info::IpAddress;
 use crate::proto::{ContainerId, ContainerStatus, ExecutorId, NetworkInfo, TaskState, TaskStatus};
+use std::collections::BTreeSet;
 
 impl Agent {
     /// Takes an update (with uuid) of the agent or an executor. Those of frameworks that are gone and of ended tasks end here.
@@ -24,6 +25,7 @@ impl Agent {
         let updates = match framework.tasks.get_mut(&id) {
             Some(task) if task.is_terminal() => return,
             Some(task) => &mut task.updates,
+            None if self.strangers.contains_key(&(framework_id.to_string(), id.clone())) => return,
             None => framework.late.entry(id.clone()).or_default(),
         };
         if !updates.push(update) {
@@ -42,8 +44,24 @@ impl Agent {
         }
     }
 
-    fn updates(&mut self, framework: &str, task: &str) -> Option<&mut Updates> {
-        self.frameworks.get_mut(framework)?.updates(task)
+    pub(super) fn updates(&mut self, framework: &str, task: &str) -> Option<&mut Updates> {
+        match self.frameworks.get_mut(framework).and_then(|known| known.updates(task)) {
+            Some(updates) => Some(updates),
+            None => self.strangers.get_mut(&(framework.to_string(), task.to_string())),
+        }
+    }
+
+    /// Nothing more is said of the task that only the master knew: another one has its name now.
+    pub(super) fn forget_stranger(&mut self, framework: &str, task: &str) {
+        let forgotten = self.strangers.remove(&(framework.to_string(), task.to_string()));
+        let retry = forgotten.and_then(|updates| updates.retry);
+        retry.into_iter().for_each(|retry| self.timers.cancel(retry));
+    }
+
+    /// The tasks of a framework that only the master knew.
+    pub(super) fn strangers_of(&self, framework: &str) -> Vec<String> {
+        let theirs = self.strangers.keys().filter(|(of, _)| of == framework);
+        theirs.map(|(_, task)| task.clone()).collect()
     }
 
     /// Sends the oldest update of a task for the first time.
@@ -97,22 +115,20 @@ impl Agent {
         self.updates(framework, task)?.queue.front()?.uuid.clone()
     }
 
-    fn tell_oldest(&mut self, framework_id: &str, task: &str) {
+    fn tell_oldest(&mut self, framework: &str, task: &str) {
         if !self.is_registered() {
             return;
         }
-        let Some(framework) = self.frameworks.get_mut(framework_id) else {
-            return;
-        };
-        let known = framework.tasks.get(task).map(|task| task.state);
-        let Some(update) = framework.updates(task).and_then(|updates| updates.queue.front()) else {
+        let known = self.frameworks.get(framework).and_then(|known| known.tasks.get(task));
+        let known = known.map(|task| task.state);
+        let Some(update) = self.updates(framework, task).and_then(|updates| updates.queue.front()) else {
             return;
         };
         let Some(latest) = known.or_else(|| TaskState::try_from(update.state).ok()) else {
             return;
         };
         let status = Box::new(update.clone());
-        let framework = framework_id.to_string();
+        let framework = framework.to_string();
         self.tell_master(ToMaster::Update {
             framework,
             status,
@@ -129,23 +145,25 @@ impl Agent {
 
     /// A framework is back: what it has not acknowledged is sent now rather than at the next retry, which stays armed.
     pub(super) fn resend(&mut self, framework: &str) {
-        let Some(known) = self.frameworks.get(framework) else { return };
-        let tasks: Vec<String> = known.tasks.keys().chain(known.late.keys()).cloned().collect();
+        let mut tasks = self.strangers_of(framework);
+        if let Some(known) = self.frameworks.get(framework) {
+            tasks.extend(known.tasks.keys().chain(known.late.keys()).cloned());
+        }
         tasks.iter().for_each(|task| self.tell_oldest(framework, task));
     }
 
     /// The same for all frameworks: the master is a new one, or had lost this agent.
     pub(super) fn resend_all(&mut self) {
-        let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
+        let strangers = self.strangers.keys().map(|(framework, _)| framework);
+        let frameworks: BTreeSet<String> = self.frameworks.keys().chain(strangers).cloned().collect();
         frameworks.iter().for_each(|framework| self.resend(framework));
     }
 
     /// ACKNOWLEDGE. Anything but the uuid that is waited for is ignored.
     pub(super) fn acknowledged(&mut self, framework_id: &str, task: &str, uuid: &[u8]) {
-        let Some(framework) = self.frameworks.get_mut(framework_id) else {
+        let Some(updates) = self.updates(framework_id, task) else {
             return;
         };
-        let Some(updates) = framework.updates(task) else { return };
         let Some(acknowledged) = updates.acknowledge(uuid) else {
             return;
         };
@@ -153,16 +171,19 @@ impl Agent {
         let retry = updates.retry.take();
         let ended = TaskState::try_from(acknowledged.state).is_ok_and(is_terminal);
         let nothing_left = updates.queue.is_empty();
-        if ended {
-            framework.tasks.remove(task);
-        }
-        if ended || nothing_left {
-            framework.late.remove(task);
+        if let Some(framework) = self.frameworks.get_mut(framework_id) {
+            if ended {
+                framework.tasks.remove(task);
+            }
+            if ended || nothing_left {
+                framework.late.remove(task);
+            }
         }
         retry.into_iter().for_each(|retry| self.timers.cancel(retry));
         self.relief();
-        if !ended {
-            self.forward(framework_id, task);
+        match ended {
+            true => self.forget_stranger(framework_id, task),
+            false => self.forward(framework_id, task),
         }
         self.tidy(framework_id);
     }

@@ -479,6 +479,8 @@ impl World {
         let left = self.core.agents().flat_map(|agent| agent.frameworks.iter());
         let left = left.filter(|(id, _)| connected(id)).flat_map(|(_, f)| f.late.keys());
         assert_eq!(left.count(), 0);
+        let strangers = self.core.agents().flat_map(|agent| agent.strangers.keys());
+        assert_eq!(strangers.filter(|(framework, _)| connected(framework)).count(), 0);
     }
 }
 

@@ -451,6 +451,53 @@ fn reconciliation_is_ahead_of_updates_that_a_disconnected_framework_did_not_get(
     );
 }
 
+/// What an agent says of a task that it does not know is an update like any other: it comes again until its framework has it.
+#[test]
+fn the_end_of_a_task_that_its_agent_does_not_know_waits_for_its_framework() {
+    let mut master = master();
+    register(&mut master, 0, "cpus:4;mem:512");
+    subscribe(&mut master, 1, info("f", &[], true));
+    launch(&mut master, "f", "t", "cpus:3;mem:32");
+    master.stream_closed(1);
+    master.link_broken(0);
+    told(&mut master);
+    come_back(&mut master, &[]);
+    let (_, letters) = told(&mut master);
+    let [ToAgent::Reregistered { missing, .. }] = &letters[..] else {
+        panic!("{letters:?}")
+    };
+    assert_eq!(missing.len(), 1);
+    let say = |master: &mut Master| {
+        let lost = TaskState::TaskLost;
+        let mut status = crate::local::events::status(master.now, "t", lost, crate::proto::task_status::Source::Slave);
+        status.reason = Some(crate::proto::task_status::Reason::Reconciliation as i32);
+        status.uuid = Some(Bytes::from_static(b"u"));
+        let (framework, status, latest) = ("f".to_string(), Box::new(status), lost);
+        master.agent_message(
+            0,
+            ToMaster::Update {
+                framework,
+                status,
+                latest,
+            },
+        );
+    };
+    say(&mut master);
+    assert_eq!(free(&master, "M-S0"), 4.0, "it uses nothing any more");
+    subscribe(&mut master, 2, info("f", &[], true));
+    told(&mut master);
+    let acknowledge = |master: &mut Master| master.acknowledge("f", "M-S0", "t", &Bytes::from_static(b"u"));
+    acknowledge(&mut master);
+    assert!(
+        master.frameworks["f"].tasks.contains_key("t"),
+        "nobody can have acknowledged what nobody was told"
+    );
+    say(&mut master);
+    assert_eq!(told(&mut master).0, ["2 t TASK_LOST "]);
+    acknowledge(&mut master);
+    assert!(!master.frameworks["f"].tasks.contains_key("t"));
+}
+
 #[test]
 fn a_new_master_waits_for_the_agents_of_the_old_one() {
     let mut old = master();

@@ -30,9 +30,7 @@ impl Master {
             unread = full && task.forwarded.as_ref().map(|(_, uuid)| uuid) == uuid.as_ref();
             // What a disconnected framework did not get is not forwarded: until it gets the update, its reconciliation is told the
             // latest state. A copy: its own holds the executor's whole call.
-            //
-            // Of a task that it does not know, the agent tells once, and not again until it is acknowledged.
-            if connected || update.reason == Some(Reason::Reconciliation as i32) {
+            if connected {
                 task.forwarded = uuid.map(|uuid| (state, Bytes::copy_from_slice(&uuid)));
             }
             task.healthy = update.healthy;
