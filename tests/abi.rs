@@ -139,7 +139,6 @@ fn under_valgrind() {
         "--show-leak-kinds=definite",
         "--errors-for-leak-kinds=definite",
         "--child-silent-after-fork=yes",
-        concat!("--suppressions=", env!("CARGO_MANIFEST_DIR"), "/tests/abi/valgrind.supp"),
     ];
     compiler.run_all(&[], &runner);
 }

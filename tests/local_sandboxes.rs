@@ -372,3 +372,18 @@ fn sandboxes_are_removed_on_request() {
     let stdout = std::fs::read_to_string(framework.sandbox(&cluster, "v").join("stdout")).unwrap();
     assert_eq!(stdout, "here\n");
 }
+
+/// Where the file system has a flag for that.
+#[test]
+fn agents_directories_are_spread_over_the_disk_from_the_start() {
+    use rustix::fs::{ioctl_getflags, ioctl_setflags, IFlags};
+    let directory = scratch("spread");
+    let here = std::fs::File::open(&directory).unwrap();
+    let can = ioctl_getflags(&here).and_then(|flags| ioctl_setflags(&here, flags | IFlags::TOPDIR));
+    let cluster = cluster();
+    let slaves = std::fs::File::open(cluster.work_dir().join("slaves")).expect("the agents' directory");
+    if can.is_ok() {
+        assert!(ioctl_getflags(&slaves).unwrap().contains(IFlags::TOPDIR));
+    }
+    std::fs::remove_dir(directory).unwrap();
+}

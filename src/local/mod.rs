@@ -48,6 +48,7 @@ mod stream;
 mod timers;
 
 use crate::descriptors::AboveStandard;
+pub use agent::sandbox::spread;
 use api::entrance::Entrance;
 pub use control::{Control, Quota, Window};
 use ports::Port;
@@ -183,7 +184,7 @@ impl Cluster {
         let control = config.access.control.then(ids::secret).transpose()?;
         // Before the helper, which stays where this process is.
         let cgroup = place_for_cgroups(&config)?;
-        let launched = agent::helper::launch(&config.helper, private, cgroup.as_deref());
+        let launched = agent::helper::launch(&config.helper, &work_dir, private, cgroup.as_deref());
         let pipes = launched.map_err(|error| {
             cgroup.iter().for_each(|cgroup| cgroups::end(cgroup));
             let path = config.helper.clone();
@@ -398,7 +399,6 @@ fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
                 "root's cluster trusts whoever may change its work directory, and {why}"
             ));
         }
-        agent::sandbox::spread(&path);
         return Ok(path);
     }
     let temp = std::env::temp_dir();
@@ -409,6 +409,5 @@ fn work_dir(given: Option<&Path>) -> Result<PathBuf, StartError> {
     std::fs::DirBuilder::new().mode(mode).create(&path).map_err(failed(&path))?;
     // Not what the umask has left of it.
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).map_err(failed(&path))?;
-    agent::sandbox::spread(&path);
     Ok(path)
 }

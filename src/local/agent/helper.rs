@@ -39,11 +39,13 @@ impl Processes {
 
 /// Starts the helper, without leaving a child to this process: the first stage is waited for here.
 ///
-/// `private` is a directory that the helper removes at its end, `cgroup` the cluster's place among the cgroups, which goes likewise.
-pub fn launch(executable: &Path, private: Option<&Path>, cgroup: Option<&Path>) -> io::Result<Pipes> {
+/// It prepares `work_dir`. `private` is a directory that the helper removes at its end, `cgroup` the cluster's place among the cgroups,
+/// which goes likewise.
+pub fn launch(executable: &Path, work_dir: &Path, private: Option<&Path>, cgroup: Option<&Path>) -> io::Result<Pipes> {
     let mut child = std::process::Command::new(executable)
         .arg0("mesos-perl-helper")
         .args(["start", &std::process::id().to_string()])
+        .arg(work_dir)
         .args([private, cgroup].map(|path| path.unwrap_or(Path::new(""))))
         .env_clear()
         .stdin(Stdio::piped())

@@ -1,15 +1,20 @@
 //! The first stage: sheds what the Perl process had, starts the guard and exits.
 
 use super::leavings::Leavings;
+use crate::local::spread;
 use crate::programs::system::{FAILURE, SUCCESS};
 use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// `creator` is the Perl process. Succeeds when the guard has been started.
-pub fn start(creator: i32, leavings: &Leavings, reset_signals: fn()) -> u8 {
+pub fn start(creator: i32, work_dir: &Path, leavings: &Leavings, reset_signals: fn()) -> u8 {
     reset_signals();
     close_on_exec();
+    // Not in the Perl process: rustix passes an int, which is what Linux reads, but the call is declared with a long (ioctl_iflags(2)). So
+    // a Perl program under valgrind would be told of a wrong access.
+    spread(work_dir);
     let started = Command::new(super::processes::SELF)
         .arg0(super::processes::NAME)
         .args(["guard", &creator.to_string()])
