@@ -197,10 +197,8 @@ impl Agent {
             }
             Kind::Custom(_) => self.signal(process, signal),
             Kind::Default(_) => {
-                let inside = self.containers.iter();
-                let inside = inside.filter(|(_, one)| one.nested.as_ref().is_some_and(|nested| nested.parent == process));
-                let inside: Vec<u64> = inside.map(|(process, _)| *process).collect();
-                inside.into_iter().for_each(|one| self.signal_container(one, signal));
+                let children = self.children(process);
+                children.into_iter().for_each(|child| self.signal_container(child, signal));
             }
         }
     }

@@ -147,10 +147,16 @@ impl Agent {
         self.end_default_executor_if_idle(nested.parent);
     }
 
+    /// The containers in that of a default executor.
+    pub(super) fn children(&self, parent: u64) -> Vec<u64> {
+        let is_child = |container: &Container| container.nested.as_ref().is_some_and(|nested| nested.parent == parent);
+        let children = self.containers.iter().filter(|(_, container)| is_child(container));
+        children.map(|(process, _)| *process).collect()
+    }
+
     /// The last task of a default executor takes it along.
     fn end_default_executor_if_idle(&mut self, parent: u64) {
-        let is_child = |container: &Container| container.nested.as_ref().is_some_and(|nested| nested.parent == parent);
-        if self.containers.values().any(is_child) {
+        if !self.children(parent).is_empty() {
             return;
         }
         if let Some(container) = self.containers.get(&parent) {
@@ -182,9 +188,7 @@ impl Agent {
         };
         executor.terminating = true;
         let grace = super::launch::duration(executor.info.shutdown_grace_period.as_ref()).unwrap_or(usual);
-        let is_child = |container: &Container| container.nested.as_ref().is_some_and(|nested| nested.parent == process);
-        let children = self.containers.iter().filter(|(_, container)| is_child(container));
-        for child in children.map(|(process, _)| *process).collect::<Vec<_>>() {
+        for child in self.children(process) {
             self.kill_nested(child);
             self.end_after(child, grace);
         }
