@@ -1,7 +1,6 @@
 //! Checks and health checks of commands: when a probe is made, and what comes of its result. These are the rules of Mesos' executors.
 
 use super::checker::{empty_status, is_good, status_of, Health, Probe, Purpose};
-use super::launch::Launch;
 use super::state::Kind;
 use super::{Action, Agent, Timer};
 use crate::local::clock::Time;
@@ -89,16 +88,9 @@ impl Agent {
                     stdout: origin.program.stderr.clone(),
                     ..origin.runs(command)
                 };
-                let wanted = command.user.clone();
-                let launch = Launch {
-                    places: Vec::new(),
-                    mounts: Vec::new(),
-                    user: wanted.unwrap_or_else(|| origin.user.clone()),
-                    program: Ok(program),
-                };
                 Action::Start {
                     process: number,
-                    launch: Box::new(launch),
+                    launch: origin.launch(command, program, Vec::new()),
                 }
             }
         };

@@ -28,6 +28,16 @@ impl Origin {
             ..self.program.clone()
         }
     }
+
+    /// What starts it beside the program: as the user of the command, or else that of the program.
+    pub fn launch(&self, command: &CommandInfo, program: Program, places: Vec<Place>) -> Box<Launch> {
+        Box::new(Launch {
+            places,
+            mounts: Vec::new(),
+            user: command.user.clone().unwrap_or_else(|| self.user.clone()),
+            program: Ok(program),
+        })
+    }
 }
 
 /// How the start of a container went.
@@ -93,17 +103,12 @@ impl Agent {
         if program.is_too_large() {
             return Err("Argument list too long".into());
         }
-        let wanted = command.user.clone();
-        let launch = Launch {
-            places: vec![Place {
-                runs: container.directory.join("containers"),
-                container: own.clone(),
-                kind: PlaceKind::Nested,
-            }],
-            mounts: Vec::new(),
-            user: wanted.unwrap_or_else(|| origin.user.clone()),
-            program: Ok(program),
+        let place = Place {
+            runs: container.directory.join("containers"),
+            container: own.clone(),
+            kind: PlaceKind::Nested,
         };
+        let launch = origin.launch(command, program, vec![place]);
         let process = self.next_process;
         self.next_process += 1;
         let companion = Companion {
@@ -115,10 +120,7 @@ impl Agent {
             status: None,
         };
         self.companions.insert(process, companion);
-        self.actions.push(Action::Start {
-            process,
-            launch: Box::new(launch),
-        });
+        self.actions.push(Action::Start { process, launch });
         Ok(Started::Now(process))
     }
 
