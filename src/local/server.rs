@@ -383,30 +383,21 @@ where
 }
 
 /// Serves a connection, behind TLS if the cluster has that.
-#[cfg(feature = "tls")]
 async fn encrypted(
     core: Rc<RefCell<Core>>,
     entrance: Entrance,
     guest: Rc<Guest>,
     connection: impl AsyncRead + AsyncWrite + Unpin,
 ) {
+    #[cfg(feature = "tls")]
     let tls = core.borrow().settings.tls.as_ref().map(Tls::acceptor);
-    match tls {
-        None => talk(core, entrance, guest, connection).await,
-        Some(tls) => match tls.accept(connection).await {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = tls {
+        return match tls.accept(connection).await {
             Ok(connection) => talk(core, entrance, guest, connection).await,
             Err(e) => log::debug!("a connection to the embedded cluster does not speak TLS: {e}"),
-        },
+        };
     }
-}
-
-#[cfg(not(feature = "tls"))]
-async fn encrypted(
-    core: Rc<RefCell<Core>>,
-    entrance: Entrance,
-    guest: Rc<Guest>,
-    connection: impl AsyncRead + AsyncWrite + Unpin,
-) {
     talk(core, entrance, guest, connection).await;
 }
 
