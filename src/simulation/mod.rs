@@ -25,6 +25,7 @@ mod network;
 mod program;
 mod world;
 
+use crate::logging::overheard;
 use crate::random::seeded;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::time::Instant;
@@ -45,8 +46,15 @@ pub enum Sabotage {
 
 /// Runs one history. An error is what was found.
 fn history(seed: u64, sabotage: Option<Sabotage>) -> Result<(), String> {
+    played(seed, || World::new(seed, sabotage).history())
+}
+
+/// Runs this with random bytes that follow from the seed. What users would be told is in the transcript, and nowhere else.
+fn played(seed: u64, play: impl FnOnce()) -> Result<(), String> {
     seeded::set(Some(seed));
-    let outcome = catch_unwind(AssertUnwindSafe(|| World::new(seed, sabotage).history()));
+    overheard::set(Some(|text| dice::note!("told: {text}")));
+    let outcome = catch_unwind(AssertUnwindSafe(play));
+    overheard::set(None);
     seeded::set(None);
     outcome.map_err(|why| {
         let text = why.downcast_ref::<String>().cloned();
@@ -125,6 +133,18 @@ fn the_same_seed_is_the_same_history() {
         all.insert(lines);
     }
     assert_eq!(all.len(), 5, "and others are other ones");
+}
+
+#[test]
+fn what_users_are_told_is_in_the_transcript() {
+    dice::write_down();
+    let outcome = played(1, || crate::logging::tell("a word to the user"));
+    let lines = dice::written();
+    assert_eq!(outcome, Ok(()));
+    assert!(
+        lines.iter().any(|line| line.ends_with("told: a word to the user")),
+        "{lines:?}"
+    );
 }
 
 /// So many seeds find each broken rule, in some seconds.
