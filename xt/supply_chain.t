@@ -77,6 +77,22 @@ is_deeply [grep { $versions{$_} > 1 } sort keys %versions], [sort keys %several]
 my @unlocked = grep { !/^checksum = "[0-9a-f]{64}"$/m && /^source = /m } split /^\[\[package\]\]$/m, slurp('Cargo.lock');
 is_deeply \@unlocked, [], 'each with the checksum of what was tried';
 
+# What is compiled on Linux says which Rust it wants. Where a crate says nothing, xt/oldest_rust.bash compiles it.
+my ($oldest) = slurp('Cargo.toml') =~ /^rust-version = "1\.(\d+)"$/m;
+my %compiled = do {
+    open my $out, '-|', qw(cargo tree --locked --offline --features libmesos --edges), 'normal,build', qw(--target x86_64-unknown-linux-gnu),
+        qw(--prefix none --format {p})
+        or die "cannot run cargo: $!";
+    map { /^(\S+) v(\S+)/ ? ("$1 $2" => 1) : () } <$out>;
+};
+cmp_ok scalar(keys %compiled), '>', 50, 'crates are compiled on Linux';
+my $is_too_new = sub {
+    my ($crate) = @_;
+    my (undef, $wanted) = split /\./, $crate->{rust_version} || '1.0';
+    return $wanted > $oldest || $crate->{edition} > 2021;
+};
+is_deeply [map {"$_->{name} $_->{version}"} grep { $compiled{"$_->{name} $_->{version}"} && $is_too_new->($_) } @crates], [], "none of them wants a newer Rust than 1.$oldest";
+
 my %found;
 File::Find::find({
         no_chdir => 1,
