@@ -93,6 +93,49 @@ my $is_too_new = sub {
 };
 is_deeply [map {"$_->{name} $_->{version}"} grep { $compiled{"$_->{name} $_->{version}"} && $is_too_new->($_) } @crates], [], "none of them wants a newer Rust than 1.$oldest";
 
+# What is known of each version, by the database of that day (xt/advisories.txt): cargo-deny knows what has come since.
+sub compare { my ($left, $right) = map { [split /\./] } @_; return $left->[0] <=> $right->[0] || ($left->[1] || 0) <=> ($right->[1] || 0) || ($left->[2] || 0) <=> ($right->[2] || 0) }
+
+# Whether a version fits `>= 1.2, < 1.3`, `^1.2`, `=1.2.3`, with Cargo's meaning of them.
+sub fits {
+    my ($version, $wanted) = @_;
+    s/[-+].*// for $version;
+    for my $part (split /\s*,\s*/, $wanted) {
+        my ($how, $than) = $part =~ /\A\s*(>=|<=|>|<|=|\^|~)?\s*([\d.]+)/ or die "not understood: $wanted";
+        my $order = compare($version, $than);
+        $how ||= '^';
+        my $holds = $how eq '>=' ? $order >= 0 : $how eq '<=' ? $order <= 0 : $how eq '>' ? $order > 0 : $how eq '<' ? $order < 0 : $how eq '=' ? !$order : undef;
+        if (!defined $holds) {
+            # What may not change: up to the first number that is not 0, and for ~ the second one.
+            my @numbers = split /\./, $than;
+            my $fixed = $how eq '~' ? ($#numbers > 0 ? 1 : 0) : (grep { $numbers[$_] } 0 .. $#numbers)[0] // $#numbers;
+            my @have = split /\./, $version;
+            $holds = $order >= 0 && !grep { $have[$_] != $numbers[$_] } 0 .. $fixed;
+        }
+        return 0 if !$holds;
+    }
+    return 1;
+}
+
+ok fits(@$_), "@$_" for ['1.2.3', '>= 1.2, < 1.3'], ['0.20.5', '^0.20.2'], ['1.9.0', '^1.2'], ['1.2.9', '~1.2.3'], ['0.2.3', '=0.2.3'], ['1.2.3', '1.2'];
+ok !fits(@$_), "not @$_" for ['1.3.0', '>= 1.2, < 1.3'], ['0.21.0', '^0.20.2'], ['2.0.0', '^1.2'], ['1.3.0', '~1.2.3'], ['0.2.4', '=0.2.3'], ['1.1.9', '1.2'];
+
+my (undef, @advisories) = split /\n/, slurp('xt/advisories.txt');
+cmp_ok scalar @advisories, '>', 400, 'advisories are known';
+for my $lock (qw(Cargo.lock fuzz/Cargo.lock xt/loom/Cargo.lock)) {
+    my %locked;
+    my $locks = slurp($lock);
+    push @{$locked{$1}}, $2 while $locks =~ /^name = "(.*)"\nversion = "(.*)"\nsource = /mg;
+    my @bad;
+    for my $advisory (@advisories) {
+        my ($crate, $id, $well) = split / /, $advisory, 3;
+        for my $version (@{$locked{$crate} || []}) {
+            push @bad, "$crate $version: $id" unless grep { $_ ne 'none' && fits($version, $_) } split / \| /, $well;
+        }
+    }
+    is_deeply \@bad, [], "$lock has no version with a known fault";
+}
+
 my %found;
 File::Find::find({
         no_chdir => 1,
