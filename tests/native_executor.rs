@@ -342,3 +342,25 @@ fn what_is_too_large_is_refused_at_the_call() {
     }
     driver.close();
 }
+
+#[test]
+fn messages_that_an_agent_does_not_take_are_bounded() {
+    let server = Server::new();
+    let (driver, channel) = start(&server, &[]);
+    let _agent = subscribe(&server);
+    expect(&channel, "registered");
+    let (mut taken, mut refused) = (0, String::new());
+    while refused.is_empty() && taken < 110_000 {
+        match driver.call(ExecutorCall::SendFrameworkMessage { data: vec![1] }) {
+            Ok(_) => taken += 1,
+            Err(why) => refused = why.to_string(),
+        }
+    }
+    assert!(
+        refused.starts_with("100000 calls wait for the agent already: nothing was sent"),
+        "{refused}"
+    );
+    // Some more are on their way.
+    assert!((100_000..102_000).contains(&taken), "{taken}");
+    driver.close();
+}

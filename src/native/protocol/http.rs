@@ -442,6 +442,12 @@ mod tests {
             let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
             assert_eq!(responses(response.as_bytes(), 1), Err(HttpError::ContentLength), "{length:?}");
         }
+        // Lines between chunks, and behind the last one.
+        let line = |start: &[u8], length| with(&[start, &vec![b' '; length][..]].concat());
+        for start in [&b"1"[..], b"0\r\n"] {
+            assert!(responses(&line(start, MAX_LINE / 2), 999).is_ok());
+            assert_eq!(responses(&line(start, MAX_LINE + 1), 999), Err(HttpError::Chunk));
+        }
         let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &[b'a'; MAX_HEAD]].concat();
         assert_eq!(responses(&endless, 4096), Err(HttpError::HeadTooLong));
         let with_headers = |count| format!("HTTP/1.1 202 A\r\nContent-Length: 0\r\n{}\r\n", "A: b\r\n".repeat(count - 1));

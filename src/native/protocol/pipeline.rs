@@ -197,6 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_text_the_beginning_is_kept() {
+        let mut pipeline = Pipeline::default();
+        pipeline.push(Outgoing::new("KILL", Vec::new()));
+        pipeline.next_to_send();
+        pipeline.feed(Bytes::from_static(b"HTTP/1.1 400 Bad\r\nContent-Length: 1048576\r\n\r\n"));
+        for _ in 0..1024 {
+            pipeline.feed(Bytes::from(vec![b'x'; 1024]));
+            if let Some(answer) = pipeline.next_answer().expect("HTTP") {
+                assert_eq!(answer.head.status, 400);
+            }
+            assert!(pipeline.body.len() <= MAX_BODY);
+        }
+        assert!(!pipeline.has_unanswered(), "all of it was read");
+    }
+
+    #[test]
     fn restart_keeps_the_order_and_clear_gives_the_unsent() {
         let mut pipeline = Pipeline::default();
         for name in ["a", "b", "c"] {

@@ -122,3 +122,24 @@ fn lack(operation: &Operation, left: &Resources, consumed: &Resources, role: Opt
     let again = again.flatten()?;
     Some(format!("there is a volume with the id '{}' already", again.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_beyond_the_limit_are_not_looked_at() {
+        let offered = Offered::default();
+        let id = |number: usize| number.to_be_bytes().to_vec();
+        offered.insert((0..MOST + 10).map(|number| (id(number), Bytes::new())));
+        let known = || crate::thread::lock(&offered.offers).len();
+        assert_eq!(known(), MOST);
+        assert!(
+            offered.hold(&[id(MOST + 1)], &[]).is_ok(),
+            "nothing is said against what is not known"
+        );
+        offered.remove([&id(0)[..]]);
+        offered.insert([(id(MOST + 1), Bytes::new())]);
+        assert_eq!(known(), MOST, "there is room again");
+    }
+}
