@@ -326,6 +326,13 @@ impl Stage {
         self.settle();
     }
 
+    /// The next updates of agents come twice.
+    #[cfg(test)]
+    pub fn repeat_updates(&mut self, count: u64) {
+        let duplicate = super::faults::OnUpdate::Duplicate;
+        self.core.borrow_mut().faults.on_updates(duplicate, None, count);
+    }
+
     /// Whether the master has this framework and is connected with it.
     pub fn knows(&self, framework: &str) -> bool {
         let core = self.core.borrow();

@@ -84,7 +84,7 @@ impl Books {
             Deed::Emitted(emission) => self.emitted(emission),
             Deed::Sent(Link::Calls, connection, bytes) => self.sent(*connection, bytes),
             Deed::Closed(Link::Calls, connection) => self.ended(*connection),
-            Deed::Sent(Link::Stream, ..) | Deed::Closed(Link::Stream, _) | Deed::Killed | Deed::Done => (),
+            Deed::Sent(Link::Stream, ..) | Deed::Closed(Link::Stream, _) | Deed::Asked | Deed::Killed | Deed::Done => (),
         }
         if !runs {
             self.owed_acknowledgements.clear();

@@ -48,6 +48,8 @@ pub enum Deed {
     Sent(Link, u64, Vec<u8>),
     /// The connection for calls was given up.
     Closed(Link, u64),
+    /// It wants to know who leads.
+    Asked,
     Killed,
     Done,
 }
@@ -167,7 +169,7 @@ where
                         deeds.push(Deed::Emitted(emission.clone()));
                         emissions.push(emission);
                     }
-                    Action::Detect(_) => {}
+                    Action::Detect(_) => deeds.push(Deed::Asked),
                     Action::KillProcessGroup => deeds.push(Deed::Killed),
                     Action::Done => {
                         note!("{:?} is done", self.party);

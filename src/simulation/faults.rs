@@ -27,7 +27,7 @@ impl World {
         }
         let pause = self.dice.within(6_000);
         self.after(pause, Due::Fault);
-        match self.dice.below(20) {
+        match self.dice.below(22) {
             0..=5 => self.connection_fails(),
             6 | 7 => self.bad_weather(),
             8 => self.executor_fails(),
@@ -35,6 +35,7 @@ impl World {
             14 | 15 => {
                 note!("the master fails over");
                 self.stage.control(Control::FailOverMaster);
+                self.look();
             }
             16 => self.kill(),
             17 => match self.dice.below(5) {
@@ -46,6 +47,12 @@ impl World {
                 let process = self.processes.iter().next().copied();
                 process.into_iter().for_each(|process| self.exits(process, 9));
             }
+            19 => {
+                let count = 1 + self.dice.below(3);
+                note!("{count} updates come twice from their agents");
+                self.stage.repeat_updates(count);
+            }
+            20 => self.look(),
             _ => {
                 self.network.weather.in_pieces = self.dice.percent(20);
                 self.network.weather.latest = self.dice.below(2000);
@@ -196,6 +203,7 @@ impl World {
             ..Default::default()
         };
         self.network.disarm();
+        self.see_clearly();
         for agent in 0..AGENTS as usize {
             for control in [
                 Control::HealAgent(agent),

@@ -5,6 +5,7 @@
 //! | the seed's numbers, and the transcript | [`dice`] |
 //! | connections: late, in pieces, cut, silent | [`network`] |
 //! | between a driver's machine and the world | [`driver`] |
+//! | what drivers hear of who leads | [`detection`] |
 //! | the framework's program, and executors | [`program`], [`executor`] |
 //! | what a driver was told, has sent and has told | [`books`] |
 //! | the cluster, with its HTTP server | `local::stage` |
@@ -16,6 +17,7 @@
 //! goes on for as long as it is told.
 
 mod books;
+mod detection;
 mod dice;
 mod driver;
 mod executor;

@@ -7,6 +7,7 @@ use super::network::{Network, Party};
 use super::Sabotage;
 use crate::driver::counters::Counters;
 use crate::driver::framework::value;
+use crate::driver::master::ZooKeeperUrl;
 use crate::driver::SchedulerCall;
 use crate::event::Event;
 use crate::local::stage::SECRET;
@@ -14,7 +15,7 @@ use crate::message::fields;
 use crate::native::machine::Machine;
 use crate::native::scheduler::calls::{acknowledge, prepare};
 use crate::native::scheduler::machine::{Command, Config, SchedulerMachine};
-use crate::native::Endpoint;
+use crate::native::{Endpoint, Source};
 use crate::proto::framework_info::{capability, Capability};
 use crate::proto::{
     CommandInfo, ExecutorId, ExecutorInfo, Filters, FrameworkId, FrameworkInfo, SlaveId, TaskId, TaskInfo, TaskState, TaskStatus,
@@ -24,6 +25,23 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// The one address of the cluster: a master that has failed over is there again.
+pub fn master() -> Endpoint {
+    Endpoint::master("127.0.0.1", 5050).with_bearer(SECRET)
+}
+
+/// Its answers are in `detection.rs`.
+fn zookeeper() -> Source {
+    Source::ZooKeeper {
+        url: ZooKeeperUrl {
+            servers: vec![("zookeeper".into(), 2181)],
+            credentials: None,
+            path: "/mesos".into(),
+        },
+        template: Box::new(master()),
+    }
+}
 
 /// So many tasks in one history.
 const TASKS: usize = 12;
@@ -77,6 +95,8 @@ pub struct Scheduler {
     pub error: Option<String>,
     /// The program has stopped it.
     pub stops: bool,
+    /// It has asked who leads, and wants to hear of each change.
+    pub asks: bool,
 }
 
 pub struct Program {
@@ -123,7 +143,7 @@ impl Program {
         };
         self.known_id = Arc::new(Mutex::new(self.id.clone()));
         let machine = SchedulerMachine::new(Config {
-            source: Endpoint::master("127.0.0.1", 5050).with_bearer(SECRET).into(),
+            source: if dice.percent(50) { zookeeper() } else { master().into() },
             framework: framework.encode_to_vec(),
             implicit_acknowledgements: true,
             master_timeout: None,
@@ -148,6 +168,7 @@ impl Program {
             subscription: 0,
             error: None,
             stops: false,
+            asks: false,
         }
     }
 
@@ -435,6 +456,7 @@ impl Scheduler {
         let runs = self.runs();
         for deed in &deeds {
             self.books.enter(deed, runs);
+            self.asks |= matches!(deed, Deed::Asked);
             assert!(!matches!(deed, Deed::Killed), "schedulers kill nobody");
         }
         self.books.close_step(runs);

@@ -32,6 +32,8 @@ pub enum Due {
     /// The aborted driver with this number is stopped.
     Stops(u64),
     GoodWeather,
+    /// What the detector of this driver finds: whether a master leads.
+    Detected(u64, bool),
 }
 
 pub struct World {
@@ -44,7 +46,7 @@ pub struct World {
     pub executors: BTreeMap<u64, Executor>,
     /// Tasks that are commands.
     pub processes: BTreeSet<u64>,
-    due: BTreeMap<(Duration, u64), Due>,
+    pub(super) due: BTreeMap<(Duration, u64), Due>,
     dues: u64,
     steps: usize,
     /// TEARDOWN was asked for, and nobody knows whether it has come.
@@ -280,6 +282,7 @@ impl World {
                     self.stop(true);
                 }
             }
+            Due::Detected(number, leads) => self.detected(number, leads),
             Due::GoodWeather => {
                 note!("good weather");
                 self.network.weather.refuses = false;
@@ -294,7 +297,11 @@ impl World {
         loop {
             let mut busy = false;
             if let Some(scheduler) = self.scheduler.as_mut() {
+                let asked = scheduler.asks;
                 busy |= scheduler.settle(&mut self.network, self.now, &mut self.dice);
+                if scheduler.asks && !asked {
+                    self.look();
+                }
             }
             busy |= self.call_back();
             for process in self.executors.keys().copied().collect::<Vec<_>>() {
