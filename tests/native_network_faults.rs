@@ -415,8 +415,26 @@ fn a_process_that_was_stopped_does_not_take_its_own_pause_for_silence() {
     assert_eq!(subscriptions, 1);
 }
 
+/// The number of the fault that needs a watchdog that bites.
+const SILENCE: usize = 10;
+
+/// In a circle, to another master, and back.
+fn redirects(world: &mut World) {
+    let other = Master::new(&world.agents, SLOW);
+    world.master.follow(Some(world.proxy.address()));
+    world.framework.until("the end", |f| f.connection.len() == 2);
+    world.master.follow(Some(other.address().to_string()));
+    world.registered(2);
+    world.master.follow(None);
+    other.follow(Some(world.proxy.address()));
+    world.registered(3);
+}
+
 /// One life of a driver with a fault in it, by its number.
 fn life(world: &mut World, fault: usize) {
+    if fault == SILENCE {
+        *world = World::new(FAST);
+    }
     world.framework.dies = 7;
     world.agents.update(0..400);
     world.framework.until("some updates", |f| f.delivered.len() > 100);
@@ -450,11 +468,27 @@ fn life(world: &mut World, fault: usize) {
             world.framework.until("all of them", |f| f.delivered.len() == 400);
             world.proxy.cut();
         }
-        _ => {
+        8 => {
             world.proxy.freeze(Way::ToMaster, true);
             world.framework.until("all of them", |f| f.delivered.len() == 400);
             world.proxy.cut();
             world.proxy.freeze(Way::ToMaster, false);
+        }
+        9 => redirects(world),
+        SILENCE => {
+            world.proxy.freeze(Way::ToDriver, true);
+            world.framework.until("the watchdog", |f| f.connection.len() == 2);
+            world.proxy.freeze(Way::ToDriver, false);
+        }
+        // Chunks and what is read end at every byte.
+        _ => {
+            world.master.chunks(1);
+            for way in [Way::ToDriver, Way::ToMaster] {
+                world.proxy.portions(way, Some((1, Duration::ZERO)));
+            }
+            world.proxy.cut();
+            world.registered(2);
+            world.framework.until("all of them", |f| f.delivered.len() == 400);
         }
     }
     world.agents.update(400..500);
@@ -468,7 +502,7 @@ fn no_fault_costs_memory() {
     if !alone("no_fault_costs_memory") {
         return;
     }
-    const FAULTS: usize = 9;
+    const FAULTS: usize = 12;
     worlds(3 * FAULTS, |world, number| life(world, number % FAULTS));
     let before = resident();
     worlds(9 * FAULTS, |world, number| life(world, number % FAULTS));
