@@ -48,21 +48,22 @@ my %say = (
 );
 sub record { my $json = JSON::PP->new->canonical->encode($_[0]); return length($json) . "\n$json" }
 
-my $server = serve(sub {
-        my ($call, $host) = ($_[0]{call}, $_[0]{headers}{host});
-        my $type = $call->{type};
-        return stream(record({type => 'SUBSCRIBED', subscribed => {get_state => {get_agents => {agents => [{}]}}}}), record({type => 'HEARTBEAT'}),
-            record({type => 'TASK_UPDATED', task_updated => {state => 'TASK_FAILED', status => {task_id => {value => 'web-1'}, message => "no\nluck"}}}), 'open') if $type eq 'SUBSCRIBE';
-        return stream(map { record({type => 'DATA', data => {type => $_->[0], data => encode_base64($_->[1])}}) } ['STDOUT', "in it\n"], ['STDERR', "too\n"])
-            if $type eq 'LAUNCH_NESTED_CONTAINER_SESSION';
-        if ($type eq 'READ_FILE') {
-            my $text = $files{$call->{read_file}{path}};
-            return answer('404 Not Found', "'$call->{read_file}{path}' not found") unless defined $text;
-            return answer('200 OK', {type => $type, read_file => {data => encode_base64(substr($text, $call->{read_file}{offset}), '')}});
-        }
-        my $said = $say{$type} ? $say{$type}->($call, $host) : return answer('403 Forbidden', 'not you');
-        return answer('200 OK', ref $said ? {type => $type, lc $type => $said} : '');
-});
+my $answers = sub {
+    my ($call, $host) = ($_[0]{call}, $_[0]{headers}{host});
+    my $type = $call->{type};
+    return stream(record({type => 'SUBSCRIBED', subscribed => {get_state => {get_agents => {agents => [{}]}}}}), record({type => 'HEARTBEAT'}),
+        record({type => 'TASK_UPDATED', task_updated => {state => 'TASK_FAILED', status => {task_id => {value => 'web-1'}, message => "no\nluck"}}}), 'open') if $type eq 'SUBSCRIBE';
+    return stream(map { record({type => 'DATA', data => {type => $_->[0], data => encode_base64($_->[1])}}) } ['STDOUT', "in it\n"], ['STDERR', "too\n"])
+        if $type eq 'LAUNCH_NESTED_CONTAINER_SESSION';
+    if ($type eq 'READ_FILE') {
+        my $text = $files{$call->{read_file}{path}};
+        return answer('404 Not Found', "'$call->{read_file}{path}' not found") unless defined $text;
+        return answer('200 OK', {type => $type, read_file => {data => encode_base64(substr($text, $call->{read_file}{offset}), '')}});
+    }
+    my $said = $say{$type} ? $say{$type}->($call, $host) : return answer('403 Forbidden', 'not you');
+    return answer('200 OK', ref $said ? {type => $type, lc $type => $said} : '');
+};
+my $server = serve($answers);
 my @master = ('--master', $server->{address});
 sub last_call { my @all = $server->{requests}->(); return $all[-1]{call} }
 
@@ -327,11 +328,14 @@ like said_with('2>&-', 'ps', @master, '--no-header'), qr/\Aweb-1\t.*^status 0\n\
 # --- on a terminal -------------------------------------------------------------------------------------------------------------------------------
 
 SKIP: {
-    skip 'no script(1) here', 4 if system 'command -v script >/dev/null 2>&1';
+    skip 'no script(1) here', 13 if system 'command -v script >/dev/null 2>&1';
     my $on_terminal = sub {
         my ($environment, @arguments) = @_;
-        local %ENV = (%ENV, TERM => 'xterm', %$environment);
-        my $command = join ' ', map { my $word = $_; $word =~ s/'/'\\''/g; "'$word'" } perl_command($script, @arguments);
+        my %set = (TERM => 'xterm', COLUMNS => '', LINES => '', %$environment);
+        my ($lines, $columns) = @{delete $set{SIZE} || [0, 0]};
+        # Only now: some shells set COLUMNS and LINES themselves.
+        my $command = join ' ', "stty rows $lines cols $columns; exec env", map({"$_='$set{$_}'"} sort keys %set),
+            map { my $word = $_; $word =~ s/'/'\\''/g; "'$word'" } perl_command($script, @arguments);
         my ($out) = output_of('script', '-qec', $command, '/dev/null');
         $out =~ s/\r//g;
         return $out;
@@ -342,6 +346,19 @@ SKIP: {
     unlike $plain, qr/\e/, 'without colours';
     my $live = $on_terminal->({}, 'top', '-d', '0.1', '-n', 2, @master);
     is scalar(() = $live =~ /\e\[H\e\[2J/g), 2, 'top: screen after screen';
+    # What is copied into the next command is whole.
+    local $tasks[1] = {%{$tasks[1]}, task_id => {value => 'a-task-with-a-long-id'}, name => 'a name that is far too long for so narrow a terminal'};
+    my $other = serve($answers);
+    local $master[1] = $other->{address};
+    for my $environment ({SIZE => [24, 80]}, {COLUMNS => 80}, {SIZE => [24, 200], COLUMNS => 80}) {
+        my $narrow = $on_terminal->({%$environment, NO_COLOR => 1}, 'ps', @master);
+        is_deeply [grep { length > 80 } split /\n/, decode('UTF-8', $narrow)], [], 'ps: no line is longer than the terminal';
+        like $narrow, qr/^a-task-with-a-long-id  a name that ~  RUNNING /m, 'a name is cut, and the id is not';
+    }
+    like $on_terminal->({SIZE => [24, 20], NO_COLOR => 1}, 'ps', @master), qr/^a-task-with-a-long-id  a name ~  RUNNING  +shop +node1 /m, 'no more than down to 8';
+    like $on_terminal->({SIZE => [24, 200], NO_COLOR => 1}, 'ps', @master), qr/ so narrow a terminal  /, 'or not at all';
+    my $top = $on_terminal->({SIZE => [7, 90], NO_COLOR => 1}, 'top', '-n', 1, @master);
+    is scalar(() = $top =~ /\n/g), 6, 'top: as many lines as fit';
 }
 
 done_testing;

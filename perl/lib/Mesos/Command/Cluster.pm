@@ -69,8 +69,10 @@ sub ps {
         @tasks = grep { my $id = ($_->{"${kind}_id"} || {})->{value}; defined $id && ($id eq $wanted || ($known->{$id} || '') eq $wanted) } @tasks;
     }
     $output->table([
-            [TASK => sub { $_[0]{task_id}{value} }], [NAME => sub { $_[0]{name} }], [STATE => sub { my $state = $_[0]{state} || '-'; $state =~ s/\ATASK_//; $state }],
-            [FRAMEWORK => sub { my $id = $_[0]{framework_id}{value}; $names{$id} || $id }], [HOST => sub { my $id = ($_[0]{agent_id} || {})->{value}; defined $id ? $hosts{$id} || $id : '-' }],
+            [TASK => sub { $_[0]{task_id}{value} }], [NAME => sub { $_[0]{name} }, 'left', 'cut'], [STATE => sub { my $state = $_[0]{state} || '-'; $state =~ s/\ATASK_//; $state }],
+            [FRAMEWORK => sub { my $id = $_[0]{framework_id}{value}; $names{$id} || $id }, 'left', 'cut'],
+            [HOST => sub { my $id = ($_[0]{agent_id} || {})->{value}; defined $id ? $hosts{$id} || $id : '-' }, 'left', 'cut'],
+
             [CPUS => sub { number(resource($_[0]{resources}, 'cpus')) }, 'right'], [MEM => sub { number(resource($_[0]{resources}, 'mem')) }, 'right'],
             [AGE => sub { task_age($_[0]) }, 'right'],
     ], \@tasks);
@@ -87,10 +89,10 @@ sub agents {
     Mesos::Command->no_arguments('agents', $arguments);
     my $agents = Mesos::Command->client($option)->agents(all => $option->{all});
     Mesos::Command->output($option)->table([
-            [AGENT => sub { $_[0]{agent_info}{id}{value} }], [HOST => sub { $_[0]{agent_info}{hostname} }], [STATE => sub { agent_state($_[0]) }],
+            [AGENT => sub { $_[0]{agent_info}{id}{value} }], [HOST => sub { $_[0]{agent_info}{hostname} }, 'left', 'cut'], [STATE => sub { agent_state($_[0]) }],
             (map { my $name = $_; [uc $name => sub { used($_[0], $name) }, 'right'] } qw(cpus mem disk gpus)),
             [VERSION => sub { $_[0]{version} || '-' }],
-            [ATTRIBUTES => sub { join ' ', map { "$_->{name}=" . _attribute($_) } @{$_[0]{agent_info}{attributes} || []} }],
+            [ATTRIBUTES => sub { join ' ', map { "$_->{name}=" . _attribute($_) } @{$_[0]{agent_info}{attributes} || []} }, 'left', 'cut'],
     ], $agents);
     return Mesos::Command::OK;
 }
@@ -109,9 +111,9 @@ sub frameworks {
     my %tasks;
     $tasks{$_->{framework_id}{value}}++ for @{$client->tasks};
     Mesos::Command->output($option)->table([
-            [FRAMEWORK => sub { $_[0]{framework_info}{id}{value} }], [NAME => sub { $_[0]{framework_info}{name} }], [USER => sub { $_[0]{framework_info}{user} }],
+            [FRAMEWORK => sub { $_[0]{framework_info}{id}{value} }], [NAME => sub { $_[0]{framework_info}{name} }, 'left', 'cut'], [USER => sub { $_[0]{framework_info}{user} }, 'left', 'cut'],
             [STATE => sub { $_[0]{active} ? 'active' : $_[0]{connected} ? 'inactive' : $_[0]{unregistered_time} ? 'ended' : 'disconnected' }],
-            [ROLES => sub { join ',', @{$_[0]{framework_info}{roles} || []}, grep {defined} $_[0]{framework_info}{role} }],
+            [ROLES => sub { join ',', @{$_[0]{framework_info}{roles} || []}, grep {defined} $_[0]{framework_info}{role} }, 'left', 'cut'],
             [TASKS => sub { $tasks{$_[0]{framework_info}{id}{value}} || 0 }, 'right'],
             [CPUS => sub { number(resource($_[0]{allocated_resources}, 'cpus')) }, 'right'], [MEM => sub { number(resource($_[0]{allocated_resources}, 'mem')) }, 'right'],
             [AGE => sub { my $at = ($_[0]{registered_time} || {})->{nanoseconds}; age(defined $at ? time - $at / 1e9 : undef) }, 'right'],

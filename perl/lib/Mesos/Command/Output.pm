@@ -2,6 +2,12 @@ package Mesos::Command::Output;
 use 5.10.1;
 use strict;
 use warnings;
+use Config ();
+
+# What asks a terminal for its size: TIOCGWINSZ of Linux.
+use constant SIZE => $Config::Config{archname} =~ /\A(?:alpha|mips|powerpc|ppc|sparc)/ ? 0x40087468 : 0x5413;
+# A column that is cut keeps so many characters.
+use constant NARROWEST => 8;
 
 # Arguments: format (table, tsv, json or undef: as fits standard output), color (undef: as fits), header (default true).
 sub new {
@@ -14,6 +20,15 @@ sub new {
 
 sub format { return $_[0]{format} }
 sub is_terminal { return $_[0]{terminal} }
+
+# How many columns and lines the terminal has: undef if nobody knows.
+sub size {
+    my ($self) = @_;
+    return (undef, undef) unless $self->{terminal};
+    my $answer = "\0" x 8;
+    my ($lines, $columns) = ioctl(STDOUT, SIZE, $answer) ? unpack('S2', $answer) : ();
+    return map { my ($name, $asked) = @$_; ($ENV{$name} || '') =~ /\A([1-9]\d{0,3})\z/ ? $1 : $asked || undef } [COLUMNS => $columns], [LINES => $lines];
+}
 
 my %CODE = (bold => 1, dim => 2, red => 31, green => 32, yellow => 33, cyan => 36);
 
@@ -55,7 +70,7 @@ sub say {
     return $self->write("$text\n");
 }
 
-# $columns is [[TITLE => code that gives a row's value, alignment]]; the rows are what json prints.
+# $columns is [[TITLE => code that gives a row's value, alignment, whether it may be cut]]; the rows are what json prints.
 sub table {
     my ($self, $columns, $rows) = @_;
     if ($self->{format} eq 'json') {
@@ -72,13 +87,30 @@ sub table {
     return;
 }
 
+# The widths of columns so that the table fits the terminal, as far as columns may be cut. The widest gives first.
+sub _fit {
+    my ($self, $columns, @widths) = @_;
+    my ($most) = $self->size;
+    my $sum = 2 * $#widths;
+    $sum += $_ for @widths;
+    while (defined $most && $sum > $most) {
+        my ($widest) = sort { $widths[$b] <=> $widths[$a] || $a <=> $b } grep { $columns->[$_][3] && $widths[$_] > NARROWEST && $widths[$_] > length $columns->[$_][0] } 0 .. $#widths;
+        last unless defined $widest;
+        $widths[$widest]--;
+        $sum--;
+    }
+    return @widths;
+}
+
 # An aligned table as lines.
 sub lines {
     my ($self, $columns, $cells) = @_;
     my @titles = map { $_->[0] } @$columns;
     my @widths = map { my $i = $_; my $most = 0; for (\@titles, @$cells) { $most = length $_->[$i] if length $_->[$i] > $most } $most } 0 .. $#titles;
+    @widths = $self->_fit($columns, @widths);
     my $line = sub {
         my ($row, $color) = @_;
+        $row = [map { length $row->[$_] > $widths[$_] ? substr($row->[$_], 0, $widths[$_] - 1) . '~' : $row->[$_] } 0 .. $#widths];
         my @padded;
         for my $i (0 .. $#titles) {
             my $space = ' ' x ($widths[$i] - length $row->[$i]);
@@ -125,8 +157,8 @@ Internal to this distribution.
 
     $output->table(\@columns, \@rows);
 
-Prints rows as an aligned table, as lines with tabs, or as lines of JSON. A column is its title, code that gives the text of a row, and
-perhaps C<right>.
+Prints rows as an aligned table, as lines with tabs, or as lines of JSON. A column is its title, code that gives the text of a row,
+perhaps C<right>, and whether its texts may be cut where the terminal is too narrow.
 
 =head2 lines
 
@@ -161,6 +193,12 @@ Text without control characters.
 =head2 format
 
 C<table>, C<tsv> or C<json>.
+
+=head2 size
+
+    my ($columns, $lines) = $output->size;
+
+The size of the terminal, or undef: what the variables C<COLUMNS> and C<LINES> say, else what the terminal itself says.
 
 =head2 is_terminal
 

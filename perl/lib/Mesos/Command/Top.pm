@@ -94,14 +94,14 @@ sub screen {
             [$_->{task_id}{value}, $_->{state} || '-', number(resource($_->{resources}, 'cpus')), number(resource($_->{resources}, 'mem')),
                 $names{$framework} || $framework, defined $agent ? $hosts{$agent} || $agent : '-']
     } @largest) if @largest;
-    my $height = $output->is_terminal && ($ENV{LINES} || 0) > 5 ? $ENV{LINES} : 50;
-    splice @lines, $height - 1 if @lines >= $height;
+    my $height = ($output->size)[1] || 50;
+    splice @lines, $height - 1 if @lines >= $height && $height > 5;
     return join '', map {"$_\n"} @lines;
 }
 
 sub _table {
     my ($output, $columns, @rows) = @_;
-    return $output->lines([map { [$_->[0], undef, $_->[1]] } @$columns], [map { [map { $output->plain($_) } @$_] } @rows]);
+    return $output->lines([map { [$_->[0], undef, $_->[1], $_->[1] eq 'left' && $_->[0] ne 'STATE'] } @$columns], [map { [map { $output->plain($_) } @$_] } @rows]);
 }
 
 1;
