@@ -52,6 +52,13 @@ sub last_request {
     return @new == 1 ? $new[0] : {error => scalar(@new) . ' requests'};
 }
 
+{
+    local $ENV{MESOS_MASTER} = $server->{address};
+    is(Mesos::Client->new->health, 1, 'the master of MESOS_MASTER');
+    local $ENV{MESOS_MASTER} = '127.0.0.1:1';
+    is(Mesos::Client->new(master => $server->{address})->health, 1, 'which an argument is preferred to');
+    $requests = 2;
+}
 is $client->health, 1, 'health';
 my $request = last_request();
 is "$request->{method} $request->{path}", 'POST /master/api/v1', 'where calls go';
@@ -190,7 +197,12 @@ for my $case (
     [sub { $client->events }, qr/^events: expected code that gets the events, got undef at $here/],
     [sub { $client->read_file('/x', offset => -1) }, qr/^read_file: offset: expected a whole number, got "-1" at $here/],
     [sub { $client->follow_file('/x') }, qr/^follow_file: expected code that gets the bytes, got undef at $here/],
-    [sub { Mesos::Client->new }, qr/^master: expected an argument master => "host:port".* at $here/],
+    [sub { delete local $ENV{MESOS_MASTER}; Mesos::Client->new }, qr/^master: expected an argument master => "host:port".*MESOS_MASTER at $here/],
+    [sub { local $ENV{MESOS_MASTER} = ''; Mesos::Client->new }, qr/^master: expected an argument master => "host:port".* at $here/],
+    [sub { local $ENV{MESOS_MASTER} = 'h:p'; Mesos::Client->new }, qr/^MESOS_MASTER: expected "host" or .*, got "h:p" \(bad port\) at $here/],
+    [sub { local $ENV{MESOS_MASTER} = 'local'; Mesos::Client->new }, qr/^MESOS_MASTER: .*its own driver only.* at $here/],
+    # Who passes it has meant something.
+    [sub { local $ENV{MESOS_MASTER} = 'h:1'; Mesos::Client->new(master => undef) }, qr/^master: expected .*, got undef at $here/],
     [sub { Mesos::Client->new(masters => 1) }, qr/^Mesos::Client->new: unknown argument 'masters': did you mean 'master'\? at $here/],
     [sub { Mesos::Client->new(master => 'h', timeout => 0) }, qr/^timeout: expected a number of seconds above 0, got "0" at $here/],
     [sub { Mesos::Client->new(master => 'h', credential => 'me') }, qr/^credential: expected a Mesos::Credential or a hash reference with principal and secret at $here/],

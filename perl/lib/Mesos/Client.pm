@@ -1,7 +1,6 @@
 package Mesos::Client;
 use 5.10.1;
 use Carp qw(croak);
-use Mesos::Client::Address qw(parse_master);
 use Mesos::Client::Agent ();
 use Mesos::Client::Base qw(answers_of check_keys check_options credential_of described duration id_of instant machines_of seconds_of);
 use Mesos::Client::Error ();
@@ -32,10 +31,7 @@ sub BUILD {
     seconds_of(retry_for => $self->retry_for);
     croak 'agent_scheme: expected "http" or "https", got ' . described($arguments->{agent_scheme})
         if exists $arguments->{agent_scheme} && ($arguments->{agent_scheme} || '') !~ /\Ahttps?\z/;
-    croak 'master: expected an argument master => "host:port", or the like' unless defined $arguments->{master};
-    my $master = parse_master($arguments->{master});
-    # What holds passwords is in closures, which dumps do not show.
-    $self->{master} = sub {$master};
+    $self->_set_master($arguments);
     my $credential = credential_of(credential => $arguments->{credential});
     my $for_agents = exists $arguments->{agent_credential} ? credential_of(agent_credential => $arguments->{agent_credential}) : undef;
     $self->{async} = Mesos::Client::Promises->_shared($self->{dispatcher}) if defined $self->{dispatcher};
@@ -352,7 +348,7 @@ All attributes are arguments of C<new>.
 
 =head2 master
 
-Required. The same strings as for L<Mesos::SchedulerDriver/master>: C<host:port>, C<http://host:port>, C<https://host:port>, several of
+Default: the value of the environment variable C<MESOS_MASTER>. It must have one of the two. The same strings as for L<Mesos::SchedulerDriver/master>: C<host:port>, C<http://host:port>, C<https://host:port>, several of
 these with commas between them, C<zk://...>, or C<file:///path>. The client follows redirects to the leader, but not from https to http. It
 refuses C<local>, because an embedded cluster serves its own driver only.
 

@@ -17,11 +17,12 @@ my $ZOOKEEPER_PORT = 2181;
 
 # A hash: {addresses => [{scheme, host, port}]}, where scheme may be undef, or {zookeeper => [[host, port]], path, credentials}.
 sub parse_master {
-    my ($text) = @_;
-    croak "master: expected $EXPECTED, got undef" unless defined $text;
+    my ($text, $what) = @_;
+    $what = 'master' unless defined $what;
+    croak "$what: expected $EXPECTED, got undef" unless defined $text;
     my ($parsed, $why) = _parse($text);
     return $parsed if $parsed;
-    croak "master: expected $EXPECTED, got \"" . _masked($text) . "\" ($why)";
+    croak "$what: expected $EXPECTED, got \"" . _masked($text) . "\" ($why)";
 }
 
 sub _parse {
@@ -133,10 +134,11 @@ Internal to this distribution. Reads the strings that L<Mesos::SchedulerDriver/m
 =head2 parse_master
 
     my $master = parse_master($text);
+    my $master = parse_master($text, 'MESOS_MASTER');
 
 Returns a hash reference. It has either C<addresses>, an array of C<< {scheme, host, port} >> (C<scheme> is undef if the string does not
 say), or C<zookeeper>, an array of C<[host, port]>, with C<path> and C<credentials>. It reads the file of C<file:///path>. If the string is
-none of the known forms, it dies at the line of the user's call. The error does not show passwords.
+none of the known forms, it dies at the line of the user's call, with C<master> or the other name. The error does not show passwords.
 
 =head2 authority
 

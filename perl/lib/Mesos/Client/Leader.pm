@@ -2,7 +2,8 @@ package Mesos::Client::Leader;
 use 5.10.1;
 use strict;
 use warnings;
-use Mesos::Client::Address qw(authority);
+use Carp qw(croak);
+use Mesos::Client::Address qw(authority parse_master);
 use Mesos::Client::Error ();
 use Mesos::Client::TLS qw(tls_enabled);
 use Mesos::Client::ZooKeeper ();
@@ -10,6 +11,17 @@ use Time::HiRes ();
 use parent 'Mesos::Client::Base';
 
 $Carp::Internal{+__PACKAGE__}++;
+
+sub _set_master {
+    my ($self, $arguments) = @_;
+    my ($what, $text) = exists $arguments->{master} ? (master => $arguments->{master}) : (MESOS_MASTER => $ENV{MESOS_MASTER});
+    croak 'master: expected an argument master => "host:port", or the like, or the environment variable MESOS_MASTER'
+        if $what eq 'MESOS_MASTER' && !(defined $text && length $text);
+    my $master = parse_master($text, $what);
+    # What holds passwords is in closures, which dumps do not show.
+    $self->{master} = sub {$master};
+    return;
+}
 
 sub _scheme { my ($self, $scheme) = @_; return $scheme || (tls_enabled() ? 'https' : 'http') }
 
