@@ -78,6 +78,25 @@ subtest 'enums' => sub {
     );
 };
 
+subtest 'what is written as JSON' => sub {
+    my $message = sub { my (@of) = @_; return sub { Mesos::TaskStatus->new({task_id => {value => 't'}, state => 1, @of})->encode_json } };
+    my $state = 'Mesos::TaskStatus.state: 77 is no value of Mesos::TaskState: a Mesos that does not know it either takes the field as not set';
+    (my $received = $state) =~ s/77/76/;
+    all_told(
+        [[$state], $message->(state => 77)], [[$state], sub { Mesos::TaskStatus->encode_json({state => '77'}) }],
+        [[$state], sub { Mesos::TaskStatus->encode_json({state => 77}) }],
+        [[$received], $message->(state => 76)],
+        [[], sub { Mesos::TaskStatus->decode("\x0a\x03\x0a\x01t\x10\x4c")->encode_json =~ /76/ or die "lost\n" }],
+        [[], $message->(state => 76)],
+        [["Mesos::TaskStatus.agent_id: Mesos::TaskStatus has no field 'agent_id': did you mean 'slave_id'?"], $message->(agent_id => {value => 'a'})],
+        [["Mesos::TaskStatus.labels.labels[1].vale: Mesos::Label has no field 'vale': did you mean 'value'?"], $message->(labels => {labels => [{key => 'a'}, {key => 'b', vale => 'c'}]})],
+        [['Mesos::TaskStatus.message: expected one value, got an array reference, of which the last element counts'], $message->(message => ['a', 'b'])],
+        [["Mesos::TaskStatus.healthy: 'no' is a true value in Perl: did you mean 0?"], $message->(healthy => 'no')],
+        [[], $message->(healthy => 'yes', message => 'x', _own => 1, labels => {labels => [{key => 'a'}]}, source => undef)],
+        [[], sub { my %of = (value => 1); my $count = 0; while (my ($key) = each %of) { Mesos::TaskID->encode_json(\%of); $count++ < 5 or die "for ever\n" } }],
+    );
+};
+
 subtest 'fields by name' => sub {
     my $task = Mesos::TaskInfo->new({name => 'x', own => 1});
     all_told(

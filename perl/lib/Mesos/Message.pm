@@ -462,7 +462,8 @@ such C<oneof>.
 Returns the message as JSON (bytes, with sorted keys) that a Mesos master or agent reads. The mapping is that of their HTTP APIs: C<agent_id>
 for C<slave_id>, objects for maps, and names for enums (see L<Mesos::Message::JSON>). With C<v0>, it writes the names that the fields have in
 Perl (C<slave_id>). In the message, enums may be numbers or names. C<encode_json> does not check required fields. If a value is wrong, it
-dies with the path of the value, as C<encode> does.
+dies with the path of the value, as C<encode> does. It gives the same warnings, too: of a key that is no field (C<agent_id> is one in JSON
+only), and of a number that its enum has not.
 
 =head2 decode_json
 

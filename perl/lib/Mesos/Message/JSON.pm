@@ -140,15 +140,28 @@ sub text_of {
     my ($class, $message, $path, %options) = @_;
     Mesos::Warnings::refuse_unknown('encode_json: there is no option', \%options, 'v0') if %options;
     local $Mesos::Message::Walk::values = 0;
-    return _object({%options, text => 1}, $class, $message, $path, 1);
+    my $how = {%options, text => 1};
+    my $json = _object($how, $class, $message, $path, 1);
+    # As `encode` does.
+    Mesos::Warnings::warn_unknown_fields($class, $message) if $how->{strange};
+    return $json;
+}
+
+# How many keys a hash has, without a look at them, which would begin a loop of `each` anew.
+sub _keys {
+    my ($message) = @_;
+    return 0 if reftype($message) ne 'HASH' || tied %$message || overload::Method($message, '%{}');
+    return B::svref_2object($message)->KEYS;
 }
 
 sub _object {
     my ($how, $class, $message, $path, $depth) = @_;
     too_deep($path) if $depth > MAX_DEPTH;
     my %plain;
+    my $unseen = _keys($message);
     for my $field (@{_fields($class)}) {
         my ($label, $type, $name, $v1, $is_map, $scalar) = @$field;
+        $unseen-- if exists $message->{$name};
         my $value = $message->{$name};
         next unless defined $value;
         my $here = "$path.$name";
@@ -168,10 +181,11 @@ sub _object {
         }
         else {
             count($here, 1);
-            $value = $value->[-1] if $array;
+            ($value, $how->{strange}) = ($value->[-1], 1) if $array;
             $plain{$known} = _plain($how, $type, $value, $here, $depth) if defined $value;
         }
     }
+    $how->{strange} = 1 if $unseen > 0;
     return _braces($how, \%plain);
 }
 
@@ -233,6 +247,7 @@ sub _plain {
         }
         my ($name, $number) = _value_of_enum($type, $value, $path);
         # What has no name stays a number. Mesos refuses that, and decode_json reads it.
+        $how->{strange} ||= !defined $name;
         return $number unless defined $name;
         $name = _v1($name) unless $how->{v0};
         return $text ? qq{"$name"} : $name;
@@ -242,6 +257,8 @@ sub _plain {
         return $text ? qq{"$base64"} : $base64;
     }
     my $normal = _normal($type, $value, $path);
+    # A word may be no.
+    $how->{strange} ||= $type == TYPE_BOOL && !ref $value && $value =~ /\A[a-z]/i;
     return $text ? ($normal ? 'true' : 'false') : ($normal ? \1 : \0) if $type == TYPE_BOOL;
     return $text ? _quoted($normal) : _characters($normal) if $type == TYPE_STRING;
     return $type == TYPE_DOUBLE || $type == TYPE_FLOAT ? _double($normal, $text) : $text ? "$normal" : $normal;
@@ -497,8 +514,8 @@ L<Mesos::Message/decode>.
 =item enums
 
 Names of values. These are the v1 API's names, too: C<SOURCE_AGENT> for C<SOURCE_SLAVE>, C<REASON_AGENT_REMOVED> for C<REASON_SLAVE_REMOVED>.
-The message may have numbers or names. A number that the enum does not know is written as that number, which Mesos refuses. Numbers are
-also read.
+The message may have numbers or names. A number that the enum does not know is written as that number, which Mesos refuses, with a warning.
+Numbers are also read.
 
 =item strings
 
