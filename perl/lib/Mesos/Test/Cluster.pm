@@ -179,13 +179,12 @@ Mesos::Test::Cluster - a Mesos for the time of a test, with faults on demand
 =head1 SYNOPSIS
 
     use Test::More;
-    use Mesos::Scheduler;
     use Mesos::Test::Cluster;
 
     my $cluster = Mesos::Test::Cluster->start_or_skip(agents => 3, resources => 'cpus:4;mem:2048');
     $cluster->wait_for_agents(3);
 
-    my $driver = $cluster->driver(scheduler => Mesos::Scheduler->new, framework => {user => '', name => 'mine'});
+    my $driver = $cluster->driver(scheduler => My::Scheduler->new, framework => {user => '', name => 'mine'});
     $cluster->wait_for_framework('mine');
 
     $cluster->fail_over_master;
