@@ -1,9 +1,14 @@
 # Mesos::Error: errors are objects, and as strings what they always were.
 use strict;
 use warnings;
+use Mesos::Client;
 use Mesos::Error;
 use Mesos::ExecutorDriver;
+use Mesos::Offers;
+use Mesos::Resources;
+use Mesos::Runner;
 use Mesos::SchedulerDriver;
+use Mesos::Stats qw(prometheus);
 use Test::More;
 no warnings 'Mesos';    # the driver is never started
 
@@ -42,6 +47,34 @@ for my $case (
         ok $error, 'true';
         ok $error eq $error->text && $error =~ /line/ && length $error, 'works as a string';
         is(Mesos::Error->of($error), $error, 'of leaves it alone');
+    };
+}
+
+# The other modules, whose methods croak.
+my $client = Mesos::Client->new(master => '127.0.0.1:1');
+my $runner = Mesos::Runner->new(master => '127.0.0.1:1');
+for my $case (
+    [sub { $client->tasks(frame => 1) }, argument => 'tasks', 'frame', qr/^unknown argument 'frame': did you mean 'framework'\?$/],
+    [sub { $client->update_weights([]) }, argument => 'update_weights', undef, qr/^expected a hash reference of roles and weights, got /],
+    [sub { Mesos::Client->new(master => 'h:p') }, argument => 'new', 'master', qr/^expected "host" .* got "h:p" \(bad port\)$/],
+    [sub { $runner->add('true', {cpus => 1}) }, argument => 'add', 'task 1', qr/^expected either command or info, got neither$/],
+    [sub { Mesos::Resources->new('cpus:2')->take_ports('x') }, argument => 'take_ports', undef, qr/^expected /],
+    [sub { Mesos::Offers->new({}) }, argument => 'new', undef, qr/^expected an array reference of offers, got a reference to hash$/],
+    [sub { Mesos::Offers->new([])->place([1]) }, argument => 'place', 'tasks->[0]', qr/^expected a Mesos::TaskInfo or a hash reference, got "1"$/],
+    [sub { prometheus($driver, 'a b' => 1) }, argument => 'prometheus', undef, qr/^expected the name of a label/],
+    [sub { Mesos::TaskID->encode_json({value => {}}) }, encode => 'encode_json', 'Mesos::TaskID.value', qr/^expected a string/],
+    [sub { Mesos::TaskID->decode_json('{"value": 1}') }, decode => 'decode_json', 'Mesos::TaskID.value', qr/^expected a string, got 1$/],
+    [sub { Mesos::TaskID->decode_json('{}', foo => 1) }, argument => 'decode_json', undef, qr/^there is no option 'foo'/],
+    [sub { $driver->dispatcher->timer(1) }, argument => 'timer', undef, qr/^expected /],
+    [sub { Mesos::Runner->new(master => '127.0.0.1:1', state_file => '/') }, system => 'new', 'state_file', qr/^cannot open \/: /],
+) {
+    my ($code, $kind, $method, $argument, $message) = @$case;
+    my $error = error_of($code);
+    subtest "$error" => sub {
+        isa_ok $error, 'Mesos::Error' or return;
+        is_deeply [map { $error->$_ } qw(code method argument file)], [$kind, $method, $argument, __FILE__], 'code, method, argument and file';
+        like $error->message, $message, 'message';
+        like "$error", qr/\Q$here\E @{[$error->line]}\.\n\z/, 'as a string, with file and line';
     };
 }
 

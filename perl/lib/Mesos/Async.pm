@@ -190,7 +190,7 @@ sub cancel {
     my ($id) = grep { refaddr($self->_launches->{$_}{promise}) == refaddr $promise } keys %{$self->_launches};
     $self->_launches->{$id}{kill_policy} = $kill_policy if defined $id && defined $kill_policy;
     return $promise->cancel if $promise->can('on_cancel');
-    Carp::croak('cancel: expected a promise of launch_p whose task has not ended') unless defined $id;
+    Mesos::Error::croak('cancel: expected a promise of launch_p whose task has not ended') unless defined $id;
     return $self->_kill_launch($id);
 }
 

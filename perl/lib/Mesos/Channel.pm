@@ -1,6 +1,6 @@
 package Mesos::Channel;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Scalar::Util qw(blessed);
 use overload ();
 use Mesos::XS;

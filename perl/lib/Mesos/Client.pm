@@ -1,6 +1,6 @@
 package Mesos::Client;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Client::Agent ();
 use Mesos::Client::Base qw(answers_of check_keys check_options credential_of described duration id_of instant machines_of seconds_of);
 use Mesos::Client::Error ();

@@ -2,7 +2,7 @@ package Mesos::Cluster;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Cluster::Program ();
 use Mesos::Arguments ();
 use Mesos::Cluster::State ();

@@ -1,6 +1,6 @@
 package Mesos::Dispatcher;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Arguments ();
 use Mesos::Channel;
 use Mesos::Constraint ();

@@ -2,32 +2,52 @@ package Mesos::Error;
 use 5.10.1;
 use strict;
 use warnings;
+use Carp ();
+use Exporter qw(import);
 use Scalar::Util qw(blessed);
 use overload '""' => sub { $_[0]{text} }, bool => sub {1}, fallback => 1;
+
+our @EXPORT_OK = qw(croak);
 
 # The numbers of MesosCode, in include/mesos_perl.h.
 my %name = (1 => 'panic', 2 => 'panic', 3 => 'forked', 4 => 'argument', 5 => 'system', 6 => 'decode', 7 => 'encode', 8 => 'full', 9 => 'inside');
 
+# As croak of Carp, with an object.
+sub croak {
+    my (@text) = @_;
+    die $text[0] if @text == 1 && ref $text[0];
+    my $text = join '', @text;
+    my $code = $text =~ /\bcannot (?:read|write|open|duplicate|remove|lock|make|start|run|fork)\b/ ? 'system'
+        : $text =~ /\bexpected\b|\bunknown argument\b|\bthere is no option\b/ ? 'argument' : 'error';
+    local $Carp::CarpInternal{+__PACKAGE__} = 1;
+    die _made_of(Carp::shortmess($text), $code);
+}
+
 # An error with this text, which names file and line as croak does. The method is what the user has called.
 sub _made_of {
     my ($text, $code) = @_;
-    my $self = bless {code => $name{$code} || $code, _parts($text)}, __PACKAGE__;
-    $self->{method} = _called() unless defined $self->{method};
+    my $called = _called();
+    my $self = bless {code => $name{$code} || $code, _parts($text, $called)}, __PACKAGE__;
+    $self->{method} = $called unless defined $self->{method};
+    # Those of JSON say which message and field, those of its options do not.
+    $self->{code} = $1 if $code =~ /\A(?:argument|error)\z/ && $text =~ /\AMesos::/ && ($called || '') =~ /\A(encode|decode)_json\z/;
     # Those of messages are in C, where no frame tells.
     $self->{method} = $self->{code} if !defined $self->{method} && $self->{code} =~ /\A(?:en|de)code\z/;
     return $self;
 }
 
 sub _parts {
-    my ($text) = @_;
+    my ($text, $called) = @_;
     my %part = (text => $text);
     (my $message = $text) =~ s/\.?\s*\z//;
     # Only the last place: a message may have words like it.
     @part{qw(file line)} = ($1, $2) if $message =~ s/ at ((?:(?! at ).)+?) line (\d+)(?:, <\w+> (?:line|chunk) \d+)?\z//s;
     my $rest = $message;
-    if ($rest =~ s/\A([a-z]\w*)\([^)]*\): (?=Wrong number of parameters)// || $rest =~ s/\A([a-z]\w*(?:[A-Z]\w*|_p)): //) { $part{method} = $1 }
-    elsif ($rest =~ s/\A(start|stop|abort|send|new): //) { $part{method} = $1 }
-    if ($rest =~ s/\A([a-z]\w*(?:->\[\d+\])?|Mesos::[\w:]+(?:\.\w+(?:\[\d+\]|\{[^}]*\})*)*): //i) { $part{argument} = $1 }
+    if (defined $called && $rest =~ s/\A(?:Mesos::[\w:]+->)?\Q$called\E: //) { $part{method} = $called }
+    elsif ($rest =~ s/\A([a-z]\w*)\([^)]*\): (?=Wrong number of parameters)// || $rest =~ s/\A([a-z]\w*(?:[A-Z]\w*|_p)): //) { $part{method} = $1 }
+    elsif ($rest =~ s/\A(start|stop|abort|send|new|timer|watch): //) { $part{method} = $1 }
+    if ($rest =~ /\Aunknown argument '([^']*)'/) { $part{argument} = $1 }
+    elsif ($rest =~ s/\A([a-z]\w*(?:->\[\d+\]| \d+)?|Mesos::[\w:]+(?:\.\w+(?:\[\d+\]|\{[^}]*\})*)*): //i) { $part{argument} = $1 }
     $part{message} = $rest;
     return %part;
 }
@@ -38,7 +58,7 @@ sub _called {
     my $found;
     while (my @frame = caller $level++) {
         my ($of, $method) = $frame[3] =~ /\A(.*)::(\w+)\z/ or next;
-        next if $of !~ /\AMesos(?:::|\z)/ || $method =~ /\A_/;
+        next if $of !~ /\AMesos(?:::|\z)/ || $of eq __PACKAGE__ || $method =~ /\A_/;
         $found = $method;
         last if $frame[0] !~ /\AMesos(?:::|\z)/;
     }
@@ -48,7 +68,6 @@ sub _called {
 sub new {
     my ($class, @given) = @_;
     if (@given % 2) {
-        require Carp;
         Carp::croak("$class->new: expected pairs of a name and a value, such as text => 'what is wrong', got an odd number of arguments");
     }
     my %part = @given;
@@ -106,11 +125,12 @@ Mesos::Error - what the methods of this distribution die with
 
 =head1 DESCRIPTION
 
-The methods of the drivers, and C<encode> and C<decode> of messages, die with objects of this class. As a string, such an object is the text that always was: it names
-what was wrong, what was expected and what came, and the line of your call. So code that looks at C<$@> as a text goes on to work.
+The methods of this distribution die with objects of this class, and those of messages, too. As a string, such an object is the text that
+always was: it names what was wrong, what was expected and what came, and the line of your call. So code that looks at C<$@> as a text goes on
+to work.
 
-Constructors die with a plain text, because the classes that check attributes (Moo and Type::Tiny) add their own words. So do the methods for
-JSON. L</of> makes an object of any error.
+Constructors of drivers and of L<Mesos::Runner> die with a plain text where an attribute is wrong, because the classes that check attributes
+(Moo and Type::Tiny) add their own words. So do the modules below C<Mesos::Test>. L</of> makes an object of any error.
 
 The promises of L<Mesos::Async> are rejected with these objects, too.
 
@@ -135,6 +155,11 @@ was another object.
 
 Dies with a new error.
 
+=head2 croak
+
+A function, and internal to this distribution: dies at the line of the user's call with an object of this text, as C<croak> of L<Carp> does
+with the text.
+
 =head2 code
 
 A word for programs:
@@ -147,7 +172,7 @@ An argument is wrong. Nothing was done.
 
 =item C<encode>, C<decode>
 
-A message cannot be encoded (a field is missing or has a wrong value), or bytes are no message.
+A message cannot be encoded (a field is missing or has a wrong value), or bytes or JSON are no message.
 
 =item C<full>
 
@@ -159,7 +184,7 @@ The object belongs to the process that forked this one; or a signal handler has 
 
 =item C<system>
 
-The operating system refused something.
+The operating system refused something, such as to read a file.
 
 =item C<panic>
 

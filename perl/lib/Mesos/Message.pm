@@ -4,6 +4,7 @@ use strict;
 use warnings;
 no warnings 'recursion';
 use Carp ();
+use Mesos::Error ();
 use Mesos::Message::Constants ();
 use Mesos::Warnings ();
 use overload ();
@@ -248,7 +249,7 @@ sub _literal {
 
 # --- what C calls --------------------------------------------------------------------------------------------------------------
 
-sub _croak { Carp::croak(@_) }
+sub _croak { Mesos::Error::croak(@_) }
 sub _carp { Carp::carp(@_) }
 
 1;
@@ -282,7 +283,7 @@ L<Mesos::Messages> makes all message classes, and they all have the methods belo
 0.12 with C<create_accessors>. The C<isa> of a message says that it is a C<Google::ProtocolBuffers::Message> and a C<Class::Accessor>, but you
 need neither module. Encoding and decoding run in native code.
 
-Errors are exceptions: strings that end with the file and the line of your code.
+Errors are exceptions: objects of L<Mesos::Error>, which as strings end with the file and the line of your code.
 
 =head1 METHODS
 

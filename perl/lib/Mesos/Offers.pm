@@ -2,7 +2,7 @@ package Mesos::Offers;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Arguments ();
 use Mesos::Messages ();
 use Mesos::Offers::Plan ();
@@ -15,10 +15,10 @@ $Carp::Internal{+__PACKAGE__} = 1;
 
 sub new {
     my ($class, $offers) = @_;
-    croak "$class->new: expected an array reference of offers" if (reftype($offers) || '') ne 'ARRAY';
+    croak "$class->new: expected an array reference of offers, got " . Mesos::Arguments::_describe($offers) if (reftype($offers) || '') ne 'ARRAY';
     for my $index (0 .. $#$offers) {
         my $offer = $offers->[$index];
-        croak "$class->new: element $index: expected a Mesos::Offer or a hash reference" if (reftype($offer) || '') ne 'HASH';
+        croak "$class->new: element $index: expected a Mesos::Offer or a hash reference, got " . Mesos::Arguments::_describe($offer) if (reftype($offer) || '') ne 'HASH';
         croak "$class->new: element $index: an offer without an id or a slave_id" unless $offer->{id} && $offer->{slave_id};
         for my $name (qw(id slave_id)) {
             croak "$class->new: element $index: $name: expected a hash reference with the key value, got " . Mesos::Arguments::_describe($offer->{$name})
@@ -95,7 +95,7 @@ my @constraints = qw(resources attributes hostname role agent ports where);
 sub _check {
     my ($method, $want) = @_;
     Mesos::Warnings::refuse_unknown("$method: unknown constraint", $want, @constraints);
-    croak "$method: attributes: expected a hash reference" if defined $want->{attributes} && ref $want->{attributes} ne 'HASH';
+    croak "$method: attributes: expected a hash reference, got " . Mesos::Arguments::_describe($want->{attributes}) if defined $want->{attributes} && ref $want->{attributes} ne 'HASH';
     my $attributes = $want->{attributes} || {};
     for my $of (map({ [$_, $want->{$_}] } qw(agent hostname role)), map { ["attributes: $_", $attributes->{$_}] } sort keys %$attributes) {
         croak "$method: $of->[0]: expected a string, a regular expression, a function, or a list of these, got undef"
@@ -104,7 +104,7 @@ sub _check {
         croak "$method: $of->[0]: expected a string, a regular expression, a function, or a list of these, got " . Mesos::Arguments::_describe($wrong)
             if defined $wrong;
     }
-    croak "$method: where: expected a code reference" if defined $want->{where} && ref $want->{where} ne 'CODE';
+    croak "$method: where: expected a code reference, got " . Mesos::Arguments::_describe($want->{where}) if defined $want->{where} && ref $want->{where} ne 'CODE';
     croak qq($method: ports: expected a number, got "$want->{ports}") if defined $want->{ports} && $want->{ports} !~ /\A\d+\z/;
     return;
 }
@@ -150,7 +150,7 @@ sub _lack {
 
 sub filter {
     my ($self, @arguments) = @_;
-    my %want = @arguments == 1 && ref $arguments[0] eq 'CODE' ? (where => $arguments[0]) : @arguments % 2 ? croak('filter: expected pairs of a name and a value') : @arguments;
+    my %want = @arguments == 1 && ref $arguments[0] eq 'CODE' ? (where => $arguments[0]) : @arguments % 2 ? croak('filter: expected pairs of a name and a value, got an odd number of arguments') : @arguments;
     _check('filter', \%want);
     my $needed = defined $want{resources} ? Mesos::Resources->new($want{resources}) : Mesos::Resources->new;
     my @fit = grep { !defined _objection($_, %want) && !defined _lack(Mesos::Resources->new(_resources_of($_)), $needed, $want{ports}) } @{$self->{list}};
@@ -172,7 +172,7 @@ sub by_role { my ($self) = @_; return $self->_index(sub { role_of($_[0]) }) }
 
 sub by_attribute {
     my ($self, $name) = @_;
-    croak 'by_attribute: expected the name of an attribute' if !defined $name || ref $name;
+    croak 'by_attribute: expected the name of an attribute, got ' . Mesos::Arguments::_describe($name) if !defined $name || ref $name;
     return $self->_index(sub { map { $_->{set} ? @{$_->{set}{item} || []} : _attribute_text($_) } _attributes($_[0], $name) });
 }
 
@@ -180,7 +180,7 @@ sub by_attribute {
 
 sub place {
     my ($self, $tasks, @options) = @_;
-    croak 'place: expected pairs of a name and a value after the tasks' if @options % 2;
+    croak 'place: expected pairs of a name and a value after the tasks, got an odd number of them' if @options % 2;
     return Mesos::Offers::Plan->_make($self, $tasks, @options);
 }
 

@@ -2,7 +2,7 @@ package Mesos::Resources;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Messages ();
 use Mesos::Arguments ();
 use Mesos::Warnings ();
@@ -40,7 +40,7 @@ sub new {
 
 sub parse {
     my ($class, $text) = @_;
-    croak 'parse: expected a string' if !defined $text || ref $text;
+    croak 'parse: expected a string, got ' . Mesos::Arguments::_describe($text) if !defined $text || ref $text;
     return $class->new($text);
 }
 
@@ -150,7 +150,7 @@ sub names { my ($self) = @_; my %seen; return grep { !$seen{$_}++ } map { $_->{n
 # In thousandths, as the core counts them: a sum of doubles would not be exact.
 sub scalar {    ## no critic (ProhibitBuiltinHomonyms): Mesos' word for it
     my ($self, $name) = @_;
-    croak 'scalar: expected the name of a resource' if !defined $name || ref $name;
+    croak 'scalar: expected the name of a resource, got ' . Mesos::Arguments::_describe($name) if !defined $name || ref $name;
     $self->_warn_of_absent('scalar', $name);
     my $thousandths = 0;
     $thousandths += sprintf '%.0f', 1000 * $_->{scalar}{value} for grep { $_->{name} eq $name && $_->{scalar} } @{$self->list};
@@ -214,7 +214,7 @@ for my $action (qw(named usable_by)) {
     no strict 'refs';
     *$action = sub {
         my ($self, $word) = @_;
-        croak "$action: expected a string" if !defined $word || ref $word;
+        croak "$action: expected a string, got " . Mesos::Arguments::_describe($word) if !defined $word || ref $word;
         $self->_warn_of_absent($action, $word) if $action eq 'named';
         return $self->_with(_reckon($action, $self->{bytes}, $word));
     };
@@ -231,7 +231,7 @@ for my $action (qw(reserved flatten)) {
 
 sub filter {
     my ($self, $code) = @_;
-    croak 'filter: expected a code reference' if ref $code ne 'CODE';
+    croak 'filter: expected a code reference, got ' . Mesos::Arguments::_describe($code) if ref $code ne 'CODE';
     return $self->_with(_canonical([grep { $code->($_) } @{$self->list}], 0));
 }
 

@@ -1,6 +1,6 @@
 package Mesos::Runner;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use File::Basename ();
 use Mesos::Arguments ();
 use Mesos::Constraint ();
@@ -216,7 +216,7 @@ sub run {
     else { $self->driver->_needs_no_start }
     if (my $died = delete $self->{_died}) { die $died->[0] }
     my $failure = $self->_scheduler->failure;
-    croak "Mesos::Runner: $failure" if defined $failure;
+    Mesos::Error->throw(text => Carp::shortmess("Mesos::Runner: $failure"), code => 'driver', method => 'run', argument => undef) if defined $failure;
     $self->_end if !$self->{_open} && !$self->{_over};
     return $self->tasks;
 }

@@ -1,6 +1,6 @@
 package Mesos::SchedulerDriver;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Hash::Util::FieldHash qw(fieldhash);
 use Mesos::Arguments qw(check_arguments);
 use Mesos::Constraint ();

@@ -2,7 +2,7 @@ package Mesos::Stats;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Exporter qw(import);
 use Mesos::Arguments ();
 use Mesos::Warnings ();
@@ -53,7 +53,7 @@ sub prometheus {
     croak 'prometheus: expected pairs of a name and a value after the numbers, got an odd number of them' if @labels % 2;
     my %labels = @labels;
     $stats = $stats->stats if Scalar::Util::blessed($stats) && $stats->can('stats');
-    croak 'prometheus: expected a driver or what its stats returns' unless ref $stats eq 'HASH';
+    croak 'prometheus: expected a driver or what its stats returns, got ' . Mesos::Arguments::_describe($stats) unless ref $stats eq 'HASH';
     for my $label (sort keys %labels) {
         croak qq(prometheus: expected the name of a label (letters, digits and _), got "$label") unless $label =~ /\A[a-zA-Z_][a-zA-Z0-9_]*\z/;
     }

@@ -2,7 +2,7 @@ package Mesos::Warnings;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp ();
+use Mesos::Error ();
 use Exporter qw(import);
 use List::Util qw(min);
 use overload ();
@@ -229,7 +229,7 @@ sub refuse_unknown {
     my ($what, $given, @known) = @_;
     my ($name) = _unknown_names($given, @known) or return;
     local $Carp::CarpInternal{+__PACKAGE__} = 1;
-    Carp::croak("$what '$name'" . _of_known($name, @known));
+    Mesos::Error::croak("$what '$name'" . _of_known($name, @known));
 }
 
 # --- constructors ------------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use B ();
-use Carp ();
+use Mesos::Error ();
 use Mesos::Warnings ();
 use Module::Runtime qw(use_module);
 use Scalar::Util qw(reftype);
@@ -18,7 +18,7 @@ sub for_dispatcher {
         return _future(sub { Mesos::Async::Future->for_dispatcher($dispatcher) });
     }
     return _condvar() if $dispatcher->isa('Mesos::Dispatcher::AnyEvent') || $dispatcher->isa('Mesos::Dispatcher::Interrupt');
-    Carp::croak('promises need the module Future with ' . ref $dispatcher);
+    Mesos::Error::croak('promises need the module Future with ' . ref $dispatcher);
 }
 
 sub _mojo {

@@ -1,6 +1,6 @@
 package Mesos::Client::Agent;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Client::Address qw(authority);
 use Mesos::Client::Base qw(check_options credential_of described id_of seconds_of);
 use Mesos::Warnings::Methods ();

@@ -2,7 +2,7 @@ package Mesos::Client::Base;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Exporter qw(import);
 use Mesos::Arguments ();
 use Mesos::Client::Error ();

@@ -2,7 +2,7 @@ package Mesos::Client::Events;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Client::Base qw(check_options described);
 use Mesos::Client::Error ();
 use Mesos::Client::HTTP ();

@@ -2,7 +2,7 @@ package Mesos::Client::HTTP;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use HTTP::Tiny ();
 use MIME::Base64 qw(encode_base64);
 use Mesos::Client::TLS qw(socket_options tls_settings);

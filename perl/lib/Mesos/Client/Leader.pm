@@ -2,7 +2,7 @@ package Mesos::Client::Leader;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Client::Address qw(authority parse_master);
 use Mesos::Client::Error ();
 use Mesos::Client::TLS qw(tls_enabled);

@@ -2,7 +2,7 @@ package Mesos::Client::Sandbox;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Client::Base qw(described);
 use Mesos::Client::Promises ();
 

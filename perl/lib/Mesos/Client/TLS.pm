@@ -2,7 +2,7 @@ package Mesos::Client::TLS;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(tls_enabled tls_settings socket_options);

@@ -2,7 +2,7 @@ package Mesos::Cluster::Masters;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Scalar::Util qw(reftype);
 
 $Carp::Internal{+__PACKAGE__} = 1;

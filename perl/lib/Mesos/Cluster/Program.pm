@@ -2,7 +2,7 @@ package Mesos::Cluster::Program;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Config ();
 use Cwd ();
 use Fcntl qw(F_GETFD F_SETFD FD_CLOEXEC);

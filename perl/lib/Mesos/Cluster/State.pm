@@ -2,7 +2,7 @@ package Mesos::Cluster::State;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Warnings ();
 
 $Carp::Internal{+__PACKAGE__} = 1;

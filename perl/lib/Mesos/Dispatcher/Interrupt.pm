@@ -2,7 +2,7 @@ package Mesos::Dispatcher::Interrupt;
 use 5.10.1;
 use AnyEvent;
 use Async::Interrupt;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Dispatcher::AnyEvent;
 use Mesos::Dispatcher::Pipe;
 use Scalar::Util qw(refaddr weaken);

@@ -1,6 +1,6 @@
 package Mesos::Dispatcher::Pipe;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Moo;
 use namespace::autoclean;
 extends 'Mesos::Dispatcher';

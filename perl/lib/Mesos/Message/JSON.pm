@@ -5,6 +5,7 @@ use warnings;
 no warnings 'recursion';
 use B ();
 use Carp ();
+use Mesos::Error ();
 use Mesos::Message::Constants qw(
     KIND_MESSAGE LABEL_REPEATED MAX_DEPTH is_message
     TYPE_BOOL TYPE_BYTES TYPE_DOUBLE TYPE_FLOAT TYPE_INT32 TYPE_INT64 TYPE_STRING TYPE_UINT32 TYPE_UINT64
@@ -91,7 +92,7 @@ sub _normal {
     # What the value's own code dies with is passed on as it is.
     die $error unless !ref $error && $error =~ s/\A\Q$class.$name\E(?:\[0\])?: //;
     $error =~ s/ at \S[^\n]* line \d+\.?\n\z//;
-    Carp::croak("$path: $error");
+    Mesos::Error::croak("$path: $error");
 }
 
 sub _overloaded { return blessed($_[0]) && overload::Overloaded($_[0]) }
@@ -105,7 +106,7 @@ sub _is_hash {
 sub too_deep {
     my ($path) = @_;
     $path =~ s/\A((?:[^.]*\.){10}[^.]*)\..*/$1 .../s;
-    Carp::croak("$path: nested more than " . MAX_DEPTH . ' messages deep, or in a circle');
+    Mesos::Error::croak("$path: nested more than " . MAX_DEPTH . ' messages deep, or in a circle');
 }
 
 # An array that is overloaded to be a string or number is one, where the field holds these.
@@ -199,7 +200,7 @@ sub _braces {
 sub _item {
     my ($type, $value, $path) = @_;
     return $value if defined $value;
-    Carp::croak("$path: expected a hash or a $type, got undef") if is_message($type);
+    Mesos::Error::croak("$path: expected a hash or a $type, got undef") if is_message($type);
     Carp::carp("$path: undefined element of a repeated field is encoded as the empty value");
     return $type eq TYPE_STRING || $type eq TYPE_BYTES ? '' : 0;
 }
@@ -209,7 +210,7 @@ sub _map {
     my %plain;
     my $of = $type->_pb_fields_by_name->{value}[1];
     for my $entry (@$entries) {
-        Carp::croak("$path: expected a hash, or a list of entries with a key and a value") unless _is_hash($entry);
+        Mesos::Error::croak("$path: expected a hash, or a list of entries with a key and a value") unless _is_hash($entry);
         my ($key, $item) = map { _last($entry->{$_}, $_ eq 'key' || $of =~ /\A\d+\z/) } qw(key value);
         $key = defined $key ? _normal(TYPE_STRING, $key, "$path.key") : '';
         $item = $of =~ /\A\d+\z/ ? '' : {} unless defined $item;
@@ -242,7 +243,7 @@ sub _plain {
     my $text = $how->{text};
     if ($type !~ /\A\d+\z/) {
         if ($type->_pb_complex_type_kind == KIND_MESSAGE) {
-            Carp::croak("$path: expected a hash or a $type, got " . _what($value)) unless _is_hash($value);
+            Mesos::Error::croak("$path: expected a hash or a $type, got " . _what($value)) unless _is_hash($value);
             return _object($how, $type, $value, $path, $depth + 1);
         }
         my ($name, $number) = _value_of_enum($type, $value, $path);
@@ -271,7 +272,7 @@ sub _value_of_enum {
         my $given = "$value";
         return ($enum->{name}{$enum->{number}{$given}}, $enum->{number}{$given}) if defined $enum->{number}{$given};
     }
-    Carp::croak("$path: expected the name or the number of a value of $type, got " . _what($value))
+    Mesos::Error::croak("$path: expected the name or the number of a value of $type, got " . _what($value))
         unless ref $value || Scalar::Util::looks_like_number($value);
     my $number = _normal(TYPE_INT32, $value, $path);
     return ($enum->{name}{$number}, $number);
@@ -322,11 +323,11 @@ sub of_text {
     my ($class, $json, %options) = @_;
     Mesos::Warnings::refuse_unknown('decode_json: there is no option', \%options, @READING) if %options;
     if ($options{maps} && $options{maps} !~ /\A(?:hash|list|1)\z/) {
-        Carp::croak("decode_json: option maps: expected 'hash' or 'list', got " . _what($options{maps}));
+        Mesos::Error::croak("decode_json: option maps: expected 'hash' or 'list', got " . _what($options{maps}));
     }
     $options{maps} = 0 if ($options{maps} || '') eq 'list';
-    Carp::croak("$class: not JSON: it is undefined") unless defined $json;
-    Carp::croak("$class: not JSON: it is a reference (" . ref($json) . '), not a text') if ref $json && !overload::Method($json, '""');
+    Mesos::Error::croak("$class: not JSON: it is undefined") unless defined $json;
+    Mesos::Error::croak("$class: not JSON: it is a reference (" . ref($json) . '), not a text') if ref $json && !overload::Method($json, '""');
     require JSON::PP;
     # Some editors begin a file with a byte order mark.
     $json =~ s{\A\xef\xbb\xbf}{};
@@ -338,7 +339,7 @@ sub of_text {
         local ($@, $SIG{__DIE__});
         if (!eval { $plain = JSON::PP->new->utf8($is_utf8)->decode($json); 1 }) {
             (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
-            Carp::croak("$class: not JSON: $why");
+            Mesos::Error::croak("$class: not JSON: $why");
         }
     }
     return to_message($class, $plain, $class, %options, bytes => !$is_utf8);
@@ -361,7 +362,7 @@ sub to_message {
 
 sub _message {
     my ($how, $class, $plain, $path, $depth) = @_;
-    Carp::croak("$path: expected a JSON object, got " . _what($plain)) unless ref $plain eq 'HASH';
+    Mesos::Error::croak("$path: expected a JSON object, got " . _what($plain)) unless ref $plain eq 'HASH';
     too_deep($path) if $depth > MAX_DEPTH;
     my $message = $how->{unblessed} ? {} : bless {}, $class;
     my %known;
@@ -388,7 +389,7 @@ sub _message {
     }
     if ($how->{reject_unknown}) {
         my ($unknown) = sort grep { !exists $known{$_} } keys %$plain;
-        Carp::croak("$path: there is no field " . _what($unknown)) if defined $unknown;
+        Mesos::Error::croak("$path: there is no field " . _what($unknown)) if defined $unknown;
     }
     return $message;
 }
@@ -411,13 +412,13 @@ sub _text {
 
 sub _value {
     my ($how, $type, $value, $path, $depth) = @_;
-    Carp::croak("$path: expected a value, got null") unless defined $value;
+    Mesos::Error::croak("$path: expected a value, got null") unless defined $value;
     if ($type !~ /\A\d+\z/) {
         return _message($how, $type, $value, $path, $depth + 1) if $type->_pb_complex_type_kind == KIND_MESSAGE;
-        Carp::croak("$path: expected the name of a value of $type, got " . _what($value)) if ref $value;
+        Mesos::Error::croak("$path: expected the name of a value of $type, got " . _what($value)) if ref $value;
         my $number = _enum($type)->{number}{$value};
         if (!defined $number) {
-            Carp::croak("$path: $type has no value " . _what($value)) unless $value =~ /\A-?\d+\z/;
+            Mesos::Error::croak("$path: $type has no value " . _what($value)) unless $value =~ /\A-?\d+\z/;
             $number = _normal(TYPE_INT32, $value, $path);
         }
         my $name = $how->{enum_names} ? _enum($type)->{name}{$number} : undef;
@@ -428,13 +429,13 @@ sub _value {
         $value = $$value if ref $value eq 'SCALAR';
         return 1 if !ref $value && $value =~ /\A(?:1|true)\z/;
         return 0 if !ref $value && $value =~ /\A(?:0|false|)\z/;
-        Carp::croak("$path: expected true or false, got " . _what($value));
+        Mesos::Error::croak("$path: expected true or false, got " . _what($value));
     }
     if ($type == TYPE_STRING || $type == TYPE_BYTES) {
-        Carp::croak("$path: expected a string, got " . _what($value)) if ref $value || _is_number($value);
+        Mesos::Error::croak("$path: expected a string, got " . _what($value)) if ref $value || _is_number($value);
         return _text($how, "$value") if $type == TYPE_STRING;
         (my $base64 = $value) =~ s/\s+//g;
-        Carp::croak("$path: expected base64, got " . _what($value))
+        Mesos::Error::croak("$path: expected base64, got " . _what($value))
             unless $base64 =~ m{\A[A-Za-z0-9+/]*={0,2}\z} && ($base64 =~ tr/=//c) % 4 != 1;
         $base64 =~ tr/=//d;
         return MIME::Base64::decode_base64($base64 . '=' x (-length($base64) % 4));
@@ -448,10 +449,10 @@ sub _value {
         if (_is_number($value) || $text =~ /\A-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\z/) {
             my $number = _normal($type, ref $value ? $text : $value, $path);
             return $number unless $is_double && abs($number) == $INFINITY;
-            Carp::croak("$path: expected a number that a double holds, got $text");
+            Mesos::Error::croak("$path: expected a number that a double holds, got $text");
         }
     }
-    Carp::croak("$path: expected a number, got " . _what($value));
+    Mesos::Error::croak("$path: expected a number, got " . _what($value));
 }
 
 # Whether JSON had a number there: what a JSON module makes of a string has no numeric value yet.

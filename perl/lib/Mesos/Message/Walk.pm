@@ -2,7 +2,7 @@ package Mesos::Message::Walk;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp ();
+use Mesos::Error ();
 use Exporter qw(import);
 use Mesos::Message::Constants qw(MAX_KEYS MAX_VALUES);
 
@@ -32,7 +32,7 @@ sub keys_of {
 
 sub _too_large {
     my ($path) = @_;
-    Carp::croak("$path: message is too large: more than " . MAX_VALUES . ' values');
+    Mesos::Error::croak("$path: message is too large: more than " . MAX_VALUES . ' values');
 }
 
 1;

@@ -2,7 +2,7 @@ package Mesos::Offers::Plan;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Arguments ();
 use Mesos::Messages ();
 use Mesos::Resources ();
@@ -17,7 +17,7 @@ my %strategies = (first_fit => sub { }, spread => \&_spread, pack => \&_pack);
 # Mesos::Offers makes it.
 sub _make {
     my ($class, $offers, $tasks, %options) = @_;
-    croak 'place: expected an array reference of tasks' if (reftype($tasks) || '') ne 'ARRAY';
+    croak 'place: expected an array reference of tasks, got ' . Mesos::Arguments::_describe($tasks) if (reftype($tasks) || '') ne 'ARRAY';
     my $strategy = delete $options{strategy};
     $strategy = 'first_fit' unless defined $strategy;
     croak qq(place: strategy: expected "first_fit", "spread" or "pack", got "$strategy") . Mesos::Warnings::meant($strategy, sort keys %strategies)
@@ -29,7 +29,7 @@ sub _make {
         Mesos::Warnings::warn_user("place: $of->[0] counts for the strategy 'spread' only, not for '$strategy'", "place.$of->[0]");
     }
     croak 'place: by: expected the name of an attribute, got a reference' if ref $by;
-    croak 'place: counts: expected a hash reference of names and numbers' if defined $counts && (reftype($counts) || '') ne 'HASH';
+    croak 'place: counts: expected a hash reference of names and numbers, got ' . Mesos::Arguments::_describe($counts) if defined $counts && (reftype($counts) || '') ne 'HASH';
     for my $name (sort keys %{$counts || {}}) {
         croak "place: counts: $name: expected a number, got " . Mesos::Arguments::_describe($counts->{$name}) unless looks_like_number($counts->{$name});
     }
@@ -62,7 +62,7 @@ sub _check_attribute {
 
 sub _place_one {
     my ($self, $rank, $path, $wanted) = @_;
-    croak "place: $path: expected a Mesos::TaskInfo or a hash reference" if (reftype($wanted) || '') ne 'HASH';
+    croak "place: $path: expected a Mesos::TaskInfo or a hash reference, got " . Mesos::Arguments::_describe($wanted) if (reftype($wanted) || '') ne 'HASH';
     my $constraints = !blessed $wanted && ref $wanted->{task} ? {%$wanted} : {task => $wanted};
     my $task = delete $constraints->{task};
     croak "place: $path: a task without a task_id" unless (reftype($task->{task_id}) || '') eq 'HASH';
@@ -165,7 +165,7 @@ sub why {
 
 sub launch {
     my ($self, $driver, $filters) = @_;
-    croak 'launch: expected a driver' unless blessed $driver && $driver->can('launchTasks');
+    croak 'launch: expected a driver, got ' . Mesos::Arguments::_describe($driver) unless blessed $driver && $driver->can('launchTasks');
     my @filters = defined $filters ? $filters : ();
     my $status = $driver->status;
     $status = $driver->launchTasks(@$_, @filters) for $self->launches;

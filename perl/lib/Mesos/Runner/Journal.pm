@@ -2,7 +2,7 @@ package Mesos::Runner::Journal;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Fcntl qw(LOCK_EX LOCK_NB O_APPEND O_CREAT O_RDWR SEEK_SET);
 use IO::Handle ();
 use JSON::PP ();

@@ -3,6 +3,7 @@ use 5.10.1;
 use strict;
 use warnings;
 use Fcntl qw(O_NOFOLLOW O_NONBLOCK O_RDONLY SEEK_SET);
+use Scalar::Util qw(blessed);
 
 # Each read of a local file gets at most this much, as from an agent.
 use constant CHUNK => 65_536;
@@ -47,8 +48,8 @@ sub _remote {
     my $bytes = eval { $agent->_read_some($path, $offset) };
     return $bytes if defined $bytes;
     my $error = $@;
-    return if ref $error && ($error->status || 0) == 404;
-    die ref $error ? $error->summary . "\n" : $error;
+    return if blessed $error && $error->isa('Mesos::Client::Error') && ($error->status || 0) == 404;
+    die blessed $error && $error->isa('Mesos::Client::Error') ? $error->summary . "\n" : $error;
 }
 
 1;

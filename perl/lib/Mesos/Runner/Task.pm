@@ -1,6 +1,6 @@
 package Mesos::Runner::Task;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Arguments qw(not_an_amount);
 use Mesos::Messages ();
 use Mesos::Role::WarnsOfCalls ();
@@ -76,7 +76,7 @@ sub _is_info {
 sub _check_options {
     my ($what, $option) = @_;
     Mesos::Warnings::refuse_unknown("$what: there is no option", $option, qw(id accepts data), _kept());
-    croak "$what: expected either command or info" unless 1 == grep { defined $option->{$_} } qw(command info);
+    croak "$what: expected either command or info, got " . (defined $option->{command} ? 'both' : 'neither') unless 1 == grep { defined $option->{$_} } qw(command info);
     my ($command, $info, $env) = @$option{qw(command info env)};
     croak "$what: command: expected a string or an array reference of strings, got " . Mesos::Arguments::_describe($command)
         if ref $command && (ref $command ne 'ARRAY' || !@$command || grep { !defined || ref } @$command);
@@ -104,7 +104,7 @@ sub _check_options {
     Mesos::Role::WarnsOfCalls::_check_task("$what: info", $info) if $info;
     croak "$what: user: expected the name of a user, got " . Mesos::Arguments::_describe($option->{user})
         if defined $option->{user} && !(_is_text($option->{user}) && length $option->{user});
-    croak "$what: accepts: expected a code reference" if defined $option->{accepts} && ref $option->{accepts} ne 'CODE';
+    croak "$what: accepts: expected a code reference, got " . Mesos::Arguments::_describe($option->{accepts}) if defined $option->{accepts} && ref $option->{accepts} ne 'CODE';
     my $id = $option->{id};
     croak qq($what: id: expected at most 200 characters without slashes and control characters, got "$id")
         if ref $id || !length $id || length $id > 200 || $id =~ m{[/\\\x00-\x1f\x7f]} || $id =~ /\A\.\.?\z/;

@@ -35,7 +35,7 @@ sub watch_methods {
 sub no_object {
     my ($name, $class, $maker, $got) = @_;
     my $what = !defined $got ? 'undef' : ref $got ? "a reference to \L@{[ref $got]}" : "'$got'";
-    Carp::croak("$name: expected an object, as $class->$maker makes it, got $what");
+    Mesos::Error::croak("$name: expected an object, as $class->$maker makes it, got $what");
     return;
 }
 
@@ -70,14 +70,14 @@ sub _check_handle {
     return if defined $handle && !ref $handle && $handle =~ /\A\d+\z/;
     no strict 'refs';
     return if defined $handle && defined eval { ref $handle && blessed $handle && $handle->can('fileno') ? $handle->fileno : fileno $handle };
-    Carp::croak('watch: expected an open handle, got ' . (ref \$handle eq 'GLOB' || ref $handle eq 'GLOB' ? 'one that is not open' : Mesos::Arguments::_describe($handle)));
+    Mesos::Error::croak('watch: expected an open handle, got ' . (ref \$handle eq 'GLOB' || ref $handle eq 'GLOB' ? 'one that is not open' : Mesos::Arguments::_describe($handle)));
     return;
 }
 
 sub _check_code {
     my ($name, $code) = @_;
     return if ref $code eq 'CODE' || blessed $code && (overload::Method($code, '&{}') || Scalar::Util::reftype($code) eq 'CODE');
-    Carp::croak("$name: expected a code reference, got " . Mesos::Arguments::_describe($code));
+    Mesos::Error::croak("$name: expected a code reference, got " . Mesos::Arguments::_describe($code));
     return;
 }
 
@@ -86,7 +86,7 @@ sub pairs_of {
     my ($method, @given) = @_;
     return @given unless @given % 2;
     my $first = ref $given[0] eq 'HASH' ? ': a hash reference is no list, so leave out the braces' : '';
-    Carp::croak("$method: expected pairs of a name and a value, got an odd number of arguments$first");
+    Mesos::Error::croak("$method: expected pairs of a name and a value, got an odd number of arguments$first");
     return;
 }
 
