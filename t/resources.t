@@ -46,6 +46,9 @@ subtest 'where they come from' => sub {
         'amounts' => {cpus => 2},
         'a resource' => Mesos::Resource->new($cpus),
         'a hash of one' => $cpus,
+        'a hash as in JSON' => {name => 'cpus', type => 'SCALAR', scalar => {value => 2}},
+        'a list as in JSON' => [{name => 'cpus', type => 'SCALAR', scalar => {value => 1.5}}, {cpus => 0.5}],
+        'a task as in JSON' => {name => 'n', agent_id => {value => 'a'}, resources => [{name => 'cpus', type => 'SCALAR', scalar => {value => 2}}]},
         'a list' => [Mesos::Resource->new({%$cpus, scalar => {value => 1.5}}), {cpus => 0.5}],
         'hashes in a list' => [$cpus],
         'a task' => Mesos::TaskInfo->new({resources => [$cpus]}),
@@ -54,6 +57,9 @@ subtest 'where they come from' => sub {
         'itself' => r('cpus:2'),
     );
     ok r('cpus:2') == $same{$_}, $_ for sort keys %same;
+    my @reserved = ({name => 'disk', type => 'SCALAR', scalar => {value => 8}, reservations => [{type => 'STATIC', role => 'db'}]});
+    is r(\@reserved), 'disk(db):8', 'reserved, in JSON';
+    dies_with(sub { Mesos::Resources->new({%{$reserved[0]}, type => 'SCALER'}) }, qr/^Mesos::Resource\.type: Mesos::Value::Type has no value "SCALER" at /);
     ok r(Mesos::Offer->new({}))->is_empty, 'an offer of nothing';
     is r({ports => [[5, 6], [1, 2]], cpus => 1}), 'cpus:1;ports:[1-2, 5-6]';
     is r('cpus:1', {cpus => 2}, 'mem:1'), 'cpus:3;mem:1', 'the sum of several';

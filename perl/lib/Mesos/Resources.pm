@@ -128,8 +128,15 @@ sub _warn_of_text {
     return defined $bytes ? _warn_of_names($bytes, $what) : ();
 }
 
+sub _has_numbers { my ($resource) = @_; return ref $resource ne 'HASH' || !defined $resource->{type} || $resource->{type} !~ /\A[A-Z]+\z/ }
+
 sub _canonical {
     my ($list, $validate) = @_;
+    # What Mesos::Client gets is JSON, with names for enums.
+    if (grep { !_has_numbers($_) } ref $list eq 'ARRAY' ? @$list : ()) {
+        require Mesos::Message::JSON;
+        $list = [map { _has_numbers($_) ? $_ : Mesos::Message::JSON::to_message('Mesos::Resource', $_, 'Mesos::Resource') } @$list];
+    }
     my $bytes = Mesos::Request->encode({resources => $list});
     _reckon('validate', $bytes, '') if $validate;
     return _reckon('canonical', $bytes, '');
@@ -328,7 +335,8 @@ A C<Mesos::Offer>, C<Mesos::TaskInfo>, C<Mesos::ExecutorInfo> and so on, or a ha
 
 =item a C<Mesos::Resource>
 
-Or a hash reference with its fields (C<name>, C<type> and others).
+Or a hash reference with its fields (C<name>, C<type> and others), or the same as JSON has it, as in what L<Mesos::Client> gets:
+C<< Mesos::Resources->new($agent->{total_resources}) >>.
 
 =item an array reference
 
