@@ -6,6 +6,7 @@ use Fcntl qw(LOCK_EX LOCK_NB O_NOFOLLOW O_RDWR);
 use File::Path ();
 use File::Spec;
 use File::Temp ();
+use Time::HiRes ();
 
 # In each folder is a file that its program holds locked as long as it lives. Numbers of processes would not do: programs in containers
 # may share the folder for temporary files, and not their numbers.
@@ -15,16 +16,29 @@ sub new {
     my ($class) = @_;
     my $temporary = File::Spec->tmpdir;
     _remove_stale($temporary);
-    my $folder = File::Temp->newdir(PREFIX . 'XXXXXX', DIR => $temporary);
+    my $folder = File::Temp::tempdir(PREFIX . 'XXXXXX', DIR => $temporary);
     # Locked before it has the name that others look for.
     open my $lock, '>', "$folder/" . LOCK . '.new' or die "cannot write to $folder: $!\n";
     flock $lock, LOCK_EX | LOCK_NB and rename "$folder/" . LOCK . '.new', "$folder/" . LOCK;
     # Tasks of other users pass through it.
-    chmod 0711, "$folder";
-    return bless {folder => $folder, lock => $lock}, $class;
+    chmod 0711, $folder;
+    return bless {folder => $folder, lock => $lock, process => $$}, $class;
 }
 
-sub path { return "$_[0]{folder}" }
+sub path { return $_[0]{folder} }
+
+# Meanwhile the cluster, which has not ended yet, may remove sandboxes there itself: then it is not there any more, or not empty yet.
+sub DESTROY {
+    my ($self) = @_;
+    return unless $self->{process} == $$;
+    local ($@, $!, $?);
+    for (1 .. 50) {
+        eval { File::Path::remove_tree($self->{folder}, {error => \my $errors}); 1 };
+        last unless -d $self->{folder};
+        Time::HiRes::sleep(0.02);
+    }
+    return;
+}
 
 # What programs have left that were killed. Only our own, and only what has such a file that nobody holds.
 sub _remove_stale {
