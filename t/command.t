@@ -110,7 +110,7 @@ is scalar(@{JSON::PP::decode_json($json)->{get_tasks}{tasks}}), 3, 'state';
 gives(['ps', @master, '--format', 'table', '--color'], 0, qr/\A\e\[1mTASK\e\[0m .*\nweb-1  web .*\e\[32mRUNNING\e\[0m  shop .* 0\.5   64  1h1m\n/);
 gives(['ps', @master, '--format', 'table'], 0, qr/\ATASK   NAME  [^\e]*\nweb-1  web  [^\e]*\z/);
 gives(['top', @master], 0, qr/\ATIME\t.*\n.*\t1\tTASK_RUNNING=2,TASK_STAGING=1\ttotal=4,used=1\.5\t/);
-gives(['top', @master, '--format', 'table', '-n', 1], 0, qr/\Ahttp:\S+  1 agents, 3 frameworks, tasks: 2 running, 1 staging .*^cpus  \[#{8}\.{12}\] 1\.5 of 4\n.*^node1  active  1\.5\/4 .*^web-1  TASK_RUNNING /ms);
+gives(['top', @master, '--format', 'table', '-n', 1], 0, qr/\Ahttp:\S+  1 agent, 3 frameworks, tasks: 2 running, 1 staging .*^cpus  \[#{8}\.{12}\] 1\.5 of 4\n.*^node1  active  1\.5\/4 .*^web-1  TASK_RUNNING /ms);
 
 gives(['logs', 'web-1', @master], 0, "one\ntwo\n\0\377\n");
 gives(['logs', '--stderr', 'web-1', @master], 0, "oops\n");
@@ -152,7 +152,7 @@ sub some_events {
     close $in;
     return @seen;
 }
-like join('', some_events()), qr/\A\d\d:\d\d:\d\d\tSUBSCRIBED\t1 agents, 0 frameworks, 0 tasks\n\d\d:\d\d:\d\d\tTASK_UPDATED\tweb-1 TASK_FAILED no\\x\{a\}luck\n\z/, 'events';
+like join('', some_events()), qr/\A\d\d:\d\d:\d\d\tSUBSCRIBED\t1 agent, 0 frameworks, 0 tasks\n\d\d:\d\d:\d\d\tTASK_UPDATED\tweb-1 TASK_FAILED no\\x\{a\}luck\n\z/, 'events';
 is join(' ', map { JSON::PP::decode_json($_)->{type} } some_events('--format', 'json', '--heartbeats')), 'SUBSCRIBED HEARTBEAT', 'events as JSON';
 
 # Getopt::Long 2.55 and newer warn of it, and the command ends with every warning.

@@ -17,6 +17,9 @@ sub number {
     return $text;
 }
 
+# 1 agent, 2 agents
+sub count { my ($number, $what) = @_; return "$number $what" . ($number == 1 ? '' : 's') }
+
 # The sum of a scalar resource in a list.
 sub resource {
     my ($list, $name) = @_;
@@ -167,8 +170,7 @@ sub version {
 my %SAYS = (
     SUBSCRIBED => sub {
         my ($state) = $_[0]{get_state};
-        return sprintf '%d agents, %d frameworks, %d tasks', scalar @{($state->{get_agents} || {})->{agents} || []},
-            scalar @{($state->{get_frameworks} || {})->{frameworks} || []}, scalar @{($state->{get_tasks} || {})->{tasks} || []};
+        return join ', ', map { count(scalar @{($state->{"get_${_}s"} || {})->{"${_}s"} || []}, $_) } qw(agent framework task);
     },
     TASK_ADDED => sub { "$_[0]{task}{task_id}{value} $_[0]{task}{state} " . ($_[0]{task}{name} || '') },
     TASK_UPDATED => sub { join ' ', grep {defined} $_[0]{status}{task_id}{value}, $_[0]{state} || $_[0]{status}{state}, $_[0]{status}{message} },
@@ -243,6 +245,8 @@ Seconds as text, such as C<3h5m>.
 =head2 task_age
 
 =head2 number
+
+=head2 count
 
 =head2 resource
 

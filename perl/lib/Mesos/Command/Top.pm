@@ -8,6 +8,7 @@ use Mesos::Command::Cluster ();
 use POSIX ();
 use Time::HiRes ();
 
+*count = \&Mesos::Command::Cluster::count;
 *number = \&Mesos::Command::Cluster::number;
 *resource = \&Mesos::Command::Cluster::resource;
 
@@ -78,7 +79,7 @@ sub screen {
     my $summary = $state->{summary};
     my @states = map { (my $name = $_) =~ s/\ATASK_//; "$summary->{tasks}{$_} \L$name" } sort keys %{$summary->{tasks}};
     my @lines = (
-        $output->colored($summary->{master}, 'bold') . "  $summary->{agents} agents, " . scalar(@{$state->{frameworks}}) . " frameworks, tasks: "
+        $output->colored($summary->{master}, 'bold') . '  ' . count($summary->{agents}, 'agent') . ', ' . count(scalar @{$state->{frameworks}}, 'framework') . ', tasks: '
             . (join(', ', @states) || 'none') . "  $summary->{time}",
         (map { $summary->{$_}{total} ? _bar($output, $_, $summary->{$_}) : () } qw(cpus mem disk gpus)), '',
     );
