@@ -10,6 +10,8 @@ use super::api::guests::Guests;
 use super::clock::{Clock, Time};
 use super::control::{carry_out, Control};
 use super::core::{conserved::conserved, Core, Settings};
+#[cfg(test)]
+use super::faults::OnUpdate;
 use super::helper_protocol::{Command, Frame, Report};
 use super::settings::intervals::Intervals;
 use super::{ids, master, server};
@@ -329,8 +331,18 @@ impl Stage {
     /// The next updates of agents come twice.
     #[cfg(test)]
     pub fn repeat_updates(&mut self, count: u64) {
-        let duplicate = super::faults::OnUpdate::Duplicate;
-        self.core.borrow_mut().faults.on_updates(duplicate, None, count);
+        self.on_updates(OnUpdate::Duplicate, count);
+    }
+
+    /// The next updates of agents do not come.
+    #[cfg(test)]
+    pub fn lose_updates(&mut self, count: u64) {
+        self.on_updates(OnUpdate::Lose, count);
+    }
+
+    #[cfg(test)]
+    fn on_updates(&mut self, what: OnUpdate, count: u64) {
+        self.core.borrow_mut().faults.on_updates(what, None, count);
     }
 
     /// Whether the master has this framework and is connected with it.

@@ -27,7 +27,7 @@ impl World {
         }
         let pause = self.dice.within(6_000);
         self.after(pause, Due::Fault);
-        match self.dice.below(22) {
+        match self.dice.below(23) {
             0..=5 => self.connection_fails(),
             6 | 7 => self.bad_weather(),
             8 => self.executor_fails(),
@@ -52,7 +52,12 @@ impl World {
                 note!("{count} updates come twice from their agents");
                 self.stage.repeat_updates(count);
             }
-            20 => self.look(),
+            20 => {
+                let count = 1 + self.dice.below(3);
+                note!("{count} updates of agents are lost");
+                self.stage.lose_updates(count);
+            }
+            21 => self.look(),
             _ => {
                 self.network.weather.in_pieces = self.dice.percent(20);
                 self.network.weather.latest = self.dice.below(2000);
