@@ -243,6 +243,8 @@ for my $case (
     ['[master]', 'address = 2026-11-28', 'master.address: expected text in quotes, got a time'],
     # Nobody sees a password for want of its quotes.
     ['[master]', 'secret = 4711', 'master.secret: expected text in quotes, got a number'],
+    (map { ['[master]', "secret = $_", 'expected [^\n]*(?<!hunter2)(?<!hunter2["\'])'] } 'hunter2', '"hunter2', '"a"hunter2', "'hunter2"),
+    ['[master]', 'secret = """', 'expected the end of the line', '""" hunter2'],
     ['[master.zookeeper]', 'addresses = [1, 2]', 'master.zookeeper.addresses: expected an array of texts in quotes, got an array'],
     ['[master]', 'zookeeper = "x"', 'expected a table \\[master.zookeeper\\], got "x"'],
     ['[master]', 'secret = "x"', 'master.secret needs master.principal, whose password it is'],

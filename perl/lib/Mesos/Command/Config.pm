@@ -24,7 +24,7 @@ sub read_config {
         utf8::decode($line) or die "the configuration $file: line $.: expected UTF-8, got bytes that are none\n";
         $text .= $line;
     }
-    my $root = eval { parse_toml($text) } or die "the configuration $file: $@";
+    my $root = eval { parse_toml($text) } or die "the configuration $file: " . _discreet($@, $text);
     _check($file, $root);
     my $tables = plain_of($root);
     my ($master, $agent) = map { $tables->{$_} || {} } qw(master agent);
@@ -41,6 +41,16 @@ sub read_config {
     $config{agent_verify_certificate} = $agent->{ssl_verify} if defined $agent->{ssl_verify};
     $config{agent_scheme} = $agent->{ssl} ? 'https' : 'http' if defined $agent->{ssl};
     return \%config;
+}
+
+# A password is shown to nobody, also where it is no TOML. In three quotes it may go on for some lines.
+sub _discreet {
+    my ($why, $text) = @_;
+    my ($number) = $why =~ /\Aline (\d+):/ or return $why;
+    my @lines = (split /\r?\n/, $text, -1)[0 .. $number - 1];
+    pop @lines while @lines > 1 && $lines[-1] !~ /=|secret/;
+    $why =~ s/, got .*/\n/s if $lines[-1] =~ /secret/;
+    return $why;
 }
 
 my $is_text = [sub { $_[0]{kind} eq 'string' && length $_[0]{value} }, 'text in quotes'];
