@@ -1,189 +1,21 @@
 //! Runs a [`Machine`]: reads, writes, waits and calls back for it, on one thread with two connections. `native/net` opens them.
 
 use super::mailbox;
+use super::socket::{connect, Socket, SocketEvent};
 use crate::channel::{weight_of, Channel};
 use crate::descriptors::AboveStandard;
-use crate::fork::Private;
-use crate::logging::shown;
 use crate::native::detector::{self, Detection};
 use crate::native::machine::{Action, Emission, Machine, Now};
 use crate::native::net::dial::{Begin, Dialer};
-use crate::native::net::transport::Transport;
 use crate::native::protocol::action::{Link, LinkAction};
-use crate::native::protocol::endpoint::Endpoint;
-use bytes::{Bytes, BytesMut};
-use std::future::{pending, poll_fn, ready, Future};
+use bytes::BytesMut;
+use std::future::{pending, ready, Future};
 use std::io;
-use std::os::fd::AsRawFd;
-use std::path::Path;
-use std::pin::{pin, Pin};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::task::{unconstrained, yield_now};
-
-/// Bytes that one read takes at most, and for how many there is room at least.
-const READ_SIZE: usize = 64 << 10;
-const LEAST_READ_SIZE: usize = 16 << 10;
-
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
-
-enum Socket {
-    Closed,
-    Connecting(Connecting),
-    Open {
-        transport: Box<dyn Transport>,
-        outgoing: Unsent,
-    },
-}
-
-/// What a socket tells.
-enum SocketEvent {
-    Opened,
-    Received(Bytes),
-    Broken(String),
-}
-
-async fn connect(endpoint: Endpoint, dialer: Dialer, begin: Begin) -> io::Result<Box<dyn Transport>> {
-    if let Some(path) = &endpoint.socket {
-        return Ok(Box::new(Private::new(connect_unix(path).await?)));
-    }
-    let stream = dialer.connect(&endpoint.host, endpoint.port, begin).await?;
-    match &endpoint.tls {
-        Some(tls) => tls.connect(&endpoint.host, stream).await,
-        None => Ok(Box::new(stream)),
-    }
-}
-
-/// A path that is too long for a socket's address goes relative to its opened folder, wherever the program works.
-async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    match (
-        AboveStandard::polled(UnixStream::connect(path)).await,
-        path.parent(),
-        path.file_name(),
-    ) {
-        (Err(why), Some(folder), Some(name)) if why.kind() == io::ErrorKind::InvalidInput => {
-            let folder = {
-                let _above = AboveStandard::hold();
-                std::fs::File::open(folder)?
-            };
-            let opened = format!("/proc/self/fd/{}", folder.as_raw_fd());
-            AboveStandard::polled(UnixStream::connect(Path::new(&opened).join(name))).await
-        }
-        (result, _, _) => result,
-    }
-}
-
-impl Socket {
-    fn send(&mut self, data: Vec<u8>) {
-        if let Socket::Open { outgoing, .. } = self {
-            outgoing.append(data);
-        }
-    }
-
-    /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
-    /// Without `reads` an open socket is only written to, until that fails.
-    async fn next(&mut self, buffer: &mut BytesMut, reads: bool) -> SocketEvent {
-        match self {
-            Socket::Closed => pending().await,
-            Socket::Connecting(connecting) => match connecting.await {
-                Ok(transport) => {
-                    *self = Socket::Open {
-                        transport,
-                        outgoing: Unsent::default(),
-                    };
-                    SocketEvent::Opened
-                }
-                Err(why) => {
-                    *self = Socket::Closed;
-                    SocketEvent::Broken(format!("cannot connect: {}", shown(&why.to_string())))
-                }
-            },
-            Socket::Open { transport, outgoing } => {
-                let event = poll_fn(|context| poll_open(transport, outgoing, buffer, reads, context)).await;
-                if matches!(event, SocketEvent::Broken(_)) {
-                    *self = Socket::Closed;
-                }
-                event
-            }
-        }
-    }
-}
-
-/// Writes what can be written, then reads. When writing fails, what the peer sent before it closed is still read.
-fn poll_open(
-    transport: &mut Box<dyn Transport>,
-    outgoing: &mut Unsent,
-    buffer: &mut BytesMut,
-    reads: bool,
-    context: &mut Context<'_>,
-) -> Poll<SocketEvent> {
-    let broken = loop {
-        if outgoing.bytes().is_empty() {
-            break match Pin::new(&mut *transport).poll_flush(context) {
-                Poll::Ready(Err(why)) => Some(why),
-                _ => None,
-            };
-        }
-        match Pin::new(&mut *transport).poll_write(context, outgoing.bytes()) {
-            Poll::Ready(Ok(0)) => break Some(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(written)) => outgoing.sent(written),
-            Poll::Ready(Err(why)) => break Some(why),
-            Poll::Pending => break None,
-        }
-    };
-    if !reads && broken.is_none() {
-        return Poll::Pending;
-    }
-    if buffer.capacity() - buffer.len() < LEAST_READ_SIZE {
-        // The old room, if nobody uses what was read into it any more.
-        buffer.reserve(READ_SIZE);
-    }
-    let read = pin!(transport.read_buf(buffer)).poll(context);
-    match (read, broken) {
-        (Poll::Ready(Ok(0)), _) => Poll::Ready(SocketEvent::Broken("connection closed by the peer".to_string())),
-        (Poll::Ready(Ok(_)), _) => Poll::Ready(SocketEvent::Received(buffer.split().freeze())),
-        (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
-            Poll::Ready(SocketEvent::Broken(format!("connection broken: {}", shown(&why.to_string()))))
-        }
-        (Poll::Pending, None) => Poll::Pending,
-    }
-}
-
-/// What is to be written to a socket. What comes while nothing waits is written from where it lies.
-#[derive(Default)]
-struct Unsent {
-    bytes: Vec<u8>,
-    sent: usize,
-}
-
-impl Unsent {
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
-    }
-
-    fn append(&mut self, mut data: Vec<u8>) {
-        match self.bytes().is_empty() {
-            true => *self = Unsent { bytes: data, sent: 0 },
-            false => self.bytes.append(&mut data),
-        }
-    }
-
-    fn sent(&mut self, length: usize) {
-        self.sent += length;
-        if self.bytes().is_empty() {
-            *self = Unsent::default();
-        } else if self.sent > self.bytes.len() / 2 {
-            // So that a peer that is always a little behind does not make it grow for ever.
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
-}
 
 /// Bytes of the stream that were read and are in no callback, beyond as many as there are in callbacks. Callbacks are slices of what was
 /// read, and hold all of it while they wait.
@@ -440,33 +272,5 @@ fn dispatch<M: Machine>(machine: &mut M, unused: &mut Unused, (link, event): (Li
         SocketEvent::Opened => machine.opened(link, now),
         SocketEvent::Received(data) => machine.received_shared(link, data, now),
         SocketEvent::Broken(reason) => machine.broken(link, reason, now),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_written_from_where_they_lie() {
-        let mut unsent = Unsent::default();
-        for _ in 0..2 {
-            let request = b"POST one".to_vec();
-            let place = request.as_ptr();
-            unsent.append(request);
-            assert_eq!(unsent.bytes().as_ptr(), place);
-            unsent.sent(5);
-            unsent.append(b", two".to_vec());
-            assert_eq!(unsent.bytes(), b"one, two");
-            unsent.sent(8);
-            assert_eq!(unsent.bytes(), b"");
-        }
-        // A peer that is always a byte behind.
-        unsent.append(vec![0; 100]);
-        for _ in 0..1000 {
-            unsent.append(vec![0; 100]);
-            unsent.sent(100);
-            assert!(unsent.bytes().len() == 100 && unsent.bytes.len() < 1000);
-        }
     }
 }

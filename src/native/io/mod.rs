@@ -3,4 +3,5 @@
 pub mod connection;
 pub mod handle;
 mod mailbox;
+mod socket;
 mod unheard;
