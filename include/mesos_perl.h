@@ -739,6 +739,17 @@ void mesos_channel_free(struct MesosChannel *channel);
 MesosCode mesos_channel_send(const struct MesosChannel *channel, struct MesosEvent *event);
 
 /*
+ For the thread that is woken for the channel's events and takes them now: reads what has come for its drivers. Nothing wakes the
+ thread for what it does not take, until `mesos_channel_settle`.
+ */
+MesosCode mesos_channel_gather(const struct MesosChannel *channel);
+
+/*
+ After `mesos_channel_gather`: wakes for what was not taken.
+ */
+MesosCode mesos_channel_settle(const struct MesosChannel *channel);
+
+/*
  Takes the oldest event; NULL if there is none. The caller owns it and frees it with `mesos_event_free`.
 
  If the event ends its driver, the driver's status is DRIVER_ABORTED from now on.
@@ -788,6 +799,14 @@ void mesos_dispatcher_free(struct MesosDispatcher *dispatcher);
  The descriptor to watch for reading; -1 if there is none. It belongs to the dispatcher: watch a duplicate.
  */
 int mesos_dispatcher_fd(const struct MesosDispatcher *dispatcher);
+
+/*
+ The same for who also reads what has come for the channel's drivers, when it is woken: with `mesos_channel_take`, `_waiting` or
+ `_gather`. It is readable also while something has come; perhaps it is no whole event. From then on drivers rely on it.
+
+ It is an epoll descriptor: watch it with select, epoll, or poll for POLLIN. -1 if there is none.
+ */
+int mesos_dispatcher_stream_fd(const struct MesosDispatcher *dispatcher);
 
 /*
  Wakes Perl again if the channel holds events. Otherwise it does nothing.

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 use std::mem::size_of;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 
 /// Bytes of queued events from which on the channel is congested, until it has half of that left. Some thousand updates, or offers of as
@@ -31,6 +32,17 @@ struct Shared {
     len: AtomicUsize,
     /// What the user hears if nobody asks for events.
     advice: Mutex<Option<String>>,
+    /// How many streams are lent to Perl's thread.
+    lent: AtomicUsize,
+    readers: Mutex<Vec<Weak<dyn Reader>>>,
+}
+
+/// A driver that Perl's thread may have read what has come.
+pub trait Reader: Send + Sync {
+    /// Reads what has come and queues its events, on this thread.
+    fn read_now(&self);
+    /// Takes a lent stream back.
+    fn give_back(&self);
 }
 
 /// The queue while it is locked. What changed in it is told when it is given back.
@@ -66,6 +78,10 @@ struct Queue {
     high_water: usize,
     /// Of all events, by [`weight`].
     bytes: usize,
+    /// Whether those who wake Perl have heard that there are events.
+    raised: bool,
+    /// Whether Perl's thread is about to take what is queued now, and need not be woken.
+    hushed: bool,
     /// Who waits for the end of a congestion.
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -112,10 +128,8 @@ impl Channel {
         queue.high_water = queue.high_water.max(queue.events.len());
         // Who is woken may ask at once.
         self.shared.len.store(queue.events.len(), Ordering::Release);
-        if queue.events.len() > before {
-            for notifier in &queue.notifiers {
-                notifier.raise(before == 0);
-            }
+        if queue.events.len() > before && !queue.hushed {
+            queue.raise();
         }
     }
 
@@ -140,6 +154,61 @@ impl Channel {
             .retain(|event| event.origin.as_ref().map(|o| o.driver) != Some(driver));
         queue.bytes = queue.events.iter().map(weight).sum();
         queue.after_removal();
+    }
+
+    /// Adds a driver that will [lend](Self::lend) its stream.
+    pub fn add_reader(&self, reader: Weak<dyn Reader>) {
+        let mut readers = crate::thread::lock(&self.shared.readers);
+        readers.retain(|reader| reader.strong_count() > 0);
+        readers.push(reader);
+    }
+
+    /// From now on the stream's socket wakes Perl, which has its driver read. False: Perl is woken by no descriptor.
+    pub fn lend(&self, socket: BorrowedFd<'_>) -> bool {
+        let lent = self.lock().notifiers.iter().filter(|notifier| notifier.watch(socket)).count() > 0;
+        if lent {
+            self.shared.lent.fetch_add(1, Ordering::AcqRel);
+        }
+        lent
+    }
+
+    /// The stream is taken back, or was closed.
+    pub fn end_loan(&self, socket: Option<BorrowedFd<'_>>) {
+        if let Some(socket) = socket {
+            self.lock().notifiers.iter().for_each(|notifier| notifier.unwatch(socket));
+        }
+        self.shared.lent.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// On Perl's thread: has drivers read what has come to streams that are lent to it, if there is nothing else to do.
+    pub fn gather(&self) {
+        if self.shared.lent.load(Ordering::Acquire) > 0 && self.is_empty() {
+            self.readers().iter().for_each(|reader| reader.read_now());
+        }
+    }
+
+    fn readers(&self) -> Vec<Arc<dyn Reader>> {
+        let readers = crate::thread::lock(&self.shared.readers);
+        readers.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The same for who takes the events at once: Perl is not woken for them, until [`settle`](Self::settle).
+    pub fn gather_hushed(&self) {
+        if self.shared.lent.load(Ordering::Acquire) > 0 && self.is_empty() {
+            self.lock().hushed = true;
+            self.gather();
+            self.lock().hushed = false;
+        }
+    }
+
+    /// Whoever has not taken all events is woken for the others.
+    pub fn settle(&self) {
+        if !self.is_empty() {
+            let mut queue = self.lock();
+            if !queue.events.is_empty() {
+                queue.raise_once();
+            }
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -190,6 +259,7 @@ impl Channel {
     pub fn attach(&self, notifier: Arc<dyn Notify>) {
         let mut queue = self.lock();
         if !queue.events.is_empty() {
+            queue.raise_once();
             notifier.raise(true);
         }
         queue.notifiers.push(notifier);
@@ -198,15 +268,17 @@ impl Channel {
     /// Removes a way to be woken. When this returns it is not called any more.
     pub fn detach(&self, notifier: &Arc<dyn Notify>) {
         self.lock().notifiers.retain(|n| !Arc::ptr_eq(n, notifier));
+        // Perhaps nobody watches any more what is lent.
+        if self.shared.lent.load(Ordering::Acquire) > 0 {
+            self.readers().iter().for_each(|reader| reader.give_back());
+        }
     }
 
     /// Wakes Perl again if events are waiting: for notifiers that coalesce.
     pub fn renotify(&self) {
-        let queue = self.lock();
+        let mut queue = self.lock();
         if !queue.events.is_empty() {
-            for notifier in &queue.notifiers {
-                notifier.raise(false);
-            }
+            queue.raise();
         }
     }
 }
@@ -220,10 +292,23 @@ impl Queue {
                 let _ = waiting.send(());
             }
         }
-        if self.events.is_empty() {
+        if self.events.is_empty() && std::mem::take(&mut self.raised) {
             for notifier in &self.notifiers {
                 notifier.lower();
             }
+        }
+    }
+
+    fn raise_once(&mut self) {
+        if !self.raised {
+            self.raise();
+        }
+    }
+
+    fn raise(&mut self) {
+        let was_raised = std::mem::replace(&mut self.raised, true);
+        for notifier in &self.notifiers {
+            notifier.raise(!was_raised);
         }
     }
 }

@@ -94,7 +94,9 @@ impl<S: AsRawFd> Private<S> {
             stream,
         }
     }
+}
 
+impl<S> Private<S> {
     /// Another form of the same descriptor.
     pub fn try_map<T>(self, change: impl FnOnce(S) -> io::Result<T>) -> io::Result<Private<T>> {
         let Private { _mark, stream } = self;
@@ -104,6 +106,11 @@ impl<S: AsRawFd> Private<S> {
 
     pub fn get_ref(&self) -> &S {
         &self.stream
+    }
+
+    /// To be changed into another form of the same descriptor only.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 }
 

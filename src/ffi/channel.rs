@@ -64,6 +64,27 @@ pub extern "C" fn mesos_channel_send(channel: *const MesosChannel, event: *mut M
     })
 }
 
+/// For the thread that is woken for the channel's events and takes them now: reads what has come for its drivers. Nothing wakes the
+/// thread for what it does not take, until `mesos_channel_settle`.
+#[no_mangle]
+pub extern "C" fn mesos_channel_gather(channel: *const MesosChannel) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle of the caller's.
+        unsafe { handle::get(channel) }?.channel.gather_hushed();
+        Ok(())
+    })
+}
+
+/// After `mesos_channel_gather`: wakes for what was not taken.
+#[no_mangle]
+pub extern "C" fn mesos_channel_settle(channel: *const MesosChannel) -> MesosCode {
+    guard(|| {
+        // SAFETY: a live handle of the caller's.
+        unsafe { handle::get(channel) }?.channel.settle();
+        Ok(())
+    })
+}
+
 /// Takes the oldest event; NULL if there is none. The caller owns it and frees it with `mesos_event_free`.
 ///
 /// If the event ends its driver, the driver's status is DRIVER_ABORTED from now on.
@@ -72,6 +93,7 @@ pub extern "C" fn mesos_channel_take(channel: *const MesosChannel, result: *mut 
     guard(|| {
         // SAFETY: a live handle and a place for the result, both the caller's.
         let (channel, result) = unsafe { (handle::get(channel)?, handle::out(result)?) };
+        channel.channel.gather();
         let Some(event) = channel.channel.take() else {
             *result = std::ptr::null_mut();
             return Ok(());
@@ -121,6 +143,7 @@ pub extern "C" fn mesos_channel_waiting(channel: *const MesosChannel, taken: *mu
     guard_value(false, || {
         // SAFETY: a live handle and a place for the result, both the caller's.
         let (channel, taken) = unsafe { (handle::get(channel)?, handle::out(taken)?) };
+        channel.channel.gather();
         let waiting = channel.channel.waiting();
         *taken = waiting.unwrap_or(0);
         Ok(waiting.is_some())

@@ -116,6 +116,20 @@ pub extern "C" fn mesos_dispatcher_fd(dispatcher: *const MesosDispatcher) -> c_i
     })
 }
 
+/// The same for who also reads what has come for the channel's drivers, when it is woken: with `mesos_channel_take`, `_waiting` or
+/// `_gather`. It is readable also while something has come; perhaps it is no whole event. From then on drivers rely on it.
+///
+/// It is an epoll descriptor: watch it with select, epoll, or poll for POLLIN. -1 if there is none.
+#[no_mangle]
+pub extern "C" fn mesos_dispatcher_stream_fd(dispatcher: *const MesosDispatcher) -> c_int {
+    guard_value(-1, || {
+        // SAFETY: a live handle of the caller's.
+        let dispatcher = unsafe { handle::get(dispatcher) }?;
+        let either = dispatcher.pipe.as_ref().map(|pipe| pipe.either());
+        Ok(either.and_then(Result::ok).map_or(-1, |either| either.as_raw_fd()))
+    })
+}
+
 /// Wakes Perl again if the channel holds events. Otherwise it does nothing.
 #[no_mangle]
 pub extern "C" fn mesos_dispatcher_notify(dispatcher: *const MesosDispatcher) -> MesosCode {

@@ -1,13 +1,14 @@
 //! Looks whether a task answers on its port: the I/O of HTTP and TCP checks.
 
-use crate::native::net::transport::Transport;
+use crate::fork::Private;
+use crate::native::net::transport::{Lendable, Transport};
 use crate::native::protocol::http::{Part, ResponseParser};
 use crate::native::tls::{Settings, Tls};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
@@ -100,7 +101,7 @@ async fn get(secure: bool, v6: bool, port: u16, path: &[u8]) -> io::Result<u16> 
     }
 }
 
-async fn ask(mut connection: impl Transport, v6: bool, port: u16, path: &[u8]) -> io::Result<u16> {
+async fn ask(mut connection: impl AsyncRead + AsyncWrite + Unpin, v6: bool, port: u16, path: &[u8]) -> io::Result<u16> {
     let host = match v6 {
         false => format!("127.0.0.1:{port}"),
         true => format!("[::1]:{port}"),
@@ -142,7 +143,11 @@ async fn encrypted(connection: TcpStream) -> io::Result<Box<dyn Transport>> {
         ..Settings::default()
     };
     let tls = Tls::new(&settings).map_err(|e| io::Error::other(e.to_string()))?;
-    tls.connect("localhost", connection).await
+    tls.connect(
+        "localhost",
+        Private::new(connection).try_map(|stream| Ok(Lendable::Polled(stream)))?,
+    )
+    .await
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! | step | module | I/O |
 //! |---|---|---|
 //! | which master leads | [`detector`] | yes |
-//! | a socket's bytes | [`io::connection`], [`net`], [`tls`] | yes |
+//! | a socket's bytes | [`io`]: `connection`, `driven`, `socket`; [`net`], [`tls`] | yes |
 //! | HTTP responses out of bytes, requests into bytes | [`protocol::http`] | no |
 //! | records out of a response's body | [`protocol::recordio`] | no |
 //! | connecting, subscribing, pipelined calls, redirects, timeouts | [`protocol`]: `session`, `action`, `pipeline`, `backoff`, `servers`, `endpoint` | no |

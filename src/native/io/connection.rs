@@ -1,43 +1,24 @@
-//! Runs a [`Machine`]: reads, writes, waits and calls back for it, on one thread with two connections. `native/net` opens them.
+//! Runs a [`Machine`]: reads, writes, waits and calls back for it, on one thread with two connections. `native/net` opens them. One of them,
+//! the stream, is in [`driven`](super::driven) with the machine: Perl's thread may read it, too.
 
+use super::driven::{Clock, Driven, Shared};
 use super::mailbox;
-use super::socket::{connect, Socket, SocketEvent};
-use crate::channel::{weight_of, Channel};
+use super::socket::{connect, Socket};
+use crate::channel::{Channel, Reader};
 use crate::descriptors::AboveStandard;
 use crate::native::detector::{self, Detection};
-use crate::native::machine::{Action, Emission, Machine, Now};
+use crate::native::machine::{Action, Emission, Machine};
 use crate::native::net::dial::{Begin, Dialer};
 use crate::native::protocol::action::{Link, LinkAction};
 use bytes::BytesMut;
 use std::future::{pending, ready, Future};
 use std::io;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::task::{unconstrained, yield_now};
-
-/// Bytes of the stream that were read and are in no callback, beyond as many as there are in callbacks. Callbacks are slices of what was
-/// read, and hold all of it while they wait.
-#[derive(Default)]
-struct Unused(usize);
-
-impl Unused {
-    fn read(&mut self, event: &SocketEvent) {
-        if let SocketEvent::Received(data) = event {
-            self.0 = self.0.saturating_add(data.len());
-        }
-    }
-
-    /// While more than half of what comes is of no use, what is of use is copied.
-    fn detach_if_sparse(&mut self, emissions: &mut [Emission]) {
-        let used: usize = emissions.iter().map(|emission| weight_of(&emission.args)).sum();
-        self.0 = self.0.saturating_sub(used.saturating_mul(2));
-        if self.0 > 0 {
-            emissions.iter_mut().for_each(Emission::detach);
-        }
-    }
-}
 
 /// What [`run`] runs on. Made on Perl's thread, which gives none of the lowest numbers free meanwhile.
 pub fn runtime() -> io::Result<Runtime> {
@@ -67,168 +48,139 @@ where
     })
 }
 
-/// The time since a machine was started, which is its time.
-#[derive(Clone, Copy)]
-struct Clock(Instant);
-
-impl Clock {
-    fn now(self) -> Now {
-        Now {
-            elapsed: self.0.elapsed(),
-            wall: SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0.0, |d| d.as_secs_f64()),
-        }
-    }
-
-    /// Waits until then. A time beyond what the clock can tell never comes.
-    async fn sleep_until(self, deadline: Option<Duration>) {
-        match deadline.and_then(|d| self.0.checked_add(d)) {
-            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-            None => pending().await,
-        }
-    }
-}
-
-/// What a machine's actions change: its two connections, and the search for a master.
+/// What a machine's actions change, but for the stream: the connection for calls, and the search for a master.
 struct Outside {
-    stream: Socket,
     calls: Socket,
     detections: Option<UnboundedReceiver<Detection>>,
     dialer: Dialer,
-    /// The deadline that has passed, and the link that was looked at since.
-    looked: Option<(Option<Duration>, Link)>,
 }
 
 impl Outside {
-    fn new() -> Self {
-        Outside {
-            stream: Socket::Closed,
-            calls: Socket::Closed,
-            detections: None,
-            dialer: Dialer::default(),
-            looked: None,
-        }
-    }
-
-    /// What came before `deadline` was noticed. A process that was stopped finds its timers and its data due at once: the data count,
-    /// or its own pause would be taken for the server's silence. Each link is looked at once, so that data cannot put off a deadline.
-    async fn arrived(
-        &mut self,
-        deadline: Option<Duration>,
-        [stream, calls]: [&mut BytesMut; 2],
-        reads: bool,
-    ) -> Option<(Link, SocketEvent)> {
-        let looked = self.looked.take().filter(|(of, _)| *of == deadline).map(|(_, link)| link);
-        if looked.is_none() {
-            self.looked = Some((deadline, Link::Stream));
-            // The runtime asks the system what is there to read.
-            yield_now().await;
-            if let Some(event) = at_once(self.stream.next(stream, reads)).await {
-                return Some((Link::Stream, event));
-            }
-        }
-        if looked != Some(Link::Calls) {
-            self.looked = Some((deadline, Link::Calls));
-            if let Some(event) = at_once(self.calls.next(calls, true)).await {
-                return Some((Link::Calls, event));
-            }
-        }
-        self.looked = None;
-        None
-    }
-
-    fn link(&mut self, action: LinkAction) {
+    fn link(&mut self, stream: &mut Socket, action: LinkAction) {
+        let (LinkAction::Open(link, _) | LinkAction::Send(link, _) | LinkAction::Close(link)) = &action;
+        let (socket, begin) = match link {
+            Link::Stream => (stream, Begin::Other),
+            // Only that server knows the subscription.
+            Link::Calls => (&mut self.calls, Begin::Same),
+        };
         match action {
-            LinkAction::Open(link, endpoint) => {
-                let begin = match link {
-                    Link::Stream => Begin::Other,
-                    // Only that server knows the subscription.
-                    Link::Calls => Begin::Same,
-                };
-                let connecting = connect(endpoint, self.dialer.clone(), begin);
-                *self.socket(link) = Socket::Connecting(Box::pin(connecting));
+            LinkAction::Open(_, endpoint) => {
+                *socket = Socket::Connecting(Box::pin(connect(endpoint, self.dialer.clone(), begin)));
             }
-            LinkAction::Send(link, data) => self.socket(link).send(data),
-            LinkAction::Close(link) => *self.socket(link) = Socket::Closed,
-        }
-    }
-
-    fn socket(&mut self, link: Link) -> &mut Socket {
-        match link {
-            Link::Stream => &mut self.stream,
-            Link::Calls => &mut self.calls,
+            LinkAction::Send(_, data) => socket.send(data),
+            LinkAction::Close(_) => *socket = Socket::Closed,
         }
     }
 }
 
-async fn drive<M: Machine>(
-    mut machine: M,
+/// Which links were looked at since a deadline has passed.
+#[derive(Default)]
+struct Looked(Option<(Option<Duration>, Link)>);
+
+impl Looked {
+    /// What came before `deadline` was noticed. A process that was stopped finds its timers and its data due at once: the data count,
+    /// or its own pause would be taken for the server's silence. Each link is looked at once, so that data cannot put off a deadline.
+    /// True: something came.
+    async fn arrived<M: Machine>(
+        &mut self,
+        deadline: Option<Duration>,
+        shared: &Shared<M>,
+        calls: (&mut Socket, &mut BytesMut),
+    ) -> bool {
+        let looked = self.0.take().filter(|(of, _)| *of == deadline).map(|(_, link)| link);
+        if looked.is_none() {
+            self.0 = Some((deadline, Link::Stream));
+            // The runtime asks the system what is there to read.
+            yield_now().await;
+            if at_once(shared.stream()).await.is_some() {
+                return true;
+            }
+        }
+        if looked != Some(Link::Calls) {
+            self.0 = Some((deadline, Link::Calls));
+            if let Some(event) = at_once(calls.0.next(calls.1)).await {
+                shared.lock().dispatch(Link::Calls, event);
+                return true;
+            }
+        }
+        self.0 = None;
+        false
+    }
+}
+
+/// What the machine wants done. True: that was all.
+fn act<M: Machine>(driven: &mut Driven<M>, outside: &mut Outside, kill: &mut impl FnMut(), expect: impl FnOnce()) -> bool {
+    let mut emissions = Vec::new();
+    let mut done = false;
+    for action in driven.take_actions() {
+        match action {
+            Action::Link(action) => outside.link(&mut driven.stream, action),
+            Action::Emit(emission) => emissions.push(emission),
+            Action::Detect(source) => outside.detections = detector::start(source),
+            Action::KillProcessGroup => kill(),
+            Action::Done => done = true,
+        }
+    }
+    // What came with one read is passed on in one go.
+    if emissions.iter().any(|emission| emission.acknowledgement.is_some()) {
+        expect();
+    }
+    driven.settle();
+    driven.emit(emissions);
+    done
+}
+
+async fn drive<M: Machine + Send + 'static>(
+    machine: M,
     mut commands: mailbox::Receiver<M::Command>,
-    mut emit: impl FnMut(Vec<Emission>),
+    emit: impl FnMut(Vec<Emission>) + Send + 'static,
     mut kill: impl FnMut(),
     channel: Channel,
 ) {
-    let clock = Clock(Instant::now());
-    let mut outside = Outside::new();
-    let (mut stream_buffer, mut calls_buffer) = (BytesMut::new(), BytesMut::new());
+    let clock = Clock::start();
+    let mut outside = Outside {
+        calls: Socket::Closed,
+        detections: None,
+        dialer: Dialer::default(),
+    };
+    let mut calls_buffer = BytesMut::new();
     let mut congestion: Option<oneshot::Receiver<()>> = None;
-    let mut reads = true;
-    let mut unused = Unused::default();
-    machine.start(clock.now());
+    let mut looked = Looked::default();
+    let shared = Arc::new(Shared::new(Driven::new(machine, clock, Box::new(emit), channel.clone())));
+    let weak: Weak<Shared<M>> = Arc::downgrade(&shared);
+    let reader: Weak<dyn Reader> = weak;
+    channel.add_reader(reader);
+    shared.lock().machine.start(clock.now());
     loop {
-        let mut emissions = Vec::new();
-        let mut done = false;
-        for action in machine.take_actions() {
-            match action {
-                Action::Link(action) => outside.link(action),
-                Action::Emit(emission) => emissions.push(emission),
-                Action::Detect(source) => outside.detections = detector::start(source),
-                Action::KillProcessGroup => kill(),
-                Action::Done => done = true,
+        let (deadline, looks_after) = {
+            let mut driven = shared.lock();
+            if act(&mut driven, &mut outside, &mut kill, || commands.expect()) {
+                return;
             }
-        }
-        // What came with one read is passed on in one go.
-        if !emissions.is_empty() {
-            if emissions.iter().any(|emission| emission.acknowledgement.is_some()) {
-                commands.expect();
+            if congestion.is_none() {
+                congestion = channel.congestion();
             }
-            unused.detach_if_sparse(&mut emissions);
-            emit(emissions);
-        }
-        if done {
-            return;
-        }
-        if congestion.is_none() {
-            congestion = channel.congestion();
-        }
-        let had_read = std::mem::replace(&mut reads, congestion.is_none() && machine.takes_events());
-        if reads && !had_read {
-            // The silence until now was ours, not the server's.
-            machine.resume(clock.now());
-            continue;
-        }
+            if driven.resumes(congestion.is_none()) {
+                continue;
+            }
+            (driven.sleeps(), driven.looks_after())
+        };
         tokio::select! {
             () = commands.ready() => {
                 // What comes in a burst leaves in one write.
-                machine.commands(commands.take(), clock.now());
+                shared.lock().machine.commands(commands.take(), clock.now());
             }
-            event = outside.stream.next(&mut stream_buffer, reads) => {
-                dispatch(&mut machine, &mut unused, (Link::Stream, event), clock.now());
-            }
-            event = outside.calls.next(&mut calls_buffer, true) => {
-                dispatch(&mut machine, &mut unused, (Link::Calls, event), clock.now());
-            }
-            detection = next_detection(&mut outside.detections) => machine.detected(detection, clock.now()),
+            () = shared.stream() => {}
+            event = outside.calls.next(&mut calls_buffer) => shared.lock().dispatch(Link::Calls, event),
+            () = shared.nudged() => {}
+            () = clock.sleep_until(looks_after) => shared.lock().look_after(),
+            detection = next_detection(&mut outside.detections) => shared.lock().machine.detected(detection, clock.now()),
             () = relief(&mut congestion) => congestion = None,
-            () = clock.sleep_until(machine.deadline()) => {
-                if !reads {
-                    // As above: no bytes, but no timeout either.
-                    machine.resume(clock.now());
-                }
-                match outside.arrived(machine.deadline(), [&mut stream_buffer, &mut calls_buffer], reads).await {
-                    Some(event) => dispatch(&mut machine, &mut unused, event, clock.now()),
-                    None => machine.tick(clock.now()),
+            () = clock.sleep_until(deadline) => {
+                let Some(deadline) = shared.lock().overdue() else { continue };
+                let arrived = looked.arrived(deadline, &shared, (&mut outside.calls, &mut calls_buffer)).await;
+                if !arrived {
+                    shared.lock().machine.tick(clock.now());
                 }
             }
         }
@@ -236,7 +188,7 @@ async fn drive<M: Machine>(
 }
 
 /// What a socket has to say without waiting for it.
-async fn at_once(event: impl Future<Output = SocketEvent>) -> Option<SocketEvent> {
+async fn at_once<T>(event: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         event = unconstrained(event) => Some(event),
@@ -261,16 +213,5 @@ async fn relief(congestion: &mut Option<oneshot::Receiver<()>>) {
         // An error: the channel is gone, and with it the congestion.
         Some(receiver) => drop(receiver.await),
         None => pending().await,
-    }
-}
-
-fn dispatch<M: Machine>(machine: &mut M, unused: &mut Unused, (link, event): (Link, SocketEvent), now: Now) {
-    if link == Link::Stream {
-        unused.read(&event);
-    }
-    match event {
-        SocketEvent::Opened => machine.opened(link, now),
-        SocketEvent::Received(data) => machine.received_shared(link, data, now),
-        SocketEvent::Broken(reason) => machine.broken(link, reason, now),
     }
 }

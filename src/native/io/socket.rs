@@ -4,10 +4,11 @@ use crate::descriptors::AboveStandard;
 use crate::fork::Private;
 use crate::logging::shown;
 use crate::native::net::dial::{Begin, Dialer};
-use crate::native::net::transport::Transport;
+use crate::native::net::transport::{Lendable, Transport};
 use crate::native::protocol::endpoint::Endpoint;
 use bytes::{Bytes, BytesMut};
-use std::future::{pending, poll_fn, Future};
+use rustix::event::{poll, PollFd, PollFlags};
+use std::future::{poll_fn, Future};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -19,6 +20,8 @@ use tokio::net::UnixStream;
 /// Bytes that one read takes at most, and for how many there is room at least.
 const READ_SIZE: usize = 64 << 10;
 const LEAST_READ_SIZE: usize = 16 << 10;
+/// What [`Socket::read_now`] reads at a time.
+const PART: usize = 8 << 10;
 
 pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
 
@@ -40,9 +43,11 @@ pub enum SocketEvent {
 
 pub async fn connect(endpoint: Endpoint, dialer: Dialer, begin: Begin) -> io::Result<Box<dyn Transport>> {
     if let Some(path) = &endpoint.socket {
-        return Ok(Box::new(Private::new(connect_unix(path).await?)));
+        let stream = Private::new(connect_unix(path).await?);
+        return Ok(Box::new(stream.try_map(|stream| Ok(Lendable::Polled(stream)))?));
     }
     let stream = dialer.connect(&endpoint.host, endpoint.port, begin).await?;
+    let stream = stream.try_map(|stream| Ok(Lendable::Polled(stream)))?;
     match &endpoint.tls {
         Some(tls) => tls.connect(&endpoint.host, stream).await,
         None => Ok(Box::new(stream)),
@@ -76,11 +81,15 @@ impl Socket {
     }
 
     /// Waits for the next thing that happens; writes what is to be written meanwhile. Dropping the future loses nothing.
-    /// Without `reads` an open socket is only written to, until that fails.
-    pub async fn next(&mut self, buffer: &mut BytesMut, reads: bool) -> SocketEvent {
+    pub async fn next(&mut self, buffer: &mut BytesMut) -> SocketEvent {
+        poll_fn(|context| self.poll(buffer, true, context)).await
+    }
+
+    /// The same. Without `reads` an open socket is only written to, until that fails.
+    pub fn poll(&mut self, buffer: &mut BytesMut, reads: bool, context: &mut Context<'_>) -> Poll<SocketEvent> {
         match self {
-            Socket::Closed => pending().await,
-            Socket::Connecting(connecting) => match connecting.await {
+            Socket::Closed => Poll::Pending,
+            Socket::Connecting(connecting) => connecting.as_mut().poll(context).map(|connected| match connected {
                 Ok(transport) => {
                     *self = Socket::Open {
                         transport,
@@ -92,16 +101,55 @@ impl Socket {
                     *self = Socket::Closed;
                     SocketEvent::Broken(format!("cannot connect: {}", shown(&why.to_string())))
                 }
-            },
+            }),
             Socket::Open { transport, outgoing } => {
-                let event = poll_fn(|context| poll_open(transport, outgoing, buffer, reads, context)).await;
-                if matches!(event, SocketEvent::Broken(_)) {
+                let event = poll_open(transport, outgoing, buffer, reads, context);
+                if matches!(event, Poll::Ready(SocketEvent::Broken(_))) {
                     *self = Socket::Closed;
                 }
                 event
             }
         }
     }
+
+    /// Whether reading has left something to be written.
+    pub fn has_to_write(&self) -> bool {
+        matches!(self, Socket::Open { transport, .. } if transport.has_to_write())
+    }
+
+    /// Whether something is there to be read, if only the end.
+    pub fn has_arrived(&self) -> bool {
+        let Socket::Open { transport, .. } = self else { return false };
+        let Some(socket) = transport.socket() else { return true };
+        poll(&mut [PollFd::new(&socket, PollFlags::IN)], 0) != Ok(0)
+    }
+
+    /// Reads what is there, on any thread, if the transport is lent. What the runtime has to deal with is an error.
+    pub fn read_now(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+        let Socket::Open { transport, .. } = self else {
+            return Ok(None);
+        };
+        let mut part = [0; PART];
+        while buffer.len() < READ_SIZE {
+            match transport.read_now(&mut part) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    buffer.extend_from_slice(&part[..length]);
+                    // What comes now wakes whoever watches the socket.
+                    if length < PART && !transport.holds_more() {
+                        break;
+                    }
+                }
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
+                Err(why) => return Err(why),
+            }
+        }
+        Ok((!buffer.is_empty()).then(|| buffer.split().freeze()))
+    }
+}
+
+fn broken(why: &io::Error) -> String {
+    format!("connection broken: {}", shown(&why.to_string()))
 }
 
 /// Writes what can be written, then reads. When writing fails, what the peer sent before it closed is still read.
@@ -112,7 +160,7 @@ fn poll_open(
     reads: bool,
     context: &mut Context<'_>,
 ) -> Poll<SocketEvent> {
-    let broken = loop {
+    let failed = loop {
         if outgoing.bytes().is_empty() {
             break match Pin::new(&mut *transport).poll_flush(context) {
                 Poll::Ready(Err(why)) => Some(why),
@@ -126,7 +174,7 @@ fn poll_open(
             Poll::Pending => break None,
         }
     };
-    if !reads && broken.is_none() {
+    if !reads && failed.is_none() {
         return Poll::Pending;
     }
     if buffer.capacity() - buffer.len() < LEAST_READ_SIZE {
@@ -134,12 +182,10 @@ fn poll_open(
         buffer.reserve(READ_SIZE);
     }
     let read = pin!(transport.read_buf(buffer)).poll(context);
-    match (read, broken) {
+    match (read, failed) {
         (Poll::Ready(Ok(0)), _) => Poll::Ready(SocketEvent::Broken("connection closed by the peer".to_string())),
         (Poll::Ready(Ok(_)), _) => Poll::Ready(SocketEvent::Received(buffer.split().freeze())),
-        (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => {
-            Poll::Ready(SocketEvent::Broken(format!("connection broken: {}", shown(&why.to_string()))))
-        }
+        (Poll::Ready(Err(why)), _) | (Poll::Pending, Some(why)) => Poll::Ready(SocketEvent::Broken(broken(&why))),
         (Poll::Pending, None) => Poll::Pending,
     }
 }
@@ -152,7 +198,7 @@ pub struct Unsent {
 }
 
 impl Unsent {
-    fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         self.bytes.get(self.sent..).unwrap_or_default()
     }
 

@@ -11,9 +11,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::TlsConnector;
 
 /// Whom to trust and who we are; made once for a driver. Copies are equal.
@@ -90,6 +92,62 @@ impl Tls {
             _ => why,
         })?;
         Ok(Box::new(stream))
+    }
+}
+
+/// What has come to a lent socket, for rustls. It does not hear of the end, which is not to be found twice.
+struct Arrived<'a, T> {
+    transport: &'a mut T,
+    ended: bool,
+}
+
+impl<T: Transport> Read for Arrived<'_, T> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.transport.read_now(into) {
+            Ok(0) => {
+                self.ended = true;
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            result => result,
+        }
+    }
+}
+
+impl<T: Transport> Transport for TlsStream<T> {
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.get_ref().0.socket()
+    }
+
+    fn lend(&mut self) -> io::Result<()> {
+        self.get_mut().0.lend()
+    }
+
+    fn take_back(&mut self) -> io::Result<()> {
+        self.get_mut().0.take_back()
+    }
+
+    fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let (transport, session) = self.get_mut();
+        loop {
+            match session.reader().read(into) {
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => (),
+                result => return result,
+            }
+            let mut arrived = Arrived { transport, ended: false };
+            match session.read_tls(&mut arrived) {
+                Err(_) if arrived.ended => return Ok(0),
+                Err(why) => return Err(why),
+                Ok(_) => session.process_new_packets().map_err(io::Error::other)?,
+            };
+        }
+    }
+
+    fn holds_more(&self) -> bool {
+        !self.get_ref().1.wants_read()
+    }
+
+    fn has_to_write(&self) -> bool {
+        self.get_ref().1.wants_write()
     }
 }
 

@@ -14,10 +14,16 @@ pub mod message {
 }
 
 pub mod notify {
+    use std::os::fd::BorrowedFd;
+
     /// As in the crate. Its pipe is no business of loom's.
     pub trait Notify: Send + Sync {
         fn raise(&self, was_empty: bool);
         fn lower(&self);
+        fn watch(&self, _socket: BorrowedFd<'_>) -> bool {
+            true
+        }
+        fn unwatch(&self, _socket: BorrowedFd<'_>) {}
     }
 }
 

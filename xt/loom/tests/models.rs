@@ -4,11 +4,12 @@
 use bytes::Bytes;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
-use mesos_perl_loom::channel::Channel;
+use mesos_perl_loom::channel::{Channel, Reader};
 use mesos_perl_loom::event::{Arg, Event};
 use mesos_perl_loom::mailbox::{mailbox, Receiver, Urgency};
 use mesos_perl_loom::notify::Notify;
 use std::future::Future;
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
@@ -87,6 +88,44 @@ fn the_level_is_up_exactly_while_events_wait() {
             "{taken:?}"
         );
         assert!(channel.is_empty() && channel.taken() == 4);
+    });
+}
+
+/// A driver that Perl's thread reads for: there is something once.
+struct Lent(Channel, AtomicBool);
+
+impl Reader for Lent {
+    fn read_now(&self) {
+        if !self.1.swap(true, Ordering::SeqCst) {
+            self.0.send_all([event("read"), event("with it")]);
+        }
+    }
+    fn give_back(&self) {}
+}
+
+#[test]
+fn who_reads_itself_is_woken_for_what_it_leaves() {
+    model(|| {
+        let (channel, level) = (Channel::new(), Arc::new(Level::default()));
+        channel.attach(level.clone());
+        let reader: Arc<dyn Reader> = Arc::new(Lent(channel.clone(), AtomicBool::new(false)));
+        channel.add_reader(Arc::downgrade(&reader));
+        assert!(channel.lend(std::io::stdin().as_fd()));
+        let sender = {
+            let channel = channel.clone();
+            thread::spawn(move || channel.send(event("sent")))
+        };
+        // One of three events at most, and as a turn ends: with a word for who sleeps.
+        channel.gather_hushed();
+        let mut taken: Vec<_> = channel.take().map(|event| event.name.into_owned()).into_iter().collect();
+        channel.settle();
+        sender.join().unwrap();
+        assert_eq!(level.is_up(), !channel.is_empty());
+        take_all(&channel, &level, &mut taken);
+        channel.gather();
+        take_all(&channel, &level, &mut taken);
+        taken.sort_unstable();
+        assert_eq!(taken, ["read", "sent", "with it"]);
     });
 }
 
