@@ -220,6 +220,16 @@ _xs_free(SV *self)
   CODE:
     mesos_detach(aTHX_ self, &mesos_dispatcher_type);
 
+# What a loop calls when something has come.
+void
+ready(SV *self)
+  PPCODE:
+    if (!SvROK(self) || SvTYPE(SvRV(self)) != SVt_PVHV || !SvOBJECT(SvRV(self)))
+        mesos_message_croak(aTHX_ sv_2mortal(newSVpvs("ready: expected an object of Mesos::Dispatcher")));
+    PUTBACK;
+    mesos_dispatch_turn(aTHX_ self);
+    SPAGAIN;
+
 # Dispatches at most that many events to the dispatcher's consumer.
 void
 _dispatch_batch(SV *self, SV *most)
@@ -243,6 +253,13 @@ int
 _xs_fd(SV *self)
   CODE:
     RETVAL = mesos_dispatcher_fd(mesos_handle(aTHX_ self, &mesos_dispatcher_type));
+  OUTPUT:
+    RETVAL
+
+int
+_xs_stream_fd(SV *self)
+  CODE:
+    RETVAL = mesos_dispatcher_stream_fd(mesos_handle(aTHX_ self, &mesos_dispatcher_type));
   OUTPUT:
     RETVAL
 

@@ -290,3 +290,80 @@ mesos_dispatch_batch(pTHX_ SV *dispatcher, IV most)
     FREETMPS;
     LEAVE;
 }
+
+/* As BATCH in Mesos::Dispatcher. */
+#define BATCH 64
+
+/* A number of the dispatcher's. */
+static void
+store(pTHX_ SV *dispatcher, const char *key, I32 length, IV number)
+{
+    SV **const value = hv_fetch((HV *)SvRV(dispatcher), key, length, 1);
+    if (value)
+        sv_setiv(*value, number);
+}
+#define STORE(dispatcher, key, number) store(aTHX_ dispatcher, key, sizeof(key) - 1, number)
+
+static IV
+number_in(pTHX_ SV *dispatcher, const char *key, I32 length)
+{
+    SV *const value = slot(aTHX_ dispatcher, key, length);
+    return value ? SvIV(value) : 0;
+}
+#define NUMBER(dispatcher, key) number_in(aTHX_ dispatcher, key, sizeof(key) - 1)
+
+/* Whatever happens in a turn: its end. The reference was the turn's own. */
+static void
+end_turn(pTHX_ void *of)
+{
+    SV *const dispatcher = (SV *)of;
+    SV *const channel = SLOT(dispatcher, "channel");
+    STORE(dispatcher, "_turns", NUMBER(dispatcher, "_turns") - 1);
+    if (channel && mesos_is_open(aTHX_ channel, &mesos_channel_type))
+        mesos_channel_settle(mesos_handle_anywhere(aTHX_ channel, &mesos_channel_type));
+    /* A callback has forked: in the child, the loop around is not to go on. */
+    if (NUMBER(dispatcher, "_pid") != (IV)getpid())
+        SvREFCNT_dec(sv_bless(newRV_noinc(newRV_inc(SvRV(dispatcher))), gv_stashpvs("Mesos::Dispatcher::_Turn", GV_ADD)));
+    SvREFCNT_dec(dispatcher);
+}
+
+/* Whether what is queued is only dispatched to a consumer. Else Perl code looks at it: a wait ends, or a subclass has a `call` of its own. */
+static bool
+only_dispatches(pTHX_ SV *dispatcher)
+{
+    SV *const wait = SLOT(dispatcher, "_wait");
+    CV *call;
+    if (wait && !NUMBER(wait, "busy") && !NUMBER(wait, "serve"))
+        return FALSE;
+    call = method_of(aTHX_ SvSTASH(SvRV(dispatcher)), "call", 4);
+    return SLOT(dispatcher, "_consumer") && call && call == get_cvs("Mesos::Dispatcher::call", 0);
+}
+
+void
+mesos_dispatch_turn(pTHX_ SV *dispatcher)
+{
+    if (NUMBER(dispatcher, "_pid") != (IV)getpid()) {
+        ask(aTHX_ dispatcher, "_is_in_child", NULL);
+        return;
+    }
+    ENTER;
+    SAVETMPS;
+    dispatcher = newRV_inc(SvRV(dispatcher));
+    STORE(dispatcher, "_turns", NUMBER(dispatcher, "_turns") + 1);
+    SAVEDESTRUCTOR_X(end_turn, dispatcher);
+    STORE(dispatcher, "_ran", 1);
+    /* Still true afterwards if a callback has left the turn by an exception or by exit. */
+    STORE(dispatcher, "_in_turn", 1);
+    if (only_dispatches(aTHX_ dispatcher)) {
+        SV *const channel = SLOT(dispatcher, "channel");
+        mesos_check(aTHX_ mesos_channel_gather(mesos_handle(aTHX_ channel ? channel : &PL_sv_undef, &mesos_channel_type)));
+        mesos_dispatch_batch(aTHX_ dispatcher, BATCH);
+    }
+    else {
+        open_call(aTHX_ dispatcher, NULL, NULL);
+        call_method("_turn", G_VOID | G_DISCARD);
+    }
+    STORE(dispatcher, "_in_turn", 0);
+    FREETMPS;
+    LEAVE;
+}

@@ -11,4 +11,7 @@ bool mesos_dispatch_event(pTHX_ SV *consumer, AV *result);
 /* The same for at most `most` events, until nothing is queued, the dispatcher's consumer is gone or somebody ends the batch. */
 void mesos_dispatch_batch(pTHX_ SV *dispatcher, IV most);
 
+/* Mesos::Dispatcher::ready. */
+void mesos_dispatch_turn(pTHX_ SV *dispatcher);
+
 #endif

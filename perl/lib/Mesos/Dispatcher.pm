@@ -96,17 +96,7 @@ sub _not_in_child {
     croak ref($self) . ': the loop cannot run here: this process was forked from the one that made the dispatcher';
 }
 
-sub ready {
-    my ($self) = @_;
-    return if $self->_is_in_child;
-    $self->{_ran} = 1;
-    my $turn = bless \(my $of = $self), 'Mesos::Dispatcher::_Turn';
-    # Still true afterwards if a callback has left the turn by an exception or by exit.
-    $self->{_in_turn} = 1;
-    $self->_turn;
-    $self->{_in_turn} = 0;
-    return;
-}
+# ready is in C: dispatch.c.
 
 sub _turn {
     my ($self) = @_;
@@ -217,10 +207,7 @@ sub run_until { croak ref($_[0]) . ' has no run_until: wait is not possible with
 # Whether what happens now is the end of a turn that a callback has left by an exception or by exit.
 sub _is_left {
     my ($self) = @_;
-    return 0 unless $self->{_in_turn};
-    my $level = 1;
-    while (my @frame = caller $level++) { return 0 if $frame[3] eq 'Mesos::Dispatcher::_turn' }
-    return 1;
+    return $self->{_in_turn} && !$self->{_turns};
 }
 
 # The modules of event loops, what runs them, and the dispatchers that fit.

@@ -16,6 +16,9 @@ sub setup_ae_watcher {
     $self->ae_watcher(AnyEvent->io(fh => $self->fh, poll => 'r', cb => sub { $self->ready }));
 }
 
+# POE's loop may not notice such a descriptor: Mesos::Dispatcher::POE.
+sub _reads_streams { return AnyEvent::detect() ne 'AnyEvent::Impl::POE' }
+
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $done = AnyEvent->condvar;

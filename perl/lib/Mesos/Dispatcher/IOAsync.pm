@@ -32,6 +32,8 @@ sub _build__wake {
     return \@pipe;
 }
 
+sub _reads_streams {1}
+
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $loop = $self->loop;

@@ -79,12 +79,19 @@ sub run_until {
 
 # Async::Interrupt's own pipe is not for this: a mark that a thread sets while Perl takes the last one away gets lost, and all
 # later ones with it. That of a channel is readable exactly while it holds events.
-has _pipe => (is => 'lazy', init_arg => undef, builder => sub { Mesos::Dispatcher::Pipe->new(channel => $_[0]->channel) });
-
+# For one run: outside of it, nobody watches it.
 sub _run_until {
     my ($self, $wait, $seconds) = @_;
-    my $watcher = AnyEvent->io(fh => $self->_pipe->fh, poll => 'r', cb => sub { $self->ready });
+    my $pipe = Mesos::Dispatcher::Interrupt::_Pipe->new(channel => $self->channel);
+    my $watcher = AnyEvent->io(fh => $pipe->fh, poll => 'r', cb => sub { $self->ready });
     return Mesos::Dispatcher::AnyEvent::run_until($self, $wait, $seconds);
+}
+
+{
+    package Mesos::Dispatcher::Interrupt::_Pipe;
+    use Moo;
+    extends 'Mesos::Dispatcher::Pipe';
+    sub _reads_streams { return Mesos::Dispatcher::AnyEvent->_reads_streams }
 }
 
 sub DEMOLISH { delete $live{refaddr $_[0]} }

@@ -15,6 +15,8 @@ sub BUILD {
     $self->loop->reactor->io($self->fh, sub { $self->ready })->watch($self->fh, 1, 0);
 }
 
+sub _reads_streams {1}
+
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $reactor = $self->loop->reactor;

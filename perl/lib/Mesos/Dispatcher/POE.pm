@@ -56,6 +56,9 @@ sub _rethrow {
     die $error if defined $error;
 }
 
+# Its loop on IO::Poll asks for POLLRDNORM, and Linux does not wake it for an epoll descriptor.
+sub _reads_streams { return !$INC{'POE/Loop/IO_Poll.pm'} }
+
 sub run_until {
     my ($self, $wait, $seconds) = @_;
     my $expired;

@@ -12,7 +12,15 @@ sub fd { $_[0]->_xs_fd }
 # The number belongs to the shared object, and loops close what they watch: watch a duplicate.
 has fh => (is => 'lazy', init_arg => undef, clearer => '_close_fh');
 
-sub _build_fh { return _duplicate('<&', $_[0]->fd) }
+sub _build_fh {
+    my ($self) = @_;
+    my $stream = $self->_reads_streams ? $self->_xs_stream_fd : -1;
+    return _duplicate('<&', $stream >= 0 ? $stream : $self->fd);
+}
+
+# Whether the loop watches so that ready may be called also when something has come that is no event yet: drivers may lend their stream
+# to this thread then, which saves the time in which theirs wakes. A subclass of somebody else's is called while there are events only.
+sub _reads_streams {0}
 
 # A program without a STDIN or STDOUT may open it again: their numbers are not for us. (Perl warns of such a reuse.)
 sub _duplicate {
@@ -65,19 +73,22 @@ Extends L<Mesos::Dispatcher>, which describes how to L<write a dispatcher|Mesos:
 
 The descriptor is readable exactly while the channel holds events. It is close-on-exec, and the dispatcher closes it when it goes away.
 
+What the dispatchers of this distribution watch is another one (C<fh>). It is readable also when something has come for a driver that may
+be no whole event yet, which C<ready> then reads: events that come one at a time wake one thread, not two. It is an epoll descriptor.
+
 =head1 METHODS
 
 =head2 fd
 
     my $number = $dispatcher->fd;
 
-The number of the descriptor. It belongs to the dispatcher: do not close it, and do not read from it.
+The number of the descriptor that is readable exactly while the channel holds events. It belongs to the dispatcher: do not close it, and do not read from it.
 
 =head2 fh
 
     my $handle = $dispatcher->fh;
 
-A file handle on a duplicate of the descriptor, for your loop to watch. Every call returns the same handle. Dies if the process has no
+A file handle on a duplicate of the descriptor, for your loop to watch, which stays that of C<fd> in a subclass of yours. Every call returns the same handle. Dies if the process has no
 free descriptor.
 
 =head2 read_pipe
