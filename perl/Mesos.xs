@@ -190,84 +190,6 @@ _reckon(SV *action, SV *left, SV *right)
   OUTPUT:
     RETVAL
 
-MODULE = Mesos    PACKAGE = Mesos::Dispatcher
-
-void
-_xs_init_pipe(SV *self, SV *channel)
-  PREINIT:
-    MesosDispatcher *dispatcher;
-  CODE:
-    HOLD_ARGUMENTS;
-    mesos_check(aTHX_ mesos_dispatcher_new_pipe(mesos_handle(aTHX_ channel, &mesos_channel_type), &dispatcher));
-    mesos_attach(aTHX_ self, &mesos_dispatcher_type, dispatcher);
-
-# $function and $argument as Async::Interrupt's signal_func gives them: addresses
-void
-_xs_init_interrupt(SV *self, SV *channel, SV *function, SV *argument)
-  PREINIT:
-    MesosDispatcher *dispatcher;
-    IV called, with;
-  CODE:
-    HOLD_ARGUMENTS;
-    called = SvIV(function);
-    with = SvIV(argument);
-    mesos_check(aTHX_ mesos_dispatcher_new_interrupt(mesos_handle(aTHX_ channel, &mesos_channel_type),
-        INT2PTR(MesosSignalFunction, called), INT2PTR(void *, with), &dispatcher));
-    mesos_attach(aTHX_ self, &mesos_dispatcher_type, dispatcher);
-
-void
-_xs_free(SV *self)
-  CODE:
-    mesos_detach(aTHX_ self, &mesos_dispatcher_type);
-
-# What a loop calls when something has come.
-void
-ready(SV *self)
-  PPCODE:
-    if (!SvROK(self) || SvTYPE(SvRV(self)) != SVt_PVHV || !SvOBJECT(SvRV(self)))
-        mesos_message_croak(aTHX_ sv_2mortal(newSVpvs("ready: expected an object of Mesos::Dispatcher")));
-    PUTBACK;
-    mesos_dispatch_turn(aTHX_ self);
-    SPAGAIN;
-
-# Dispatches at most that many events to the dispatcher's consumer.
-void
-_dispatch_batch(SV *self, SV *most)
-  PREINIT:
-    IV number;
-  PPCODE:
-    HOLD_ARGUMENTS;
-    number = SvIV(most);
-    PUTBACK;
-    mesos_dispatch_batch(aTHX_ self, number);
-    SPAGAIN;
-
-bool
-_xs_is_open(SV *self)
-  CODE:
-    RETVAL = mesos_is_open(aTHX_ self, &mesos_dispatcher_type);
-  OUTPUT:
-    RETVAL
-
-int
-_xs_fd(SV *self)
-  CODE:
-    RETVAL = mesos_dispatcher_fd(mesos_handle(aTHX_ self, &mesos_dispatcher_type));
-  OUTPUT:
-    RETVAL
-
-int
-_xs_stream_fd(SV *self)
-  CODE:
-    RETVAL = mesos_dispatcher_stream_fd(mesos_handle(aTHX_ self, &mesos_dispatcher_type));
-  OUTPUT:
-    RETVAL
-
-void
-notify(SV *self)
-  CODE:
-    mesos_check(aTHX_ mesos_dispatcher_notify(mesos_handle(aTHX_ self, &mesos_dispatcher_type)));
-
 MODULE = Mesos    PACKAGE = Mesos::SchedulerDriver
 
 # _xs_init($channel, \%options): the names below
@@ -601,6 +523,8 @@ _xs_reconcile_tasks(SV *self, SV *statuses)
     mesos_told_status(aTHX_ self, RETVAL);
   OUTPUT:
     RETVAL
+
+INCLUDE: Dispatcher.xsi
 
 INCLUDE: Executor.xsi
 
