@@ -21,5 +21,5 @@ export TSAN_OPTIONS='halt_on_error=0 exitcode=66 second_deadlock_stack=1'
 checked() { cargo +nightly test -Zbuild-std --locked --target x86_64-unknown-linux-gnu "$@"; }
 
 checked --lib -- channel:: driver::gate:: native::io:: notify::
-checked --test native_scheduler
+checked --test native_scheduler --test native_lent_stream
 echo 'sanitizers: done'
