@@ -199,7 +199,7 @@ impl World {
             && self.program.id.as_ref().is_some_and(|id| self.stage.knows(id))
     }
 
-    /// From now on nothing goes wrong, and what is broken is repaired.
+    /// From now on nothing new goes wrong, and what is broken is repaired. Updates that were to be lost or repeated still are.
     fn heal(&mut self) {
         note!("from here on all is well");
         self.program.is_calm = true;

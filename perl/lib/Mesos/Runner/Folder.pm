@@ -18,7 +18,13 @@ sub new {
     _remove_stale($temporary);
     my $folder = File::Temp::tempdir(PREFIX . 'XXXXXX', DIR => $temporary);
     # Locked before it has the name that others look for.
-    open my $lock, '>', "$folder/" . LOCK . '.new' or die "cannot write to $folder: $!\n";
+    my $lock;
+    if (!open $lock, '>', "$folder/" . LOCK . '.new') {
+        my $why = $!;
+        # Without the file, nobody would know later that it is left.
+        rmdir $folder;
+        die "cannot write to $folder: $why\n";
+    }
     flock $lock, LOCK_EX | LOCK_NB and rename "$folder/" . LOCK . '.new', "$folder/" . LOCK;
     # Tasks of other users pass through it.
     chmod 0711, $folder;
