@@ -59,8 +59,15 @@ _xs_free(SV *self)
 
 UV
 size(SV *self)
+  PREINIT:
+    const MesosChannel *channel;
+    uint64_t taken;
   CODE:
-    RETVAL = mesos_channel_size(mesos_handle_anywhere(aTHX_ self, &mesos_channel_type));
+    channel = mesos_handle_anywhere(aTHX_ self, &mesos_channel_type);
+    RETVAL = mesos_channel_size(channel);
+    /* Who asks again and again until something is there reads what has come. Not within a signal handler that interrupts us. */
+    if (!RETVAL && !mesos_is_inside() && mesos_channel_waiting(channel, &taken))
+        RETVAL = mesos_channel_size(channel);
   OUTPUT:
     RETVAL
 

@@ -10,14 +10,15 @@ use mesos_perl::channel::Channel;
 use mesos_perl::driver::{SchedulerDriver, SchedulerOptions, Status};
 use mesos_perl::event::Event;
 use mesos_perl::notify::{Notify, Pipe};
+use mesos_perl::proto::scheduler as api;
 use mesos_perl::proto::TaskStatus;
 use prost::Message;
 use rustix::event::{poll, PollFd, PollFlags};
 use std::io::Write;
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::Duration;
-use support::scheduler::{options, subscribe, subscribed, update};
+use std::time::{Duration, Instant};
+use support::scheduler::{event, options, subscribed, update};
 use support::{message, wait_for, Connection, Server, PATIENCE};
 use tls_support::{authority, proxy, server_certificate, Folder};
 
@@ -35,10 +36,10 @@ impl Loop {
     fn new() -> Self {
         let server = Server::new();
         let options = options(&server);
-        Loop::with(server, options, &[])
+        Loop::with(server, options, &[], 15.0)
     }
 
-    fn with(server: Server, options: SchedulerOptions, variables: &[(&str, &str)]) -> Self {
+    fn with(server: Server, options: SchedulerOptions, variables: &[(&str, &str)], heartbeat: f64) -> Self {
         let (channel, pipe) = (Channel::new(), Arc::new(Pipe::new().expect("pipe")));
         pipe.either().expect("epoll");
         let notify: Arc<dyn Notify> = pipe.clone();
@@ -46,7 +47,8 @@ impl Loop {
         let variable = |name: &str| variables.iter().find(|v| v.0 == name).map(|v| v.1.to_string());
         let driver = scheduler::with_environment(options, channel.clone(), variable).expect("driver");
         assert_eq!(driver.start(), Ok(Status::Running));
-        let (stream, _) = subscribe(&server);
+        let (mut stream, _) = server.subscription();
+        stream.record(&subscribed(heartbeat));
         let mut this = Loop {
             server,
             stream,
@@ -150,6 +152,25 @@ fn what_nobody_reads_is_taken_back() {
     looped.driver.close();
 }
 
+/// Heartbeats lie there that nobody has read: that is not the master's silence.
+#[test]
+fn what_lies_there_is_read_before_a_master_is_taken_for_silent() {
+    let server = Server::new();
+    let options = options(&server);
+    // Without a word for five times that long, the connection is taken for dead.
+    let mut looped = Loop::with(server, options, &[], 0.1);
+    looped.lend();
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        pause();
+        looped.stream.record(&event(api::event::Type::Heartbeat));
+    }
+    looped.send();
+    wait_for("the update", || (!looped.channel.is_empty()).then_some(()));
+    assert_eq!(looped.next().name, "statusUpdate", "the connection is the same");
+    looped.driver.close();
+}
+
 #[test]
 fn the_end_of_a_lent_stream_is_the_drivers_to_deal_with() {
     let mut looped = Loop::new();
@@ -234,5 +255,5 @@ fn nothing_is_lost_within_tls() {
         master: format!("https://127.0.0.1:{port}"),
         ..options(&server)
     };
-    nothing_is_lost(Loop::with(server, options, &[("LIBPROCESS_SSL_CA_FILE", &file)]), 2);
+    nothing_is_lost(Loop::with(server, options, &[("LIBPROCESS_SSL_CA_FILE", &file)], 15.0), 2);
 }

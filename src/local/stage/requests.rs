@@ -183,7 +183,9 @@ impl Play {
         self.stage.receive(connection, rest);
         let (answer, _) = self.stage.take(connection);
         // Whoever asks in HTTP/1.0 is answered so.
-        let is_http = [&b"HTTP/1.1 "[..], b"HTTP/1.0 "].iter().any(|version| answer.starts_with(version));
+        let is_http = [&b"HTTP/1.1 "[..], b"HTTP/1.0 "]
+            .iter()
+            .any(|version| answer.starts_with(version));
         assert!(answer.is_empty() || is_http, "an answer is HTTP");
         let head = String::from_utf8_lossy(&answer[..answer.len().min(1000)]);
         let line = head.lines().find_map(|line| line.strip_prefix("mesos-stream-id: "));

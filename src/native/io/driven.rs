@@ -226,9 +226,12 @@ impl<M: Machine> Driven<M> {
             self.machine.resume(self.clock.now());
         }
         let deadline = self.machine.deadline();
-        deadline
-            .is_some_and(|deadline| deadline <= self.clock.now().elapsed)
-            .then_some(deadline)
+        let overdue = deadline.is_some_and(|deadline| deadline <= self.clock.now().elapsed);
+        if overdue {
+            // What lies there counts, though nobody has read it yet.
+            self.take_back();
+        }
+        overdue.then_some(deadline)
     }
 
     fn poll_stream(&mut self, context: &mut Context<'_>) -> Poll<()> {
