@@ -140,6 +140,10 @@ impl Channel {
         queue.taken += 1;
         queue.bytes -= weight(&event);
         queue.after_removal();
+        if !queue.events.is_empty() {
+            // Who handles this one may wait for the next.
+            queue.raise_once();
+        }
         Some(event)
     }
 
@@ -165,7 +169,9 @@ impl Channel {
 
     /// From now on the stream's socket wakes Perl, which has its driver read. False: Perl is woken by no descriptor.
     pub fn lend(&self, socket: BorrowedFd<'_>) -> bool {
-        let lent = self.lock().notifiers.iter().filter(|notifier| notifier.watch(socket)).count() > 0;
+        // Locked to the end: whoever detaches the last notifier sees the loan.
+        let queue = self.lock();
+        let lent = queue.notifiers.iter().filter(|notifier| notifier.watch(socket)).count() > 0;
         if lent {
             self.shared.lent.fetch_add(1, Ordering::AcqRel);
         }
@@ -195,9 +201,8 @@ impl Channel {
     /// The same for who takes the events at once: Perl is not woken for them, until [`settle`](Self::settle).
     pub fn gather_hushed(&self) {
         if self.shared.lent.load(Ordering::Acquire) > 0 && self.is_empty() {
-            self.lock().hushed = true;
+            let _hush = Hush::new(self);
             self.gather();
-            self.lock().hushed = false;
         }
     }
 
@@ -280,6 +285,22 @@ impl Channel {
         if !queue.events.is_empty() {
             queue.raise();
         }
+    }
+}
+
+/// As long as it lives, what is queued wakes nobody. Also a panic ends it.
+struct Hush<'a>(&'a Channel);
+
+impl<'a> Hush<'a> {
+    fn new(channel: &'a Channel) -> Self {
+        channel.lock().hushed = true;
+        Hush(channel)
+    }
+}
+
+impl Drop for Hush<'_> {
+    fn drop(&mut self) {
+        self.0.lock().hushed = false;
     }
 }
 

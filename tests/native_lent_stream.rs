@@ -195,6 +195,56 @@ fn the_end_of_a_lent_stream_is_the_drivers_to_deal_with() {
     assert!(looped.take().is_empty());
 }
 
+/// The bytes of an update, padded to this length.
+fn update_of(length: usize) -> Vec<u8> {
+    let chunk = |padding: usize| {
+        let record = update(&"x".repeat(padding), None).encode_to_vec();
+        let record = [format!("{}\n", record.len()).as_bytes(), &record].concat();
+        [format!("{:x}\r\n", record.len()).as_bytes(), &record, b"\r\n"].concat()
+    };
+    let fits = (0..length).rev().map(chunk).find(|chunk| chunk.len() <= length);
+    let chunk = fits.expect("a shorter one");
+    assert_eq!(chunk.len(), length, "another length, please");
+    chunk
+}
+
+/// Its last event fills what is read at a time, so that the end is found with it.
+#[test]
+fn the_last_event_before_the_end_is_not_lost_nor_kept_for_the_next_stream() {
+    for length in [8192, 8191] {
+        let mut looped = Loop::new();
+        looped.lend();
+        pause();
+        looped.stream.send(&update_of(length));
+        looped.stream.stream.shutdown(Shutdown::Both).expect("shutdown");
+        pause();
+        assert_eq!(looped.next().name, "statusUpdate", "{length}");
+        assert_eq!(looped.next().name, "disconnected", "{length}");
+        looped.stream = looped.server.subscription().0;
+        looped.stream.record(&subscribed(15.0));
+        assert_eq!(looped.next().name, "reregistered", "{length}");
+        looped.driver.close();
+    }
+}
+
+/// A callback may run a loop of its own, which waits for what came with its event.
+#[test]
+fn a_loop_within_a_callback_is_woken_for_the_next_event() {
+    let mut looped = Loop::new();
+    looped.lend();
+    pause();
+    let both = [update_of(200), update_of(200)].concat();
+    looped.stream.send(&both);
+    assert!(looped.is_readable(PATIENCE));
+    looped.channel.gather_hushed();
+    assert_eq!(looped.channel.len(), 2);
+    assert!(looped.channel.take().is_some());
+    assert!(looped.is_readable(Duration::ZERO), "nothing wakes who waits now");
+    assert!(looped.channel.take().is_some());
+    assert!(!looped.is_readable(Duration::ZERO));
+    looped.driver.close();
+}
+
 /// Updates at any distance, and a thread that sometimes has something else to do. Each comes once and in order, and waiting is enough.
 fn nothing_is_lost(mut looped: Loop, seed: u64) {
     const ALL: u32 = 4000;

@@ -320,23 +320,23 @@ impl<M: Machine> Driven<M> {
         if loan.returned || !self.left.is_empty() {
             return false;
         }
-        match self.stream.read_now(&mut self.buffer) {
-            Ok(None) => {
-                loan.waits = true;
-                return false;
-            }
-            Ok(Some(data)) => {
-                // What is there when the last events have just been handled has come in the meantime.
-                self.pace.read(data.len(), std::mem::take(&mut loan.waits));
-                self.dispatch(Link::Stream, SocketEvent::Received(data));
-            }
-            Err(why) => {
-                loan.returned = true;
-                // The end comes after what the runtime finds.
-                loan.broken = (why.kind() != io::ErrorKind::UnexpectedEof).then(|| why.to_string());
-                return true;
-            }
+        if !self.machine.takes_events() {
+            loan.returned = true;
+            return true;
         }
+        let (data, ended) = self.stream.read_now(&mut self.buffer);
+        if let Err(why) = &ended {
+            loan.returned = true;
+            // The runtime finds the end itself.
+            loan.broken = (why.kind() != io::ErrorKind::UnexpectedEof).then(|| why.to_string());
+        }
+        let Some(data) = data else {
+            loan.waits = true;
+            return ended.is_err();
+        };
+        // What is there when the last events have just been handled has come in the meantime.
+        self.pace.read(data.len(), std::mem::take(&mut loan.waits));
+        self.dispatch(Link::Stream, SocketEvent::Received(data));
         let mut emissions = Vec::new();
         for action in self.machine.take_actions() {
             match action {
@@ -345,7 +345,7 @@ impl<M: Machine> Driven<M> {
             }
         }
         self.emit(emissions);
-        let returns = !self.pace.is_quiet() || !self.machine.takes_events() || self.stream.has_to_write();
+        let returns = ended.is_err() || !self.pace.is_quiet() || !self.machine.takes_events() || self.stream.has_to_write();
         if let Some(loan) = self.loan.as_mut().filter(|_| returns) {
             loan.returned = true;
         }
@@ -399,8 +399,20 @@ impl<M: Machine> Shared<M> {
     }
 }
 
+/// The driver's thread finds the lock poisoned then, and tells of it.
+struct NudgeOnPanic<'a>(&'a Notify);
+
+impl Drop for NudgeOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.notify_one();
+        }
+    }
+}
+
 impl<M: Machine + Send> Reader for Shared<M> {
     fn read_now(&self) {
+        let _panic = NudgeOnPanic(&self.nudge);
         let nudges = self.driven.lock().is_ok_and(|mut driven| driven.read_now());
         if nudges {
             self.nudge.notify_one();

@@ -124,10 +124,15 @@ impl Socket {
         poll(&mut [PollFd::new(&socket, PollFlags::IN)], 0) != Ok(0)
     }
 
-    /// Reads what is there, on any thread, if the transport is lent. What the runtime has to deal with is an error.
-    pub fn read_now(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+    /// Reads what is there, on any thread, if the transport is lent: the bytes, if any, and then what the runtime has to deal with.
+    pub fn read_now(&mut self, buffer: &mut BytesMut) -> (Option<Bytes>, io::Result<()>) {
+        let ended = self.read_into(buffer);
+        ((!buffer.is_empty()).then(|| buffer.split().freeze()), ended)
+    }
+
+    fn read_into(&mut self, buffer: &mut BytesMut) -> io::Result<()> {
         let Socket::Open { transport, .. } = self else {
-            return Ok(None);
+            return Ok(());
         };
         let mut part = [0; PART];
         while buffer.len() < READ_SIZE {
@@ -144,7 +149,7 @@ impl Socket {
                 Err(why) => return Err(why),
             }
         }
-        Ok((!buffer.is_empty()).then(|| buffer.split().freeze()))
+        Ok(())
     }
 }
 
