@@ -327,6 +327,9 @@ fn cases() -> Vec<Case> {
             case(whom, "", P, &health, 400, "Expecting 'Content-Type' to be present"),
             case(whom, P, P, b"", 400, no_type[whom]),
             case(whom, P, P, b"\x08\x63", 400, no_type[whom]),
+            // ClusterD's calls, of which Mesos 1.11 does not know.
+            case(whom, P, P, [b"\x08\x28", b"\x08\x22"][whom], 400, no_type[whom]),
+            case(whom, J, J, br#"{"type":"READ_LOG","read_log":{}}"#, 400, no_type[whom]),
             case(whom, P, P, b"\x08\x00", 501, "501 Not Implemented."),
             case(whom, J, J, br#"{"type":"UNKNOWN"}"#, 501, "501 Not Implemented."),
             case(whom, P, P, b"garbage", 400, not_parsed[whom]),

@@ -48,20 +48,25 @@ impl Content {
         json::parse(&text::from_bytes(&self.bytes)).map_err(|e| Refusal::bad(format!("Failed to parse body into JSON: {e}")))
     }
 
-    /// The call of this class as JSON, with the names of v1, if it has all that is required.
+    /// The call of this class as JSON, with the names of v1, if it has all that is required. What the schema knows from ClusterD is not in
+    /// it: the Mesos that this cluster is does not know that.
     pub fn call(self, class: &str) -> Result<Value, Refusal> {
         let speaker = self.speaker;
         let id = text::of(class);
         let bytes = match (self.format, speaker) {
             (Format::Protobuf, _) => self.bytes,
-            (Format::Json, Speaker::Master) => encoded(class, &self.json()?)?,
-            (Format::Json, Speaker::Agent) => json::read(id, &self.json()?).map_err(|e| Refusal::bad(e.to_string()))?.into(),
+            (Format::Json, Speaker::Master) => encoded(class, &without_clusterd(self.json()?))?,
+            (Format::Json, Speaker::Agent) => {
+                let read = json::read(id, &without_clusterd(self.json()?));
+                read.map_err(|e| Refusal::bad(e.to_string()))?.into()
+            }
         };
         let read = required::is_complete(id, &bytes).then(|| json::value(id, &bytes).ok());
-        read.flatten().ok_or_else(|| match speaker {
+        let call = read.flatten().ok_or_else(|| match speaker {
             Speaker::Master => not_understood(),
             Speaker::Agent => Refusal::bad("Failed to parse body into a protobuf object"),
-        })
+        })?;
+        Ok(without_clusterd(call))
     }
 
     pub fn is_first(&self) -> bool {
@@ -71,6 +76,23 @@ impl Content {
     pub fn is_json(&self) -> bool {
         self.format == Format::Json
     }
+}
+
+fn without_clusterd(mut call: Value) -> Value {
+    const TYPES: [&str; 2] = ["READ_LOG", "UPDATE_CONTAINER_MEMORY_LIMIT"];
+    if let Some(members) = call.as_object_mut() {
+        for kind in TYPES {
+            members.remove(&kind.to_ascii_lowercase());
+        }
+        if members
+            .get("type")
+            .and_then(Value::as_str)
+            .is_some_and(|kind| TYPES.contains(&kind))
+        {
+            members.remove("type");
+        }
+    }
+    call
 }
 
 /// A message of this class that JSON stands for.
