@@ -8,24 +8,16 @@ use 5.10.1;
 use strict;
 use warnings;
 use FindBin;
-use IPC::Open2;
+use lib "$FindBin::Bin/lib";
+use Firehose;
 use Mesos::SchedulerDriver;
 use Time::HiRes qw(CLOCK_MONOTONIC CLOCK_PROCESS_CPUTIME_ID clock_gettime);
 
 STDOUT->autoflush(1);
 my $rounds = shift // 5;
-my $root = "$FindBin::Bin/..";
-my $target = $ENV{CARGO_TARGET_DIR} || "$root/target";
-my ($firehose) = map {/"executable":"([^"]+)"/} grep {/"name":"firehose"/}
-    qx(cd '$root' && cargo bench --locked --no-run --bench firehose --message-format=json 2>/dev/null);
-die "benches/firehose.rs cannot be built\n" unless $firehose;
-my $server = open2(my $results, my $stop, $firehose, 'serve');
-chomp(my $address = <$results>);
-
-# benches/driver.pl installs it.
-my $python = "$target/pymesos-venv/bin/python3";
--x $python or undef $python;
-print "no pymesos here: run benches/driver.pl first\n" unless $python;
+my $server = Firehose->start;
+my $address = $server->address;
+my $python = Firehose::python();
 
 my @tasks = map { {
         name => 'task',
@@ -86,21 +78,18 @@ sub run_mesos {
         implicit_acknowledgements => 0,
         max_queued_calls => 1_000_000,
     )->run;
-    <$results>;
+    $server->seconds;
     my ($wall, $cpu) = @{$scheduler->took};
     return [$count / $wall, $cpu / $count * 1e6];
 }
 
 sub run_pymesos {
     my ($kind, $count) = @_;
-    local $ENV{PYTHONPATH} = join ':', "$root/benches/pymesos", $ENV{PYTHONPATH} // ();
-    my $printed = qx('$python' '$root/benches/pymesos/calls.py' $address $kind $count 2>&1);
-    <$results>;
+    my $printed = $server->run_pymesos('calls.py', $kind, $count);
+    $server->seconds;
     my @both = $printed =~ /calls (\S+) (\S+)/ or die "pymesos: $printed";
     return \@both;
 }
-
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
 
 printf "%-14s %12s %12s %8s   %10s %10s %8s\n", '', 'calls/s', 'pymesos', 'ratio', 'us of CPU', 'pymesos', 'ratio';
 for my $plan (['launch1', 50_000, 1_000], ['launch100', 2_000, 200], (map { [$_, 100_000, 1_000] } qw(decline kill acknowledge))) {
@@ -110,11 +99,10 @@ for my $plan (['launch1', 50_000, 1_000], ['launch100', 2_000, 200], (map { [$_,
         push @ours, run_mesos($kind, $ours);
         push @theirs, run_pymesos($kind, $theirs) if $python;
     }
-    my ($rate, $cpu) = map { my $i = $_; median(map { $_->[$i] } @ours) } 0, 1;
-    my ($their_rate, $their_cpu) = $python ? map { my $i = $_; median(map { $_->[$i] } @theirs) } 0, 1 : (0, 0);
+    my ($rate, $cpu) = map { my $i = $_; Firehose::median(map { $_->[$i] } @ours) } 0, 1;
+    my ($their_rate, $their_cpu) = $python ? map { my $i = $_; Firehose::median(map { $_->[$i] } @theirs) } 0, 1 : (0, 0);
     printf "%-14s %12.0f %12.0f %7.1fx   %10.2f %10.2f %7.1fx\n", $kind, $rate, $their_rate, $python ? $rate / $their_rate : 0,
         $cpu, $their_cpu, $python ? $their_cpu / $cpu : 0;
 }
 
-close $stop;
-waitpid $server, 0;
+$server->stop;

@@ -9,51 +9,23 @@
 use 5.10.1;
 use strict;
 use warnings;
-use Config;
 use FindBin;
+use lib "$FindBin::Bin/lib";
+use Firehose;
 use IO::Socket::INET;
-use IPC::Open2;
 use Mesos::Messages;
 use Mesos::SchedulerDriver;
 use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime);
 
 STDOUT->autoflush(1);
 my ($memory_events, $rounds) = (shift // 10_000_000, shift // 5);
-my $root = "$FindBin::Bin/..";
-my $target = $ENV{CARGO_TARGET_DIR} || "$root/target";
 
-# --- the server ---
+my $server = Firehose->start;
+my $address = $server->address;
+my $python = Firehose::python();
 
-my ($firehose) = map {/"executable":"([^"]+)"/} grep {/"name":"firehose"/}
-    qx(cd '$root' && cargo bench --locked --no-run --bench firehose --message-format=json 2>/dev/null);
-die "benches/firehose.rs cannot be built\n" unless $firehose;
-my $server = open2(my $results, my $stop, $firehose, 'serve');
-chomp(my $address = <$results>);
-
-# What the server says of a run: seconds.
-sub seconds { my ($kind, $count, $seconds) = split ' ', <$results>; return $seconds }
-
-# --- pymesos ---
-
-sub pymesos {
-    my $venv = "$target/pymesos-venv";
-    my $python = "$venv/bin/python3";
-    unless (-x $python && !system "$python -c 'import addict, kazoo, pymesos, six' 2>/dev/null") {
-        system "python3 -m venv '$venv' && '$venv/bin/pip' install -q six addict kazoo setuptools wheel pytest-runner"
-            . " && '$venv/bin/pip' install -q --no-deps --no-build-isolation pymesos==0.3.15" and return;
-    }
-    return $python;
-}
-
-my $python = pymesos() or print "SKIPPED: pymesos cannot be installed here, no comparison\n";
-
-sub run_pymesos {
-    my ($name) = @_;
-    local $ENV{PYTHONPATH} = "$root/benches/pymesos";
-    my $printed = qx('$python' '$root/benches/pymesos/framework.py' $address '$name' 2>&1);
-    die "pymesos: $printed" if $?;
-    return $printed =~ /latency_us ([\d.]+)/ ? $1 : undef;
-}
+# Median latency, if that is what was measured.
+sub run_pymesos { return $server->run_pymesos('framework.py', $_[0]) =~ /latency_us ([\d.]+)/ ? $1 : undef }
 
 # --- this module ---
 
@@ -107,12 +79,10 @@ sub run_bare {
         my $now = clock_gettime(CLOCK_MONOTONIC);
         push @latencies, $now - $1 / 1e9 if $read =~ /([0-9]{20})/;
     }
-    return median(@latencies);
+    return Firehose::median(@latencies);
 }
 
 # --- the runs ---
-
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
 
 sub row {
     my ($what, $unit, $ours, $theirs, $ratio, $target) = @_;
@@ -127,44 +97,43 @@ for my $kind (qw(updates offers)) {
     my (@ours, @theirs);
     for (1 .. $rounds) {
         run_mesos("$kind $ours");
-        push @ours, $ours / seconds();
+        push @ours, $ours / $server->seconds;
         next unless $python;
         run_pymesos("$kind $theirs");
-        push @theirs, $theirs / seconds();
+        push @theirs, $theirs / $server->seconds;
     }
-    my ($rate, $other) = (median(@ours), $python ? median(@theirs) : undef);
+    my ($rate, $other) = (Firehose::median(@ours), $python ? Firehose::median(@theirs) : undef);
     row($kind eq 'offers' ? 'events of 10 offers' : 'updates, acknowledged', '/s', $rate, $other, $other && $rate / $other,
         $kind eq 'offers' ? '2.5x' : '40x and 100,000/s');
 }
-my @delayed = map { run_mesos('updates 50000 delay 1'); 50_000 / seconds() } 1 .. $rounds;
-row('updates with 1 ms of round-trip time', '/s', median(@delayed), undef, undef, '20,000/s');
+my @delayed = map { run_mesos('updates 50000 delay 1'); 50_000 / $server->seconds } 1 .. $rounds;
+row('updates with 1 ms of round-trip time', '/s', Firehose::median(@delayed), undef, undef, '20,000/s');
 
 for my $run (['latency 1000', 'latency, an update every 2 ms'], ['latency 2000 burst 10 5', 'latency, 10 updates every 5 ms']) {
     my ($name, $what) = @$run;
     my (@ours, @theirs);
     for (1 .. $rounds) {
-        push @ours, 1e6 * median(@{run_mesos($name, latencies => [])->latencies});
-        seconds();
+        push @ours, 1e6 * Firehose::median(@{run_mesos($name, latencies => [])->latencies});
+        $server->seconds;
         next unless $python;
         push @theirs, run_pymesos($name);
-        seconds();
+        $server->seconds;
     }
-    my ($latency, $other) = (median(@ours), $python ? median(@theirs) : undef);
+    my ($latency, $other) = (Firehose::median(@ours), $python ? Firehose::median(@theirs) : undef);
     row($what, 'us', $latency, $other, $other && $latency / $other, 'at most 0.33x');
 }
 # Nothing that sleeps until something comes can be quicker.
-printf "%-42s %12.1f us\n", 'a Perl program that only reads, every 2 ms', 1e6 * median(map { run_bare('latency 1000', 990) } 1 .. $rounds);
-printf "%-42s %12.1f us\n", 'one wake-up of this machine, for comparison', median(map {qx('$firehose' wake)} 1 .. $rounds);
+printf "%-42s %12.1f us\n", 'a Perl program that only reads, every 2 ms', 1e6 * Firehose::median(map { run_bare('latency 1000', 990) } 1 .. $rounds);
+printf "%-42s %12.1f us\n", 'one wake-up of this machine, for comparison', Firehose::median(map { $server->wake_up } 1 .. $rounds);
 
 if ($memory_events) {
     my %resident;
     my $resident = sub { open my $fh, '<', '/proc/self/status' or die "no /proc: $!"; (map {/^VmRSS:\s+(\d+)/} <$fh>)[0] };
     my $early = int $memory_events / 20;
     run_mesos("updates $memory_events", at => sub { $resident{$_[0]} = $resident->() if $_[0] == $early || $_[0] == $memory_events });
-    my $seconds = seconds();
+    my $seconds = $server->seconds;
     printf "memory over %d updates (%.0f/s): %d kB after %d, %d kB at the end, %+d kB\n", $memory_events, $memory_events / $seconds,
         $resident{$early}, $early, $resident{$memory_events}, $resident{$memory_events} - $resident{$early};
 }
 
-close $stop;
-waitpid $server, 0;
+$server->stop;
