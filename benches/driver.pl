@@ -12,7 +12,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Firehose;
-use IO::Socket::INET;
 use Mesos::Messages;
 use Mesos::SchedulerDriver;
 use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime);
@@ -62,23 +61,12 @@ sub run_mesos {
 # --- no framework at all ---
 
 # Median latency of a program that reads from the socket and does nothing else: what is left when all that a framework does takes no
-# time. It acknowledges nothing, so that the server says nothing of it.
+# time.
 sub run_bare {
     my ($name, $count) = @_;
-    my $field = sub { pack('CC', $_[0] << 3 | 2, length $_[1]) . $_[1] };
-    my $info = $field->(1, 'root') . $field->(2, $name);
-    # Call: type SUBSCRIBE, subscribe.framework_info
-    my $call = "\x10\x01" . $field->(3, $field->(1, $info));
-    my $socket = IO::Socket::INET->new(PeerAddr => $address) or die "the server: $!";
-    print {$socket} join "\r\n", 'POST /api/v1/scheduler HTTP/1.1', 'Host: x', 'Content-Type: application/x-protobuf',
-        'Accept: application/x-protobuf', 'Content-Length: ' . length $call, '', $call;
-    $socket->flush;
+    my $socket = Firehose::subscribed($address, $name);
     my @latencies;
-    while (@latencies < $count) {
-        sysread $socket, my $read, 65536 or die "the server has closed";
-        my $now = clock_gettime(CLOCK_MONOTONIC);
-        push @latencies, $now - $1 / 1e9 if $read =~ /([0-9]{20})/;
-    }
+    push @latencies, Firehose::latency_now($socket) while @latencies < $count;
     return Firehose::median(@latencies);
 }
 

@@ -6,7 +6,9 @@ use strict;
 use warnings;
 use File::Basename qw(dirname);
 use File::Spec;
+use IO::Socket::INET;
 use IPC::Open2;
+use Time::HiRes qw(CLOCK_MONOTONIC clock_gettime);
 
 my $root = File::Spec->rel2abs(dirname(__FILE__) . '/../..');
 my $target = $ENV{CARGO_TARGET_DIR} || "$root/target";
@@ -57,6 +59,29 @@ sub run_pymesos {
     my $printed = qx($command 2>&1);
     die "pymesos: $printed" if $?;
     return $printed;
+}
+
+# A socket on which the server's events of such a run come, for a program that only reads: it acknowledges nothing, and so the server says
+# nothing of it.
+sub subscribed {
+    my ($address, $name) = @_;
+    my $field = sub { pack('CC', $_[0] << 3 | 2, length $_[1]) . $_[1] };
+    my $info = $field->(1, 'root') . $field->(2, $name);
+    # Call: type SUBSCRIBE, subscribe.framework_info
+    my $call = "\x10\x01" . $field->(3, $field->(1, $info));
+    my $socket = IO::Socket::INET->new(PeerAddr => $address) or die "the server: $!";
+    print {$socket} join "\r\n", 'POST /api/v1/scheduler HTTP/1.1', 'Host: x', 'Content-Type: application/x-protobuf',
+        'Accept: application/x-protobuf', 'Content-Length: ' . length $call, '', $call;
+    $socket->flush;
+    return $socket;
+}
+
+# Reads once; the latency of the update that has come, in seconds, nothing if none has.
+sub latency_now {
+    my ($socket) = @_;
+    sysread $socket, my $read, 65536 or die "the server has closed";
+    my $now = clock_gettime(CLOCK_MONOTONIC);
+    return $read =~ /([0-9]{20})/ ? $now - $1 / 1e9 : ();
 }
 
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
