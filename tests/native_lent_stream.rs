@@ -208,11 +208,23 @@ fn update_of(length: usize) -> Vec<u8> {
     chunk
 }
 
-/// Its last event fills what is read at a time, so that the end is found with it.
+/// Behind a proxy that speaks TLS.
+fn within_tls() -> Loop {
+    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
+    let port = proxy(&server_certificate(&ca), None, server.port());
+    let file = folder.write("ca.pem", &ca.cert.pem());
+    let options = SchedulerOptions {
+        master: format!("https://127.0.0.1:{port}"),
+        ..options(&server)
+    };
+    Loop::with(server, options, &[("LIBPROCESS_SSL_CA_FILE", &file)], 15.0)
+}
+
+/// Its last event fills what is read at a time, so that the end is found with it; within TLS, also where it does not.
 #[test]
 fn the_last_event_before_the_end_is_not_lost_nor_kept_for_the_next_stream() {
-    for length in [8192, 8191] {
-        let mut looped = Loop::new();
+    for (length, has_tls) in [(8192, false), (8191, false), (8192, true), (8191, true), (200, true)] {
+        let mut looped = if has_tls { within_tls() } else { Loop::new() };
         looped.lend();
         pause();
         looped.stream.send(&update_of(length));
@@ -298,12 +310,5 @@ fn nothing_is_lost_at_any_pace() {
 
 #[test]
 fn nothing_is_lost_within_tls() {
-    let (folder, server, ca) = (Folder::new(), Server::new(), authority());
-    let port = proxy(&server_certificate(&ca), None, server.port());
-    let file = folder.write("ca.pem", &ca.cert.pem());
-    let options = SchedulerOptions {
-        master: format!("https://127.0.0.1:{port}"),
-        ..options(&server)
-    };
-    nothing_is_lost(Loop::with(server, options, &[("LIBPROCESS_SSL_CA_FILE", &file)], 15.0), 2);
+    nothing_is_lost(within_tls(), 2);
 }
