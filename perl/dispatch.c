@@ -363,7 +363,8 @@ mesos_dispatch_turn(pTHX_ SV *dispatcher)
         open_call(aTHX_ dispatcher, NULL, NULL);
         call_method("_turn", G_VOID | G_DISCARD);
     }
-    STORE(dispatcher, "_in_turn", 0);
+    /* Not if a callback of another turn has begun this one. */
+    STORE(dispatcher, "_in_turn", NUMBER(dispatcher, "_turns") > 1);
     FREETMPS;
     LEAVE;
 }

@@ -167,10 +167,13 @@ impl Channel {
         readers.push(reader);
     }
 
-    /// From now on the stream's socket wakes Perl, which has its driver read. False: Perl is woken by no descriptor.
+    /// From now on the stream's socket wakes Perl, which has its driver read. False: somebody waits who would not be woken.
     pub fn lend(&self, socket: BorrowedFd<'_>) -> bool {
-        // Locked to the end: whoever detaches the last notifier sees the loan.
+        // Locked to the end: whoever adds or removes a notifier sees the loan.
         let queue = self.lock();
+        if queue.notifiers.iter().any(|notifier| notifier.needs_events()) {
+            return false;
+        }
         let lent = queue.notifiers.iter().filter(|notifier| notifier.watch(socket)).count() > 0;
         if lent {
             self.shared.lent.fetch_add(1, Ordering::AcqRel);
@@ -268,12 +271,18 @@ impl Channel {
             notifier.raise(true);
         }
         queue.notifiers.push(notifier);
+        drop(queue);
+        self.give_back();
     }
 
     /// Removes a way to be woken. When this returns it is not called any more.
     pub fn detach(&self, notifier: &Arc<dyn Notify>) {
         self.lock().notifiers.retain(|n| !Arc::ptr_eq(n, notifier));
-        // Perhaps nobody watches any more what is lent.
+        self.give_back();
+    }
+
+    /// Perhaps not all who wait watch what is lent.
+    fn give_back(&self) {
         if self.shared.lent.load(Ordering::Acquire) > 0 {
             self.readers().iter().for_each(|reader| reader.give_back());
         }

@@ -83,14 +83,15 @@ fn close_marked() {
 /// A socket that forked children close: see [`Mark`], which goes before the socket.
 #[derive(Debug)]
 pub struct Private<S> {
-    _mark: Mark,
+    /// None: a change has failed, and has closed the descriptor.
+    mark: Option<Mark>,
     stream: S,
 }
 
 impl<S: AsRawFd> Private<S> {
     pub fn new(stream: S) -> Self {
         Private {
-            _mark: Mark::new(&stream),
+            mark: Some(Mark::new(&stream)),
             stream,
         }
     }
@@ -99,18 +100,22 @@ impl<S: AsRawFd> Private<S> {
 impl<S> Private<S> {
     /// Another form of the same descriptor.
     pub fn try_map<T>(self, change: impl FnOnce(S) -> io::Result<T>) -> io::Result<Private<T>> {
-        let Private { _mark, stream } = self;
+        let Private { mark, stream } = self;
         let stream = change(stream)?;
-        Ok(Private { _mark, stream })
+        Ok(Private { mark, stream })
     }
 
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// To be changed into another form of the same descriptor only.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.stream
+    /// The same in place. An error says that the descriptor was closed, and its number may soon be another's.
+    pub fn change(&mut self, change: impl FnOnce(&mut S) -> io::Result<()>) -> io::Result<()> {
+        let changed = change(&mut self.stream);
+        if changed.is_err() {
+            self.mark = None;
+        }
+        changed
     }
 }
 

@@ -23,6 +23,10 @@ pub trait Notify: Send + Sync {
     }
     /// It no longer does.
     fn unwatch(&self, _socket: BorrowedFd<'_>) {}
+    /// Whether nothing but the channel's own events wakes who waits here: what comes to a socket that others watch would come late.
+    fn needs_events(&self) -> bool {
+        false
+    }
 }
 
 /// A pipe whose read end is readable exactly while the channel holds events. Both ends are non-blocking and close-on-exec.
@@ -77,6 +81,10 @@ impl Notify for Pipe {
         while let Err(Errno::INTR) = rustix::io::read(&self.read, &mut byte) {}
     }
 
+    fn needs_events(&self) -> bool {
+        self.either.get().is_none()
+    }
+
     fn watch(&self, socket: BorrowedFd<'_>) -> bool {
         let add = |either| epoll::add(either, socket, epoll::EventData::new_u64(0), epoll::EventFlags::IN);
         self.either.get().is_some_and(|either| add(either).is_ok())
@@ -102,6 +110,7 @@ impl Interrupt {
     }
 }
 
+/// Its program has a pipe as well while it waits, and is not interrupted then.
 impl Notify for Interrupt {
     fn raise(&self, _was_empty: bool) {
         (self.signal)();

@@ -20,6 +20,12 @@ sub good { push @got, 'good'; $_[1]->stop }
 package Falsy;
 use overload bool => sub {0}, '""' => sub {'falsy'}, fallback => 1;
 
+package Nesting;
+use Moo;
+extends 'Mesos::Scheduler';
+sub registered { $_[1]->dispatcher->ready; die "no\n" }
+sub resourceOffers { }
+
 package main;
 
 my $explanation = qr/\AMesos: the callback bad died: no\.\n.*\bon_exception => 'die', 'warn' or a code reference/;
@@ -253,6 +259,23 @@ subtest 'no callback before run waits' => sub {
     is $early, 0, 'none in the statements before';
     is $scheduler->count('registered'), 1, 'then it comes';
     $driver->stop;
+};
+
+# IO::Async passes on what a callback of its own dies of. What has been told already is not told again when the driver goes.
+subtest 'after another turn within the callback' => sub {
+    eval { require IO::Async::Loop; 1 } or plan skip_all => 'IO::Async is not installed';
+    my @warnings;
+    local $SIG{__WARN__} = sub { push @warnings, @_ };
+    my $died = !eval {
+        my $driver = driver_for('local', Nesting->new, dispatcher => 'IOAsync');
+        $driver->start;
+        $driver->dispatcher->loop->run;
+        1;
+    };
+    ok $died, 'the loop ends';
+    is $@, "no\n";
+    is @warnings, 1;
+    like $warnings[0], qr/\AMesos: the callback registered died: no\./;
 };
 
 subtest 'an executor without launchTask' => sub {

@@ -208,6 +208,27 @@ fn update_of(length: usize) -> Vec<u8> {
     chunk
 }
 
+/// Who waits at a plain pipe is woken by what is queued alone, and so nothing is lent while somebody does.
+#[test]
+fn nothing_is_lent_where_somebody_would_not_be_woken() {
+    let mut looped = Loop::new();
+    looped.lend();
+    let plain = Arc::new(Pipe::new().expect("pipe"));
+    let notify: Arc<dyn Notify> = plain.clone();
+    looped.channel.attach(notify.clone());
+    for _ in 0..100 {
+        looped.send();
+        let patience = i32::try_from(PATIENCE.as_millis()).expect("a time");
+        let woken = poll(&mut [PollFd::new(&plain.fd(), PollFlags::IN)], patience);
+        assert_eq!(woken.expect("poll"), 1, "nothing wakes this thread");
+        assert_eq!(looped.channel.len(), 1);
+        assert_eq!(looped.next().name, "statusUpdate");
+    }
+    looped.channel.detach(&notify);
+    looped.lend();
+    looped.driver.close();
+}
+
 /// Behind a proxy that speaks TLS.
 fn within_tls() -> Loop {
     let (folder, server, ca) = (Folder::new(), Server::new(), authority());

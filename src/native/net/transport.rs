@@ -82,6 +82,11 @@ impl<S: Polled> Lendable<S> {
             _ => Err(lost()),
         }
     }
+
+    fn change(&mut self, change: impl FnOnce(Self) -> io::Result<Self>) -> io::Result<()> {
+        *self = change(std::mem::replace(self, Lendable::Lost))?;
+        Ok(())
+    }
 }
 
 impl<S: Polled> Transport for Private<Lendable<S>> {
@@ -94,16 +99,20 @@ impl<S: Polled> Transport for Private<Lendable<S>> {
     }
 
     fn lend(&mut self) -> io::Result<()> {
-        self.change(|stream| match stream {
-            Lendable::Polled(stream) => Ok(Lendable::Lent(stream.into_plain()?)),
-            other => Ok(other),
+        self.change(|stream| {
+            stream.change(|stream| match stream {
+                Lendable::Polled(stream) => Ok(Lendable::Lent(stream.into_plain()?)),
+                other => Ok(other),
+            })
         })
     }
 
     fn take_back(&mut self) -> io::Result<()> {
-        self.change(|stream| match stream {
-            Lendable::Lent(stream) => Ok(Lendable::Polled(S::from_plain(stream)?)),
-            other => Ok(other),
+        self.change(|stream| {
+            stream.change(|stream| match stream {
+                Lendable::Lent(stream) => Ok(Lendable::Polled(S::from_plain(stream)?)),
+                other => Ok(other),
+            })
         })
     }
 
@@ -112,14 +121,6 @@ impl<S: Polled> Transport for Private<Lendable<S>> {
             Lendable::Lent(stream) => Ok(recv(stream, into, RecvFlags::DONTWAIT)?),
             _ => Err(io::ErrorKind::WouldBlock.into()),
         }
-    }
-}
-
-impl<S: Polled> Private<Lendable<S>> {
-    fn change(&mut self, change: impl FnOnce(Lendable<S>) -> io::Result<Lendable<S>>) -> io::Result<()> {
-        let stream = std::mem::replace(self.get_mut(), Lendable::Lost);
-        *self.get_mut() = change(stream)?;
-        Ok(())
     }
 }
 

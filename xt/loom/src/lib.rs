@@ -24,6 +24,9 @@ pub mod notify {
             true
         }
         fn unwatch(&self, _socket: BorrowedFd<'_>) {}
+        fn needs_events(&self) -> bool {
+            false
+        }
     }
 }
 
