@@ -48,6 +48,18 @@ my %of = map { ($_ => $root->{value}{$_}) } qw(a b e);
 is_deeply [map { [@$_{qw(kind line)}] } @of{qw(a b)}, @{$of{b}{value}}{qw(c d)}, $of{e}, $of{e}{value}[0]{value}{f}],
     [[string => 1], [table => 2], [array => 3], [number => 6], [array => 7], [boolean => 8]], 'kinds and lines';
 
+# Four times the lines take four times as long, and not sixteen times.
+sub seconds_for {
+    my ($lines) = @_;
+    my $text = join '', map {"key$_ = $_\n"} 1 .. $lines;
+    my $before = times;
+    my $last = parse_toml($text)->{value}{"key$lines"};
+    is $last->{line}, $lines, "the last of $lines lines";
+    return times - $before;
+}
+my ($few, $many) = map { seconds_for($_) } 10_000, 40_000;
+cmp_ok $many, '<', 10 * $few + 0.5, 'a long text takes no longer than its lines do';
+
 # --- what is none ----------------------------------------------------------------------------------------------------------------------
 for my $case (
     ['x', 1, 'expected [table] or key = value: there is no = after x, got the end of the line'], ["[a]\nb = c", 2, 'expected text in quotes, true, false, a number, a time, an array or a table of them, got c'],

@@ -348,9 +348,10 @@ All attributes are arguments of C<new>.
 
 =head2 master
 
-Default: the value of the environment variable C<MESOS_MASTER>. It must have one of the two. The same strings as for L<Mesos::SchedulerDriver/master>: C<host:port>, C<http://host:port>, C<https://host:port>, several of
-these with commas between them, C<zk://...>, or C<file:///path>. The client follows redirects to the leader, but not from https to http. It
-refuses C<local>, because an embedded cluster serves its own driver only.
+Default: the value of the environment variable C<MESOS_MASTER>. One of the two is required. It takes the same strings as
+L<Mesos::SchedulerDriver/master>: C<host:port>, C<http://host:port>, C<https://host:port>, several of these with commas between them,
+C<zk://...>, or C<file:///path>. The client follows redirects to the leader, but not from https to http. It refuses C<local>, because an
+embedded cluster serves its own driver only.
 
 =head2 credential
 

@@ -18,7 +18,7 @@ sub parse_toml {
     $text =~ s/\A\x{feff}//;
     $text =~ s/\r\n/\n/g;
     my $root = {kind => 'table', line => 1, value => {}, made => 'header'};
-    my $self = bless {text => \$text, table => $root, path => []}, __PACKAGE__;
+    my $self = bless {text => \$text, table => $root, path => [], counted => 0, line => 1}, __PACKAGE__;
     pos($text) = 0;
     while (1) {
         $self->_skip_lines;
@@ -41,7 +41,14 @@ sub plain_of {
 
 # --- where we are ----------------------------------------------------------------------------------------------------------------
 
-sub _line { my ($self) = @_; return 1 + (substr(${$self->{text}}, 0, pos ${$self->{text}}) =~ tr/\n//) }
+# Counted on from where it was asked last: counting from the beginning for each value would take the square of the time.
+sub _line {
+    my ($self) = @_;
+    my ($text, $from) = @$self{qw(text counted)};
+    my $at = pos $$text;
+    $self->{counted} = $at;
+    return $self->{line} += substr($$text, $from, $at - $from) =~ tr/\n//;
+}
 
 sub _fail {
     my ($self, $why, $line) = @_;
