@@ -1,13 +1,21 @@
 package Mesos::Channel;
 use 5.10.1;
+use Mesos::Constraint ();
 use Mesos::Error qw(croak);
+use Mesos::Warnings ();
 use Scalar::Util qw(blessed);
 use overload ();
 use Mesos::XS;
 use Moo;
 use namespace::autoclean;
 
-sub BUILD { $_[0]->_xs_init }
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
+
+sub BUILD {
+    my ($self, $arguments) = @_;
+    Mesos::Warnings::check_constructor($self, $arguments);
+    $self->_xs_init;
+}
 
 sub send {
     my ($self, $name, @args) = @_;

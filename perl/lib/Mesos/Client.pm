@@ -10,6 +10,7 @@ use Mesos::Client::Leader ();
 use Mesos::Client::Promises ();
 use Mesos::Client::Sandbox ();
 use Mesos::Client::TLS qw(tls_enabled);
+use Mesos::Constraint ();
 use Mesos::Warnings::Methods ();
 use Scalar::Util qw(looks_like_number);
 use Moo;
@@ -22,6 +23,8 @@ has timeout => (is => 'ro', default => 10);
 has retry_for => (is => 'ro', default => 0);
 has [qw(dispatcher verify_certificate agent_verify_certificate)] => (is => 'ro');
 has agent_scheme => (is => 'lazy');
+
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
 
 sub BUILD {
     my ($self, $arguments) = @_;

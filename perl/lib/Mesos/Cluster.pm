@@ -14,8 +14,7 @@ $Carp::Internal{+__PACKAGE__} = 1;
 
 sub start {
     my ($class, @arguments) = @_;
-    croak 'start: expected pairs of a name and a value' if @arguments % 2;
-    my %given = @arguments;
+    my %given = pairs_of('start', @arguments);
     my $self = bless {}, $class;
     $self->{program} = Mesos::Cluster::Program->start(delete $given{program}, %given);
     $self->{state} = Mesos::Cluster::State->new($self->{program});

@@ -2,7 +2,9 @@ package Mesos::Constraint;
 use 5.10.1;
 use strict;
 use warnings;
+use Mesos::Error ();
 use Mesos::Messages ();
+use Mesos::Warnings ();
 use Module::Runtime qw(require_module);
 use Scalar::Util qw(blessed);
 use overload '""' => sub { $_[0]{name} }, 'bool' => sub {1}, fallback => 1;
@@ -74,7 +76,7 @@ sub has_coercion { $_[0]{coerces} }
 
 sub check { $_[0]{accepts}->($_[1]) || $_[0]->type->check($_[1]) }
 
-# For `isa` of an attribute. Dies as the type does; its error finds out itself which attribute Moo sets.
+# For `isa` of an attribute. The text is the type's; its error finds out itself which attribute Moo sets.
 sub checker {
     my ($self) = @_;
     my $accepts = $self->{accepts};
@@ -83,13 +85,15 @@ sub checker {
         return if $accepts->($value) || $self->type->check($value);
         require Error::TypeTiny::Assertion;
         my %context;
-        @context{qw(package file line)} = caller _user_level(1);
-        Error::TypeTiny::Assertion->throw(
+        @context{qw(file line)} = Mesos::Warnings::place_of_user();
+        my $why = Error::TypeTiny::Assertion->new(
             message => $self->type->get_message($value),
             type => $self->type,
             value => $value,
             context => \%context,
         );
+        my %part = (_of_attribute(), message => $why->message, cause => $why);
+        die Mesos::Error::_made_of("$why", 'argument', %part, %context);
     };
 }
 
@@ -111,7 +115,9 @@ sub _dispatcher {
     my ($name) = @_;
     my $class = $name =~ s/\A\+// ? $name : "Mesos::Dispatcher::$name";
     return $class->new if eval { require_module($class); 1 };
-    (my $problem = $@) =~ s/ at \S+ line \d+\.?\n\z//;
+    (my $problem = $@) =~ s/\n? at \S+ line \d+\.?\n\z//;
+    my $expected = qq{expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt" or "+" and the name of a class, got "$name"};
+    $problem = $expected if $problem =~ /is not a module name/;
     # An event loop is missing, and not the dispatcher itself.
     if ($problem =~ m{\A(Can't locate (\S+)\.pm in \@INC)}) {
         my ($why, $module) = ($1, $2);
@@ -119,20 +125,27 @@ sub _dispatcher {
         $problem
             = $module ne $class ? "$class needs the module $module, which is not installed"
             : $class eq $name ? $problem
-            : qq{$why (expected "AnyEvent", "IOAsync", "Mojo", "POE", "Interrupt" or "+" and the name of a class, got "$name")};
+            : "$why ($expected)";
     }
-    _die($problem);
+    _die($problem, argument => 'dispatcher');
 }
 
-# How many frames the user's is away from the caller. Constructors of subclasses are Moo's text in the subclass's package.
-sub _user_level {
-    my ($level) = @_;
-    while (my ($package, $file) = caller $level) {
-        last unless $package =~ /\A(?:Mesos|Moo|Type|Eval::TypeTiny|Method::Generate|Module::Runtime)\b/
-            || $file =~ /\A\(eval / && ((caller $level + 1)[3] || '') =~ /(?:::new|::BUILDALL|::__ANON__|\A\(eval\))\z/;
-        $level++;
-    }
-    return $level - 1;
+# The attribute that Moo sets, and the method for it, if that is a constructor.
+sub _of_attribute {
+    my $attribute = $Method::Generate::Accessor::CurrentAttribute or return;
+    my $argument = defined $attribute->{init_arg} ? $attribute->{init_arg} : $attribute->{name};
+    my $method = Mesos::Error::_called();
+    return (argument => $argument, method => defined $method ? $method : 'new');
+}
+
+# For BUILDARGS: as Moo's own, whose errors would be plain texts.
+sub arguments_of_new {
+    my ($class, @given) = @_;
+    return {%{$given[0]}} if @given == 1 && ref $given[0] eq 'HASH';
+    return {@given} unless @given % 2;
+    require Mesos::Arguments;
+    my $got = @given == 1 ? Mesos::Arguments::_describe($given[0]) : 'an odd number of arguments';
+    return Mesos::Warnings::die_user("$class->new: expected pairs of a name and a value, or a hash reference, got $got", 'argument', method => 'new');
 }
 
 # For the attribute `driver`, whose error would not name the variable.
@@ -143,11 +156,13 @@ sub _driver_of_environment {
     return $value;
 }
 
+# What a check of an attribute, or a coercion, dies of. The text is what Moo makes of one; an object Moo leaves alone.
 sub _die {
-    my ($problem) = @_;
-    # The user's line is behind the frames of Moo and Type::Tiny, which Carp does not look past.
-    my (undef, $file, $line) = caller _user_level(1);
-    die "$problem at $file line $line.\n";
+    my ($problem, @part) = @_;
+    my %part = _of_attribute() or return Mesos::Warnings::die_user($problem, 'argument', @part);
+    ($part{message} = $problem) =~ s/\A\Q$part{argument}\E: //;
+    my $step = $Method::Generate::Accessor::CurrentAttribute->{step};
+    return Mesos::Warnings::die_user(qq($step for "$part{argument}" failed: $problem), 'argument', %part);
 }
 
 1;
@@ -188,5 +203,13 @@ Code references for C<isa> and C<coerce> of an attribute.
 =head2 type
 
 The type itself.
+
+=head1 FUNCTIONS
+
+=head2 arguments_of_new
+
+    sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
+
+Does what Moo's own C<BUILDARGS> does. If the arguments are no pairs, it dies with a L<Mesos::Error>.
 
 =cut

@@ -45,6 +45,8 @@ sub _after_fork {
     return;
 }
 
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
+
 sub BUILD {
     my ($self, $arguments) = @_;
     Mesos::Warnings::check_constructor($self, $arguments);

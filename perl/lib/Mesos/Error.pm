@@ -23,11 +23,11 @@ sub croak {
     die _made_of(Carp::shortmess($text), $code);
 }
 
-# An error with this text, which names file and line as croak does. The method is what the user has called.
+# An error with this text, which names file and line as croak does. The method is what the user has called. %more is what the caller knows better.
 sub _made_of {
-    my ($text, $code) = @_;
-    my $called = _called();
-    my $self = bless {code => $name{$code} || $code, _parts($text, $called)}, __PACKAGE__;
+    my ($text, $code, %more) = @_;
+    my $called = defined $more{method} ? $more{method} : _called();
+    my $self = bless {code => $name{$code} || $code, _parts($text, $called), %more}, __PACKAGE__;
     $self->{method} = $called unless defined $self->{method};
     # Those of JSON say which message and field, those of its options do not.
     $self->{code} = $1 if $code =~ /\A(?:argument|error)\z/ && $text =~ /\AMesos::/ && ($called || '') =~ /\A(encode|decode)_json\z/;
@@ -43,7 +43,7 @@ sub _parts {
     # Only the last place: a message may have words like it.
     @part{qw(file line)} = ($1, $2) if $message =~ s/ at ((?:(?! at ).)+?) line (\d+)(?:, <\w+> (?:line|chunk) \d+)?\z//s;
     my $rest = $message;
-    if (defined $called && $rest =~ s/\A(?:Mesos::[\w:]+->)?\Q$called\E: //) { $part{method} = $called }
+    if (defined $called && $rest =~ s/\A(?:\w[\w:]*->)?\Q$called\E: //) { $part{method} = $called }
     elsif ($rest =~ s/\A([a-z]\w*)\([^)]*\): (?=Wrong number of parameters)// || $rest =~ s/\A([a-z]\w*(?:[A-Z]\w*|_p)): //) { $part{method} = $1 }
     elsif ($rest =~ s/\A(start|stop|abort|send|new|timer|watch): //) { $part{method} = $1 }
     if ($rest =~ /\Aunknown argument '([^']*)'/) { $part{argument} = $1 }
@@ -52,24 +52,26 @@ sub _parts {
     return %part;
 }
 
+# What may stand between a method of ours and the program that called it.
+my $is_between = qr/\A(?:Mesos|Moo|Method::Generate|Sub::Quote|Class::Method::Modifiers|Type|Eval::TypeTiny)(?:::|\z)/;
+
 # The method of ours that was called from outside.
 sub _called {
     my $level = 1;
     my $found;
     while (my @frame = caller $level++) {
-        my ($of, $method) = $frame[3] =~ /\A(.*)::(\w+)\z/ or next;
-        next if $of !~ /\AMesos(?:::|\z)/ || $of eq __PACKAGE__ || $method =~ /\A_/;
-        $found = $method;
-        last if $frame[0] !~ /\AMesos(?:::|\z)/;
+        my ($of, $method) = $frame[3] =~ /\A(.*)::(\w+)\z/;
+        $found = $method if defined $of && $of =~ /\AMesos(?:::|\z)/ && $of ne __PACKAGE__ && $method !~ /\A_/;
+        last if $frame[0] !~ $is_between;
     }
-    return $found;
+    # The constructor of a program's own class calls this one.
+    return defined $found && $found eq 'BUILD' ? 'new' : $found;
 }
 
 sub new {
     my ($class, @given) = @_;
-    if (@given % 2) {
-        Carp::croak("$class->new: expected pairs of a name and a value, such as text => 'what is wrong', got an odd number of arguments");
-    }
+    die _made_of(Carp::shortmess("$class->new: expected pairs of a name and a value, such as text => 'what is wrong', got an odd number of arguments"), 'argument', method => 'new')
+        if @given % 2;
     my %part = @given;
     # A class of the program's own may have more.
     for my $name (sort grep { !$class->can($_) } keys %part) {
@@ -129,8 +131,9 @@ The methods of this distribution die with objects of this class, and those of me
 always was: it names what was wrong, what was expected and what came, and the line of your call. So code that looks at C<$@> as a text goes on
 to work.
 
-Constructors of drivers and of L<Mesos::Runner> die with a plain text where an attribute is wrong, because the classes that check attributes
-(Moo and Type::Tiny) add their own words. So do the modules below C<Mesos::Test>. L</of> makes an object of any error.
+Constructors do the same, also for a class of your own that extends one of ours: C<code> is C<argument>, C<method> is C<new>, and C<argument>
+is the name of the attribute. If several are missing, it is the first. What your own code throws, such as a C<BUILD> or a check of your
+attributes, comes to you as you threw it. L</of> makes an object of any error.
 
 The promises of L<Mesos::Async> are rejected with these objects, too.
 
@@ -227,6 +230,6 @@ Of errors of L<Mesos::Async>: the C<Mesos::TaskStatus>, and the task's id. Else 
 
 =head2 cause
 
-The error that this one was made of, or undef.
+The error that this one was made of, such as the L<Error::TypeTiny> of an attribute with a wrong type. Else undef.
 
 =cut

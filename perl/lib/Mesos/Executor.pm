@@ -1,6 +1,7 @@
 package Mesos::Executor;
 use 5.10.1;
 use Mesos ();
+use Mesos::Constraint ();
 use Mesos::Warnings ();
 use Scalar::Util ();
 use Moo;
@@ -42,6 +43,7 @@ sub error {
     return;
 }
 
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
 sub BUILD { Mesos::Warnings::check_constructor(@_) }
 
 1;

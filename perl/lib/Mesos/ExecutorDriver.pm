@@ -18,6 +18,8 @@ has executor => (is => 'ro', isa => $type{Executor}->checker);
 has driver => (is => 'ro', isa => $str->checker, default => sub { Mesos::Constraint::_driver_of_environment() });
 has autoflush => (is => 'ro', default => 1);
 
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
+
 sub BUILD {
     my ($self, $arguments) = @_;
     Mesos::Warnings::check_constructor($self, $arguments, 'executor');

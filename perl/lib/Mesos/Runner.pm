@@ -69,6 +69,8 @@ has driver => (is => 'lazy', init_arg => undef);
 has interrupted => (is => 'rwp', init_arg => undef, default => 0);
 has _scheduler => (is => 'lazy', init_arg => undef, builder => sub { Mesos::Runner::Scheduler->new(runner => $_[0]) });
 
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
+
 sub BUILD {
     my ($self, $arguments) = @_;
     Mesos::Warnings::check_constructor($self, $arguments);
@@ -76,15 +78,13 @@ sub BUILD {
     Mesos::Warnings::warn_of_file_name('state_file', $self->state_file);
     Mesos::Warnings::warn_user('backoff is ' . $self->backoff . ', but max_backoff is only ' . $self->max_backoff, 'backoff')
         if $self->backoff > $self->max_backoff;
-    $self->{_tasks} = [];
-    $self->{_by_id} = {};
-    $self->{_open} = 0;
+    @$self{qw(_tasks _by_id _open)} = ([], {}, 0);
     # Not in the object, where dumps would show it.
     my $credential = delete $self->{credential};
     $self->{_credential} = sub {$credential};
     my $of_agents = delete $self->{agent_credential};
     # The one of the driver is looked at there, and this one, without that, only when there is output to be fetched.
-    Mesos::Credential->encode($of_agents) if defined $of_agents;
+    _hash_checker('agent_credential')->($of_agents), Mesos::Credential->encode($of_agents) if defined $of_agents;
     for my $name (grep { exists $self->driver_options->{$_} } qw(dispatcher framework master master_timeout scheduler)) {
         Mesos::Warnings::warn_user("driver_options: '$name' has no effect here" . ($name eq 'scheduler' ? '' : ': it is an argument of the runner'), "driver_options.$name");
     }
@@ -100,7 +100,7 @@ sub BUILD {
 sub _build_driver {
     my ($self) = @_;
     my $work_dir = $ENV{MESOS_WORK_DIR};
-    if ($self->_is_local && !(defined $work_dir && length $work_dir)) {
+    if ($self->_is_local && !length($work_dir // '')) {
         $self->{_temporary} = Mesos::Runner::Folder->new;
         $work_dir = $self->{_temporary}->path;
     }

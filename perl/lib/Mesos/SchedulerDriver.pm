@@ -36,6 +36,8 @@ has reconcile_on_registration => (is => 'ro', default => 0);
 has max_unanswered_calls => (is => 'ro', isa => $int->checker, default => 256);
 has max_queued_calls => (is => 'ro', isa => $int->checker, default => 100_000);
 
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
+
 sub BUILD {
     my ($self, $arguments) = @_;
     Mesos::Warnings::check_constructor($self, $arguments, qw(framework master scheduler));
@@ -82,12 +84,10 @@ sub credential {
 
 # What stands before the scheduler, if the driver declines and suppresses offers: Mesos::Role::GoodCitizen.
 sub event_handler { $_[0]{_citizen} || $_[0]->scheduler }
-
 sub _is_optional { $is_optional{$_[1]} }
 
 sub start { $_[0]->_xs_start }
 sub stop { $_[0]->_xs_stop($_[1] ? 1 : 0) }
-
 sub abort { $_[0]->_xs_abort }
 
 # After the methods that it modifies and requires.

@@ -78,7 +78,7 @@ sub warn_at {
     my ($file, $line, $bits) = @$place;
     return unless _is_on($bits);
     $text .= " at $file line $line.\n";
-    die $text if _is_fatal($bits);
+    die Mesos::Error::_made_of($text, 'argument') if _is_fatal($bits);
     my $this = join "\0", '', $file, $line, $path, "\n";
     return if index($told, $this) >= 0;
     # Programs that make up their code or their names must not fill the memory.
@@ -127,9 +127,9 @@ sub warn_user {
 }
 
 sub die_user {
-    my ($text) = @_;
+    my ($text, $code, %part) = @_;
     my (undef, $file, $line) = _user_frame();
-    die "$text at $file line $line.\n";
+    die Mesos::Error::_made_of("$text at $file line $line.\n", $code, %part);
 }
 
 # --- names that are nearly right ---------------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ sub check_constructor {
         my @meant = map { my $meant = nearest($_, @missing); defined $meant ? " ('$_' is none: did you mean '$meant'?)" : () }
             ref $arguments eq 'HASH' ? _unknown_names($arguments, keys %$known) : ();
         # As Moo says it.
-        die_user('Missing required arguments: ' . join(', ', @missing) . join '', @meant);
+        die_user('Missing required arguments: ' . join(', ', @missing) . join('', @meant), 'argument', method => 'new', argument => $missing[0]);
     }
     return unless ref $arguments eq 'HASH' && %$arguments;
     my $class = ref $self;
@@ -426,7 +426,7 @@ sub warn_unknown_fields {
     for my $found (@found) {
         my ($of, $path, $name, @known) = @$found;
         my $text = "$path: " . (defined $name ? "$of has no field '$name'" . suggestion($name, 'its fields are', @known) : $known[0]);
-        die_user($text) if $mode eq 'die';
+        die_user($text, 'encode') if $mode eq 'die';
         warn_user($text, defined $name ? $path : $text);
     }
     return;
@@ -591,7 +591,7 @@ C<start>.
 
 =back
 
-C<no warnings 'Mesos'> switches these warnings off in its block. C<< use warnings FATAL => 'Mesos' >> turns them into errors.
+C<no warnings 'Mesos'> switches these warnings off in its block. C<< use warnings FATAL => 'Mesos' >> turns them into errors (L<Mesos::Error>).
 C<< FATAL => 'all' >> alone does not turn them into errors, so that old programs continue to run. The category exists as soon as your program
 has loaded a driver.
 

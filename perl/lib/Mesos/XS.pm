@@ -38,7 +38,7 @@ sub helper_path { program_path() }
 sub _beside {
     my ($name) = @_;
     my @objects = grep {m{(?:\A|/)auto/Mesos/Mesos\.[^/]+\z}} reverse @DynaLoader::dl_shared_objects;
-    Carp::croak('the shared object of Mesos is not in DynaLoader\'s list: cannot find ' . $name) unless @objects;
+    Mesos::Error::croak('the shared object of Mesos is not in DynaLoader\'s list: cannot find ' . $name) unless @objects;
     return _absolute(File::Spec->catfile(File::Basename::dirname($objects[0]), $name));
 }
 

@@ -3,6 +3,7 @@ use 5.10.1;
 use Mesos::Error qw(croak);
 use Mesos::Client::Address qw(authority);
 use Mesos::Client::Base qw(check_options credential_of described id_of seconds_of);
+use Mesos::Constraint ();
 use Mesos::Warnings::Methods ();
 use Mesos::Client::HTTP ();
 use Mesos::Client::Promises ();
@@ -27,6 +28,8 @@ sub _of {
         : "$scheme://" . authority($info->{hostname}, $port || $info->{port} || 5051) . '/' . (defined $prefix ? $prefix : 'slave(1)');
     return $class->new(id => $info->{id}{value}, hostname => $info->{hostname}, url => $base, http => $http);
 }
+
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
 
 sub BUILD {
     my ($self, $arguments) = @_;

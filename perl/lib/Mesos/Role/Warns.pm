@@ -1,5 +1,6 @@
 package Mesos::Role::Warns;
 use 5.10.1;
+use Mesos::Arguments ();
 use Mesos::Constraint ();
 use Mesos::Warnings qw(place_of_user warn_at warn_of_file_name warn_of_line_end warn_of_surplus warn_of_truth warn_user);
 use Mesos::XS;
@@ -14,7 +15,7 @@ has unknown_fields => (is => 'ro', isa => \&_check_unknown_fields, default => 'w
 sub _check_unknown_fields {
     my ($value) = @_;
     return if defined $value && $value =~ /\A(?:die|warn|ignore)\z/;
-    Mesos::Constraint::_die('unknown_fields: expected "die", "warn" or "ignore", got ' . (defined $value ? qq("$value") : 'undef'));
+    Mesos::Constraint::_die('unknown_fields: expected "die", "warn" or "ignore", got ' . Mesos::Arguments::_describe($value));
 }
 
 # The drivers that were started, and where, by their addresses.

@@ -2,7 +2,7 @@ package Mesos::Test::Cluster;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use parent qw(Mesos::Cluster);
 use Mesos::Warnings ();
 use Mesos::Warnings::Methods qw(pairs_of watch_methods);
@@ -17,8 +17,7 @@ my $LOOK = 0.02;
 
 sub start {
     my ($class, @arguments) = @_;
-    croak 'start: expected pairs of a name and a value' if @arguments % 2;
-    my %given = @arguments;
+    my %given = pairs_of('start', @arguments);
     my $timeout = delete $given{timeout};
     $class->_seconds('start: timeout', $timeout) if defined $timeout;
     my $self = $class->SUPER::start(%given);

@@ -1,7 +1,8 @@
 package Mesos::Test::Scheduler;
 use 5.10.1;
-use Carp qw(croak);
 use Mesos::Arguments ();
+use Mesos::Constraint ();
+use Mesos::Error qw(croak);
 use Mesos::Messages ();
 use Mesos::Test::Scheduler::Calls ();
 use Mesos::Test::Scheduler::Driver ();
@@ -16,7 +17,7 @@ use namespace::autoclean;
 
 $Carp::Internal{+__PACKAGE__} = 1;
 
-has scheduler => (is => 'ro', required => 1);
+has scheduler => (is => 'ro');
 has driver => (is => 'ro', init_arg => undef);
 has validate => (is => 'ro', default => 1);
 has on_exception => (is => 'ro', default => 'die');
@@ -24,12 +25,14 @@ has on_exception => (is => 'ro', default => 'die');
 my @of_driver = qw(framework framework_id implicit_acknowledgements reconcile_on_registration unknown_fields);
 has [@of_driver] => (is => 'bare');
 
+sub BUILDARGS { goto &Mesos::Constraint::arguments_of_new }
+
 sub BUILD {
     my ($self, $arguments) = @_;
-    Mesos::Warnings::check_constructor($self, $arguments);
+    Mesos::Warnings::check_constructor($self, $arguments, 'scheduler');
     Mesos::Warnings::warn_of_truth('validate', $self->validate);
     my $mode = $self->on_exception;
-    croak q(on_exception: expected 'die', 'warn' or a code reference) unless ref $mode ? ref $mode eq 'CODE' : ($mode // '') =~ /\A(?:die|warn)\z/;
+    croak q(on_exception: expected 'die', 'warn' or a code reference, got ) . Mesos::Arguments::_describe($mode) unless ref $mode ? ref $mode eq 'CODE' : ($mode // '') =~ /\A(?:die|warn)\z/;
     my %more = map { ($_ => delete $self->{$_}) } grep { exists $self->{$_} } @of_driver;
     $self->{driver} = Mesos::Test::Scheduler::Driver->new(scheduler => $self->scheduler, %more);
     $self->{_pending} = [];    # calls that no expectation has met yet

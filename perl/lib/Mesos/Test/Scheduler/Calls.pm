@@ -2,9 +2,10 @@ package Mesos::Test::Scheduler::Calls;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Messages ();
 use Mesos::Warnings ();
+use Mesos::Warnings::Methods qw(pairs_of);
 use Scalar::Util qw(blessed looks_like_number reftype);
 
 $Carp::Internal{+__PACKAGE__} = 1;
@@ -40,8 +41,7 @@ sub tasks {
 # Named arguments, or death at the test's line.
 sub named {
     my ($method, $arguments, @known) = @_;
-    croak "$method: expected pairs of a name and a value" if @$arguments % 2;
-    my %given = @$arguments;
+    my %given = pairs_of($method, @$arguments);
     Mesos::Warnings::refuse_unknown("$method: unknown argument", \%given, @known);
     return %given;
 }

@@ -1,6 +1,7 @@
 package Mesos::Test::Scheduler::Driver;
 use 5.10.1;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
+use Mesos::Constraint ();
 use Mesos::Dispatcher::Pipe ();
 use Mesos::SchedulerDriver ();
 use Moo;
@@ -16,7 +17,7 @@ has '+framework' => (required => 0, default => sub { Mesos::FrameworkInfo->new({
 # Never asked for anything, since the native driver below is never started: it only looks at what it is given.
 has '+master' => (required => 0, default => '127.0.0.1:1');
 
-has framework_id => (is => 'ro', default => 'framework-1');
+has framework_id => (is => 'ro', isa => Mesos::Constraint->standard('Str')->checker, default => 'framework-1');
 has calls => (is => 'ro', init_arg => undef, default => sub { [] });
 has on_call => (is => 'rw', init_arg => undef, default => sub { sub { } });
 

@@ -2,7 +2,7 @@ package Mesos::Test::Scheduler::Expectations;
 use 5.10.1;
 use strict;
 use warnings;
-use Carp qw(croak);
+use Mesos::Error qw(croak);
 use Mesos::Arguments ();
 use Mesos::Messages ();
 use Mesos::Test::Scheduler::Calls ();
