@@ -188,6 +188,21 @@ subtest 'names that are nearly right' => sub {
     my @of_spread = map {"place: $_ counts for the strategy 'spread' only, not for 'first_fit'"} qw(by counts);
     is_deeply told(sub { $offers->place([], by => 'rack', counts => {}) }), \@of_spread, 'options of another strategy';
     is_deeply told(sub { $offers->place([task('t', {cpu => 9})]) }), ["Mesos::Resources: 'cpu' is no name that Mesos uses: did you mean 'cpus'?"], 'resources';
+    my %offer = %{$offers->list->[0]};
+    for my $case (
+        ['id' => {id => {value => 'x', vlue => 1}}, "id: Mesos::OfferID has no field 'vlue': did you mean 'value'?"],
+        ['an attribute' => {attributes => [{name => 'rack', type => 3, text => {value => 'r'}, txt => 1}]}, "attributes: Mesos::Attribute has no field 'txt': did you mean 'text'?"],
+        ['its role' => {allocation_info => {rolle => 'x'}}, "allocation_info: Mesos::Resource::AllocationInfo has no field 'rolle': did you mean 'role'?"],
+    ) {
+        my ($what, $change, $text) = @$case;
+        is_deeply told(sub { Mesos::Offers->new([{%offer, %$change}]) }), ["Mesos::Offers->new: element 0: $text"], "$what of an offer";
+    }
+    is_deeply told(sub { Mesos::Offers->new([bless {%offer, hostnmae => 'h'}, 'Mesos::Offer']) }),
+        ["Mesos::Offers->new: element 0: Mesos::Offer has no field 'hostnmae': did you mean 'hostname'?"], 'an object';
+    my %json = (name => 'cpus', type => 'SCALAR', scalar => {value => 1}, rolle => 'x');
+    my $of_role = q(Mesos::Resource.rolle: Mesos::Resource has no field 'rolle': did you mean 'role'?);
+    is_deeply told(sub { $offers->filter(resources => \%json) }), [$of_role], 'resources of a filter';
+    is_deeply told(sub { $offers->place([{task_id => {value => 't'}, resources => [\%json]}]) }), [$of_role], 'resources of a task';
     is_deeply told(sub { $offers->place([], strategy => 'spread', by => 'rak') }), ["place: by: no offer has the attribute 'rak': did you mean 'rack'?"], 'an attribute';
     is_deeply told(sub { $offers->place([], strategy => 'spread', by => 'datacentre') }), [], 'one that no agent has today';
     dies_with(sub { $offers->place([], stratgy => 'pack') }, qr/^place: unknown option 'stratgy': did you mean 'strategy'\?/);

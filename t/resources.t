@@ -94,6 +94,39 @@ subtest 'names that are nearly right' => sub {
     is_deeply \@told, [], 'others are not';
 };
 
+subtest 'keys of JSON that are nearly right' => sub {
+    my %json = (name => 'cpus', type => 'SCALAR', scalar => {value => 1});
+    my $text = '[{"name":"cpus","type":"SCALAR","scalar":{"value":1},"rolle":"x"}]';
+    my $of_role = q(Mesos::Resource.rolle: Mesos::Resource has no field 'rolle': did you mean 'role'?);
+    for my $case (
+        ['new' => $of_role => sub { Mesos::Resources->new({%json, rolle => 'x'}) }],
+        ['of a list' => $of_role => sub { Mesos::Resources->new([{%json, rolle => 'x'}]) }],
+        ['of an offer' => $of_role => sub { Mesos::Resources->new({resources => [{%json, rolle => 'x'}]}) }],
+        ['of a text' => $of_role => sub { Mesos::Resources->new($text) }],
+        ['parse' => $of_role => sub { Mesos::Resources->parse($text) }],
+        ['sum' => $of_role => sub { Mesos::Resources->sum('cpus:1', {%json, rolle => 'x'}) }],
+        (map { my $method = $_; [$method => $of_role => sub { my $result = r('cpus:1')->$method({%json, rolle => 'x'}) }] } qw(add subtract contains equals can_take take)),
+        ['an operator' => $of_role => sub { my $sum = r('cpus:1') + {%json, rolle => 'x'} }],
+        ['deeper' => q(Mesos::Resource.scalar.vlaue: Mesos::Value::Scalar has no field 'vlaue': did you mean 'value'?) =>
+                sub { Mesos::Resources->new({%json, scalar => {value => 1, vlaue => 2}}) }],
+        ['numbers' => q(Mesos::Request.resources[0].rolle: Mesos::Resource has no field 'rolle': did you mean 'role'?) =>
+                sub { Mesos::Resources->new({%json, type => 0, rolle => 'x'}) }],
+        ['of a newer Mesos' => undef, sub { Mesos::Resources->new({%json, quantum_bits => 1}) }],
+        ["the program's own" => undef, sub { Mesos::Resources->new({%json, _rolle => 1}) }],
+    ) {
+        my ($what, $text, $code) = @$case;
+        my @told;
+        # Several have one line.
+        Mesos::Warnings::_forget();
+        local $SIG{__WARN__} = sub { push @told, @_ };
+        $code->();
+        s/ at \Q${\__FILE__}\E line \d+\.\n\z// for @told;
+        is_deeply \@told, [grep {defined} $text], $what;
+    }
+    dies_with(sub { Mesos::Resources->new({nmae => 'cpus', type => 'SCALAR', scalar => {value => 1}}) }, qr/^Mesos::Resources: scalar: expected ranges.* got a reference to hash \('nmae': did you mean 'name'\?\)/);
+    dies_with(sub { Mesos::Resources->new({id => {value => 1}, resorces => []}) }, qr/^Mesos::Resources: id: expected ranges.*'resorces': did you mean 'resources'\?/);
+};
+
 subtest 'operators' => sub {
     my ($x, $y) = (r('cpus:0.1'), r('cpus:0.2'));
     is $x + $y, 'cpus:0.3';

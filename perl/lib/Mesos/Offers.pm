@@ -24,9 +24,22 @@ sub new {
             croak "$class->new: element $index: $name: expected a hash reference with the key value, got " . Mesos::Arguments::_describe($offer->{$name})
                 unless (reftype($offer->{$name}) || '') eq 'HASH' && defined $offer->{$name}{value};
         }
-        Mesos::Warnings::warn_fields("$class->new: element $index", 'Mesos::Offer', $offer) if ref $offer eq 'HASH';
+        _warn_of_fields("$class->new: element $index", $offer);
     }
     return bless {list => [@$offers]}, ref $class || $class;
+}
+
+# The messages of an offer that its methods look at. Mesos::Resources tells of the resources.
+my %read = (id => 'Mesos::OfferID', slave_id => 'Mesos::SlaveID', allocation_info => 'Mesos::Resource::AllocationInfo', attributes => 'Mesos::Attribute');
+
+sub _warn_of_fields {
+    my ($what, $offer) = @_;
+    Mesos::Warnings::warn_fields($what, 'Mesos::Offer', $offer);
+    for my $name (grep { defined $offer->{$_} } sort keys %read) {
+        my $value = $offer->{$name};
+        Mesos::Warnings::warn_fields("$what: $name", $read{$name}, $_) for (reftype($value) || '') eq 'ARRAY' ? @$value : $value;
+    }
+    return;
 }
 
 sub list { my ($self) = @_; return [@{$self->{list}}] }

@@ -65,19 +65,31 @@ sub _bytes_of {
     return _canonical($thing->{resources} || [], 0)
         if exists $thing->{resources} || blessed $thing && $thing->can('_pb_fields_by_name') && $thing->_pb_fields_by_name->{resources};
     croak "$class: expected a message with resources, got a " . ref $thing if blessed $thing;
-    return _bytes_of_text(join ';', map { _amount($class, $_, $thing->{$_}) } sort keys %$thing);
+    return _bytes_of_text(join ';', map { _amount($class, $_, $thing) } sort keys %$thing);
 }
 
 sub _is_resource { my ($thing) = @_; return blessed $thing ? $thing->isa('Mesos::Resource') : ref $thing eq 'HASH' && exists $thing->{name} && exists $thing->{type} }
 
 # {cpus => 2, ports => [[31000, 32000]]}
 sub _amount {
-    my ($class, $name, $amount) = @_;
-    croak "$class: $name: expected an amount, got undef" unless defined $amount;
+    my ($class, $name, $thing) = @_;
+    my $amount = $thing->{$name};
+    croak "$class: $name: expected an amount, got undef" . _hint_of($thing) unless defined $amount;
     return "$name:$amount" unless ref $amount;
-    croak "$class: $name: expected ranges, such as [[31000, 32000]], or an amount, got " . _described($amount)
+    croak "$class: $name: expected ranges, such as [[31000, 32000]], or an amount, got " . _described($amount) . _hint_of($thing)
         if ref $amount ne 'ARRAY' || grep { ref ne 'ARRAY' || @$_ != 2 } @$amount;
     return "$name:[" . join(',', map {"$_->[0]-$_->[1]"} @$amount) . ']';
+}
+
+# The keys that tell other hashes from one of amounts: who misspells them passes one of amounts.
+sub _hint_of {
+    my ($thing) = @_;
+    my @others = qw(name resources type);
+    for my $name (sort keys %$thing) {
+        my $nearest = Mesos::Warnings::nearest($name, @others);
+        return " ('$name': did you mean '$nearest'?)" if defined $nearest && $nearest ne $name;
+    }
+    return '';
 }
 
 sub _described {
@@ -101,6 +113,7 @@ sub _bytes_of_text {
         (my $why = $@) =~ s/ at \S+ line \d+\.?\n\z//;
         croak "resources as JSON: $why";
     }
+    _warn_of_json($_) for @$list;
     return _canonical([map { Mesos::Resource->decode_json($json->encode($_)) } @$list], 1);
 }
 
@@ -130,11 +143,24 @@ sub _warn_of_text {
 
 sub _has_numbers { my ($resource) = @_; return ref $resource ne 'HASH' || !defined $resource->{type} || $resource->{type} !~ /\A[A-Z]+\z/ }
 
+# JSON may come from a Mesos that is newer than this module, so a key that is like no other is none of the program's mistakes.
+sub _warn_of_json {
+    my ($resource) = @_;
+    Mesos::Warnings::_unknown('Mesos::Resource', $resource, 'Mesos::Resource', 0, \my @found);
+    for my $found (grep { defined $_->[2] } @found) {
+        my ($of, $path, $name, @known) = @$found;
+        my $meant = Mesos::Warnings::meant($name, @known);
+        Mesos::Warnings::warn_user("$path: $of has no field '$name'$meant", $path) if length $meant;
+    }
+    return;
+}
+
 sub _canonical {
     my ($list, $validate) = @_;
     # What Mesos::Client gets is JSON, with names for enums.
     if (grep { !_has_numbers($_) } ref $list eq 'ARRAY' ? @$list : ()) {
         require Mesos::Message::JSON;
+        _warn_of_json($_) for grep { !_has_numbers($_) } @$list;
         $list = [map { _has_numbers($_) ? $_ : Mesos::Message::JSON::to_message('Mesos::Resource', $_, 'Mesos::Resource') } @$list];
     }
     my $bytes = Mesos::Request->encode({resources => $list});
@@ -346,7 +372,8 @@ Of all of these.
 
 =back
 
-What Mesos would not take dies at your line, with the reason in the words of Mesos.
+What Mesos would not take dies at your line, with the reason in the words of Mesos. You get a warning of a key that is no field of a
+C<Mesos::Resource>. In JSON, it comes only if the key is nearly a field's name, because a newer Mesos may have more fields.
 
 =head1 OPERATORS
 

@@ -399,7 +399,7 @@ sub _unknown {
 # Warns of keys of one message that are no fields of it, without a look at the messages in it: for what reads some of its fields only.
 sub warn_fields {
     my ($what, $class, $message) = @_;
-    return if reftype($message) ne 'HASH' || tied %$message || overload::Method($message, '%{}');
+    return if (reftype($message) || '') ne 'HASH' || tied %$message || overload::Method($message, '%{}');
     my $fields = $class->_pb_fields_by_name;
     for my $name (sort grep { !$fields->{$_} && !_is_known($message, $_) } keys %$message) {
         warn_user("$what: $class has no field '$name'" . suggestion($name, 'its fields are', sort keys %$fields), "$class.$name");
@@ -497,8 +497,8 @@ encoded, since a newer Mesos may know it.
 
 =item *
 
-You pass a name that a method does not know to L<Mesos::Async>, or such a field of an offer or a task to L<Mesos::Offers>. (Most other
-methods die of it.)
+You pass a name that a method does not know to L<Mesos::Async>, or such a field of an offer, a task or a resource to L<Mesos::Offers> or
+L<Mesos::Resources>. (Most other methods die of it.)
 
 =item *
 
