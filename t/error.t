@@ -57,6 +57,9 @@ for my $case (
     [sub { $client->tasks(frame => 1) }, argument => 'tasks', 'frame', qr/^unknown argument 'frame': did you mean 'framework'\?$/],
     [sub { $client->update_weights([]) }, argument => 'update_weights', undef, qr/^expected a hash reference of roles and weights, got /],
     [sub { Mesos::Client->new(master => 'h:p') }, argument => 'new', 'master', qr/^expected "host" .* got "h:p" \(bad port\)$/],
+    # What the user has written says nothing of the kind.
+    [sub { $runner->add({command => 'true', cpus => 'cannot open'}) }, argument => 'add', 'task 0', qr/^cpus: expected a number.*, got "cannot open"$/],
+    [sub { Mesos::Dispatcher->new }, error => 'new', undef, qr/^you cannot make a Mesos::Dispatcher/],
     [sub { $runner->add('true', {cpus => 1}) }, argument => 'add', 'task 1', qr/^expected either command or info, got neither$/],
     [sub { Mesos::Resources->new('cpus:2')->take_ports('x') }, argument => 'take_ports', undef, qr/^expected /],
     [sub { Mesos::Offers->new({}) }, argument => 'new', undef, qr/^expected an array reference of offers, got a reference to hash$/],
@@ -85,11 +88,13 @@ die "fork: $!" unless defined $pid;
 if (!$pid) {
     my $error = error_of(sub { $driver->killTask({value => 't'}) });
     syswrite $to, eval { $error->code . ' ' . $error->method } || "no object: $error";
+    my $of_loop = error_of(sub { $driver->dispatcher->wait(0.1) });
+    syswrite $to, eval { ', ' . $of_loop->code . ' ' . $of_loop->method } || ", no object: $of_loop";
     require POSIX;
     POSIX::_exit(0);
 }
 close $to;
-is readline $from, 'forked killTask', 'a child of the process';
+is readline $from, 'forked killTask, forked wait', 'a child of the process';
 waitpid $pid, 0;
 
 subtest 'of a text' => sub {

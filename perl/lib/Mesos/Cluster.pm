@@ -2,7 +2,7 @@ package Mesos::Cluster;
 use 5.10.1;
 use strict;
 use warnings;
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak croak_as);
 use Mesos::Cluster::Program ();
 use Mesos::Arguments ();
 use Mesos::Cluster::State ();
@@ -147,10 +147,10 @@ sub read_file {
     my ($self, $id, $name) = @_;
     croak 'read_file: expected the name of a file, such as stdout, got ' . Mesos::Arguments::_describe($name) if !defined $name || ref $name || !length $name;
     my $path = $self->_sandbox('read_file', $id) . "/$name";
-    open my $in, '<:raw', $path or croak "read_file: cannot read $path: $!";
+    open my $in, '<:raw', $path or croak_as system => "read_file: cannot read $path: $!";
     local $/;
     my $content = <$in>;
-    close $in or croak "read_file: cannot read $path: $!";
+    close $in or croak_as system => "read_file: cannot read $path: $!";
     return defined $content ? $content : '';
 }
 

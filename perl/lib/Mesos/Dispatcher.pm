@@ -1,6 +1,6 @@
 package Mesos::Dispatcher;
 use 5.10.1;
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak croak_as);
 use Mesos::Arguments ();
 use Mesos::Channel;
 use Mesos::Constraint ();
@@ -95,7 +95,7 @@ sub _not_in_child {
     my ($self) = @_;
     croak 'expected an object, as ' . (defined $self ? $self : __PACKAGE__) . '->new makes it' unless ref $self;
     return unless $self->_is_in_child;
-    croak ref($self) . ': the loop cannot run here: this process was forked from the one that made the dispatcher';
+    croak_as forked => ref($self) . ': the loop cannot run here: this process was forked from the one that made the dispatcher';
 }
 
 # ready is in C: dispatch.c.

@@ -7,18 +7,21 @@ use Exporter qw(import);
 use Scalar::Util qw(blessed);
 use overload '""' => sub { $_[0]{text} }, bool => sub {1}, fallback => 1;
 
-our @EXPORT_OK = qw(croak);
+our @EXPORT_OK = qw(croak croak_as);
 
 # The numbers of MesosCode, in include/mesos_perl.h.
 my %name = (1 => 'panic', 2 => 'panic', 3 => 'forked', 4 => 'argument', 5 => 'system', 6 => 'decode', 7 => 'encode', 8 => 'full', 9 => 'inside');
 
-# As croak of Carp, with an object.
+# As croak of Carp, with an object. All that is wrong with arguments says what was expected, so that the code need not be said, too.
 sub croak {
     my (@text) = @_;
     die $text[0] if @text == 1 && ref $text[0];
     my $text = join '', @text;
-    my $code = $text =~ /\bcannot (?:read|write|open|duplicate|remove|lock|make|start|run|fork)\b/ ? 'system'
-        : $text =~ /\bexpected\b|\bunknown argument\b|\bthere is no option\b/ ? 'argument' : 'error';
+    return croak_as($text =~ /\bexpected\b|\bunknown argument\b|\bthere is no option\b/ ? 'argument' : 'error', $text);
+}
+
+sub croak_as {
+    my ($code, $text) = @_;
     local $Carp::CarpInternal{+__PACKAGE__} = 1;
     die _made_of(Carp::shortmess($text), $code);
 }
@@ -161,7 +164,11 @@ Dies with a new error.
 =head2 croak
 
 A function, and internal to this distribution: dies at the line of the user's call with an object of this text, as C<croak> of L<Carp> does
-with the text.
+with the text. C<code> is C<argument> if the text says what was expected, else C<error>.
+
+=head2 croak_as
+
+The same with another code, which comes first.
 
 =head2 code
 

@@ -2,7 +2,7 @@ package Mesos::Client::Address;
 use 5.10.1;
 use strict;
 use warnings;
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak croak_as);
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(parse_master authority);
@@ -43,7 +43,7 @@ sub _parse {
 sub _file {
     my ($path) = @_;
     return (undef, 'the path of a file must begin with a slash') unless $path =~ m{\A/};
-    open my $in, '<', $path or croak "master: cannot read $path: $!";
+    open my $in, '<', $path or croak_as system => "master: cannot read $path: $!";
     my $text = do { local $/; <$in> };
     $text = '' unless defined $text;
     $text =~ s/\A\xef\xbb\xbf//;

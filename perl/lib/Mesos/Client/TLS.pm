@@ -2,7 +2,7 @@ package Mesos::Client::TLS;
 use 5.10.1;
 use strict;
 use warnings;
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak croak_as);
 use Exporter qw(import);
 
 our @EXPORT_OK = qw(tls_enabled tls_settings socket_options);
@@ -54,7 +54,7 @@ sub socket_options {
     for my $name (sort keys %names) {
         my $path = $settings->{$name};
         next unless defined $path;
-        croak "environment: LIBPROCESS_SSL_\U$name\E names $path, which cannot be read: $!" unless -r $path;
+        croak_as system => "environment: LIBPROCESS_SSL_\U$name\E names $path, which cannot be read: $!" unless -r $path;
         $options{$names{$name}} = $path;
     }
     return \%options;

@@ -2,7 +2,7 @@ package Mesos::Cluster::Program;
 use 5.10.1;
 use strict;
 use warnings;
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak croak_as);
 use Config ();
 use Cwd ();
 use Fcntl qw(F_GETFD F_SETFD FD_CLOEXEC);
@@ -76,9 +76,9 @@ sub start {
         map { my $value = $flags{$_}; "--$_=" . ($_ eq 'attributes' && ref $value eq 'HASH' ? join ';', map {"$_:$value->{$_}"} sort keys %$value : $value) }
             grep { defined $flags{$_} } sort keys %flags);
     my $self = bless {owner => $$, credential => $credential, log => File::Temp->new(TEMPLATE => 'mesos-local-XXXXXX', TMPDIR => 1)}, $class;
-    pipe my $ready, my $write or croak "start: cannot make a pipe: $!";
+    pipe my $ready, my $write or croak_as system => "start: cannot make a pipe: $!";
     my $pid = fork;
-    croak "start: cannot fork: $!" unless defined $pid;
+    croak_as system => "start: cannot fork: $!" unless defined $pid;
     _become($self->{log}, $ready, $write, @command) if !$pid;
     close $write;
     $self->{pid} = $pid;
@@ -99,8 +99,8 @@ sub _credential {
 sub _credentials_file {
     my ($credential) = @_;
     my $file = File::Temp->new(TEMPLATE => 'mesos-local-XXXXXX', TMPDIR => 1);
-    print {$file} "$credential->{principal} $credential->{secret}\n" or croak "start: cannot write a credential: $!";
-    close $file or croak "start: cannot write a credential: $!";
+    print {$file} "$credential->{principal} $credential->{secret}\n" or croak_as system => "start: cannot write a credential: $!";
+    close $file or croak_as system => "start: cannot write a credential: $!";
     return $file;
 }
 

@@ -4,7 +4,7 @@ use IO::Async::Handle;
 use IO::Async::Loop;
 use IO::Async::OS;
 use Mesos::Constraint ();
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak_as);
 use Scalar::Util qw(weaken);
 use Moo;
 use namespace::autoclean;
@@ -26,7 +26,7 @@ has _wake => (is => 'lazy', init_arg => undef);
 
 sub _build__wake {
     no warnings 'io';
-    my ($read, $write) = IO::Async::OS->pipepair or croak "cannot make a pipe: $!";
+    my ($read, $write) = IO::Async::OS->pipepair or croak_as system => "cannot make a pipe: $!";
     my @pipe = (Mesos::Dispatcher::Pipe::_duplicate('<&', $read), Mesos::Dispatcher::Pipe::_duplicate('>&', $write));
     close $_ for $read, $write;
     $_->blocking(0) for @pipe;

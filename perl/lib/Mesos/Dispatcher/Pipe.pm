@@ -1,6 +1,6 @@
 package Mesos::Dispatcher::Pipe;
 use 5.10.1;
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak_as);
 use Moo;
 use namespace::autoclean;
 extends 'Mesos::Dispatcher';
@@ -28,7 +28,7 @@ sub _duplicate {
     no warnings 'io';
     my @standard;
     while (1) {
-        open my $fh, $mode, $of or croak "cannot duplicate the dispatcher's descriptor: $!";
+        open my $fh, $mode, $of or croak_as system => "cannot duplicate the dispatcher's descriptor: $!";
         if (fileno $fh > 2) {
             # Explicitly: Perl does not close a handle by itself whose buffer stands where that of STDIN stood.
             close $_ for @standard;

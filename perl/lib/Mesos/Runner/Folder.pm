@@ -6,6 +6,7 @@ use Fcntl qw(LOCK_EX LOCK_NB O_NOFOLLOW O_RDWR);
 use File::Path ();
 use File::Spec;
 use File::Temp ();
+use Mesos::Error qw(croak_as);
 use Time::HiRes ();
 
 # In each folder is a file that its program holds locked as long as it lives. Numbers of processes would not do: programs in containers
@@ -23,7 +24,7 @@ sub new {
         my $why = $!;
         # Without the file, nobody would know later that it is left.
         rmdir $folder;
-        die "cannot write to $folder: $why\n";
+        croak_as system => "cannot write to $folder: $why";
     }
     flock $lock, LOCK_EX | LOCK_NB and rename "$folder/" . LOCK . '.new', "$folder/" . LOCK;
     # Tasks of other users pass through it.

@@ -2,7 +2,7 @@ package Mesos::Runner::Journal;
 use 5.10.1;
 use strict;
 use warnings;
-use Mesos::Error qw(croak);
+use Mesos::Error qw(croak croak_as);
 use Fcntl qw(LOCK_EX LOCK_NB O_APPEND O_CREAT O_RDWR SEEK_SET);
 use IO::Handle ();
 use JSON::PP ();
@@ -13,7 +13,7 @@ my $json = JSON::PP->new->ascii->canonical->allow_blessed;
 # Opens the file, and reads what is in it: tasks by id, in {tasks}, in the order of {order}.
 sub new {
     my ($class, $path) = @_;
-    sysopen my $file, $path, O_RDWR | O_APPEND | O_CREAT, 0600 or croak "state_file: cannot open $path: $!";
+    sysopen my $file, $path, O_RDWR | O_APPEND | O_CREAT, 0600 or croak_as system => "state_file: cannot open $path: $!";
     flock $file, LOCK_EX | LOCK_NB or croak "state_file: another program uses $path";
     binmode $file;
     my $self = bless {path => $path, file => $file, tasks => {}, order => []}, $class;
@@ -44,7 +44,7 @@ sub _read {
     }
     my $size = -s $file;
     croak "state_file: $self->{path} is damaged, or is no state file (at byte $good)" if $good < $size && ($good == 0 || $self->_has_more($good));
-    truncate $file, $good or croak "state_file: cannot write $self->{path}: $!";
+    truncate $file, $good or croak_as system => "state_file: cannot write $self->{path}: $!";
     seek $file, 0, 2;
     return;
 }
@@ -110,7 +110,7 @@ sub write {
     while (length $text) {
         my $written = syswrite $file, $text;
         next if !defined $written && $!{EINTR};
-        die "state_file: cannot write $self->{path}: $!\n" unless defined $written;
+        croak_as system => "state_file: cannot write $self->{path}: $!" unless defined $written;
         substr $text, 0, $written, '';
     }
     $file->sync if $sync;
