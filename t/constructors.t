@@ -131,6 +131,14 @@ my $required = 'Own' . ++$number;
 eval "package $required; use Moo; extends 'Mesos::Scheduler'; has own => (is => 'ro', required => 1); 1" or die $@;
 like error_of($required), qr/\AMissing required arguments: own at \Q${\__FILE__}\E line $lines[0]\.\n\z/, 'an own attribute is missing';
 
+# A class of the program's own that has nothing of ours but a type.
+{
+    require Mesos::Types;
+    my $class = 'Own' . ++$number;
+    eval "package $class; use Moo; has loop => (is => 'ro', isa => Mesos::Types::Dispatcher(), coerce => Mesos::Types::Dispatcher()->coercion); 1" or die $@;
+    is_error error_of($class, loop => 'Nope'), 'loop', qr/^Can't locate .*got "Nope"/, 'a coercion of ours';
+}
+
 # A setter is no constructor.
 {
     my $dispatcher = Mesos::Dispatcher::Pipe->new;

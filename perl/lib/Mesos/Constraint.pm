@@ -135,7 +135,8 @@ sub _of_attribute {
     my $attribute = $Method::Generate::Accessor::CurrentAttribute or return;
     my $argument = defined $attribute->{init_arg} ? $attribute->{init_arg} : $attribute->{name};
     my $method = Mesos::Error::_called();
-    return (argument => $argument, method => defined $method ? $method : 'new');
+    # A coercion of Type::Tiny's is named to_Dispatcher, whoever has called the constructor.
+    return (argument => $argument, method => defined $method && $method !~ /\Ato_/ ? $method : 'new');
 }
 
 # For BUILDARGS: as Moo's own, whose errors would be plain texts.

@@ -136,7 +136,8 @@ to work.
 
 Constructors do the same, also for a class of your own that extends one of ours: C<code> is C<argument>, C<method> is C<new>, and C<argument>
 is the name of the attribute. If several are missing, it is the first. What your own code throws, such as a C<BUILD> or a check of your
-attributes, comes to you as you threw it. L</of> makes an object of any error.
+attributes, comes to you as you threw it. In a class that is made with Moose, Moose checks the attributes and throws objects of its own. L</of>
+makes an object of any error.
 
 The promises of L<Mesos::Async> are rejected with these objects, too.
 
