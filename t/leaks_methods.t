@@ -33,7 +33,7 @@ sub methods_of {
     for my $package (grep {/^Mesos\b/} @{mro::get_linear_isa($class)}) {
         no strict 'refs';
         for my $name (keys %{"${package}::"}) {
-            next if $name !~ /^[a-z]\w*\z|^TO_JSON\z/ || $name =~ /^(?:import|bootstrap|meta|watch_methods|pairs_of|croak)\z/;
+            next if $name !~ /^[a-z]\w*\z|^TO_JSON\z/ || $name =~ /^(?:import|bootstrap|meta|watch_methods|pairs_of|croak|croak_as)\z/;
             my $code = *{"${package}::$name"}{CODE} or next;
             # Those that are imported from elsewhere are no methods.
             $found{$name} = 1 if B::svref_2object($code)->GV->STASH->NAME =~ /^Mesos\b/;
