@@ -9,7 +9,7 @@ plan skip_all => 'valgrind is not installed' if !grep { -x "$_/valgrind" } split
 my @include = map {"-I$_"} grep { !ref } @INC;
 # Each takes some twenty times as long here.
 local $ENV{MESOS_TEST_ROUNDS} = $ENV{MESOS_TEST_ROUNDS} || 1500;
-my %subtests = ('t/borrowed.t' => 7, 't/borrowed_random.t' => 3);
+my %subtests = ('t/borrowed.t' => 7, 't/borrowed_random.t' => 4);
 for my $test (sort keys %subtests) {
     open my $run, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', qw(valgrind -q --fair-sched=yes --error-exitcode=9),
         '--suppressions=tests/libmesos-standin/valgrind.supp', $^X, @include, $test
