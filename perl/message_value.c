@@ -60,7 +60,9 @@ mesos_walk_bytes(pTHX_ Walk *walk, uint32_t op, uint32_t field, const char *byte
         Renew(state->arena, size, char);
         state->arena_size = (IV)size;
     }
-    Copy(bytes, state->arena + start, length, char);
+    /* Before the first byte there is no arena, and C forbids to copy nothing to nowhere. */
+    if (length)
+        Copy(bytes, state->arena + start, length, char);
     state->arena_top += (IV)length;
     PUSH(op, field, (uint64_t)start, length);
 }

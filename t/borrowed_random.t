@@ -31,15 +31,38 @@ my $from = $ENV{MESOS_TEST_SEED} || 1;
 my $rounds = $ENV{MESOS_TEST_ROUNDS} || 3000;
 local $SIG{__WARN__} = sub { };
 
+{
+    # What events lead to: methods of a handler, and a class of the program's own that is decoded.
+    package Striking;
+    our @ISA = ('Mesos::Scheduler');
+    sub statusUpdate { Test::Borrowed::strike(); return Borrowed::Truth->new }
+    sub frameworkMessage { Test::Borrowed::strike(); die Borrowed::Truth->new }
+
+    package Foreign;
+    sub new { my ($class, $text) = @_; return bless \$text, $class }
+    sub encode { return ${$_[0]} }
+    sub decode { my ($class, $bytes) = @_; Test::Borrowed::strike(); return $class->new($bytes) }
+}
+# Two events of which one is a status, with arguments of each kind.
+sub with_events {
+    my ($object, $channel) = @_;
+    my $status = Mesos::TaskStatus->new({task_id => {value => 't'}, state => 1, message => 'r' x 200});
+    $channel->send(one_of(qw(statusUpdate frameworkMessage disconnected unheard_of)), $status, Foreign->new('r' x 200), ['r' x 200, 's'], [$status, $status]) for 1, 2;
+    return $object;
+}
+
 my @offers = map { {id => {value => $_}, framework_id => {value => 'f'}, slave_id => {value => 's'}, hostname => 'h', resources => Mesos::Resources->new('cpus:4')->list} } 'o', 'p';
-my %make = (
-    'Mesos::Channel' => sub { Mesos::Channel->new },
-    'Mesos::Dispatcher' => sub { Mesos::Dispatcher::AnyEvent->new },
+my %make;
+%make = (
+    'Mesos::Channel' => sub { my $channel = Mesos::Channel->new; with_events($channel, $channel) },
+    'Mesos::Dispatcher' => sub { my $dispatcher = Mesos::Dispatcher::AnyEvent->new; with_events($dispatcher, $dispatcher) },
     'Mesos::SchedulerDriver' => sub {
-        my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', scheduler => Mesos::Scheduler->new, framework => {user => 'u', name => 'n', id => {value => 'f'}});
+        my $driver = Mesos::SchedulerDriver->new(master => '127.0.0.1:1', scheduler => Striking->new, framework => {user => 'u', name => 'n', id => {value => 'f'}});
         $driver->start;
-        return $driver;
+        return with_events($driver, $driver->dispatcher);
     },
+    # A dispatcher whose loop calls it.
+    'Mesos::Dispatcher::AnyEvent' => sub { state @kept; push @kept, $make{'Mesos::SchedulerDriver'}->(); shift @kept if @kept > 3; $kept[-1]->dispatcher },
     'Mesos::ExecutorDriver' => sub { Mesos::ExecutorDriver->new(executor => Mesos::Executor->new) },
     'Mesos::TaskStatus' => sub { Mesos::TaskStatus->new({task_id => {value => 't'}, state => 1}) },
     # What of it C keeps: messages in messages, lists, maps, a oneof.
@@ -55,6 +78,7 @@ my %make = (
     'Mesos::Offers' => sub { Mesos::Offers->new(\@offers) },
     'Mesos::Offers::Plan' => sub { Mesos::Offers->new(\@offers)->place([{task_id => {value => 't'}, name => 't', resources => 'cpus:1'}]) },
     'Mesos::Error' => sub { Mesos::Error->new(text => 'r' x 200, code => 'error') },
+    'Mesos::XS' => sub { $make{one_of(qw(Mesos::SchedulerDriver Mesos::ExecutorDriver))}->() },
     # These have no objects.
     map({ my $class = $_; ($class => sub {$class}) } qw(Mesos Mesos::Messages Mesos::Stats Mesos::TaskState)),
 );
@@ -127,19 +151,23 @@ sub thing {
 
 # Arguments that are right, by the function's name.
 my %right = (
-    map({ my $class = $_; map { my ($public, $private, $make) = @$_; (("${class}::$public") => $make, ("${class}::$private") => $make) } calls_of($class) } qw(Mesos::SchedulerDriver Mesos::ExecutorDriver Mesos::Channel)),
+    map({ my $class = $_; map { my ($public, $private, $make) = @$_; (("${class}::$public") => $make, ("${class}::$private") => $make) } calls_of($class eq 'Mesos::Async' ? 'Mesos::SchedulerDriver' : $class) } qw(Mesos::SchedulerDriver Mesos::Async Mesos::ExecutorDriver Mesos::Channel)),
     map({ ("Mesos::TaskStatus::$_" => sub { (unblessed => 1, enum_names => 1) }) } qw(encode)),
     'Mesos::TaskStatus::message' => sub { ('r' x 200, 'r' x 300) },
     'Mesos::Message::_encode' => sub { ('Mesos::TaskStatus', status()) },
     'Mesos::Message::_decode' => sub { ('Mesos::TaskStatus', "$bytes") },
     'Mesos::Resources::_reckon' => sub { ('add', ('') x 2) },
+    'Mesos::_backend' => sub {0},
     'Mesos::XS::_json_surplus' => sub { ('Mesos::TaskStatus', '{"state": "x", "no": 1}') },
 );
+
+# Those that are no methods: they have no object before their arguments.
+my $no_method = qr/::(?:_backend|_encode|_decode|_is_direct|_json_surplus|_names|_reckon)\z/;
 
 # Mostly what is right, but for some of it.
 sub arguments {
     my ($name, $is_in_c) = @_;
-    my $right = rand(10) > 1 && $right{$name} or return [map { thing(0, $is_in_c) } 1 .. rand 6];
+    my $right = rand(10) > 1 && $right{$name} or return rand(3) < 1 ? [] : [map { thing(0, $is_in_c) } 1 .. rand 6];
     my $args = [$right->()];
     for my $place (grep { rand(4) < 1 } leaves($args)) {
         my ($container, $at) = @$place;
@@ -158,7 +186,7 @@ sub round {
     my $object = $make{$class} && rand(10) > 1 ? $make{$class}->() : thing(0, $is_in_c);
     my $args = arguments($name, $is_in_c);
     my @held = $is_in_c ? () : ($object, map { \$_ } @$args);
-    my $stack = aliases($object, @$args);
+    my $stack = aliases($name =~ $no_method ? () : $object, @$args);
     my $does = int rand 8;
     my $inner = one_of(@functions);
     local $strike = sub {

@@ -116,11 +116,11 @@ my @scheduler_calls = (
     [acceptInverseOffers => '_xs_accept_inverse_offers' => sub { ([id(1), id(2)], {refuse_seconds => 1}) }],
     [declineInverseOffers => '_xs_decline_inverse_offers' => sub { ([id(1), id(2)], {refuse_seconds => 1}) }],
     [shutdownExecutor => '_xs_shutdown_executor' => sub { (id('e'), id('s')) }],
-    [killTask => '_xs_kill_task' => sub { id('t') }],
+    [killTask => '_xs_kill_task' => sub { (id('t'), {grace_period => {nanoseconds => 5}}) }],
     [acknowledgeStatusUpdate => '_xs_acknowledge' => sub { status() }],
     [sendFrameworkMessage => '_xs_send_framework_message' => sub { (id('e'), id('s'), $long) }],
     [reconcileTasks => '_xs_reconcile_tasks' => sub { [status(), status()] }],
-    [acknowledgeOperationStatusUpdate => '_xs_acknowledge_operation' =>
+    [acknowledgeOperationStatus => '_xs_acknowledge_operation' =>
             sub { {operation_id => id('o'), state => 1, message => $long, uuid => {value => 'u' x 16}, slave_id => id('s')} }],
     [reconcileOperations => '_xs_reconcile_operations' => sub { [{operation_id => id('o')}, {operation_id => id('p')}] }],
 );
