@@ -15,7 +15,7 @@ BEGIN {
     eval { require Test::LeakTrace; Test::LeakTrace->import; 1 } or plan skip_all => 'Test::LeakTrace is not installed';
 }
 
-our @EXPORT_OK = qw(all_free frees_all id methods_of offer reads resource status task $long @wrong);
+our @EXPORT_OK = qw(all_free frees_all id methods_of never_grows offer reads resource status task $long @wrong);
 
 # The public methods of a class, its parents' and its roles' among them.
 sub methods_of {
@@ -56,24 +56,41 @@ sub frees_all {
     return;
 }
 
+# The same for what waits for other programs. What comes first is another thing each time, so that Perl makes here and there a value that it
+# keeps for later calls, and frees another. What leaks grows with each run.
+sub never_grows {
+    my ($code, $name) = @_;
+    $code->() for 1, 2;
+    my ($runs, $grown) = (0, 0);
+    do { $runs++; $grown += leaked_count { $code->() } } until $grown < $runs || $runs == 6;
+    return if ok $grown < $runs, "$name (leaks $grown in $runs runs)";
+    diag "$_->[1] line $_->[2]: $_->[0]" for leaked_info { $code->() };
+    return;
+}
+
 # Each public method of what $make returns: in order, as %$calls has it, and with wrong arguments. Those in %$waiting have wrong arguments of
-# their own, because they would wait for ever with some of the others.
+# their own, because they would wait for ever with some of the others. Options: fresh: each call has an object of its own, because it keeps
+# what it is given, or has ended after the call; around: code that calls the code it gets, for what has to be so during a call; without:
+# methods that are looked at elsewhere.
 sub all_free {
-    my ($class, $make, $calls, $waiting) = @_;
-    my @methods = methods_of($class);
+    my ($class, $make, $calls, $waiting, %option) = @_;
+    my $around = $option{around} || sub { $_[0]->() };
+    my %elsewhere = map { ($_ => 1) } @{$option{without} || []};
+    my @methods = grep { !$elsewhere{$_} } methods_of($class);
     is_deeply [grep { !$calls->{$_} } @methods], [], "$class: each public method is called in order";
     is_deeply [grep { !$class->can($_) } sort keys %$calls], [], 'and none that there is not';
     for my $method (grep { $calls->{$_} } @methods) {
-        my $shared = $make->();
-        frees_all(sub { my @dropped = $calls->{$method}->($shared); return }, "$class, $method");
-        my @lists = $waiting->{$method} ? @{$waiting->{$method}} : @wrong;
+        my $shared = $option{fresh} ? undef : $make->();
+        frees_all(sub { $around->(sub { my @dropped = $calls->{$method}->($shared || $make->()) }); return }, "$class, $method");
+        my @lists = $waiting->{$method} ? @{$waiting->{$method}} : (@wrong, undef);
         next if !@lists;
-        my $thing = $make->();
+        my $kept = $option{fresh} ? undef : $make->();
         frees_all(sub {
                 for my $list (@lists) {
-                    my @dropped = eval { $thing->$method(@$list) };
+                    my $thing = $kept || $make->();
+                    # The list that is none has an argument that dies when it is read.
+                    $around->(sub { my @dropped = eval { $list ? $thing->$method(@$list) : $thing->$method($dying) } });
                 }
-                my @dropped = $waiting->{$method} ? () : eval { $thing->$method($dying) };
                 return;
         }, "$class, $method: wrong arguments");
     }
