@@ -181,6 +181,7 @@ for my $case (
     [sub { $client->teardown([]) }, qr/^teardown: framework id: expected an id, got a reference to array at $here/],
     [sub { $client->mark_agent_gone('') }, qr/^mark_agent_gone: agent id: expected an id, got "" at $here/],
     [sub { $client->drain_agent('S', grace => 1) }, qr/^drain_agent: unknown argument 'grace' \(known are: mark_gone, max_grace_period\) at $here/],
+    [sub { $client->drain_agent('S', undef, 1) }, qr/^drain_agent: expected a name and a value, got undef for a name at $here/],
     [sub { $client->drain_agent('S', 'mark_gone') }, qr/^drain_agent: expected names and values.*odd number/],
     [sub { $client->drain_agent('S', max_grace_period => -1) }, qr/^drain_agent: max_grace_period: expected a number of seconds that is not negative, got -1 at $here/],
     [sub { $client->drain_agent('S', max_grace_period => 'x') }, qr/^drain_agent: max_grace_period: expected seconds, got "x" at $here/],

@@ -108,9 +108,8 @@ each_dispatcher(sub {
         is_deeply [grep { $_->file ne __FILE__ || $_->line != $line } @wrong], [], 'as parts, too';
         my $dies = $error_of->($sandbox->follow_file_p('stdout', sub { die "the receiver: $_[0]\n" }));
         is "$dies", "the receiver: hello\n", 'a receiver runs here, and may die';
-        # The program has used random numbers: without more ado, the next ones would be the same in each process.
-        my $random = rand;
-        $error_of->($of->run_in_container_p('c', 'true')) for 1, 2;
+        # Each process that makes a call has the same random numbers to come.
+        srand(1), $error_of->($of->run_in_container_p('c', 'true')) for 1, 2;
         my @sessions = map { $_->{launch_nested_container_session}{container_id}{value} } grep { $_->{type} eq 'LAUNCH_NESTED_CONTAINER_SESSION' } map { $_->{call} } $agent->{requests}->();
         isnt $sessions[-1], $sessions[-2], 'each session in a container has a name of its own';
 

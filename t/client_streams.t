@@ -52,6 +52,13 @@ my $refuses = serve(sub { return answer('403 Forbidden', 'not you') });
 dies_like { Mesos::Client->new(master => $refuses->{address})->events(sub { }) } qr/^SUBSCRIBE: .* answered 403 Forbidden: not you at $here/, 'a refusal';
 my $strange = serve(sub { return stream("hello\n") });
 dies_like { Mesos::Client->new(master => $strange->{address})->events(sub { }, reconnect => 0) } qr/has ended: the stream is not RecordIO at $here/;
+my $other = serve(sub { return stream("7\n[1,2,3]", 'open') });
+dies_like { Mesos::Client->new(master => $other->{address})->events(sub { }, reconnect => 0) } qr/has ended: a record of the stream is no JSON object at $here/;
+for my $case ([$strange, 'the stream is not RecordIO'], [$other, 'a record of the stream is no JSON object']) {
+    my $agent = Mesos::Client::Agent->new(url => "http://$case->[0]{address}");
+    dies_like { $agent->run_in_container('c', 'true') } qr/^LAUNCH_NESTED_CONTAINER_SESSION: $case->[1] at $here/;
+    is $@->code, 'protocol';
+}
 
 # --- files -------------------------------------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ sub calls_of {
                 my ($thing) = @_;
                 for my $of ($thing, $answers_elsewhere{$method} ? elsewhere($class) : ()) {
                     next if eval { my @dropped = $of->$method(@arguments); 1 };
-                    die $@ unless blessed $@ && $@->isa('Mesos::Client::Error') || $@ eq "the stream is not RecordIO\n";
+                    die $@ unless blessed $@ && $@->isa('Mesos::Client::Error');
                 }
         });
     } keys %$arguments;

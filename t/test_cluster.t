@@ -135,6 +135,16 @@ subtest 'reset says what was left over' => sub {
     $cluster->wait_for_agents(2);
 };
 
+# What is on its way to an agent ends it only after the reset.
+subtest 'a reset while an agent comes back that is gone' => sub {
+    $cluster->delay_agent(1, 0.3);
+    $cluster->crash_agent(1);
+    $cluster->start_agent(1);
+    $cluster->mark_agent_gone(1);
+    is_deeply [$cluster->reset], [];
+    $cluster->wait_for_agents(2);
+};
+
 subtest 'errors' => sub {
     for my $case (
         [sub { Mesos::Test::Cluster->start(agent => 1) }, qr/^start: unknown argument 'agent': did you mean 'agents'\?/],

@@ -33,7 +33,7 @@ pub fn left_over(core: &Core) -> Vec<LeftFramework> {
 /// Ends all frameworks with their tasks, forgets quotas, weights, maintenance, and what was drained or deactivated, repairs the agents of
 /// the beginning, stops those that came later, starts masters that were stopped, and lets the clock go on.
 ///
-/// Agents that have to come back, and processes that have to end, take a moment: see [`is_settled`].
+/// Agents that have to come back, and processes that have to end, take a moment: see [`start_again`] and [`is_settled`].
 pub fn reset(core: &mut Core) {
     core.clock.resume();
     core.tick();
@@ -50,11 +50,16 @@ pub fn reset(core: &mut Core) {
     frameworks.iter().for_each(|id| core.master.remove_framework(id));
     core.master.forget_plans();
     core.run();
-    for number in 0..core.places().len() {
-        match number < core.agents_at_first() {
-            true => core.start_agent(number),
-            false => core.stop_agent(number),
-        }
+    for number in core.agents_at_first()..core.places().len() {
+        core.stop_agent(number);
+    }
+    start_again(core);
+}
+
+/// Starts the agents of the beginning that do not run. What was on its way to one when the cluster was reset may have ended it since.
+pub fn start_again(core: &mut Core) {
+    for number in 0..core.agents_at_first() {
+        core.start_agent(number);
     }
     core.run();
 }

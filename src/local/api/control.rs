@@ -7,7 +7,7 @@ use super::{door, faults};
 use crate::local::control::{carry_out, Control};
 use crate::local::core::{Core, Standing};
 use crate::local::ids;
-use crate::local::reset::{is_settled, left_over, reset};
+use crate::local::reset::{is_settled, left_over, reset, start_again};
 use crate::message::text;
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
@@ -214,6 +214,7 @@ async fn reset_all(core: Rc<RefCell<Core>>) -> Value {
     let end = Instant::now() + SETTLING;
     while !is_settled(&core.borrow()) && Instant::now() < end {
         tokio::time::sleep(LOOK).await;
+        start_again(&mut core.borrow_mut());
     }
     let core = core.borrow();
     report["settled"] = is_settled(&core).into();

@@ -9,6 +9,7 @@ use Mesos::Client::HTTP ();
 use Mesos::Client::Promises ();
 use MIME::Base64 qw(decode_base64);
 use Scalar::Util qw(looks_like_number);
+use Time::HiRes ();
 use Moo;
 use namespace::autoclean;
 
@@ -143,6 +144,11 @@ sub update_container_memory_limit {
     return;
 }
 
+# Never the same twice: a name that is there already stands for that container. Processes that were forked have the same random numbers to
+# come, and so have programs that call srand with a number.
+my $sessions = 0;
+sub _name_of_session { return join '-', 'session', map { sprintf '%x', $_ } $$, Time::HiRes::time() * 1e6, $sessions++, rand 2**31 }
+
 sub run_in_container {
     my ($self, $parent, $command, @options) = @_;
     croak 'run_in_container: expected a command, text for a shell or an array reference of words, got ' . described($command)
@@ -152,14 +158,15 @@ sub run_in_container {
         croak "run_in_container: $name: expected code that gets the output, got " . described($option->{$name}) if ref $option->{$name} ne 'CODE';
     }
     Mesos::Client::Base::seconds_of('run_in_container: timeout', $option->{timeout}) if defined $option->{timeout};
-    my %container = (parent => _container('run_in_container', $parent), value => 'session-' . join '', map { sprintf '%04x', rand 65_536 } 1 .. 8);
+    my %container = (parent => _container('run_in_container', $parent), value => _name_of_session());
     my %command = ref $command ? (value => $command->[0], arguments => $command, shell => \0) : (value => $command);
-    my $read = Mesos::Client::HTTP->record_reader(sub {
-            my $io = $self->{http}->decode($_[0]);
-            my $data = $io->{data} || return;
+    my $read = Mesos::Client::HTTP->record_reader(
+        'LAUNCH_NESTED_CONTAINER_SESSION',
+        sub {
+            my $data = $_[0]{data} || return;
             my $receiver = $option->{lc($data->{type} || '')} || return;
             $receiver->(decode_base64($data->{data})) if defined $data->{data};
-    });
+        });
     my %call = (
         type => 'LAUNCH_NESTED_CONTAINER_SESSION',
         launch_nested_container_session => {container_id => \%container, command => \%command},

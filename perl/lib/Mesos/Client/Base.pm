@@ -75,6 +75,7 @@ sub answers_of {
 sub check_options {
     my ($method, $options, @known) = @_;
     croak "$method: expected names and values after the arguments, got an odd number of them" if @$options % 2;
+    croak "$method: expected a name and a value, got undef for a name" if grep { !($_ % 2) && !defined $options->[$_] } 0 .. $#$options;
     my %option = @$options;
     Mesos::Warnings::refuse_unknown("$method: unknown argument", \%option, @known);
     Mesos::Warnings::warn_of_truth("$method: $_", $option{$_}) for grep { exists $option{$_} } qw(agent_verify_certificate all force heartbeats mark_gone nested reconnect standalone verify_certificate);

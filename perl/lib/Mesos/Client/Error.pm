@@ -49,8 +49,7 @@ Mesos::Client::Error - what went wrong with a call of Mesos::Client
 =head1 DESCRIPTION
 
 Methods of L<Mesos::Client> and its relatives die with an object of this class, a L<Mesos::Error>, if a server cannot be reached, or refuses a
-call. As a string it is one line, which ends with the place of your call. (Wrong arguments are plain strings, which C<< Mesos::Error->of >>
-makes objects of.)
+call. As a string it is one line, which ends with the place of your call. (Wrong arguments are other objects of L<Mesos::Error>.)
 
 =head1 METHODS
 

@@ -48,19 +48,18 @@ sub _pause {
 # One subscription until it ends; gives the reason.
 sub _subscribe {
     my ($self) = @_;
-    my $read = Mesos::Client::HTTP->record_reader(sub { $self->_receive($_[0]) });
+    my $read = Mesos::Client::HTTP->record_reader('SUBSCRIBE', sub { $self->_receive($_[0]) });
     my $lived = eval { $self->{client}->_send({type => 'SUBSCRIBE'}, stream => $read, timeout => $SILENCE); 1 };
     return 'the master closed it' if $lived;
     my $error = $@;
     return if ref $error && refaddr($error) == refaddr($STOP);
-    return $error if blessed $error && $error->isa('Mesos::Client::Error');
-    return 'the stream is not RecordIO' if $error eq "the stream is not RecordIO\n";
+    # What one master says that is none may be another's word the next time.
+    return $error->code eq 'protocol' ? $error->message : $error if blessed $error && $error->isa('Mesos::Client::Error');
     die $error;    ## no critic (RequireCarping): the user's own
 }
 
 sub _receive {
-    my ($self, $record) = @_;
-    my $event = $self->{client}{http}->decode($record);
+    my ($self, $event) = @_;
     @$self{qw(subscribed seen)} = (1, 1);
     my $type = $event->{type} || '';
     return if $type eq 'HEARTBEAT' && !$self->{heartbeats};

@@ -66,8 +66,6 @@ sub _error { my ($message) = @_; eval { Mesos::Client::Error->throw(code => 'unr
 sub _child {
     my ($write, $work, $checks) = @_;
     $SIG{$_} = 'DEFAULT' for grep { defined $SIG{$_} } keys %SIG;    ## no critic (RequireLocalizedPunctuationVars): of this process
-        # All of them would have the same random numbers to come, and so the same names for their sessions in containers.
-    srand;
     my $mine = fileno $write;
     # Not closed: a number that is used again would be closed by whoever had it before.
     my $null = POSIX::open('/dev/null', POSIX::O_RDWR());
