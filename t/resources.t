@@ -170,6 +170,10 @@ subtest 'errors' => sub {
     dies_with(sub { Mesos::Resources->new(undef) }, qr/^Mesos::Resources: expected resources .*got undef/);
     dies_with(sub { Mesos::Resources->new(sub { }) }, qr/got a reference to code/);
     dies_with(sub { Mesos::Resources->new('cpus=2') }, qr/^'cpus=2' is not of the form name:value/);
+    my $in_a_hash = qr/^Mesos::Resources: 'cpus' has no amount: amounts by name are in a hash reference, \{cpus => \.\.\.\} at /;
+    dies_with(sub { Mesos::Resources->new(cpus => 2, mem => 64) }, $in_a_hash);
+    dies_with(sub { Mesos::Resources->new('cpus') }, qr/^'cpus' is not of the form name:value/);
+    dies_with(sub { Mesos::Resources->new('cpus:1', 'mem') }, qr/^'mem' is not of the form name:value/);
     dies_with(sub { Mesos::Resources->new('[1') }, qr/^resources as JSON: /);
     dies_with(sub { Mesos::Resources->new('[{"name":"cpus"}]') }, qr/resources\[0\]\.type: required field is missing/);
     dies_with(sub { Mesos::Resources->new({cpus => undef}) }, qr/^Mesos::Resources: cpus: expected an amount, got undef/);

@@ -177,6 +177,9 @@ subtest 'a required field that is misspelt' => sub {
             $missing->('Mesos::TaskInfo.limits{cpus}', 'Mesos::Value::Scalar', 'valu')],
         [sub { Mesos::TaskID->encode({valu => 't'}) }, $missing->(('Mesos::TaskID') x 2, 'valu')],
         [sub { Mesos::TaskID->encode({quux => 't'}) }, "Mesos::TaskID.value: required field is missing (Mesos::TaskID has no field 'quux')"],
+        # The short form is for Mesos::Resources and what takes all that it takes.
+        [sub { $driver->launchTasks([{value => 'o'}], [{%task, resources => {cpus => 1}}]) }, 'Mesos::TaskInfo.resources.name: required field is missing'
+                . " (Mesos::Resource has no field 'cpus': Mesos::Resources->new({cpus => ...})->list makes a list of amounts)"],
     ) {
         my ($code, $dies, $warns) = @$_;
         my $line = B::svref_2object($code)->START->line;

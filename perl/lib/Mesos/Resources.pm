@@ -30,6 +30,9 @@ sub new {
     $class = ref $class || $class;
     croak 'new: expected to be called as Mesos::Resources->new(...), got ' . Mesos::Arguments::_describe($class) . ' as the class'
         unless defined $class && $class->isa(__PACKAGE__);
+    # A pair of a name and an amount is neither text of an agent's nor two lots of resources.
+    croak "$class: '$things[0]' has no amount: amounts by name are in a hash reference, {$things[0] => ...}"
+        if @things > 1 && defined $things[0] && $things[0] =~ /\A[A-Za-z_]\w*\z/;
     my $all = bless {bytes => ''}, $class;
     for my $thing (@things) {
         my $bytes = $class->_bytes_of($thing);

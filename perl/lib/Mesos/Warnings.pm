@@ -437,14 +437,14 @@ sub with_hint {
     my ($class, $message, $text) = @_;
     my ($path, $missing) = $text =~ /\A(.*)\.(\w+): required field is missing\z/s or return $text;
     my @found;
-    {
-        local $@;
-        eval { _unknown($class, $message, $class, 0, \@found) };
-    }
+    do { local $@; eval { _unknown($class, $message, $class, 0, \@found) } };
     my @here = grep { defined $_->[2] && $_->[1] eq "$path.$_->[2]" } @found;
     my ($hint) = ((grep { (nearest(@$_[2 .. $#$_]) || '') eq $missing } @here), @here) or return $text;
     my ($of, undef, $name, @known) = @$hint;
-    return "$text ($of has no field '$name'" . meant($name, @known) . ')';
+    my $meant = meant($name, @known);
+    # {cpus => 1} is what Mesos::Offers and others take in place of a list.
+    $meant ||= ": Mesos::Resources->new({$name => ...})->list makes a list of amounts" if $of eq 'Mesos::Resource' && $missing eq 'name';
+    return "$text ($of has no field '$name'$meant)";
 }
 
 # --- calls that do nothing ---------------------------------------------------------------------------------------------------------
