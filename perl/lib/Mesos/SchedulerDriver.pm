@@ -356,7 +356,7 @@ begin with an underscore are your own. The driver does not look through tied has
 
 =head2 reconcile_on_registration
 
-If true, the driver asks for the states of all tasks after every registration, as C<reconcileTasks([])> does. Default: false.
+If true, the driver says C<reconcileTasks([])> after every registration. Default: false. Offers may come before the answers.
 
 =head2 max_unanswered_calls
 
@@ -516,7 +516,7 @@ uuid needs no acknowledgement; for such an update, the call does nothing.
     my $status = $driver->reconcileTasks(\@statuses);
 
 Asks for the states of tasks; the answers are calls of C<statusUpdate>. Each element is a C<Mesos::TaskStatus>. Mesos uses only C<task_id> and
-C<slave_id>, but C<state> must be set. With an empty array, it asks for all tasks of this framework.
+C<slave_id>, but C<state> must be set. With an empty array, it asks for all tasks of this framework, and no answer says that it is the last.
 
 =head2 acknowledgeOperationStatus
 
