@@ -228,7 +228,8 @@ Does the same, but if the cluster cannot run here, it skips the whole test file,
 
 =head2 why_not
 
-    plan skip_all => $why if defined(my $why = Mesos::Test::Cluster->why_not);
+    my $why = Mesos::Test::Cluster->why_not;
+    plan skip_all => $why if defined $why;
 
 Returns why a cluster cannot run here, or undef: the program is missing, or this is not Linux.
 
