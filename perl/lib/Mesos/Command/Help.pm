@@ -23,7 +23,7 @@ my %OPTIONS = (
     number => ['N', 'so many tasks; each has its number in MESOS_PERL_TASK'], parallel => ['N', 'at most N of them at a time'], cpus => ['N', 'processors (0.1)'], mem => ['MIB', 'memory (32)'],
     disk => ['MIB', 'disk (0)'], gpus => ['N', 'GPUs (0)'], docker => ['IMAGE', 'in a Docker container'], env => ['NAME=VALUE', 'a variable for the command, or NAME of one that is set here'],
     user => ['NAME', 'as this user'], role => ['ROLE', 'with the resources of this role'], name => ['NAME', 'the name of the framework'], host => ['HOST', 'only on this host'],
-    timeout => ['S', 'seconds to wait for an answer; run: seconds after which a task is killed'], retry => ['N', 'try a task that failed N times more (0)'],
+    timeout => ['S', 'seconds to wait for an answer; run: seconds that a task may run'], retry => ['N', 'try a task that failed N times more (0)'],
     quiet => ['', 'only the output of the tasks'], wait => ['S', 'give up after S seconds without a master (30)'],
 );
 
