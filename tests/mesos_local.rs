@@ -218,7 +218,7 @@ fn the_ready_line_goes_to_any_descriptor() {
     child.wait().unwrap();
     let (code, error) = refused(&["--open", "--port=0", "--ready-fd=77"]);
     assert!(
-        code == 1 && error.contains("--ready_fd: descriptor 77 is not open"),
+        code == 1 && error.contains("--ready-fd: descriptor 77 is not open"),
         "{error}"
     );
 }

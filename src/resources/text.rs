@@ -158,7 +158,11 @@ fn resource(name: &str, role: &str, amount: Value) -> Result<Resource, BadText> 
         text,
     } = amount;
     if let Some(value::Text { value }) = text {
-        return Err(BadText(format!("'{value}' is no amount of '{name}'")));
+        let separator = match value.contains(',') && value.contains(':') {
+            true => ": resources are separated by ';'",
+            false => "",
+        };
+        return Err(BadText(format!("'{value}' is no amount of '{name}'{separator}")));
     }
     if scalar.is_some_and(|scalar| !scalar.value.is_finite() || scalar.value < 0.0) {
         return Err(BadText(format!("the amount of '{name}' is negative or not finite")));

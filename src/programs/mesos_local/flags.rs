@@ -32,11 +32,11 @@ pub const FLAGS: &[Flag] = &[
     flag("ip", "ADDRESS", "MESOS_IP", "127.0.0.1 by default: nobody else's machine can connect"),
     flag("advertise_ip", "ADDRESS", "MESOS_ADVERTISE_IP", "by which address others reach it, if not by --ip"),
     flag("open", "", "", "serve whoever can connect. The default, but root has to say so: tasks run as whoever runs this program. \
-        With --no-open, callers need the token of the line of --ready_fd"),
+        With --no-open, callers need the token of the line of --ready-fd"),
     flag("credentials", "FILE", "MESOS_CREDENTIALS", "serve only who has one of these, over HTTP Basic: JSON as Mesos has it, or lines with a \
         principal and a secret"),
     flag("cors", "ORIGINS", "", "web pages of these origins may call: http://localhost:8080, and more after commas"),
-    flag("control", "", "", "faults on demand, below /mesos-local/: stop agents, fail over, move the clock on. The line of --ready_fd has the \
+    flag("control", "", "", "faults on demand, below /mesos-local/: stop agents, fail over, move the clock on. The line of --ready-fd has the \
         control_token that it asks for"),
     flag("ssl_cert_file", "FILE", "", "speak https, with the certificates in it (PEM). LIBPROCESS_SSL_CERT_FILE says the same with LIBPROCESS_SSL_ENABLED=true"),
     flag("ssl_key_file", "FILE", "", "their key (PEM), or LIBPROCESS_SSL_KEY_FILE"),

@@ -102,7 +102,7 @@ fn access(given: &Given, config: &Config) -> Result<Access, String> {
     if open && asked.is_none() && nix::unistd::geteuid().is_root() {
         let text =
             "whoever can connect to root's cluster can run commands as root. Say --open if that is what you want, or give it \
-            --credentials, or --no-open and the token of --ready_fd";
+            --credentials, or --no-open and the token of --ready-fd";
         return Err(text.into());
     }
     let origins = given.get("cors").unwrap_or_default();

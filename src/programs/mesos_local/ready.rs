@@ -20,7 +20,7 @@ impl Descriptor {
             ..=2 => Ok(Descriptor(number)),
             _ => match fcntl(number, flags) {
                 Ok(_) => Ok(Descriptor(number)),
-                Err(e) => Err(format!("--ready_fd: descriptor {number} is not open: {e}")),
+                Err(e) => Err(format!("--ready-fd: descriptor {number} is not open: {e}")),
             },
         }
     }
@@ -28,7 +28,7 @@ impl Descriptor {
     /// Writes one line and closes the descriptor, so that its reader sees the end.
     pub fn tell(self, line: &str) -> Result<(), String> {
         let number = self.0;
-        let failed = |e: std::io::Error| format!("--ready_fd: cannot write to descriptor {number}: {e}");
+        let failed = |e: std::io::Error| format!("--ready-fd: cannot write to descriptor {number}: {e}");
         let line = format!("{line}\n");
         match number {
             1 => std::io::stdout().write_all(line.as_bytes()).map_err(failed)?,
