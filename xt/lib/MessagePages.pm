@@ -126,8 +126,17 @@ sub _page {
         _wrapped(join ', ', map {"L<$_>"} 'Mesos::Messages', $is_enum ? 'Mesos::Enum' : 'Mesos::Message'),
     );
     my @used_by = sort keys %{$type->{used_by} || {}};
-    push @blocks, _wrapped('It is used in ' . join(', ', map {"L<$_>"} @used_by) . '.') if @used_by;
+    push @blocks, _used_in(@used_by) if @used_by;
     return join("\n\n", @blocks, '=cut') . "\n";
+}
+
+# Manual pages are justified, and groff warns of a line that it cannot fill since the next name is longer than a line: such a list stays
+# ragged. The text of an item goes on after .na, where a paragraph would be justified again.
+sub _used_in {
+    my (@classes) = @_;
+    my $list = join ', ', map {"L<$_>"} @classes;
+    return _wrapped("It is used in $list.") unless grep { length > 70 } @classes;
+    return ('=over 4', '=item It is used in', '=for man .na', _wrapped($list), '=back');
 }
 
 sub _enum_synopsis {
@@ -245,7 +254,10 @@ sub _links {
         [executor => enum => 'Enums of the executor API'],
     );
     return join "\n\n", '=over 4',
-        (map { my ($group, $kind, $title) = @$_; ("=item $title", _wrapped(join ', ', map {"L<$_>"} sort @{$names{$group}{$kind}})) } @said),
+        (map {
+            my ($group, $kind, $title) = @$_;
+            ("=item $title", '=for man .na', _wrapped(join ', ', map {"L<$_>"} sort @{$names{$group}{$kind}}))
+        } @said),
         '=back';
 }
 

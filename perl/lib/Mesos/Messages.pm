@@ -59,6 +59,8 @@ L<Mesos::TaskState> and L<Mesos::Filters>.
 
 =item Messages of frameworks and agents
 
+=for man .na
+
 L<Mesos::ACL>, L<Mesos::ACL::Entity>, L<Mesos::ACL::RegisterFramework>, L<Mesos::ACL::RunTask>, L<Mesos::ACL::ShutdownFramework>,
 L<Mesos::ACLs>, L<Mesos::Address>, L<Mesos::Attribute>, L<Mesos::CSIPluginContainerInfo>, L<Mesos::CSIPluginEndpoint>,
 L<Mesos::CSIPluginInfo>, L<Mesos::CapabilityInfo>, L<Mesos::CgroupInfo>, L<Mesos::CgroupInfo::Blkio>, L<Mesos::CgroupInfo::Blkio::CFQ>,
@@ -108,6 +110,8 @@ L<Mesos::Volume::Source::HostPath>, L<Mesos::Volume::Source::SandboxPath>, L<Mes
 
 =item Enums of these
 
+=for man .na
+
 L<Mesos::ACL::Entity::Type>, L<Mesos::CSIPluginContainerInfo::Service>, L<Mesos::CapabilityInfo::Capability>,
 L<Mesos::CgroupInfo::Blkio::Operation>, L<Mesos::CheckInfo::Type>, L<Mesos::ContainerInfo::DockerInfo::Network>,
 L<Mesos::ContainerInfo::Type>, L<Mesos::DiscoveryInfo::Visibility>, L<Mesos::DrainState>, L<Mesos::Environment::Variable::Type>,
@@ -120,6 +124,8 @@ L<Mesos::Value::Type>, L<Mesos::Volume::Mode>, L<Mesos::Volume::Source::CSIVolum
 L<Mesos::Volume::Source::SandboxPath::Type>, L<Mesos::Volume::Source::Type>
 
 =item Messages of the scheduler API
+
+=for man .na
 
 L<Mesos::Scheduler::AttributeConstraint>, L<Mesos::Scheduler::AttributeConstraint::Predicate>,
 L<Mesos::Scheduler::AttributeConstraint::Predicate::Exists>, L<Mesos::Scheduler::AttributeConstraint::Predicate::NotExists>,
@@ -143,10 +149,14 @@ L<Mesos::Scheduler::Response::ReconcileOperations>
 
 =item Enums of the scheduler API
 
+=for man .na
+
 L<Mesos::Scheduler::AttributeConstraint::Selector::PseudoattributeType>, L<Mesos::Scheduler::Call::Type>, L<Mesos::Scheduler::Event::Type>,
 L<Mesos::Scheduler::Response::Type>
 
 =item Messages of the executor API
+
+=for man .na
 
 L<Mesos::Executor::Call>, L<Mesos::Executor::Call::Message>, L<Mesos::Executor::Call::Subscribe>, L<Mesos::Executor::Call::Update>,
 L<Mesos::Executor::Event>, L<Mesos::Executor::Event::Acknowledged>, L<Mesos::Executor::Event::Error>, L<Mesos::Executor::Event::Kill>,
@@ -154,6 +164,8 @@ L<Mesos::Executor::Event::Launch>, L<Mesos::Executor::Event::LaunchGroup>, L<Mes
 L<Mesos::Executor::Event::Subscribed>
 
 =item Enums of the executor API
+
+=for man .na
 
 L<Mesos::Executor::Call::Type>, L<Mesos::Executor::Event::Type>
 
