@@ -30,7 +30,7 @@ sub matching {
 
 my @perl = texts('pm|pl|t', qw(perl/lib perl/inc t xt examples benches));
 push @perl, ['Build.PL', slurp('Build.PL')];
-my @c = grep { $_->[0] ne 'perl/Mesos.c' } texts('xs|c|h', 'perl');
+my @c = grep { $_->[0] ne 'perl/Mesos.c' } texts('xs|xsi|c|h', 'perl');
 my @rust = texts('rs', qw(src tests benches build.rs));
 my @made_by_tools = grep { $_->[0] =~ m{^src/(?:proto/mesos|message/(?:schema_tables|class|field_number)\b|ffi/class\b)} } @rust;
 my %made = map { ($_->[0] => 1) } @made_by_tools;
