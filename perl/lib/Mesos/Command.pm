@@ -203,7 +203,7 @@ sub settings {
     if (!$config) { chomp(my $why = $@); $class->fail(USAGE, $why) }
     my ($master) = grep { defined && length } $option->{master}, $ENV{MESOS_MASTER}, $config->{master};
     $class->fail(USAGE, 'which master? Say --master HOST:PORT, or set MESOS_MASTER, or write it into ~/.mesos/config.toml. '
-            . "'mesos-perl run --master local -- COMMAND' needs none") unless defined $master;
+            . "'mesos-perl run --master local -- COMMAND' and 'mesos-perl --version' need none") unless defined $master;
     my %settings = (%$config, master => $master);
     $settings{timeout} = $option->{timeout} if defined $option->{timeout};
     $class->fail(USAGE, '--secret-file needs --principal NAME, whose password it has') if defined $option->{'secret-file'} && !defined $option->{principal};

@@ -15,7 +15,7 @@ my %OPTIONS = (
     config => ['FILE', 'another configuration file'],
     principal => ['NAME', 'HTTP Basic; the password is in --secret-file'],
     'secret-file' => ['FILE', 'a file with the password, on its first line'],
-    help => ['', 'this text'],
+    help => ['', 'this text'], version => ['', q(the version of this command, as 'version --client')],
     all => ['', 'also what has ended or is away'], client => ['', 'only of this command'], framework => ['ID', 'only of this framework (ps: or name)'],
     agent => ['ID', 'only on this agent (or host)'], heartbeats => ['', 'also the heartbeats'], signal => ['S', 'this signal instead of KILL'],
     follow => ['', 'go on until the task ends'], stderr => ['', 'the standard error'], file => ['PATH', 'another file of the sandbox'], tail => ['N', 'only the last N lines'],
@@ -42,7 +42,7 @@ sub main {
 sub _all {
     my ($commands) = @_;
     return "usage: mesos-perl COMMAND [options] [arguments]\n\nCommands:\n" . join('', map { sprintf "  %-11s %s\n", $_, $commands->{$_}[2] } sort keys %$commands)
-        . "\nOptions of all commands:\n" . _options(Mesos::Command->global_options)
+        . "\nOptions of all commands:\n" . _options(Mesos::Command->global_options) . _options('version|V')
         . "\n'mesos-perl help COMMAND' has those of a command, and 'man mesos-perl' the exit codes and more.\n";
 }
 
