@@ -76,12 +76,12 @@ sub subscribed {
     return $socket;
 }
 
-# Reads once; the latency of the update that has come, in seconds, nothing if none has.
+# Reads once; the latencies of the updates that have come, in seconds.
 sub latency_now {
     my ($socket) = @_;
     sysread $socket, my $read, 65536 or die "the server has closed";
     my $now = clock_gettime(CLOCK_MONOTONIC);
-    return $read =~ /([0-9]{20})/ ? $now - $1 / 1e9 : ();
+    return map { $now - $_ / 1e9 } $read =~ /([0-9]{20})/g;
 }
 
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
