@@ -1,12 +1,10 @@
 # No call of a client leaves a value of Perl behind, answered or refused, at once or by a promise: t/leaks_methods.t, with a cluster.
 use strict;
 use warnings;
-# EV keeps values of its own.
-BEGIN { $ENV{PERL_ANYEVENT_MODEL} = 'Perl'; $ENV{MOJO_REACTOR} = 'Mojo::Reactor::Poll' }
 use lib 't/lib';
+use Test::Leaks qw(all_free frees_all methods_of never_grows reads $long @wrong);
 use Scalar::Util qw(blessed);
 use Test::Dispatchers qw(each_dispatcher);
-use Test::Leaks qw(all_free frees_all methods_of never_grows reads $long @wrong);
 use Test::More;
 use Test::Operator qw(answer redirect serve stream);
 use Mesos::Client;

@@ -1,11 +1,9 @@
 # No public method of the embedded cluster and of the modules for tests leaves a value of Perl behind: t/leaks_methods.t, with a cluster.
 use strict;
 use warnings;
-# EV keeps values of its own.
-BEGIN { $ENV{PERL_ANYEVENT_MODEL} = 'Perl'; $ENV{MOJO_REACTOR} = 'Mojo::Reactor::Poll' }
 use lib 't/lib';
-use File::Spec ();
 use Test::Leaks qw(all_free frees_all id methods_of offer reads resource status task $long @wrong);
+use File::Spec ();
 use Test::More;
 use Mesos::Cluster;
 use Mesos::Runner;

@@ -2,11 +2,9 @@
 # says perl: one that is new and not here fails this test. What Rust holds: tests/abi.rs.
 use strict;
 use warnings;
-# EV keeps values of its own.
-BEGIN { $ENV{PERL_ANYEVENT_MODEL} = 'Perl'; $ENV{MOJO_REACTOR} = 'Mojo::Reactor::Poll' }
 use lib 't/lib';
-use Test::Dispatchers qw(each_dispatcher);
 use Test::Leaks qw(all_free frees_all id methods_of offer reads resource status task $long @wrong);
+use Test::Dispatchers qw(each_dispatcher);
 use Test::More;
 use Mesos::Async;
 use Mesos::Client;

@@ -1,13 +1,11 @@
 # No runner leaves a value of Perl behind, however its tasks end, and no public method of it: t/leaks_methods.t, with a cluster.
 use strict;
 use warnings;
-# EV keeps values of its own.
-BEGIN { $ENV{PERL_ANYEVENT_MODEL} = 'Perl'; $ENV{MOJO_REACTOR} = 'Mojo::Reactor::Poll' }
 use lib 't/lib';
+use Test::Leaks qw(all_free frees_all methods_of never_grows reads $long @wrong);
 use File::Temp ();
 use Scalar::Util qw(weaken);
 use Test::Dispatchers qw(each_dispatcher);
-use Test::Leaks qw(all_free frees_all methods_of never_grows reads $long @wrong);
 use Test::More;
 use Mesos::Cluster;
 use Mesos::Runner;

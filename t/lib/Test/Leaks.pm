@@ -1,9 +1,12 @@
 package Test::Leaks;
 
 # What the tests share that look whether any public method of a class leaves a value of Perl behind. They are skipped without Test::LeakTrace.
+# It is loaded before any event loop is.
 
 use strict;
 use warnings;
+# EV keeps values of its own.
+BEGIN { $ENV{PERL_ANYEVENT_MODEL} = 'Perl'; $ENV{MOJO_REACTOR} = 'Mojo::Reactor::Poll' }
 use B ();
 use Exporter qw(import);
 use Mesos::Messages ();
