@@ -78,6 +78,7 @@ impl Content {
     }
 }
 
+/// In JSON it is passed over even where it lacks what it needs; in protobuf it is seen when the call has been read.
 fn without_clusterd(mut call: Value) -> Value {
     const TYPES: [&str; 2] = ["READ_LOG", "UPDATE_CONTAINER_MEMORY_LIMIT"];
     if let Some(members) = call.as_object_mut() {

@@ -83,8 +83,19 @@ impl<S: Polled> Lendable<S> {
         }
     }
 
-    fn change(&mut self, change: impl FnOnce(Self) -> io::Result<Self>) -> io::Result<()> {
-        *self = change(std::mem::replace(self, Lendable::Lost))?;
+    fn lend(&mut self) -> io::Result<()> {
+        *self = match std::mem::replace(self, Lendable::Lost) {
+            Lendable::Polled(stream) => Lendable::Lent(stream.into_plain()?),
+            other => other,
+        };
+        Ok(())
+    }
+
+    fn take_back(&mut self) -> io::Result<()> {
+        *self = match std::mem::replace(self, Lendable::Lost) {
+            Lendable::Lent(stream) => Lendable::Polled(S::from_plain(stream)?),
+            other => other,
+        };
         Ok(())
     }
 }
@@ -99,21 +110,11 @@ impl<S: Polled> Transport for Private<Lendable<S>> {
     }
 
     fn lend(&mut self) -> io::Result<()> {
-        self.change(|stream| {
-            stream.change(|stream| match stream {
-                Lendable::Polled(stream) => Ok(Lendable::Lent(stream.into_plain()?)),
-                other => Ok(other),
-            })
-        })
+        self.change(Lendable::lend)
     }
 
     fn take_back(&mut self) -> io::Result<()> {
-        self.change(|stream| {
-            stream.change(|stream| match stream {
-                Lendable::Lent(stream) => Ok(Lendable::Polled(S::from_plain(stream)?)),
-                other => Ok(other),
-            })
-        })
+        self.change(Lendable::take_back)
     }
 
     fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
